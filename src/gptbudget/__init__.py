@@ -1,0 +1,30 @@
+"""gptbudget: whether a language model can be trained on the hardware at hand.
+
+The public names are loaded on first use, so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gptbudget.api import estimate
+    from gptbudget.catalog.catalog import load_catalog
+    from gptbudget.errors import GptBudgetError
+
+__version__ = "0.1.0"
+
+__all__ = ["GptBudgetError", "__version__", "estimate", "load_catalog"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in {"estimate", "load_catalog"}:
+        from gptbudget import api
+
+        return getattr(api, name)
+    if name == "GptBudgetError":
+        from gptbudget.errors import GptBudgetError
+
+        return GptBudgetError
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)

@@ -1,0 +1,189 @@
+"""The same answers without a terminal: questions in, estimates out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from gptbudget.catalog.catalog import Catalog, load_catalog
+from gptbudget.catalog.names import is_size
+from gptbudget.catalog.reference import grid_intensity, load_evidence
+from gptbudget.catalog.scenario import Requirements, load_scenario
+from gptbudget.catalog.validate import sentence
+from gptbudget.errors import GptBudgetError, UsageError
+from gptbudget.plan.complete import complete_run
+from gptbudget.plan.estimate import Estimate
+from gptbudget.plan.estimate import estimate as estimate_run
+from gptbudget.plan.rank import best_first
+from gptbudget.plan.run import BareSize, FlopsAmount, NamedGpu, NamedModel, Origin, Require, Work
+from gptbudget.specs.options import Options
+from gptbudget.units import parse_count
+
+_SIZE_LIKE = re.compile(r"[+-]?[0-9.,]+([eE][+-]?[0-9]+)?[A-Za-z]?", re.ASCII)
+"""What begins and ends like a number of parameters, so that no name is meant."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """Validated options, where each came from, and what must hold."""
+
+    options: Options
+    origins: Mapping[str, Origin]
+    require: Require
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One estimate a pair of accelerator and work, and the cards that were left out."""
+
+    estimates: list[Estimate]
+    skipped: list[str]
+
+
+def estimate(**options: Any) -> Estimate:
+    """Estimate one training run; the keywords are the options of the command line.
+
+    Raises:
+        GptBudgetError: a bad value, an unknown name, or a combination that cannot be.
+
+    Example:
+        >>> import gptbudget
+        >>> answer = gptbudget.estimate(
+        ...     gpu="4070ti", model="gpt2-xl", tokens=10e9, precision="fp32", utilization=0.9
+        ... )
+        >>> round(answer.compute.ratio, 2)
+        12.18
+    """
+    found = compare(ask(options)).estimates
+    if len(found) != 1:
+        raise UsageError(f"estimate answers one pair, not {len(found)}", "name one gpu, one model")
+    return found[0]
+
+
+def ask(given: Mapping[str, Any], scenario: Path | None = None) -> Question:
+    """Validate the options given, laid over those of a scenario file.
+
+    Raises:
+        UsageError: a bad value.
+        FileError: a bad scenario.
+    """
+    options = given_options(given)
+    origins: dict[str, Origin] = dict.fromkeys(options.model_fields_set, "given")
+    if scenario is None:
+        return Question(options, origins, Require())
+    file = load_scenario(scenario)
+    merged = {**file.given, **{name: getattr(options, name) for name in options.model_fields_set}}
+    for name in file.given:
+        origins.setdefault(name, "scenario")
+    return Question(Options.model_construct(**merged), origins, _require(file.require))
+
+
+def given_options(given: Mapping[str, Any]) -> Options:
+    """Parse and validate options by name.
+
+    Raises:
+        UsageError: the first bad one, in a sentence.
+    """
+    try:
+        return Options.model_validate(dict(given))
+    except ValidationError as error:
+        fault = error.errors()[0]
+        name = "--" + str(fault["loc"][0]).replace("_", "-")
+        what, hint = sentence(fault, Options)
+        raise UsageError(f"{name}: {what}", hint) from None
+
+
+def compare(question: Question, catalogs: Iterable[Path] = ()) -> Comparison:
+    """Estimate every pair of the accelerators and models asked for.
+
+    Raises:
+        GptBudgetError: a name is unknown, or a combination cannot be.
+    """
+    options, catalog = question.options, load_catalog(catalogs)
+    if options.gpu is None:
+        raise UsageError("--gpu is missing", "name an accelerator, for example --gpu 4070ti")
+    every = options.gpu == ("all",)
+    gpus = [
+        NamedGpu(e.key, e.spec)
+        for e in (catalog.gpus if every else map(catalog.gpus.find, options.gpu))
+    ]
+    works, evidence = _works(options, catalog), load_evidence()
+    intensity = None if options.grid is None else grid_intensity(options.grid)
+    estimates, skipped = [], []
+    for gpu in gpus:
+        for work in works:
+            try:
+                run = complete_run(
+                    options,
+                    gpu,
+                    work,
+                    evidence,
+                    grid_g_per_kwh=intensity,
+                    require=question.require,
+                    origins=question.origins,
+                )
+            except UsageError as error:
+                if not every:
+                    raise
+                skipped.append(f"left out: {error.message}")
+            else:
+                estimates.append(estimate_run(run))
+    if not estimates:
+        raise UsageError("no accelerator can run this", skipped[0] if skipped else "")
+    return Comparison(best_first(estimates), list(dict.fromkeys(skipped)))
+
+
+def _works(options: Options, catalog: Catalog) -> list[Work]:
+    """The models, sizes or amount of FLOPs to be trained."""
+    if options.flops is not None:
+        if options.model is not None:
+            raise UsageError("--flops stands in for --model and --tokens", "give one of them")
+        return [FlopsAmount(options.flops)]
+    if options.model is None:
+        raise UsageError(
+            "--model is missing", "name a model, for example --model gpt2-xl, or give --flops"
+        )
+    return [_work(name, catalog) for name in options.model]
+
+
+def _work(name: str, catalog: Catalog) -> Work:
+    if is_size(name):
+        return BareSize(name, parse_count(name))
+    if _SIZE_LIKE.fullmatch(name):
+        _refuse_bad_size(name)
+    entry = catalog.models.find(name)
+    return NamedModel(entry.key, entry.spec)
+
+
+def _refuse_bad_size(name: str) -> None:
+    """A name that begins like a number but is none: say what is wrong with the number."""
+    try:
+        parse_count(name)
+    except ValueError as error:
+        raise UsageError(f"--model: {error}", "or name a model: gptbudget models") from None
+
+
+def _require(found: Requirements) -> Require:
+    return Require(
+        fits=found.fits,
+        max_wall_clock_s=found.max_wall_clock,
+        max_cost_usd=found.max_cost_usd,
+        min_ratio=found.min_ratio,
+    )
+
+
+__all__ = [
+    "Comparison",
+    "GptBudgetError",
+    "Question",
+    "ask",
+    "compare",
+    "estimate",
+    "given_options",
+    "load_catalog",
+]

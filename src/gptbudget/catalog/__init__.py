@@ -1,0 +1,1 @@
+"""Files: found, read strictly, laid over each other, resolved by name."""

@@ -1,0 +1,109 @@
+"""One catalog entry: from plain data to a validated spec."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from gptbudget.catalog.paths import data_file
+from gptbudget.catalog.validate import build, faults
+from gptbudget.catalog.yamlfile import YamlFile, read_yaml
+from gptbudget.errors import FileError
+from gptbudget.specs.gpu import GpuSpec
+from gptbudget.specs.model import ModelSpec
+
+CONCEPTS = ("attention", "ffn", "norms", "positions", "head")
+
+_SOURCE = re.compile(
+    r"https?://\S+\.\S+.*"
+    r"|.*\b(pages?|p\.|tables?|appendix|figure|sections?|rank)\s*[\w.]+.*",
+    re.IGNORECASE,
+)
+
+
+def build_gpu(data: Any, file: YamlFile, key: str, *, shipped: bool) -> GpuSpec:
+    """Build the accelerator ``key`` of ``file``.
+
+    Raises:
+        FileError: the first fault, as ``file:line: key: what``.
+    """
+    _require_sources(data, file, ("gpus", key), shipped=shipped)
+    return build(GpuSpec, _named(data, key), file, "gpus", key)
+
+
+def build_model(data: Any, file: YamlFile, key: str, *, shipped: bool) -> ModelSpec:
+    """Build the model ``key`` of ``file`` on top of the architecture it names.
+
+    Raises:
+        FileError: the first fault, as ``file:line: key: what``.
+    """
+    _require_sources(data, file, ("models", key), shipped=shipped)
+    return build(ModelSpec, _on_architecture(data, file, key), file, "models", key)
+
+
+def entry_faults(
+    kind: str, key: str, data: Any, file: YamlFile, *, shipped: bool
+) -> Iterator[FileError]:
+    """Every fault of one entry."""
+    spec: type[BaseModel] = GpuSpec if kind == "gpus" else ModelSpec
+    try:
+        _require_sources(data, file, (kind, key), shipped=shipped)
+        complete = _named(data, key) if kind == "gpus" else _on_architecture(data, file, key)
+        spec.model_validate(complete)
+    except ValidationError as error:
+        yield from faults(error, spec, file, kind, key)
+    except FileError as fault:
+        yield fault
+
+
+def _named(data: Any, key: str) -> Any:
+    """An entry without a name is called by its key."""
+    return {"name": key, **data} if isinstance(data, Mapping) else data
+
+
+def _on_architecture(data: Any, file: YamlFile, key: str) -> Any:
+    """Lay an entry over its architecture, concept by concept."""
+    if not isinstance(data, Mapping):
+        return data
+    name = data.get("architecture")
+    known = architectures()
+    if name not in known:
+        where = file.where("models", key, "architecture")
+        what = "is missing" if name is None else f"{name!r} is not known"
+        raise FileError(f"{where}: models.{key}.architecture: {what}", f"one of {', '.join(known)}")
+    merged = _named(data, key)
+    for concept in CONCEPTS:
+        own = data.get(concept, {})
+        if isinstance(own, Mapping):
+            merged[concept] = {**known[name][concept], **own}
+    return merged
+
+
+@cache
+def architectures() -> dict[str, Any]:
+    """The architectures by name, as plain data."""
+    return dict(read_yaml(data_file("architectures.yaml")).data["architectures"])
+
+
+def _require_sources(data: Any, file: YamlFile, keys: tuple[str, str], *, shipped: bool) -> None:
+    """A shipped entry cites where its numbers come from."""
+    if not shipped or not isinstance(data, Mapping):
+        return
+    sources = data.get("sources") or ()
+    label = ".".join((*keys, "sources"))
+    if not sources:
+        raise FileError(
+            f"{file.where(*keys)}: {label}: is missing",
+            "cite a URL, or a document with page or table",
+        )
+    for position, source in enumerate(sources):
+        if not (isinstance(source, str) and _SOURCE.fullmatch(source)):
+            raise FileError(
+                f"{file.where(*keys, 'sources', position)}: {label}: "
+                f"{str(source)[:60]!r} is not a source",
+                "cite a URL, or a document with page or table",
+            )

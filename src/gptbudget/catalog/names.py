@@ -1,0 +1,59 @@
+"""Forgiving names: case and punctuation do not matter, everything else does."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+
+from gptbudget.errors import UnknownNameError
+from gptbudget.units import parse_count
+
+_MOST_SHOWN = 8
+
+
+def normalized(name: str) -> str:
+    """Reduce a name to its letters and digits: ``RTX 4070 Ti`` and ``rtx-4070-ti`` are one.
+
+    A decimal point stays, since ``gpt3-1.3b`` and ``gpt3-13b`` are two.
+    """
+    return re.sub(r"(?<![0-9])\.|\.(?![0-9])|[^a-z0-9.]", "", name.casefold())
+
+
+def is_size(name: str) -> bool:
+    """Whether a name reads as a number of parameters, such as ``1.5B`` or ``124439808``."""
+    try:
+        parse_count(name)
+    except ValueError:
+        return False
+    return True
+
+
+def resolve(name: str, index: Mapping[str, str], kind: str, command: str) -> str:
+    """Find the key that ``name`` stands for in ``index`` (normalized name to key).
+
+    Raises:
+        UnknownNameError: nothing has the name, or it only begins several; lists the nearest.
+    """
+    wanted = normalized(name)
+    if wanted in index:
+        return index[wanted]
+    begun = _keys(index, (key for key in index if wanted and key.startswith(wanted)))
+    if len(begun) > 1:
+        raise UnknownNameError(
+            f"{kind} {name!r} is ambiguous: {_listed(begun)}", f"name one (all: {command})"
+        )
+    nearest = begun or _keys(index, difflib.get_close_matches(wanted, index, n=12, cutoff=0.5))
+    what = f"no {kind} is called {name!r}"
+    if nearest:
+        raise UnknownNameError(f"{what}: nearest are {_listed(nearest)}", f"all: {command}")
+    raise UnknownNameError(what, f"see the list with {command}")
+
+
+def _keys(index: Mapping[str, str], names: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(index[name] for name in names))
+
+
+def _listed(keys: list[str]) -> str:
+    shown = ", ".join(keys[:_MOST_SHOWN])
+    return shown if len(keys) <= _MOST_SHOWN else f"{shown}, ..."

@@ -1,0 +1,73 @@
+"""A scenario file: one question in YAML, with what must hold and what is expected."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
+
+from gptbudget import units
+from gptbudget.catalog.validate import build
+from gptbudget.catalog.yamlfile import read_yaml
+from gptbudget.errors import FileError
+from gptbudget.specs.base import Positive, Spec, Text
+from gptbudget.specs.options import Options
+
+
+class Requirements(Spec):
+    """``require:`` what must hold beside fitting and finishing in time."""
+
+    fits: bool | None = None
+    max_wall_clock: Annotated[float, BeforeValidator(units.parse_duration)] | None = None
+    max_cost_usd: Annotated[float, BeforeValidator(units.parse_amount)] | None = None
+    min_ratio: Positive | None = None
+
+
+class Expectation(Spec):
+    """``expect:`` one value of the answer, from a published or derived source."""
+
+    key: Text
+    """Path in the JSON answer, joined by dots: ``compute.ratio``."""
+    value: float | bool | str | None
+    tolerance: Annotated[float, BeforeValidator(units.parse_fraction)] | None = None
+    """Relative; absent: exact."""
+    source: Text
+
+
+class ScenarioFile(Options):
+    """The options of a question, and what belongs to the question itself."""
+
+    question: Text
+    require: Requirements = Requirements()
+    expect: tuple[Expectation, ...] = ()
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A question read from a file."""
+
+    question: str
+    given: dict[str, Any]
+    """The options the file gives, validated."""
+    require: Requirements
+    expect: tuple[Expectation, ...]
+
+
+def load_scenario(path: Path) -> Scenario:
+    """Read a scenario.
+
+    Raises:
+        FileError: it cannot be read, or a field is unknown or wrong, as ``file:line``.
+    """
+    file = read_yaml(path)
+    if not isinstance(file.data, dict):
+        raise FileError(f"{path}:1: is not a scenario", "give question: and options such as gpu:")
+    content = build(ScenarioFile, file.data, file)
+    given = {
+        name: getattr(content, name)
+        for name in Options.model_fields
+        if getattr(content, name) is not None
+    }
+    return Scenario(content.question, given, content.require, content.expect)

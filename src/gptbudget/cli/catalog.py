@@ -1,0 +1,61 @@
+"""``gptbudget catalog``: is my YAML right, where is it read from, JSON Schema for editors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gptbudget.cli.options import Invocation, takes
+
+app = typer.Typer(
+    help="Check catalog files, show where they are read from, print their JSON Schema.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+)
+
+_BAD_FILE = 4
+
+_FILES = Annotated[
+    list[Path] | None,
+    typer.Argument(metavar="[FILE]...", help="Catalog files; none: every file that is read."),
+]
+
+
+@app.command("check", epilog="Example: gptbudget catalog check my-gpus.yaml")
+@takes(extra={"files": (_FILES, None)})
+def check(invocation: Invocation) -> None:
+    """Report every fault of a catalog file as file:line: key: what."""
+    from gptbudget.catalog.catalog import check_catalog
+    from gptbudget.catalog.paths import catalog_files
+    from gptbudget.render.output import write
+    from gptbudget.report.catalogs import check_document
+
+    files = invocation.extra["files"] or catalog_files(invocation.catalogs)
+    found = {path: check_catalog(path, invocation.catalogs) for path in files}
+    write(check_document(found), invocation.fmt)
+    if any(found.values()):
+        raise typer.Exit(_BAD_FILE)
+
+
+@app.command("path", epilog="Example: gptbudget catalog path")
+@takes()
+def path(invocation: Invocation) -> None:
+    """Show which catalog files are read, in order; later ones win, whole entries."""
+    from gptbudget.catalog.catalog import load_catalog
+    from gptbudget.catalog.paths import user_catalog
+    from gptbudget.render.output import write
+    from gptbudget.report.catalogs import paths_document
+
+    write(paths_document(load_catalog(invocation.catalogs), user_catalog()), invocation.fmt)
+
+
+@app.command("schema", epilog="Example: gptbudget catalog schema > catalog.schema.json")
+def schema() -> None:
+    """Print the JSON Schema of a catalog file, for editors."""
+    import json
+
+    from gptbudget.catalog.schema import catalog_schema
+
+    typer.echo(json.dumps(catalog_schema(), indent=2))

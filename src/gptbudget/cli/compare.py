@@ -1,0 +1,25 @@
+"""``gptbudget compare``: available against required compute, memory fit, wall clock, cost."""
+
+from __future__ import annotations
+
+import typer
+
+from gptbudget.cli.options import ASSUMPTIONS, HARDWARE, JOB, RECIPE, Invocation, takes
+
+EPILOG = "Example: gptbudget compare --gpu 4070ti --model gpt2-xl"
+
+_THE_ANSWER_IS_NO = 5
+
+
+@takes(HARDWARE, JOB, RECIPE, ASSUMPTIONS, scenario=True)
+def command(invocation: Invocation) -> None:
+    """Available against required compute, memory fit, wall clock and cost."""
+    from gptbudget import api
+    from gptbudget.render.output import write
+    from gptbudget.report.documents import comparison
+
+    question = api.ask(invocation.given, invocation.scenario)
+    found = api.compare(question, invocation.catalogs)
+    write(comparison(found.estimates, found.skipped), invocation.fmt)
+    if invocation.check and not all(estimate.feasible for estimate in found.estimates):
+        raise typer.Exit(_THE_ANSWER_IS_NO)

@@ -1,0 +1,27 @@
+"""``gptbudget gpus``: the accelerators of the catalog, or one of them in full."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from gptbudget.cli.options import Invocation, takes
+
+EPILOG = "Example: gptbudget gpus 4070ti"
+
+_NAME = Annotated[str | None, typer.Argument(metavar="[NAME]", help="Accelerator to show in full.")]
+
+
+@takes(extra={"name": (_NAME, None)})
+def command(invocation: Invocation) -> None:
+    """The accelerators of the catalog; with a name, one of them in full with its sources."""
+    from gptbudget.catalog.catalog import load_catalog
+    from gptbudget.render.output import write
+    from gptbudget.report.gpus import gpu_document, gpus_document
+
+    catalog, name = load_catalog(invocation.catalogs), invocation.extra["name"]
+    write(
+        gpus_document(catalog.gpus) if name is None else gpu_document(catalog.gpus.find(name)),
+        invocation.fmt,
+    )

@@ -1,0 +1,262 @@
+"""Every option of the command line, once: the same word means the same on every command.
+
+A command says which groups it takes; the flags themselves, their help and their panel in
+``--help`` come from the one table here. Values stay text until
+:class:`gptbudget.specs.options.Options` parses them, as it does for scenario files.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+_HARDWARE = "Hardware"
+_JOB = "Job"
+_RECIPE = "Recipe"
+_ASSUMPTIONS = "Assumptions"
+_OUTPUT = "Output"
+
+
+@dataclass(frozen=True)
+class Flag:
+    """One option: its panel, what it is, what it takes, and its default in words."""
+
+    panel: str
+    help: str
+    metavar: str = ""
+    default: str = ""
+    kind: Any = str
+    names: tuple[str, ...] = ()
+
+    def annotation(self, name: str) -> Any:
+        """The typer annotation of the parameter ``name``."""
+        names = self.names or (f"--{name.replace('_', '-')}",)
+        option = typer.Option(
+            *names,
+            help=self.help,
+            metavar=self.metavar or None,
+            rich_help_panel=self.panel,
+            show_default=self.default or False,
+        )
+        return Annotated[self.kind | None, option]
+
+
+HARDWARE = {
+    "gpu": Flag(
+        _HARDWARE,
+        "Accelerator of the catalog; repeatable; 'all' tries every one.",
+        "NAME",
+        kind=list[str],
+    ),
+    "gpus": Flag(_HARDWARE, "How many of them.", "N", "1"),
+    "gpu_memory": Flag(_HARDWARE, "Memory of one, in place of the catalog's.", "SIZE", "catalog"),
+    "reserve": Flag(_HARDWARE, "Memory to leave free, for a desktop say.", "SIZE", "0"),
+}
+
+JOB = {
+    "model": Flag(
+        _JOB,
+        "Model of the catalog, or a bare size such as 1.5B; repeatable.",
+        "NAME|SIZE",
+        kind=list[str],
+    ),
+    "tokens": Flag(
+        _JOB,
+        "Tokens to train on: 10B, or 20x for twenty a parameter.",
+        "COUNT",
+        "the published count, else compute-optimal",
+    ),
+    "data": Flag(_JOB, "Text to train on, in place of --tokens: 40GB.", "SIZE"),
+    "flops": Flag(_JOB, "Amount of compute, in place of --model and --tokens.", "COUNT"),
+    "epochs": Flag(_JOB, "Passes over those tokens.", "N", "1"),
+    "time": Flag(_JOB, "Horizon in which it must be done: 1y, 90d, 12h.", "TIME", "1y"),
+    "seq_len": Flag(_JOB, "Tokens in a sequence.", "N", "the model's own"),
+    "micro_batch": Flag(_JOB, "Sequences on one GPU at a time.", "N", "1"),
+    "global_batch_tokens": Flag(
+        _JOB,
+        "Tokens in an optimizer step; given, gradients are accumulated to it.",
+        "N",
+        "the catalog's, else 524288",
+    ),
+}
+
+RECIPE = {
+    "precision": Flag(
+        _RECIPE,
+        "Number format of the matrix products.",
+        "fp32|tf32|bf16|fp16|fp8|fp4",
+        "best the card has",
+    ),
+    "recipe": Flag(
+        _RECIPE,
+        "16-bit compute on fp32 weights, or 16-bit everything.",
+        "autocast|pure",
+        "autocast",
+    ),
+    "optimizer": Flag(_RECIPE, "Optimizer.", "adamw|adamw8bit|adafactor|sgd|sgdm|lion", "adamw"),
+    "optimizer_impl": Flag(
+        _RECIPE, "PyTorch's implementation of it.", "fused|foreach|loop", "fused"
+    ),
+    "attention": Flag(
+        _RECIPE,
+        "Attention kernel.",
+        "flash|efficient|math|eager",
+        "flash where card and precision have it",
+    ),
+    "checkpointing": Flag(_RECIPE, "Activation checkpointing.", "none|full", "none"),
+    "dropout": Flag(_RECIPE, "Dropout rate.", "SHARE", "0"),
+    "keep_logits": Flag(
+        _RECIPE,
+        "The training loop keeps the logits until the step ends.",
+        kind=bool,
+        default="no",
+        names=("--keep-logits/--no-keep-logits",),
+    ),
+}
+
+ASSUMPTIONS = {
+    "utilization": Flag(
+        _ASSUMPTIONS,
+        "Share of the peak that reaches the model, in the FLOPs of --convention.",
+        "SHARE",
+        "published for the hardware class",
+    ),
+    "goodput": Flag(
+        _ASSUMPTIONS,
+        "Share of the wall clock that is training steps.",
+        "SHARE",
+        "1, beyond 8 GPUs 0.9",
+    ),
+    "stack": Flag(
+        _ASSUMPTIONS,
+        "Software stack.",
+        "native|megatron|megatron-2021|compiled|eager|hf",
+        "compiled, across nodes eager",
+    ),
+    "convention": Flag(_ASSUMPTIONS, "FLOPs of the headline.", "6nd|exact", "6nd"),
+    "price": Flag(_ASSUMPTIONS, "US dollars per GPU-hour.", "USD", "catalog"),
+    "kwh_price": Flag(_ASSUMPTIONS, "US dollars per kWh.", "USD"),
+    "power": Flag(_ASSUMPTIONS, "Mean draw of one GPU in watts.", "W", "TDP"),
+    "pue": Flag(_ASSUMPTIONS, "Power of the building per power of the machines.", "N", "1.0"),
+    "grid": Flag(_ASSUMPTIONS, "Carbon intensity: g CO2 per kWh, germany or world.", "G|NAME"),
+}
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """What was typed: the options given, and how the answer is wanted."""
+
+    given: dict[str, Any]
+    fmt: str
+    catalogs: tuple[Path, ...] = ()
+    scenario: Path | None = None
+    check: bool = False
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+_FORMAT = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        "-o",
+        metavar="table|json|csv|markdown",
+        help="Form of the answer.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+_CATALOG = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--catalog",
+        metavar="PATH",
+        help="One more catalog file or folder; repeatable.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+_CONFIG = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        help="Scenario with the same options; flags win over it.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+_CHECK = Annotated[
+    bool,
+    typer.Option(
+        "--check",
+        help="Exit with 5 unless every row is known to be feasible.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+
+_OUTPUT_PARAMETERS: dict[str, tuple[Any, Any]] = {
+    "fmt": (_FORMAT, "table"),
+    "catalogs": (_CATALOG, None),
+}
+_SCENARIO_PARAMETERS: dict[str, tuple[Any, Any]] = {
+    "scenario": (_CONFIG, None),
+    "check": (_CHECK, False),
+}
+
+
+def takes(
+    *groups: dict[str, Flag],
+    scenario: bool = False,
+    extra: dict[str, tuple[Any, Any]] | None = None,
+) -> Callable[[Callable[[Invocation], None]], Callable[..., None]]:
+    """Make a command of a function that wants an :class:`Invocation`.
+
+    ``groups`` are its options, ``extra`` further parameters of its own as annotation and
+    default, which arrive in ``Invocation.extra``.
+    """
+    flags = {name: flag for group in groups for name, flag in group.items()}
+    own = extra or {}
+    output = {**_OUTPUT_PARAMETERS, **(_SCENARIO_PARAMETERS if scenario else {})}
+    parameters = {
+        **own,
+        **{name: (flag.annotation(name), None) for name, flag in flags.items()},
+        **output,
+    }
+
+    def decorate(function: Callable[[Invocation], None]) -> Callable[..., None]:
+        def command(**values: Any) -> None:
+            function(
+                Invocation(
+                    given={name: _given(values[name]) for name in flags if _is_given(values[name])},
+                    fmt=values["fmt"],
+                    catalogs=tuple(values["catalogs"] or ()),
+                    scenario=values.get("scenario"),
+                    check=values.get("check", False),
+                    extra={name: values[name] for name in own},
+                )
+            )
+
+        command.__name__ = function.__name__
+        command.__doc__ = function.__doc__
+        command.__annotations__ = {name: kind for name, (kind, _) in parameters.items()}
+        command.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+            [
+                inspect.Parameter(
+                    name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind
+                )
+                for name, (kind, default) in parameters.items()
+            ]
+        )
+        return command
+
+    return decorate
+
+
+def _is_given(value: Any) -> bool:
+    return value is not None and value != []
+
+
+def _given(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

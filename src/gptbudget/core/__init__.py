@@ -1,0 +1,1 @@
+"""The formulas: one concept a file, on plain numbers or arrays."""

@@ -1,0 +1,40 @@
+"""GPU-hours, money, energy and carbon of a run of known length."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_S_PER_HOUR = 3600
+_W_PER_KW = 1000
+_G_PER_KG = 1000
+
+
+def gpu_hours(gpus: Any, wall_clock_s: Any) -> Any:
+    """GPU-hours = GPUs x hours."""
+    return gpus * wall_clock_s / _S_PER_HOUR
+
+
+def rent_usd(hours: Any, price_usd_per_hour: Any) -> Any:
+    """Rent in dollars = GPU-hours x price. llm.c: 24 h of an 8-GPU node at $28/h is $672."""
+    return hours * price_usd_per_hour
+
+
+def energy_kwh(hours: Any, power_w: Any, pue: Any = 1.0) -> Any:
+    """Energy = GPU-hours x power x PUE.
+
+    ``power_w`` is the mean draw of one accelerator; its TDP is an upper bound. ``pue`` is
+    what the building draws for each watt of the machine. The host, failed runs and the
+    making of the hardware are left out.
+
+    Patterson et al. 2021 (arXiv 2104.10350, Table 4): 10,000 V100 for 14.8 days at 330 W
+    and a PUE of 1.10 are 1,289 MWh for GPT-3 (printed: 1,287).
+    """
+    return hours * power_w * pue / _W_PER_KW
+
+
+def co2_kg(energy_kwh: Any, grid_g_per_kwh: Any) -> Any:
+    """Carbon dioxide = energy x intensity of the grid.
+
+    Llama 2 (model card): 184,320 h x 400 W x PUE 1.1 x 385 g/kWh = 31.22 t for the 7B model.
+    """
+    return energy_kwh * grid_g_per_kwh / _G_PER_KG

@@ -1,0 +1,37 @@
+"""The few operations that need a choice, on plain numbers or on NumPy arrays alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def maximum(first: Any, *others: Any) -> Any:
+    """The largest of the arguments, element by element; NumPy is imported only for arrays.
+
+    Example:
+        >>> maximum(1.0, 3.0, 2.0)
+        3.0
+    """
+    largest = first
+    for other in others:
+        if hasattr(largest, "__array__") or hasattr(other, "__array__"):
+            import numpy as np
+
+            largest = np.maximum(largest, other)
+        else:
+            largest = max(largest, other)
+    return largest
+
+
+def where(condition: Any, then: Any, otherwise: Any) -> Any:
+    """``then`` where ``condition`` holds, else ``otherwise``, element by element.
+
+    Example:
+        >>> where(2 > 1, "yes", "no")
+        'yes'
+    """
+    if hasattr(condition, "__array__"):
+        import numpy as np
+
+        return np.where(condition, then, otherwise)
+    return then if condition else otherwise

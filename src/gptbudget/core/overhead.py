@@ -1,0 +1,60 @@
+"""Memory outside the tensors of a step: driver context, library workspaces, allocator.
+
+These are named parts of the bill, not a hidden margin. They vary with driver, library and
+allocation pattern; each figure is a measurement of one setup and shown as a default.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gptbudget.core.parts import Parts
+from gptbudget.units import GIB
+
+_MIB = 2**20
+
+CONTEXT_BYTES = 0.7 * GIB
+"""Driver context with the kernels a training script loads: between 0.47 GiB (only the first
+kernel) and 0.92 GiB (all of them) with PyTorch 2.1 on an A100; the middle.
+Source: https://github.com/stas00/ml-engineering/blob/master/training/performance/README.md,
+section "Preloaded CUDA kernels memory usage"."""
+
+_CUBLAS_BYTES = 2 * 4 * _MIB + 8 * 16 * 2**10
+"""PyTorch's workspace of a cuBLAS handle, ``:4096:2:16:8``: the 8,519,680 bytes seen in
+https://discuss.pytorch.org/t/178671."""
+
+_HOPPER = 9.0
+_HOPPER_WORKSPACE_BYTES = 32 * _MIB
+"""What cuBLAS asks for from compute capability 9.0 on, per handle and again for cuBLASLt:
+https://docs.nvidia.com/cuda/cublas/#cublassetworkspace."""
+
+_CUBLASLT_BYTES = 4 * _MIB
+"""cuBLASLt's before that: https://github.com/pytorch/pytorch/pull/120925."""
+
+ALLOCATOR_SLACK = 0.024
+"""Reserved but unused share of what the allocator holds at its limit: 1.83 of 77.14 GiB in an
+out-of-memory report (https://github.com/vllm-project/compressed-tensors/pull/587); 0.9 % in
+another (https://github.com/vllm-project/vllm/issues/10637). Many small odd-sized requests
+fragment far more (GMLake, arXiv 2401.08156)."""
+
+
+def overhead_parts(framework_bytes: Any, compute_capability: str | None) -> Parts[Any]:
+    """Context, workspaces and allocator slack beside ``framework_bytes`` of tensors."""
+    return Parts(
+        {
+            "driver_context": CONTEXT_BYTES,
+            "workspaces": workspace_bytes(compute_capability),
+            "allocator_slack": ALLOCATOR_SLACK * framework_bytes,
+        }
+    )
+
+
+def workspace_bytes(compute_capability: str | None) -> float:
+    """Workspaces of the matrix libraries, in bytes; unknown hardware takes the larger one.
+
+    Example: 64 MiB on an H100 (compute capability 9.0).
+    """
+    known = compute_capability is not None and compute_capability[:1].isdigit()
+    if known and float(compute_capability or 0) < _HOPPER:
+        return _CUBLAS_BYTES + _CUBLASLT_BYTES
+    return 2 * _HOPPER_WORKSPACE_BYTES

@@ -1,0 +1,212 @@
+"""How many parameters a decoder has, by component, to the unit.
+
+Counted are the trainable tensors a framework holds: matrices, biases and norm vectors.
+Left out is what carries no gradient (rotary tables, masks, balancing terms in checkpoints).
+
+Legend: L layers, h model width, a query heads, k key/value heads, d head width,
+f feed-forward width, V vocabulary rows, E experts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gptbudget.core.parts import Parts
+from gptbudget.specs.model import ModelSpec
+
+
+@dataclass(frozen=True)
+class ParameterCount:
+    """Parameters by component; ``active`` is what one token uses."""
+
+    parts: Parts[int]
+    inactive: int
+    """Parameters of the experts that a token does not visit."""
+
+    @property
+    def total(self) -> int:
+        """All trainable parameters."""
+        return int(self.parts.total)
+
+    @property
+    def active(self) -> int:
+        """Parameters one token passes through; the total when there are no experts."""
+        return self.total - self.inactive
+
+
+def count_parameters(model: ModelSpec) -> ParameterCount:
+    """Count the trainable parameters of ``model``.
+
+    GPT-2: N = V h + s h + L (12 h^2 + 13 h) + 2 h, so 124,439,808 for the small model and
+    1,557,611,200 for XL (the released checkpoints). Llama: N = 2 V h + L (h d (2 a + 2 k)
+    + 3 h f + 2 h) + h, so 6,738,415,616 for Llama-2 7B.
+    """
+    matmul = matmul_weights(model)
+    parts = Parts(
+        {
+            "embedding": model.vocabulary * _embedding_width(model),
+            "positions": position_table(model),
+            "attention": matmul["attention"] + model.layers * _attention_vectors(model),
+            "feed_forward": matmul["feed_forward"] + model.dense_layers * _ffn_biases(model),
+            "experts": model.expert_layers * (_expert_weights(model) + _expert_biases(model)),
+            "router": matmul["router"] + model.expert_layers * _router_biases(model),
+            "norms": _norm_vectors(model),
+            "embedding_projection": matmul["embedding_projection"],
+            "head": (0 if model.head.tied else matmul["head"])
+            + (model.vocabulary if model.head.bias else 0),
+        }
+    ).present()
+    return ParameterCount(parts, inactive=_inactive(model))
+
+
+def matmul_weights(model: ModelSpec) -> Parts[int]:
+    """Weights that multiply every token, by component, with the active experts only.
+
+    These are the W of "2 W FLOPs per token". The head counts once, tied or not; the
+    embedding is a lookup and does not count.
+    """
+    return Parts(
+        {
+            "attention": model.layers * _attention_weights(model),
+            "feed_forward": model.dense_layers * _ffn_weights(model),
+            "experts": model.expert_layers * _active_expert_weights(model),
+            "router": model.expert_layers * _router_weights(model),
+            "embedding_projection": _projection_weights(model),
+            "head": model.vocabulary * _embedding_width(model),
+        }
+    )
+
+
+def _embedding_width(model: ModelSpec) -> int:
+    return model.embedding_width or model.width
+
+
+def _projection_weights(model: ModelSpec) -> int:
+    """Into and out of the model width, where the embedding has another one (OPT-350M)."""
+    return 0 if model.embedding_width is None else 2 * model.embedding_width * model.width
+
+
+def position_table(model: ModelSpec) -> int:
+    """Parameters of a learned position table: one row a position, plus any extra rows."""
+    if model.positions.kind != "learned":
+        return 0
+    return (model.context + model.positions.extra_rows) * model.width
+
+
+def _attention_weights(model: ModelSpec) -> int:
+    """Matrices of one layer: queries, keys, values, output; 4 h^2 when a d = h and k = a."""
+    if model.attention.latent is not None:
+        return _latent_attention_weights(model)
+    relative = model.positions.kind == "relative"
+    projected = model.query_width + 2 * model.kv_width + (model.query_width if relative else 0)
+    return model.width * projected + model.query_width * model.width
+
+
+def _latent_attention_weights(model: ModelSpec) -> int:
+    """Matrices of one latent-attention layer (DeepSeek-V2, arXiv 2405.04434, section 2.1)."""
+    latent, heads = model.attention.latent, model.attention.heads
+    assert latent is not None
+    query_width = heads * (latent.nope_width + latent.rope_width)
+    queries = (
+        latent.query_rank * (model.width + query_width)
+        if latent.query_rank
+        else model.width * query_width
+    )
+    down = model.width * (latent.kv_rank + latent.rope_width)
+    up = latent.kv_rank * heads * (latent.nope_width + latent.value_width)
+    return queries + down + up + heads * latent.value_width * model.width
+
+
+def _attention_vectors(model: ModelSpec) -> int:
+    """Biases, sinks and norms inside the attention of one layer."""
+    attention = model.attention
+    count = attention.heads if attention.sinks else 0
+    if attention.qkv_bias:
+        count += model.query_width + 2 * model.kv_width
+    if attention.output_bias:
+        count += model.width
+    if attention.latent is not None:
+        count += (attention.latent.query_rank or 0) + attention.latent.kv_rank
+    return count + _qk_norm(model)
+
+
+def _qk_norm(model: ModelSpec) -> int:
+    per_channel = 1 + int(model.attention.qk_norm_bias)
+    if model.attention.qk_norm == "head":
+        return per_channel * 2 * model.head_width
+    if model.attention.qk_norm == "projection":
+        return per_channel * (model.query_width + model.kv_width)
+    return 0
+
+
+def _ffn_weights(model: ModelSpec) -> int:
+    """Matrices of one dense feed-forward network: 2 h f, 3 h f when gated."""
+    return (3 if model.ffn.gated else 2) * model.width * model.ffn_width
+
+
+def _ffn_biases(model: ModelSpec) -> int:
+    if not model.ffn.bias:
+        return 0
+    return (2 if model.ffn.gated else 1) * model.ffn_width + model.width
+
+
+def _one_expert(model: ModelSpec) -> int:
+    """Matrices of one expert."""
+    return (
+        (3 if model.ffn.gated else 2) * model.width * (model.experts.width if model.experts else 0)
+    )
+
+
+def _one_expert_biases(model: ModelSpec) -> int:
+    if model.experts is None or not model.experts.bias:
+        return 0
+    return (2 if model.ffn.gated else 1) * model.experts.width + model.width
+
+
+def _shared_expert(model: ModelSpec) -> int:
+    shared = model.experts.shared_width if model.experts else None
+    return (3 if model.ffn.gated else 2) * model.width * (shared or 0)
+
+
+def _expert_weights(model: ModelSpec) -> int:
+    """Matrices of all experts of one layer, the shared one included."""
+    if model.experts is None:
+        return 0
+    return model.experts.count * _one_expert(model) + _shared_expert(model)
+
+
+def _active_expert_weights(model: ModelSpec) -> int:
+    """Matrices of the experts one token visits in one layer, the shared one included."""
+    if model.experts is None:
+        return 0
+    return model.experts.active * _one_expert(model) + _shared_expert(model)
+
+
+def _expert_biases(model: ModelSpec) -> int:
+    return model.experts.count * _one_expert_biases(model) if model.experts else 0
+
+
+def _router_weights(model: ModelSpec) -> int:
+    """One logit an expert, and one for the gate of a shared expert."""
+    if model.experts is None:
+        return 0
+    return model.width * (model.experts.count + int(model.experts.shared_gate))
+
+
+def _router_biases(model: ModelSpec) -> int:
+    if model.experts is None or not model.experts.router_bias:
+        return 0
+    return model.experts.count
+
+
+def _inactive(model: ModelSpec) -> int:
+    if model.experts is None:
+        return 0
+    idle = model.experts.count - model.experts.active
+    return model.expert_layers * idle * (_one_expert(model) + _one_expert_biases(model))
+
+
+def _norm_vectors(model: ModelSpec) -> int:
+    norms = model.norms
+    count = model.layers * norms.per_block + int(norms.final) + int(norms.embedding)
+    return count * norms.tensors * model.width

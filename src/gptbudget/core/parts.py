@@ -1,0 +1,44 @@
+"""Named parts of a whole: every total in the program is the sum of its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Parts(Mapping[str, T], Generic[T]):
+    """An ordered, immutable mapping from part to amount.
+
+    Example:
+        >>> Parts({"weights": 3, "gradients": 4}).total
+        7
+    """
+
+    amounts: Mapping[str, T] = field(default_factory=dict)
+
+    def __getitem__(self, part: str) -> T:
+        return self.amounts[part]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.amounts)
+
+    def __len__(self) -> int:
+        return len(self.amounts)
+
+    @property
+    def total(self) -> Any:
+        """The sum of the parts, in their unit; integers stay integers."""
+        amounts: Iterable[Any] = self.amounts.values()
+        return sum(amounts)
+
+    def scaled(self, factor: Any) -> Parts[Any]:
+        """Every part times ``factor``."""
+        return Parts({part: amount * factor for part, amount in self.amounts.items()})
+
+    def present(self) -> Parts[T]:
+        """Only the parts that are not zero."""
+        return Parts({part: amount for part, amount in self.amounts.items() if amount})

@@ -1,0 +1,1 @@
+"""Composition: a complete question becomes an estimate."""

@@ -1,0 +1,362 @@
+"""Fill in what the user left out: options and catalog objects become a complete run.
+
+Each value remembers its origin, so that a default is shown as a default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from gptbudget.core.parameters import count_parameters
+from gptbudget.core.scaling import compute_optimal_tokens
+from gptbudget.errors import UsageError
+from gptbudget.plan.run import (
+    BareSize,
+    FlopsAmount,
+    NamedGpu,
+    NamedModel,
+    Origin,
+    Require,
+    TrainingRun,
+    Work,
+)
+from gptbudget.specs.evidence import Evidence, UtilizationClass
+from gptbudget.specs.gpu import GpuSpec, Precision
+from gptbudget.specs.model import ModelSpec
+from gptbudget.specs.options import Options, StackName
+from gptbudget.specs.recipe import Optimizer, Recipe, RecipeKind
+from gptbudget.specs.stack import AttentionKind, BlockMemory
+from gptbudget.units import YEAR_S, PerParameter, format_count
+
+T = TypeVar("T")
+
+_GLOBAL_BATCH_TOKENS = 524_288
+_GOODPUT_OF_CLUSTERS = 0.9
+_GPUS_WITHOUT_LOSS = 8
+_BYTES_PER_TOKEN = 96e9 / 2.29e10
+"""English text in GPT-2's vocabulary: WebText2's 96 GB are 2.29e10 tokens (Kaplan et al. 2020,
+arXiv 2001.08361, section 2.3)."""
+_FLASH_COMPUTE_CAPABILITY = 8.0
+"""Below it PyTorch has no flash attention: torch.nn.functional.scaled_dot_product_attention."""
+
+
+@dataclass
+class _Chooser:
+    """Takes each value from the first place that has it and remembers which."""
+
+    options: Options
+    origins: Mapping[str, Origin]
+    """Where the given options came from: flag or scenario."""
+    chosen: dict[str, Any] = field(default_factory=dict)
+    chosen_origins: dict[str, Origin] = field(default_factory=dict)
+
+    def take(self, name: str, default: T, *, catalog: T | None = None) -> T:
+        """The option ``name``, else the catalog's value, else the default."""
+        given: T | None = getattr(self.options, name)
+        if given is not None:
+            return self._record(name, given, self.origins.get(name, "given"))
+        if catalog is not None:
+            return self._record(name, catalog, "catalog")
+        return self._record(name, default, "default")
+
+    def derived(self, name: str, value: T, source: str) -> T:
+        """A value that follows from another option."""
+        return self._record(name, value, self.origins.get(source, "given"))
+
+    def _record(self, name: str, value: T, origin: Origin) -> T:
+        self.chosen[name] = value
+        self.chosen_origins[name] = origin
+        return value
+
+
+def complete_run(
+    options: Options,
+    gpu: NamedGpu,
+    work: Work,
+    evidence: Evidence,
+    *,
+    grid_g_per_kwh: float | None = None,
+    require: Require | None = None,
+    origins: Mapping[str, Origin] | None = None,
+) -> TrainingRun:
+    """Complete one pair of accelerator and work.
+
+    Raises:
+        UsageError: values that cannot stand together, such as bf16 on a card without it.
+    """
+    choose = _Chooser(options, origins or {})
+    _refuse_contradictions(options, work)
+    choose.derived("gpu", gpu.key, "gpu")
+    model = work.spec if isinstance(work, NamedModel) else None
+    if not isinstance(work, FlopsAmount):
+        choose.derived("model", work.key, "model")
+    gpus = choose.take("gpus", 1)
+    precision, peak = _precision(choose, gpu)
+    tokens, notes = _tokens(choose, work)
+    batch = _batch(choose, model, gpus)
+    recipe = _recipe(choose, gpu.spec, precision)
+    stack: StackName = choose.take("stack", _default_stack(gpus))
+    block, is_bound = _block(model, stack, evidence)
+    utilization = choose.take("utilization", None)
+    return TrainingRun(
+        gpu=gpu,
+        gpus=gpus,
+        usable_bytes=_usable_bytes(choose, gpu.spec),
+        work=work,
+        tokens=tokens,
+        horizon_s=choose.take("time", float(YEAR_S)),
+        seq_len=batch.seq_len,
+        micro_batch=batch.micro_batch,
+        global_batch_tokens=batch.global_batch_tokens,
+        peak_flops_per_s=peak,
+        recipe=recipe,
+        stack=stack,
+        stack_title=evidence.stacks.stacks[stack].title,
+        block=block,
+        block_is_upper_bound=is_bound,
+        convention=choose.take("convention", "6nd"),
+        utilization=utilization,
+        utilization_class=None
+        if utilization or model is None
+        else _utilization_class(gpu.spec, gpus, model, precision, evidence),
+        goodput=choose.take("goodput", _default_goodput(gpus, utilization)),
+        price_usd_per_hour=choose.take("price", None, catalog=_cloud_price(gpu.spec)),
+        kwh_price_usd=choose.take("kwh_price", None),
+        power_w=choose.take("power", None, catalog=gpu.spec.tdp_w),
+        pue=choose.take("pue", 1.0),
+        grid_g_per_kwh=grid_g_per_kwh,
+        require=require or Require(),
+        origins=choose.chosen_origins,
+        values=choose.chosen,
+        notes=notes,
+    )
+
+
+def _refuse_contradictions(options: Options, work: Work) -> None:
+    given = [name for name in ("tokens", "data", "flops") if getattr(options, name) is not None]
+    if len(given) > 1:
+        raise UsageError(
+            f"--{given[0]} and --{given[1]} both say how much to train", "give one of them"
+        )
+    if isinstance(work, FlopsAmount) and options.epochs is not None:
+        raise UsageError("--epochs needs tokens, and --flops stands in for them", "drop one")
+    if not isinstance(work, NamedModel) and options.utilization is None:
+        what = "a bare size" if isinstance(work, BareSize) else "an amount of FLOPs"
+        raise UsageError(
+            f"{what} has no shape to predict a utilization from",
+            "add --utilization, for example --utilization 40%, or name a model",
+        )
+    if not isinstance(work, NamedModel) and options.convention == "exact":
+        raise UsageError(
+            "--convention exact needs a model with a shape", "name a model of the catalog"
+        )
+
+
+def _precision(choose: _Chooser, gpu: NamedGpu) -> tuple[Precision, float]:
+    """The precision and its dense peak on this card."""
+    best = gpu.spec.best_precision
+    if best is None and choose.options.precision is None:
+        raise UsageError(
+            f"{gpu.key} has no known bf16, fp16 or fp32 peak",
+            f"known: {', '.join(gpu.spec.precisions) or 'none'}",
+        )
+    precision: Precision = choose.take("precision", best or "fp32")
+    peak = gpu.spec.peak_flops_per_s(precision)
+    if peak is None:
+        raise UsageError(
+            f"{gpu.key} has no {precision} peak", f"it has {', '.join(gpu.spec.precisions)}"
+        )
+    return precision, peak
+
+
+def _tokens(choose: _Chooser, work: Work) -> tuple[float | None, tuple[str, ...]]:
+    """How many tokens are trained on, and what was assumed on the way."""
+    if isinstance(work, FlopsAmount):
+        choose.derived("flops", work.flops, "flops")
+        return None, ()
+    if isinstance(work, NamedModel):
+        parameters: float = count_parameters(work.spec).total
+        published = work.spec.training_tokens
+    else:
+        parameters, published = work.parameters, None
+    notes: tuple[str, ...] = ()
+    epochs = choose.options.epochs or 1.0
+    if choose.options.data is not None:
+        tokens = choose.derived("tokens", choose.options.data / _BYTES_PER_TOKEN, "data")
+        notes = (
+            f"--data: {_BYTES_PER_TOKEN:.2f} bytes of English text a token, as in WebText2 "
+            "with GPT-2's vocabulary (Kaplan et al. 2020, section 2.3)",
+        )
+    else:
+        wanted = choose.take("tokens", compute_optimal_tokens(parameters), catalog=published)
+        if isinstance(wanted, PerParameter):
+            wanted = choose.derived("tokens", wanted.tokens_per_parameter * parameters, "tokens")
+        tokens = wanted
+        if choose.chosen_origins["tokens"] == "default":
+            notes = (
+                f"{format_count(tokens)} tokens are the compute-optimal number for this size "
+                "(Besiroglu et al. 2024); no published count is in the catalog",
+            )
+    if epochs != 1:
+        choose.derived("epochs", epochs, "epochs")
+        tokens = choose.derived("tokens", tokens * epochs, "epochs")
+    return tokens, notes
+
+
+@dataclass(frozen=True)
+class _Batch:
+    seq_len: int | None
+    micro_batch: int | None
+    global_batch_tokens: int | None
+
+
+def _batch(choose: _Chooser, model: ModelSpec | None, gpus: int) -> _Batch:
+    """Sequence length, micro-batch and whole micro-batches a step."""
+    if model is None:
+        for name in ("seq_len", "micro_batch", "global_batch_tokens"):
+            if getattr(choose.options, name) is not None:
+                raise UsageError(
+                    f"--{name.replace('_', '-')} has no effect without a model",
+                    "name a model of the catalog",
+                )
+        return _Batch(None, None, None)
+    seq_len = choose.take("seq_len", model.context, catalog=model.default_seq_len)
+    if model.positions.kind == "learned" and seq_len > model.context:
+        raise UsageError(
+            f"--seq-len {seq_len} is more than the {model.context} positions of {model.name}",
+            f"at most {model.context}",
+        )
+    micro_batch = choose.take("micro_batch", 1)
+    smallest = micro_batch * seq_len * gpus
+    wanted = choose.take(
+        "global_batch_tokens", _GLOBAL_BATCH_TOKENS, catalog=model.global_batch_tokens
+    )
+    if choose.options.global_batch_tokens is not None and wanted < smallest:
+        raise UsageError(
+            f"--global-batch-tokens {wanted} is less than one micro-batch on each GPU "
+            f"({micro_batch} x {seq_len} x {gpus} = {smallest} tokens)",
+            "raise it, or lower --micro-batch",
+        )
+    whole = max(1, round(wanted / smallest)) * smallest
+    choose.chosen["global_batch_tokens"] = whole
+    return _Batch(seq_len, micro_batch, whole)
+
+
+def _recipe(choose: _Chooser, gpu: GpuSpec, precision: Precision) -> Recipe:
+    accumulate = choose.options.global_batch_tokens is not None and (
+        choose.chosen.get("global_batch_tokens", 0)
+        > choose.chosen.get("micro_batch", 1)
+        * choose.chosen.get("seq_len", 1)
+        * choose.chosen["gpus"]
+    )
+    attention: AttentionKind = choose.take("attention", _best_attention(gpu, precision))
+    if attention == "flash" and _best_attention(gpu, precision) != "flash":
+        raise UsageError(
+            f"flash attention does not run in {precision} on {gpu.name}",
+            "use --attention efficient (flash needs 16 bit and compute capability 8.0)",
+        )
+    recipe: RecipeKind = choose.take("recipe", "autocast")
+    if recipe == "pure" and precision in {"fp32", "tf32"}:
+        raise UsageError(f"--recipe pure is a 16-bit recipe, not {precision}", "drop it")
+    optimizer: Optimizer = choose.take("optimizer", "adamw")
+    impl = choose.options.optimizer_impl
+    if impl is not None and optimizer not in {"adamw", "sgd", "sgdm"}:
+        raise UsageError(
+            f"--optimizer-impl {impl} does not exist for {optimizer}",
+            "it applies to adamw, sgd and sgdm",
+        )
+    return Recipe(
+        precision=precision,
+        recipe=recipe,
+        optimizer=optimizer,
+        optimizer_impl=choose.take("optimizer_impl", "fused"),
+        attention=attention,
+        checkpointing=choose.take("checkpointing", "none"),
+        dropout=choose.take("dropout", 0.0),
+        keep_logits=choose.take("keep_logits", default=False),
+        accumulate=accumulate,
+    )
+
+
+def _best_attention(gpu: GpuSpec, precision: Precision) -> AttentionKind:
+    """Flash where precision and card have it, else the memory-efficient kernel."""
+    if precision in {"fp32", "tf32"}:
+        return "efficient"
+    capability = gpu.compute_capability or ""
+    too_old = capability[:1].isdigit() and float(capability) < _FLASH_COMPUTE_CAPABILITY
+    return "efficient" if too_old else "flash"
+
+
+def _default_stack(gpus: int) -> StackName:
+    """Compiled on one card or one node, eager modules for sharded training across nodes."""
+    return "compiled" if gpus <= _GPUS_WITHOUT_LOSS else "eager"
+
+
+def _default_goodput(gpus: int, utilization: float | None) -> float:
+    """No loss up to one node, or when the utilization is given for the whole run."""
+    return 1.0 if utilization or gpus <= _GPUS_WITHOUT_LOSS else _GOODPUT_OF_CLUSTERS
+
+
+def _block(
+    model: ModelSpec | None, stack: StackName, evidence: Evidence
+) -> tuple[BlockMemory | None, bool]:
+    """The measured block of this kind of model, and whether it only bounds the stack's."""
+    if model is None or not _plain_block(model):
+        return None, False
+    chosen = evidence.stacks.stacks[stack]
+    for name in chosen.blocks:
+        block = evidence.stacks.blocks[name]
+        if (block.norm, block.gated) == (model.norms.kind, model.ffn.gated):
+            return block, name in chosen.upper_bound
+    return None, False
+
+
+def _plain_block(model: ModelSpec) -> bool:
+    """A dense block with two norms and ordinary attention, as the measured ones are."""
+    attention = model.attention
+    return (
+        model.experts is None
+        and attention.latent is None
+        and attention.qk_norm == "none"
+        and not attention.sinks
+        and model.norms.per_block == 2  # noqa: PLR2004 - one before attention, one before the FFN
+        and model.positions.kind in {"learned", "rotary"}
+        and model.embedding_width is None
+    )
+
+
+def _utilization_class(
+    gpu: GpuSpec, gpus: int, model: ModelSpec, precision: Precision, evidence: Evidence
+) -> UtilizationClass | None:
+    """The published figure for this hardware, count and size, if there is one."""
+    if precision not in {"bf16", "fp16"}:
+        return None
+    parameters = count_parameters(model).active
+    for figure in evidence.utilization:
+        if (
+            gpu.architecture in figure.architectures
+            and gpu.segment in figure.segments
+            and figure.gpus[0] <= gpus <= figure.gpus[1]
+            and figure.parameters[0] <= parameters < figure.parameters[1]
+        ):
+            return figure
+    return None
+
+
+def _cloud_price(gpu: GpuSpec) -> float | None:
+    return gpu.cloud_price_per_hour.usd if gpu.cloud_price_per_hour else None
+
+
+def _usable_bytes(choose: _Chooser, gpu: GpuSpec) -> float | None:
+    """What the driver reports, else the capacity, less what the user reserves."""
+    total = choose.take("gpu_memory", None, catalog=gpu.memory_bytes)
+    reserve = choose.take("reserve", 0.0)
+    if total is None:
+        return None
+    if reserve >= total:
+        raise UsageError(
+            f"--reserve leaves nothing of the {total / 2**30:.2f} GiB of {gpu.name}", "lower it"
+        )
+    return total - reserve

@@ -1,0 +1,270 @@
+"""From a complete run to its estimate: FLOPs, memory, seconds, money."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from gptbudget.core import cost as cost_formulas
+from gptbudget.core.flops import (
+    recomputed_flops_per_token,
+    train_flops_per_token,
+    train_flops_per_token_6n,
+)
+from gptbudget.core.memory import MemoryByPhase, memory_by_phase
+from gptbudget.core.overhead import overhead_parts
+from gptbudget.core.parameters import ParameterCount, count_parameters
+from gptbudget.core.parts import Parts
+from gptbudget.core.wall_clock import delivered_flops_per_s, wall_clock_s
+from gptbudget.plan.run import BareSize, FlopsAmount, NamedModel, TrainingRun
+
+
+@dataclass(frozen=True)
+class Compute:
+    """FLOPs of the whole run; ``None`` where the work has no model."""
+
+    required_flops: float
+    required_flops_6nd: float | None
+    required_flops_exact: float | None
+    required_flops_causal: float | None
+    available_flops: float | None
+    """What can be done in the horizon, in the convention of ``required_flops``."""
+
+    @property
+    def ratio(self) -> float | None:
+        """Available over required."""
+        return None if self.available_flops is None else self.available_flops / self.required_flops
+
+
+@dataclass(frozen=True)
+class Memory:
+    """The bill of the peak on one GPU, and the other phases beside it."""
+
+    by_phase: MemoryByPhase
+    overhead: Parts[Any]
+    usable_bytes: float | None
+
+    @property
+    def parts(self) -> Parts[Any]:
+        """Everything at the peak, in bytes."""
+        return Parts({**self.by_phase.phases[self.phase], **self.overhead}).present()
+
+    @property
+    def phase(self) -> Any:
+        """The phase of the step that needs most."""
+        return self.by_phase.peak_phase
+
+    @property
+    def peak_bytes(self) -> float:
+        """The whole bill, in bytes."""
+        return float(self.parts.total)
+
+    @property
+    def fits(self) -> bool | None:
+        """Whether the bill is within the usable memory; ``None`` when that is unknown."""
+        return None if self.usable_bytes is None else self.peak_bytes <= self.usable_bytes
+
+
+@dataclass(frozen=True)
+class Time:
+    """Seconds of the run, and the utilization behind them."""
+
+    wall_clock_s: float
+    low_s: float | None
+    high_s: float | None
+    utilization: float
+    """Share of the peak in the headline convention."""
+    mfu: float | None
+    """Share of the peak in exact, full-square model FLOPs."""
+    tokens_per_s: float | None
+    step_s: float | None
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What the run costs; ``None`` where a price, a power or a grid is not known."""
+
+    gpu_hours: float
+    usd: float | None
+    """Rent where a price per GPU-hour is known, else electricity where its price is given."""
+    energy_kwh: float | None
+    electricity_usd: float | None
+    co2_kg: float | None
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The answer to one run."""
+
+    run: TrainingRun
+    parameters: ParameterCount | None
+    compute: Compute
+    memory: Memory | None
+    time: Time | None
+    cost: Cost | None
+
+    @property
+    def fits(self) -> bool | None:
+        """Whether memory suffices; ``None`` when unknown."""
+        return None if self.memory is None else self.memory.fits
+
+    @property
+    def feasible(self) -> bool | None:
+        """Memory fits, compute suffices and every requirement holds; ``None`` when unknown."""
+        conditions = [self.fits, self._enough_compute(), *self._requirements()]
+        if False in conditions:
+            return False
+        return None if None in conditions else True
+
+    def _enough_compute(self) -> bool | None:
+        ratio = self.compute.ratio
+        return None if ratio is None else ratio >= 1
+
+    def _requirements(self) -> list[bool | None]:
+        require = self.run.require
+        wall_clock = self.time.wall_clock_s if self.time else None
+        usd = self.cost.usd if self.cost else None
+        checks = [
+            _at_most(wall_clock, require.max_wall_clock_s),
+            _at_most(usd, require.max_cost_usd),
+            _at_most(require.min_ratio, self.compute.ratio) if require.min_ratio else True,
+        ]
+        if require.fits is not None:
+            checks.append(None if self.fits is None else self.fits is require.fits)
+        return checks
+
+
+def _at_most(value: float | None, limit: float | None) -> bool | None:
+    """Whether a value is within a limit; true without a limit, unknown without a value."""
+    if limit is None:
+        return True
+    return None if value is None else value <= limit
+
+
+def estimate(run: TrainingRun) -> Estimate:
+    """Estimate one run.
+
+    Example (the question the project began with): 40.09 TFLOP/s x 90 % x one year are
+    1.138e21 FLOP against 9.0e19 for 1.5e9 parameters and 10e9 tokens: 12.6 times enough.
+    """
+    model = run.work.spec if isinstance(run.work, NamedModel) else None
+    parameters = count_parameters(model) if model else None
+    required, exact, causal, headline = _required(run, parameters)
+    time = _time(run, headline, exact)
+    available = None if time is None else headline * run.horizon_s / time.wall_clock_s
+    return Estimate(
+        run=run,
+        parameters=parameters,
+        compute=Compute(headline, required, exact, causal, available),
+        memory=_memory(run),
+        time=time,
+        cost=None if time is None else _cost(run, time),
+    )
+
+
+def _required(
+    run: TrainingRun, parameters: ParameterCount | None
+) -> tuple[float | None, float | None, float | None, float]:
+    """Required FLOPs: 6ND, exact, exact with the causal half, and the headline."""
+    if isinstance(run.work, FlopsAmount):
+        return None, None, None, run.work.flops
+    assert run.tokens is not None
+    if isinstance(run.work, BareSize):
+        six_nd = train_flops_per_token_6n(run.work.parameters) * run.tokens
+        return six_nd, None, None, six_nd
+    assert parameters is not None
+    assert run.seq_len is not None
+    six_nd = train_flops_per_token_6n(parameters.active) * run.tokens
+    exact = train_flops_per_token(run.work.spec, run.seq_len).total * run.tokens
+    causal = train_flops_per_token(run.work.spec, run.seq_len, "causal").total * run.tokens
+    return six_nd, exact, causal, exact if run.convention == "exact" else six_nd
+
+
+def _time(run: TrainingRun, headline: float, exact: float | None) -> Time | None:
+    """Wall clock from the given utilization, else from the published figure of the class."""
+    if run.utilization is not None:
+        wall = _seconds(run, headline, run.utilization)
+        return _time_of(run, wall, None, None, headline, exact)
+    figure = run.utilization_class
+    if figure is None or exact is None:
+        return None
+    slowest, fastest = figure.mfu
+    work = exact * _recompute_factor(run)
+    return _time_of(
+        run,
+        _seconds(run, work, figure.middle),
+        _seconds(run, work, fastest),
+        _seconds(run, work, slowest),
+        headline,
+        exact,
+    )
+
+
+def _seconds(run: TrainingRun, flops: float, utilization: float) -> float:
+    delivered = delivered_flops_per_s(run.gpus, run.peak_flops_per_s, utilization, run.goodput)
+    return float(wall_clock_s(flops, delivered))
+
+
+def _recompute_factor(run: TrainingRun) -> float:
+    """Executed over counted FLOPs: checkpointing runs the forward pass of the blocks twice."""
+    if run.recipe.checkpointing == "none" or not isinstance(run.work, NamedModel):
+        return 1.0
+    assert run.seq_len is not None
+    counted = train_flops_per_token(run.work.spec, run.seq_len).total
+    again = recomputed_flops_per_token(run.work.spec, run.seq_len)
+    return float(1 + again / counted)
+
+
+def _time_of(
+    run: TrainingRun,
+    wall: float,
+    low: float | None,
+    high: float | None,
+    headline: float,
+    exact: float | None,
+) -> Time:
+    peak_flops = run.gpus * run.peak_flops_per_s * wall * run.goodput
+    tokens_per_s = None if run.tokens is None else run.tokens / (wall * run.goodput)
+    batch = run.global_batch_tokens
+    return Time(
+        wall_clock_s=wall,
+        low_s=low,
+        high_s=high,
+        utilization=headline / peak_flops,
+        mfu=None if exact is None else exact / peak_flops,
+        tokens_per_s=tokens_per_s,
+        step_s=None if batch is None or tokens_per_s is None else batch / tokens_per_s,
+    )
+
+
+def _memory(run: TrainingRun) -> Memory | None:
+    """The bill on one GPU; ``None`` where it is not modelled (see the notes of the answer)."""
+    if run.block is None or run.gpus > 1 or not isinstance(run.work, NamedModel):
+        return None
+    if run.recipe.precision in {"fp8", "fp4"}:
+        return None
+    by_phase = memory_by_phase(run.work.spec, run.recipe, run.block, run.micro_batch, run.seq_len)
+    if by_phase is None:
+        return None
+    overhead = overhead_parts(by_phase.peak_bytes, run.gpu.spec.compute_capability)
+    return Memory(by_phase, overhead, run.usable_bytes)
+
+
+def _cost(run: TrainingRun, time: Time) -> Cost:
+    """Rent when a price per hour is known, energy when a power is."""
+    hours = cost_formulas.gpu_hours(run.gpus, time.wall_clock_s)
+    price, power = run.price_usd_per_hour, run.power_w
+    energy = None if power is None else cost_formulas.energy_kwh(hours, power, run.pue)
+    electricity = (
+        None if energy is None or run.kwh_price_usd is None else energy * run.kwh_price_usd
+    )
+    rent = None if price is None else cost_formulas.rent_usd(hours, price)
+    return Cost(
+        gpu_hours=hours,
+        usd=electricity if rent is None else rent,
+        energy_kwh=energy,
+        electricity_usd=electricity,
+        co2_kg=None
+        if energy is None or run.grid_g_per_kwh is None
+        else cost_formulas.co2_kg(energy, run.grid_g_per_kwh),
+    )

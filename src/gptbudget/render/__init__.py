@@ -1,0 +1,1 @@
+"""Answers in one format each: terminal, JSON, CSV, Markdown."""

@@ -1,0 +1,55 @@
+"""Answers for other programs: JSON and CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from gptbudget.report.document import Document, flatten
+
+
+def to_json(document: Document) -> str:
+    """The whole answer as JSON; unknown values are ``null``, numbers are never NaN."""
+    import json
+
+    return json.dumps(document.data, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+
+
+def to_csv(document: Document) -> str:
+    """One line a row; the headers are the JSON paths, joined by dots; unknown is empty."""
+    import csv
+    import io
+
+    records = [flatten(record) for record in document.records]
+    headers = list(dict.fromkeys(name for record in records for name in record))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, headers, lineterminator="\n", restval="")
+    writer.writeheader()
+    writer.writerows(_plain(record) for record in records)
+    return text.getvalue()
+
+
+def _plain(record: dict[str, Any]) -> dict[str, Any]:
+    words = {True: "true", False: "false", None: ""}
+    return {k: words[v] if v is None or isinstance(v, bool) else v for k, v in record.items()}
+
+
+def to_markdown(document: Document) -> str:
+    """Tables as Markdown, with the first sentence above and the notes below."""
+    blocks = [document.headline] if document.headline else []
+    for table in document.tables:
+        lines = [f"### {table.title}", ""] if table.title else []
+        lines += [_cells(table.columns), _cells(_ruler(table.columns, table.right))]
+        lines += [_cells(row) for row in table.rows]
+        blocks.append("\n".join(lines))
+    if document.notes:
+        blocks.append("\n".join(f"- {note}" for note in document.notes))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _ruler(columns: Iterable[str], right: frozenset[str]) -> list[str]:
+    return ["---:" if column in right else "---" for column in columns]
+
+
+def _cells(values: Iterable[str]) -> str:
+    return "| " + " | ".join(value.replace("|", "\\|") for value in values) + " |"

@@ -1,0 +1,122 @@
+"""Estimates as plain data: the keys that scripts may rely on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from gptbudget.plan.estimate import Estimate
+from gptbudget.plan.run import BareSize, FlopsAmount, NamedModel
+from gptbudget.report.notes import notes
+from gptbudget.report.verdict import verdict
+
+SCHEMA = 1
+"""Version of the JSON answer; raised when a key changes its meaning."""
+
+
+def answers(estimates: Sequence[Estimate]) -> dict[str, Any]:
+    """The whole answer: the request with origins, and one result a row."""
+    return {
+        "schema": SCHEMA,
+        "request": _request(estimates),
+        "results": [answer(estimate) for estimate in estimates],
+    }
+
+
+def answer(estimate: Estimate) -> dict[str, Any]:
+    """One estimate; unknown values are ``None``."""
+    run = estimate.run
+    return {
+        "model": _model(estimate),
+        "gpu": {"name": run.gpu.key, "title": run.gpu.spec.name},
+        "gpus": run.gpus,
+        "tokens": run.tokens,
+        "precision": run.recipe.precision,
+        "compute": {
+            "available_flops": estimate.compute.available_flops,
+            "required_flops": estimate.compute.required_flops,
+            "required_flops_6nd": estimate.compute.required_flops_6nd,
+            "required_flops_exact": estimate.compute.required_flops_exact,
+            "required_flops_causal": estimate.compute.required_flops_causal,
+            "peak_flops_per_s": run.peak_flops_per_s,
+            "ratio": estimate.compute.ratio,
+        },
+        "memory": _memory(estimate),
+        "time": _time(estimate),
+        "cost": _cost(estimate),
+        "verdict": {"feasible": estimate.feasible, "text": verdict(estimate)},
+        "notes": notes(estimate),
+    }
+
+
+def _request(estimates: Sequence[Estimate]) -> dict[str, Any]:
+    """Each option with its value and origin; a list where the rows differ."""
+    names = list(dict.fromkeys(name for e in estimates for name in e.run.values))
+    request = {}
+    for name in names:
+        values = [e.run.values.get(name) for e in estimates]
+        origins = [e.run.origins.get(name) for e in estimates]
+        same = all(value == values[0] for value in values)
+        one_origin = all(origin == origins[0] for origin in origins)
+        request[name] = {
+            "value": values[0] if same else values,
+            "origin": origins[0] if one_origin else origins,
+        }
+    return request
+
+
+def _model(estimate: Estimate) -> dict[str, Any] | None:
+    work = estimate.run.work
+    if isinstance(work, FlopsAmount):
+        return None
+    if isinstance(work, BareSize):
+        return {
+            "name": work.key,
+            "title": None,
+            "parameters": work.parameters,
+            "active_parameters": work.parameters,
+        }
+    assert isinstance(work, NamedModel)
+    assert estimate.parameters is not None
+    return {
+        "name": work.key,
+        "title": work.spec.name,
+        "parameters": estimate.parameters.total,
+        "active_parameters": estimate.parameters.active,
+    }
+
+
+def _memory(estimate: Estimate) -> dict[str, Any]:
+    memory, run = estimate.memory, estimate.run
+    if memory is None:
+        names = ("peak_bytes", "framework_bytes", "fits", "phase", "parts", "phases", "host_bytes")
+        return {**dict.fromkeys(names), "usable_bytes": run.usable_bytes}
+    return {
+        "peak_bytes": memory.peak_bytes,
+        "framework_bytes": memory.by_phase.peak_bytes,
+        "usable_bytes": memory.usable_bytes,
+        "fits": memory.fits,
+        "phase": memory.phase,
+        "parts": dict(memory.parts),
+        "phases": {name: parts.total for name, parts in memory.by_phase.phases.items()},
+        "host_bytes": None,
+    }
+
+
+def _time(estimate: Estimate) -> dict[str, Any]:
+    time = estimate.time
+    names = (
+        "step_s",
+        "tokens_per_s",
+        "mfu",
+        "utilization",
+        "wall_clock_s",
+        "low_s",
+        "high_s",
+    )
+    return {**{name: getattr(time, name, None) for name in names}, "parts": None}
+
+
+def _cost(estimate: Estimate) -> dict[str, Any]:
+    names = ("gpu_hours", "usd", "energy_kwh", "electricity_usd", "co2_kg")
+    return {name: getattr(estimate.cost, name, None) for name in names}

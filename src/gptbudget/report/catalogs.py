@@ -1,0 +1,40 @@
+"""What ``catalog check`` and ``catalog path`` have to say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from gptbudget.catalog.catalog import Catalog
+from gptbudget.errors import FileError
+from gptbudget.report.document import Document, Table
+
+
+def check_document(found: Mapping[Path, Sequence[FileError]]) -> Document:
+    """Every fault, one a line, or the word that there is none."""
+    faults = [str(fault) for faults in found.values() for fault in faults]
+    records = [{"file": str(path), "faults": list(map(str, f))} for path, f in found.items()]
+    names = ", ".join(str(path) for path in found)
+    headline = f"{len(faults)} faults" if faults else f"right: {names}"
+    headline = "1 fault" if len(faults) == 1 else headline
+    table = Table(("",), tuple((fault,) for fault in faults))
+    return Document(headline, (table,) if faults else (), {"files": records}, records)
+
+
+def paths_document(catalog: Catalog, user: Path) -> Document:
+    """The files that are read, in order, and where a user's own would be."""
+    records = [
+        {
+            "file": str(path),
+            "gpus": sum(entry_file == path for entry_file in catalog.gpus.files()),
+            "models": sum(entry_file == path for entry_file in catalog.models.files()),
+        }
+        for path in catalog.files
+    ]
+    table = Table(
+        ("file", "gpus", "models"),
+        tuple(tuple(str(value) for value in record.values()) for record in records),
+        right=frozenset({"gpus", "models"}),
+    )
+    data = {"files": records, "user": str(user)}
+    return Document("", (table,), data, records, (f"your own catalog: {user}",))

@@ -1,0 +1,50 @@
+"""A table as plain data: what every command hands to every format."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns and rows of text, with an optional title."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    title: str = ""
+    right: frozenset[str] = frozenset()
+    """Columns whose values are numbers, set flush right."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """An answer ready for printing: a first sentence, tables, and notes; and as plain data."""
+
+    headline: str
+    tables: tuple[Table, ...]
+    data: Any
+    """The whole answer as plain data, for JSON."""
+    records: Sequence[dict[str, Any]]
+    """One flat record a row, for CSV."""
+    notes: tuple[str, ...] = field(default=())
+
+
+def flatten(record: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """A nested record as one level, keys joined by dots; lists of text by `` | ``.
+
+    Example:
+        >>> flatten({"time": {"mfu": 0.45}, "notes": ["a", "b"]})
+        {'time.mfu': 0.45, 'notes': 'a | b'}
+    """
+    flat: dict[str, Any] = {}
+    for key, value in record.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, dict):
+            flat.update(flatten(value, f"{name}."))
+        elif isinstance(value, list | tuple):
+            flat[name] = " | ".join(str(item) for item in value)
+        else:
+            flat[name] = value
+    return flat

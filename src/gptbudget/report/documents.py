@@ -1,0 +1,68 @@
+"""Answers of ``compare`` as documents: one in full, several as a grid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gptbudget.plan.estimate import Estimate
+from gptbudget.plan.run import FlopsAmount
+from gptbudget.report.answer import answers
+from gptbudget.report.document import Document, Table
+from gptbudget.report.rows import sections
+from gptbudget.report.verdict import subject, verdict
+from gptbudget.units import format_bytes, format_duration, format_number, format_usd
+
+
+def comparison(estimates: Sequence[Estimate], skipped: Sequence[str] = ()) -> Document:
+    """The document of one estimate in full, or of several as a grid, best first."""
+    data = answers(estimates)
+    if len(estimates) == 1:
+        only = estimates[0]
+        tables: tuple[Table, ...] = tuple(
+            Table(("", "", ""), tuple((r.label, r.value, r.basis) for r in s.rows), title=s.title)
+            for s in sections(only)
+        )
+        headline = verdict(only)
+        notes = tuple(data["results"][0]["notes"])
+    else:
+        tables = (_grid(estimates),)
+        headline = _grid_headline(estimates)
+        notes = tuple(skipped)
+    return Document(headline, tables, data, data["results"], (*notes,))
+
+
+def _grid_headline(estimates: Sequence[Estimate]) -> str:
+    feasible = [e for e in estimates if e.feasible]
+    unknown = sum(e.feasible is None for e in estimates)
+    if not feasible:
+        said = f"No: none of {len(estimates)} pairs is known to be feasible"
+    else:
+        best = feasible[0]
+        assert best.time is not None
+        said = (
+            f"Yes: {len(feasible)} of {len(estimates)} pairs are feasible; the fastest is "
+            f"{subject(best)} in {format_duration(best.time.wall_clock_s)}"
+        )
+    return f"{said}, {unknown} unknown." if unknown else f"{said}."
+
+
+def _grid(estimates: Sequence[Estimate]) -> Table:
+    columns = ("gpu", "model", "feasible", "ratio", "wall clock", "memory", "usable", "rent")
+    rows = tuple(_grid_row(estimate) for estimate in estimates)
+    return Table(columns, rows, right=frozenset(columns[3:]))
+
+
+def _grid_row(estimate: Estimate) -> tuple[str, ...]:
+    run, memory, time = estimate.run, estimate.memory, estimate.time
+    ratio, usd = estimate.compute.ratio, estimate.cost.usd if estimate.cost else None
+    unknown = "?"
+    return (
+        run.gpu.key if run.gpus == 1 else f"{run.gpus} x {run.gpu.key}",
+        "" if isinstance(run.work, FlopsAmount) else run.work.key,
+        {True: "yes", False: "no", None: unknown}[estimate.feasible],
+        unknown if ratio is None else format_number(ratio),
+        unknown if time is None else format_duration(time.wall_clock_s),
+        unknown if memory is None else format_bytes(memory.peak_bytes),
+        unknown if run.usable_bytes is None else format_bytes(run.usable_bytes),
+        unknown if usd is None else format_usd(usd),
+    )

@@ -1,0 +1,189 @@
+"""An estimate in words: label, value and where the value comes from, section by section."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gptbudget.plan.estimate import Estimate
+from gptbudget.plan.run import NamedModel
+from gptbudget.units import (
+    format_bytes,
+    format_count,
+    format_duration,
+    format_flops,
+    format_number,
+    format_percent,
+    format_usd,
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the answer."""
+
+    label: str
+    value: str
+    basis: str = ""
+    """What the value rests on: an origin, a formula, an assumption."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """One section of the answer."""
+
+    title: str
+    rows: tuple[Row, ...]
+
+
+def sections(estimate: Estimate) -> list[Section]:
+    """The sections of one answer, without those that have nothing to say."""
+    found = (
+        Section("compute", tuple(_compute(estimate))),
+        Section("memory on one GPU", tuple(_memory(estimate))),
+        Section("time", tuple(_time(estimate))),
+        Section("cost", tuple(_cost(estimate))),
+        Section("assumed", tuple(_assumed(estimate))),
+    )
+    return [section for section in found if section.rows]
+
+
+def _compute(estimate: Estimate) -> Iterator[Row]:
+    compute, run = estimate.compute, estimate.run
+    if compute.available_flops is not None:
+        horizon = format_duration(run.horizon_s)
+        yield Row(
+            "available",
+            format_flops(compute.available_flops),
+            f"in {horizon}{_tag(estimate, 'time')}",
+        )
+    if compute.required_flops_6nd is None:
+        yield Row("required", format_flops(compute.required_flops), "as given")
+    else:
+        yield Row("required, 6ND", format_flops(compute.required_flops_6nd), _six_nd(estimate))
+    if compute.required_flops_exact is not None and compute.required_flops_6nd is not None:
+        more = compute.required_flops_exact / compute.required_flops_6nd - 1
+        yield Row(
+            "required, exact",
+            format_flops(compute.required_flops_exact),
+            f"every matrix product, {more:+.1%} from 6ND",
+        )
+    if compute.required_flops_causal is not None:
+        yield Row(
+            "required, causal",
+            format_flops(compute.required_flops_causal),
+            "half the attention square",
+        )
+    if compute.ratio is not None:
+        headline = "exact" if run.convention == "exact" else "6ND"
+        basis = headline if compute.required_flops_6nd else "as given"
+        yield Row("ratio", format_number(compute.ratio, 4), f"available / required, {basis}")
+
+
+def _six_nd(estimate: Estimate) -> str:
+    run = estimate.run
+    parameters = (
+        estimate.parameters.active if estimate.parameters else getattr(run.work, "parameters", 0)
+    )
+    tokens = format_count(run.tokens or 0)
+    return f"6 x {format_count(parameters)} x {tokens} tokens{_tag(estimate, 'tokens')}"
+
+
+def _memory(estimate: Estimate) -> Iterator[Row]:
+    memory, run = estimate.memory, estimate.run
+    if memory is None:
+        yield Row("needed", "unknown", "see notes")
+        return
+    yield Row(
+        "needed", format_bytes(memory.peak_bytes), f"at the peak: {memory.phase.replace('_', ' ')}"
+    )
+    usable = "unknown" if memory.usable_bytes is None else format_bytes(memory.usable_bytes)
+    reported = "reported by the driver" if run.gpu.spec.memory_reported_gib else "nominal"
+    given = run.origins.get("gpu_memory") not in {"catalog", "default"}
+    yield Row("usable", usable, "as given" if given else reported)
+    fits = {True: "yes", False: "no", None: "unknown"}[memory.fits]
+    yield Row("fits", fits)
+    for name, amount in memory.parts.items():
+        yield Row(f"  {name.replace('_', ' ')}", format_bytes(amount))
+
+
+def _time(estimate: Estimate) -> Iterator[Row]:
+    time, run = estimate.time, estimate.run
+    if time is None:
+        yield Row("wall clock", "unknown", "give --utilization")
+        return
+    yield Row("wall clock", format_duration(time.wall_clock_s), _assumption(estimate))
+    if time.low_s is not None and time.high_s is not None:
+        yield Row(
+            "likely range", f"{format_duration(time.low_s)} to {format_duration(time.high_s)}"
+        )
+    if time.tokens_per_s is not None:
+        yield Row("throughput", f"{format_number(time.tokens_per_s)} tokens/s")
+    if time.step_s is not None and run.global_batch_tokens is not None:
+        batch = format_count(run.global_batch_tokens)
+        basis = f"{batch} tokens{_tag(estimate, 'global_batch_tokens')}"
+        yield Row("step", format_duration(time.step_s), basis)
+
+
+def _assumption(estimate: Estimate) -> str:
+    run, time = estimate.run, estimate.time
+    assert time is not None
+    peak = f"{format_number(run.peak_flops_per_s / 1e12, 4)} TFLOP/s {run.recipe.precision} peak"
+    if run.utilization is not None:
+        return f"at {format_percent(run.utilization)} of the {peak}"
+    assert time.mfu is not None
+    return f"at an MFU of {format_percent(time.mfu)} (default) of the {peak}"
+
+
+def _cost(estimate: Estimate) -> Iterator[Row]:
+    cost, run = estimate.cost, estimate.run
+    if cost is None:
+        return
+    yield Row("GPU-hours", format_number(cost.gpu_hours, 4))
+    if cost.usd is not None and run.price_usd_per_hour is not None:
+        yield Row(
+            "rent",
+            format_usd(cost.usd),
+            f"at ${run.price_usd_per_hour} per GPU-hour{_tag(estimate, 'price')}",
+        )
+    if cost.energy_kwh is not None and run.power_w is not None:
+        yield Row(
+            "energy",
+            f"{format_number(cost.energy_kwh)} kWh",
+            f"at {format_number(run.power_w)} W, PUE {run.pue}{_tag(estimate, 'pue')}",
+        )
+    if cost.electricity_usd is not None:
+        yield Row(
+            "electricity", format_usd(cost.electricity_usd), f"at ${run.kwh_price_usd} per kWh"
+        )
+    if cost.co2_kg is not None:
+        yield Row("CO2", f"{format_number(cost.co2_kg)} kg", f"at {run.grid_g_per_kwh} g/kWh")
+
+
+_SHOWN = (
+    "precision",
+    "recipe",
+    "optimizer",
+    "optimizer_impl",
+    "attention",
+    "checkpointing",
+    "seq_len",
+    "micro_batch",
+    "stack",
+    "goodput",
+)
+
+
+def _assumed(estimate: Estimate) -> Iterator[Row]:
+    """The options that shape the answer, each with its origin."""
+    if not isinstance(estimate.run.work, NamedModel):
+        return
+    for name in _SHOWN:
+        value = estimate.run.values[name]
+        yield Row(name.replace("_", "-"), str(value), estimate.run.origins[name])
+
+
+def _tag(estimate: Estimate, name: str) -> str:
+    """Mark what the user did not say."""
+    origin = estimate.run.origins.get(name)
+    return f" ({origin})" if origin in {"default", "catalog"} else ""

@@ -1,0 +1,91 @@
+"""The answer in one sentence: enough compute, enough memory, how long."""
+
+from __future__ import annotations
+
+from gptbudget.plan.estimate import Estimate
+from gptbudget.plan.run import BareSize, FlopsAmount, NamedModel
+from gptbudget.units import (
+    format_bytes,
+    format_count,
+    format_duration,
+    format_flops,
+)
+
+
+def verdict(estimate: Estimate) -> str:
+    """Say whether it can be done, what decides it, and how far it is."""
+    return f"{_answer(estimate)}: {subject(estimate)} {_amounts(estimate)}."
+
+
+def subject(estimate: Estimate) -> str:
+    """What is trained on what: ``gpt2-xl on 1 x rtx-4070-ti``."""
+    run = estimate.run
+    work = format_flops(run.work.flops) if isinstance(run.work, FlopsAmount) else run.work.key
+    return f"{work} on {run.gpus} x {run.gpu.key}"
+
+
+def _answer(estimate: Estimate) -> str:
+    """Yes, no or unknown, and which of compute and memory suffices."""
+    compute = None if estimate.compute.ratio is None else estimate.compute.ratio >= 1
+    memory = estimate.fits
+    words = {True: "suffices", False: "does not suffice", None: "is unknown"}
+    if compute is memory is True:
+        clause = "compute and memory suffice"
+    elif compute is memory is False:
+        clause = "neither compute nor memory suffices"
+    elif compute is not None and memory is not None:
+        good, bad = ("compute", "memory") if compute else ("memory", "compute")
+        clause = f"{good} suffices, {bad} does not"
+    else:
+        clause = f"compute {words[compute]}, memory {words[memory]}"
+    if not isinstance(estimate.run.work, NamedModel):
+        return clause[0].upper() + clause[1:]
+    if estimate.feasible is False and compute and memory:
+        clause += ", but a requirement of the scenario does not hold"
+    return f"{_WORD[estimate.feasible]}: {clause}"
+
+
+_WORD = {True: "Yes", False: "No", None: "Unknown"}
+
+
+def _amounts(estimate: Estimate) -> str:
+    """Time of the horizon and memory of the card, or why one is not known."""
+    return " and ".join((_time_amount(estimate), _memory_amount(estimate)))
+
+
+def _time_amount(estimate: Estimate) -> str:
+    time, tokens = estimate.time, estimate.run.tokens
+    if time is None:
+        return "takes an unknown time (no published utilization: give --utilization)"
+    horizon = format_duration(estimate.run.horizon_s)
+    work = "" if tokens is None else f" for {format_count(tokens)} tokens"
+    return f"takes {format_duration(time.wall_clock_s)} of {horizon}{work}"
+
+
+def _memory_amount(estimate: Estimate) -> str:
+    memory = estimate.memory
+    if memory is None:
+        return f"unknown memory ({unknown_memory(estimate)})"
+    needed = format_bytes(memory.peak_bytes)
+    if memory.usable_bytes is None:
+        return f"{needed} of unknown memory"
+    return f"{needed} of {format_bytes(memory.usable_bytes)}"
+
+
+def unknown_memory(estimate: Estimate) -> str | None:
+    """The reason why there is no memory bill, or ``None`` when there is one."""
+    run = estimate.run
+    if estimate.memory is not None:
+        return None
+    if not isinstance(run.work, NamedModel):
+        bare = isinstance(run.work, BareSize)
+        return f"{'a bare size' if bare else 'an amount of FLOPs'} has no shape"
+    precision, attention = run.recipe.precision, run.recipe.attention
+    reasons = (
+        (run.gpus > 1, "sharding over several GPUs is not modelled yet"),
+        (run.work.spec.experts is not None, "mixture-of-experts memory is not modelled yet"),
+        (run.block is None, "no block with such norms, attention and feed-forward was measured"),
+        (precision in {"fp8", "fp4"}, f"{precision} training memory is not modelled yet"),
+    )
+    found = (reason for applies, reason in reasons if applies)
+    return next(found, f"{attention} attention in {precision} was not measured")

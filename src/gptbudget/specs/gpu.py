@@ -1,0 +1,138 @@
+"""An accelerator: what its datasheet says, what was measured, and who says so."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from gptbudget.specs.base import Count, Positive, Spec, Text, YearMonth
+from gptbudget.units import GIB
+
+Precision = Literal["fp32", "tf32", "bf16", "fp16", "fp8", "fp4"]
+PRECISIONS: tuple[Precision, ...] = ("fp32", "tf32", "bf16", "fp16", "fp8", "fp4")
+
+
+class PeakTflops(Spec):
+    """Dense peak rates in TFLOP/s (a multiply-add is two), by input precision.
+
+    Tensor rates are those with fp32 accumulation, which is what training frameworks use;
+    ``fp32`` is the ordinary vector rate. ``null`` means the hardware lacks it or nobody says.
+    """
+
+    fp64: Positive | None = None
+    fp32: Positive | None = None
+    tf32: Positive | None = None
+    fp16: Positive | None = None
+    bf16: Positive | None = None
+    fp8: Positive | None = None
+    fp4: Positive | None = None
+
+
+class Fp16AccumulateTflops(Spec):
+    """Dense rates in TFLOP/s when sums are kept in fp16: shown, never used for training."""
+
+    fp16: Positive | None = None
+    fp8: Positive | None = None
+
+
+class MeasuredMatmul(Spec):
+    """The best rate a matrix product has reached on the card, in TFLOP/s."""
+
+    bf16: Positive | None = None
+    fp16: Positive | None = None
+    source: Text
+
+
+class Link(Spec):
+    """The fast link between accelerators, per accelerator and direction."""
+
+    name: Text
+    gb_per_s_per_direction: Positive | None = None
+    domain_gpus: Count | None = None
+    """How many accelerators are reached at that speed."""
+
+
+class Pcie(Spec):
+    """The PCI Express slot."""
+
+    generation: Count
+    lanes: Count
+
+
+class Price(Spec):
+    """A dated price in US dollars; one without a date is not stored."""
+
+    usd: Positive
+    date: YearMonth
+    kind: Literal["msrp", "street", "estimate", "on-demand", "spot"]
+    source: Text
+
+
+class GpuSpec(Spec):
+    """One accelerator of the catalog, in datasheet units; properties answer in base units."""
+
+    name: Text
+    aliases: tuple[Text, ...] = ()
+    vendor: Text | None = None
+    architecture: Text | None = None
+    segment: (
+        Literal["consumer", "laptop", "workstation", "datacenter", "soc", "historic"] | None
+    ) = None
+    released: YearMonth | None = None
+    memory_gib: Positive | None = None
+    """Marketed capacity; sold as GB, built as GiB."""
+    memory_reported_gib: Positive | None = None
+    """What the driver reports as total, where somebody wrote it down."""
+    memory_type: Text | None = None
+    memory_bandwidth_gb_per_s: Positive | None = None
+    peak_tflops: PeakTflops
+    peak_tflops_fp16_accumulate: Fp16AccumulateTflops | None = None
+    tensor_family: Text | None = None
+    """Row of the tensor-rate table that ties the tensor peaks to the fp32 peak."""
+    int8_tops: Positive | None = None
+    cores: Count | None = None
+    """fp32 lanes (CUDA cores, stream processors)."""
+    boost_mhz: Positive | None = None
+    measured_matmul_tflops: MeasuredMatmul | None = None
+    tdp_w: Positive | None = None
+    link: Link | None = None
+    pcie: Pcie | None = None
+    compute_capability: Text | None = None
+    price: Price | None = None
+    cloud_price_per_hour: Price | None = None
+    cloud_spot_price_per_hour: Price | None = None
+    sources: tuple[Text, ...] = ()
+    notes: Text | None = None
+
+    def peak_flops_per_s(self, precision: Precision) -> float | None:
+        """Dense peak in FLOP/s for a precision, or ``None`` when the card lacks it."""
+        tflops: float | None = getattr(self.peak_tflops, precision)
+        return None if tflops is None else tflops * 1e12
+
+    @property
+    def precisions(self) -> tuple[Precision, ...]:
+        """The precisions with a known peak."""
+        return tuple(p for p in PRECISIONS if getattr(self.peak_tflops, p) is not None)
+
+    @property
+    def best_precision(self) -> Precision | None:
+        """The training precision to take when nothing is asked: bf16, else fp16, else fp32."""
+        wanted: tuple[Precision, ...] = ("bf16", "fp16", "fp32")
+        return next((p for p in wanted if p in self.precisions), None)
+
+    @property
+    def memory_bytes(self) -> float | None:
+        """Usable memory in bytes: what the driver reports where known, else the capacity."""
+        gib = self.memory_reported_gib or self.memory_gib
+        return None if gib is None else gib * GIB
+
+
+__all__ = [
+    "PRECISIONS",
+    "GpuSpec",
+    "Link",
+    "MeasuredMatmul",
+    "Pcie",
+    "PeakTflops",
+    "Precision",
+    "Price",
+]

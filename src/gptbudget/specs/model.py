@@ -1,0 +1,215 @@
+"""The architecture of a decoder-only language model, one small description per concept.
+
+Every decoder family is these concepts with other values: nothing here, and no formula
+that reads it, knows the name of a family.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from gptbudget.specs.base import Count, Positive, Spec, Text
+
+
+class LatentAttention(Spec):
+    """Multi-head latent attention: keys and values are expanded from a narrow latent vector."""
+
+    query_rank: Count | None = None
+    """Width of the query latent; ``None``: queries are projected directly."""
+    kv_rank: Count
+    nope_width: Count
+    """Width per head of the part of queries and keys without positions."""
+    rope_width: Count
+    """Width per head of the rotary part; its key is shared by all heads."""
+    value_width: Count
+
+
+class Attention(Spec):
+    """Queries, keys, values and the output projection of one layer."""
+
+    heads: Count
+    kv_heads: Count | None = None
+    """``None``: as many as query heads (multi-head); fewer: grouped; one: multi-query."""
+    head_width: Count | None = None
+    """``None``: model width / heads."""
+    qkv_bias: bool
+    output_bias: bool
+    qk_norm: Literal["none", "head", "projection"] = "none"
+    """A norm on queries and keys: one weight a channel of a head, or of the whole projection."""
+    qk_norm_bias: bool = False
+    sinks: bool = False
+    """One learned sink logit a head."""
+    latent: LatentAttention | None = None
+    window: Count | None = None
+    """How many positions back a windowed layer looks; ``None``: the whole context."""
+    windowed_layers: Count | None = None
+    """How many layers are windowed; ``None``: all of them, when there is a window."""
+
+
+class FeedForward(Spec):
+    """The dense feed-forward network of one layer: two matrices, three when gated."""
+
+    width: Count | None = None
+    """``None``: four times the model width."""
+    gated: bool
+    bias: bool
+
+
+class Experts(Spec):
+    """A mixture of feed-forward experts, of which each token uses a few."""
+
+    count: Count
+    active: Count
+    width: Count
+    layers: Count | None = None
+    """How many layers have experts; the others have the dense network. ``None``: all."""
+    bias: bool = False
+    router_bias: bool = False
+    correction_bias: bool = False
+    """A per-expert balancing term that checkpoints hold and no gradient trains."""
+    shared_width: Count | None = None
+    """Width of the always-active expert(s) together."""
+    shared_gate: bool = False
+    """A learned scalar gate on the shared expert."""
+
+
+class Norms(Spec):
+    """Normalization layers: what each holds and how many there are."""
+
+    kind: Literal["layernorm", "rmsnorm"]
+    weight: bool = True
+    bias: bool = False
+    per_block: Literal[0, 1, 2, 4] = 2
+    """2 for pre- or post-norm, 1 for a parallel block with a shared norm, 4 for sandwich norms."""
+    final: bool = True
+    embedding: bool = False
+
+    @property
+    def tensors(self) -> int:
+        """Trainable vectors per norm: 0, 1 or 2."""
+        return int(self.weight) + int(self.bias)
+
+
+class Positions(Spec):
+    """How the model knows the order of tokens."""
+
+    kind: Literal["learned", "rotary", "alibi", "relative"]
+    """``relative``: Transformer-XL's, one more projection of the model width a layer."""
+    extra_rows: int = Field(default=0, ge=0)
+    """Rows of a learned table beyond the context."""
+
+
+class Head(Spec):
+    """The output projection onto the vocabulary."""
+
+    tied: bool
+    """It is the input embedding again: one matrix, multiplied once, stored once."""
+    bias: bool = False
+
+
+class ModelSpec(Spec):
+    """A model of the catalog: sizes and concepts; parameters and FLOPs follow from these."""
+
+    name: Text
+    aliases: tuple[Text, ...] = ()
+    architecture: Text | None = None
+    layers: Count
+    width: Count
+    vocabulary: Count
+    context: Count
+    attention: Attention
+    ffn: FeedForward
+    experts: Experts | None = None
+    norms: Norms
+    positions: Positions
+    head: Head
+    embedding_width: Count | None = None
+    """Width of the embedding when a projection stands between it and the model."""
+    training_seq_len: Count | None = None
+    """Sequence length of the main training stage, where it is not the context."""
+    training_tokens: Positive | None = None
+    global_batch_tokens: Count | None = None
+    sources: tuple[Text, ...] = ()
+    notes: Text | None = None
+
+    @model_validator(mode="after")
+    def _sizes_agree(self) -> Self:
+        for problem in _contradictions(self):
+            raise ValueError(problem)
+        return self
+
+    @property
+    def default_seq_len(self) -> int:
+        """The sequence length to assume when none is given."""
+        return self.training_seq_len or self.context
+
+    @property
+    def head_width(self) -> int:
+        """Channels of one query or key head."""
+        return self.attention.head_width or self.width // self.attention.heads
+
+    @property
+    def kv_heads(self) -> int:
+        """Key/value heads."""
+        return self.attention.kv_heads or self.attention.heads
+
+    @property
+    def query_width(self) -> int:
+        """Channels of all query heads together."""
+        return self.attention.heads * self.head_width
+
+    @property
+    def kv_width(self) -> int:
+        """Channels of all key heads together."""
+        return self.kv_heads * self.head_width
+
+    @property
+    def ffn_width(self) -> int:
+        """Width of the dense feed-forward network."""
+        return self.ffn.width or 4 * self.width
+
+    @property
+    def expert_layers(self) -> int:
+        """Layers that have experts."""
+        return 0 if self.experts is None else self.experts.layers or self.layers
+
+    @property
+    def dense_layers(self) -> int:
+        """Layers that have the dense feed-forward network."""
+        return self.layers - self.expert_layers
+
+    @property
+    def windowed_layers(self) -> int:
+        """Layers whose attention is limited to the window."""
+        if self.attention.window is None:
+            return 0
+        return self.attention.windowed_layers or self.layers
+
+
+def _contradictions(model: ModelSpec) -> list[str]:
+    """Say which sizes cannot stand together, naming both keys and values."""
+    attention, experts = model.attention, model.experts
+    found = []
+    if attention.head_width is None and not attention.latent and model.width % attention.heads:
+        found.append(
+            f"width {model.width} is not a multiple of attention.heads {attention.heads}: "
+            "give attention.head_width"
+        )
+    if model.kv_heads > attention.heads or attention.heads % model.kv_heads:
+        found.append(
+            f"attention.heads {attention.heads} is not a multiple of "
+            f"attention.kv_heads {model.kv_heads}"
+        )
+    if experts and experts.active > experts.count:
+        found.append(f"experts.active {experts.active} is more than experts.count {experts.count}")
+    if model.expert_layers > model.layers:
+        found.append(f"experts.layers {model.expert_layers} is more than layers {model.layers}")
+    if attention.windowed_layers is not None and attention.window is None:
+        found.append("attention.windowed_layers is given but attention.window is not")
+    if model.windowed_layers > model.layers:
+        found.append(
+            f"attention.windowed_layers {model.windowed_layers} is more than layers {model.layers}"
+        )
+    return found

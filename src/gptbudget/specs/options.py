@@ -1,0 +1,83 @@
+"""What a user can ask for: one word each, the same as flag, scenario key and argument.
+
+Every field is optional; what is not given is filled in by :mod:`gptbudget.plan.complete`.
+Quantities are accepted as text (``10B``, ``1y``, ``90%``) or as plain numbers.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from gptbudget import units
+from gptbudget.specs.base import Spec, Text
+from gptbudget.specs.gpu import Precision
+from gptbudget.specs.recipe import Checkpointing, Optimizer, OptimizerImpl, RecipeKind
+from gptbudget.specs.stack import AttentionKind
+
+Convention = Literal["6nd", "exact"]
+StackName = Literal["native", "megatron", "megatron-2021", "compiled", "eager", "hf"]
+
+
+def _many(raw: Any) -> Any:
+    """One name, or several."""
+    return (raw,) if isinstance(raw, str) else raw
+
+
+def _share(raw: object) -> float:
+    """A share that may be zero, such as a dropout rate."""
+    if isinstance(raw, int | float | str) and not isinstance(raw, bool):
+        text = str(raw).strip().removesuffix("%")
+        if text.replace(".", "", 1).strip("0") == "" and text.replace(".", "", 1):
+            return 0.0
+    return units.parse_fraction(raw)
+
+
+Names = Annotated[tuple[Text, ...], BeforeValidator(_many), Field(min_length=1)]
+Amount = Annotated[float, BeforeValidator(units.parse_amount)]
+CountAmount = Annotated[float, BeforeValidator(units.parse_count)]
+Whole = Annotated[int, BeforeValidator(units.parse_whole)]
+ByteAmount = Annotated[float, BeforeValidator(units.parse_bytes)]
+Duration = Annotated[float, BeforeValidator(units.parse_duration)]
+Share = Annotated[float, BeforeValidator(units.parse_fraction)]
+Dropout = Annotated[float, BeforeValidator(_share), Field(ge=0, lt=1)]
+Tokens = Annotated[float | units.PerParameter, BeforeValidator(units.parse_tokens)]
+
+
+class Options(Spec):
+    """The options of a question, as given."""
+
+    gpu: Names | None = None
+    gpus: Whole | None = None
+    gpu_memory: ByteAmount | None = None
+    reserve: ByteAmount | None = None
+
+    model: Names | None = None
+    tokens: Tokens | None = None
+    data: ByteAmount | None = None
+    flops: CountAmount | None = None
+    time: Duration | None = None
+    epochs: Amount | None = None
+    seq_len: Whole | None = None
+    micro_batch: Whole | None = None
+    global_batch_tokens: Whole | None = None
+
+    precision: Precision | None = None
+    recipe: RecipeKind | None = None
+    optimizer: Optimizer | None = None
+    optimizer_impl: OptimizerImpl | None = None
+    attention: AttentionKind | None = None
+    checkpointing: Checkpointing | None = None
+    dropout: Dropout | None = None
+    keep_logits: bool | None = None
+
+    utilization: Share | None = None
+    goodput: Share | None = None
+    stack: StackName | None = None
+    convention: Convention | None = None
+    price: Amount | None = None
+    kwh_price: Amount | None = None
+    power: Amount | None = None
+    pue: Amount | None = None
+    grid: Text | None = None

@@ -1,0 +1,204 @@
+"""Quantities in and out: every number a user types or reads is parsed or shown here.
+
+Memory is binary (``GiB`` = 2**30 bytes), everything else is decimal (``B`` = 10**9).
+Parsers take text or numbers and raise ``ValueError`` with a sentence that says what to
+write instead; formatters show three or four digits.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+DAY_S = 86_400
+YEAR_S = 365 * DAY_S
+GIB = 2**30
+
+_DECIMAL = {"": 1, "k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9, "G": 1e9, "T": 1e12, "P": 1e15}
+_BYTES = {
+    **{"B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "PB": 1e15},
+    **{"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40, "PiB": 2**50},
+}
+_SECONDS = {"s": 1, "min": 60, "h": 3_600, "d": DAY_S, "w": 7 * DAY_S, "y": YEAR_S}
+
+_NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*)", re.ASCII)
+
+# More than any run, byte count or budget can be; keeps every later product finite.
+_LARGEST = 1e40
+
+_SMALL_PERCENT = 0.1
+_WHOLE_USD = 100
+_ROUNDED_USD = 1e6
+
+
+class PerParameter(NamedTuple):
+    """A token count given as a multiple of the parameters: ``20x``."""
+
+    tokens_per_parameter: float
+
+
+def _split(text: str, what: str, example: str) -> tuple[float, str]:
+    """Split ``'1.5B'`` into ``(1.5, 'B')``."""
+    if "," in text:
+        msg = f"{text!r} is not {what}: write a decimal point, not a comma (for example {example})"
+        raise ValueError(msg)
+    match = _NUMBER.fullmatch(text.strip())
+    if not match:
+        msg = f"{text!r} is not {what}: write for example {example}"
+        raise ValueError(msg)
+    return float(match[1]), match[2]
+
+
+def _positive(value: float, shown: object, what: str) -> float:
+    if not math.isfinite(value) or value > _LARGEST:
+        msg = f"{shown!r} is too large for {what}: the largest is {_LARGEST:.0e}"
+        raise ValueError(msg)
+    if value <= 0:
+        msg = f"{shown!r} is not {what}: it must be greater than zero"
+        raise ValueError(msg)
+    return value
+
+
+def _scaled(
+    raw: object, units: Mapping[str, float], default_unit: str, what: str, example: str
+) -> float:
+    """Parse a number with one of ``units`` behind it; plain numbers are in ``default_unit``."""
+    if isinstance(raw, bool) or not isinstance(raw, str | int | float):
+        msg = f"{raw!r} is not {what}: write for example {example}"
+        raise ValueError(msg)
+    if not isinstance(raw, str):
+        if math.isnan(raw):
+            msg = f"{raw!r} is not {what}: write for example {example}"
+            raise ValueError(msg)
+        return _positive(_as_float(raw) * units[default_unit], raw, what)
+    value, unit = _split(raw, what, example)
+    unit = unit or default_unit
+    if unit not in units:
+        known = ", ".join(name for name in units if name)
+        msg = f"{raw!r} is not {what}: {unit!r} is not one of the units {known}"
+        raise ValueError(msg)
+    return _positive(value * units[unit], raw, what)
+
+
+def _as_float(number: float) -> float:
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf
+
+
+def parse_count(raw: object) -> float:
+    """Parse an amount of things: ``10B``, ``1.5e9``, ``124M``, ``300``."""
+    return _scaled(raw, _DECIMAL, "", "a count", "10B or 1.5e9")
+
+
+def parse_whole(raw: object) -> int:
+    """Parse a whole number of at least one: ``8``, ``1k``, ``0.5M``."""
+    value = _scaled(raw, _DECIMAL, "", "a whole number", "8 or 1024")
+    if value != int(value):
+        msg = f"{raw!r} is not a whole number"
+        raise ValueError(msg)
+    return int(value)
+
+
+def parse_tokens(raw: object) -> float | PerParameter:
+    """Parse a token count: ``10B``, or ``20x`` for twenty tokens per parameter."""
+    if isinstance(raw, PerParameter):
+        return raw
+    if isinstance(raw, str) and raw.strip().endswith("x"):
+        ratio = _scaled(raw.strip()[:-1], {"": 1}, "", "a number of tokens", "10B or 20x")
+        return PerParameter(ratio)
+    return _scaled(raw, _DECIMAL, "", "a number of tokens", "10B or 20x")
+
+
+def parse_bytes(raw: object) -> float:
+    """Parse an amount of data in bytes: ``80GiB``, ``40GB``; a unit is required in text."""
+    if isinstance(raw, str) and raw.strip().replace(".", "", 1).isdigit():
+        msg = f"{raw!r} has no unit: write for example 80GiB or 40GB"
+        raise ValueError(msg)
+    return _scaled(raw, _BYTES, "B", "an amount of memory or data", "80GiB or 40GB")
+
+
+def parse_duration(raw: object) -> float:
+    """Parse a time in seconds: ``1y``, ``90d``, ``12h``; a unit is required in text."""
+    if isinstance(raw, str) and raw.strip().replace(".", "", 1).isdigit():
+        msg = f"{raw!r} has no unit: write for example 1y, 90d or 12h"
+        raise ValueError(msg)
+    return _scaled(raw, _SECONDS, "s", "a time", "1y, 90d or 12h")
+
+
+def parse_fraction(raw: object) -> float:
+    """Parse a share between zero and one: ``90%`` or ``0.9``."""
+    value = _scaled(raw, {"": 1, "%": 0.01}, "", "a fraction", "40% or 0.4")
+    if value > 1:
+        msg = f"{raw!r} is more than 100%: write for example 40% or 0.4"
+        raise ValueError(msg)
+    return value
+
+
+def parse_amount(raw: object) -> float:
+    """Parse a positive number with an optional ``k``, ``M`` or ``B``: dollars, watts, prices."""
+    return _scaled(raw, _DECIMAL, "", "an amount", "2.50 or 10k")
+
+
+def _digits(value: float, digits: int) -> str:
+    """Round to ``digits`` significant digits without an exponent: 12.64, 480, 1,024."""
+    if value == 0:
+        return "0"
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    return f"{value:,.{min(decimals, 12)}f}"
+
+
+def format_number(value: float, digits: int = 3) -> str:
+    """Show a number with ``digits`` significant digits: ``12.6``, ``0.451``, ``1,024``."""
+    return _digits(value, digits)
+
+
+def format_count(value: float, digits: int = 4) -> str:
+    """Show an amount with a decimal suffix: ``1.558B``, ``124.4M``; ``1,024`` stays."""
+    for suffix, size in (("T", 1e12), ("B", 1e9), ("M", 1e6), ("k", 1e3)):
+        if abs(value) >= max(size, 1e5):
+            return f"{_digits(value / size, digits)}{suffix}"
+    return _digits(value, digits)
+
+
+def format_flops(value: float) -> str:
+    """Show an amount of floating-point operations: ``1.138e+21 FLOP``."""
+    return f"{value:.3e} FLOP".replace("e+", "e")
+
+
+def format_bytes(value: float) -> str:
+    """Show an amount of memory in binary units: ``45.34 GiB``."""
+    for suffix, size in (("TiB", 2**40), ("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+        if abs(value) >= size:
+            return f"{value / size:,.2f} {suffix}"
+    return f"{value:,.0f} B"
+
+
+def format_duration(seconds: float) -> str:
+    """Show a time in its natural unit: ``41.2 days``, ``1.10 h``, ``300 ms``."""
+    for unit, size in (("years", YEAR_S), ("days", DAY_S), ("h", 3_600), ("min", 60), ("s", 1)):
+        if seconds >= size and not (unit == "years" and seconds < 2 * YEAR_S):
+            return f"{_digits(seconds / size, 3)} {unit}"
+    return f"{_digits(seconds * 1e3, 3)} ms"
+
+
+def format_percent(fraction: float) -> str:
+    """Show a share: ``45 %``, ``37.1 %``."""
+    percent = fraction * 100
+    text = f"{percent:.1f}" if not 0 < percent < _SMALL_PERCENT else f"{percent:.1g}"
+    return f"{text.removesuffix('.0')} %"
+
+
+def format_figure(value: float) -> str:
+    """Show a datasheet figure as it stands there: ``12``, ``40.09``, ``1,433,000``."""
+    return f"{value:,.4f}".rstrip("0").rstrip(".")
+
+
+def format_usd(value: float) -> str:
+    """Show dollars: ``$672``, ``$1.2M``, ``$0.35``."""
+    if value >= _ROUNDED_USD:
+        return f"${format_count(value, 3)}"
+    return f"${value:,.0f}" if value >= _WHOLE_USD else f"${value:,.2f}"
