@@ -31,7 +31,9 @@ S_co = TypeVar("S_co", GpuSpec, ModelSpec, covariant=True)
 class Builder(Protocol[S_co]):
     """Makes a validated spec of the raw data of one entry."""
 
-    def __call__(self, data: Any, file: YamlFile, key: str, *, shipped: bool) -> S_co: ...
+    def __call__(self, data: Any, file: YamlFile, key: str, *, shipped: bool) -> S_co:
+        """Build the entry ``key`` of ``file``."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -37,12 +37,12 @@ def _version(value: bool) -> None:  # noqa: FBT001 - the signature typer calls
 
 @app.callback()
 def _root(
-    _: Annotated[
+    _: Annotated[  # noqa: FBT002 - the signature typer reads
         bool,
         typer.Option(
             "--version", help="Show the version and exit.", callback=_version, is_eager=True
         ),
-    ] = False,  # noqa: FBT002 - the signature typer reads
+    ] = False,
 ) -> None:
     """Can this language model be trained on this hardware: compute, memory, time, cost."""
 
