@@ -4,32 +4,35 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 
-from gptbudget.catalog.catalog import Catalog, load_catalog
-from gptbudget.catalog.names import is_size
+from gptbudget.catalog.catalog import Catalog, Entry, load_catalog
+from gptbudget.catalog.names import is_config_path, is_size
 from gptbudget.catalog.reference import grid_intensity, load_evidence
-from gptbudget.catalog.scenario import Requirements, load_scenario
 from gptbudget.catalog.validate import sentence
+from gptbudget.core.conventions import convention_flops_per_token
 from gptbudget.errors import GptBudgetError, UsageError
-from gptbudget.plan.complete import complete_run
+from gptbudget.plan.complete import complete_run, precision_and_peak
 from gptbudget.plan.estimate import Estimate
 from gptbudget.plan.estimate import estimate as estimate_run
 from gptbudget.plan.rank import best_first
 from gptbudget.plan.run import BareSize, FlopsAmount, NamedGpu, NamedModel, Origin, Require, Work
-from gptbudget.specs.options import Options
+from gptbudget.report.models import PublishedRate
+from gptbudget.specs.model import ModelSpec
+from gptbudget.specs.options import Options, ReadingOptions
 from gptbudget.units import parse_count
+
+if TYPE_CHECKING:
+    from gptbudget.catalog.scenario import Requirements
 
 _SIZE_LIKE = re.compile(r"[+-]?[0-9.,]+([eE][+-]?[0-9]+)?[A-Za-z]?", re.ASCII)
 """What begins and ends like a number of parameters, so that no name is meant."""
 
 
-@dataclass(frozen=True)
-class Question:
+class Question(NamedTuple):
     """Validated options, where each came from, and what must hold."""
 
     options: Options
@@ -37,8 +40,7 @@ class Question:
     require: Require
 
 
-@dataclass(frozen=True)
-class Comparison:
+class Comparison(NamedTuple):
     """One estimate a pair of accelerator and work, and the cards that were left out."""
 
     estimates: list[Estimate]
@@ -72,10 +74,12 @@ def ask(given: Mapping[str, Any], scenario: Path | None = None) -> Question:
         UsageError: a bad value.
         FileError: a bad scenario.
     """
-    options = given_options(given)
+    options = given_options(given, Options)
     origins: dict[str, Origin] = dict.fromkeys(options.model_fields_set, "given")
     if scenario is None:
         return Question(options, origins, Require())
+    from gptbudget.catalog.scenario import load_scenario
+
     file = load_scenario(scenario)
     merged = {**file.given, **{name: getattr(options, name) for name in options.model_fields_set}}
     for name in file.given:
@@ -83,18 +87,21 @@ def ask(given: Mapping[str, Any], scenario: Path | None = None) -> Question:
     return Question(Options.model_construct(**merged), origins, _require(file.require))
 
 
-def given_options(given: Mapping[str, Any]) -> Options:
+AnyOptions = TypeVar("AnyOptions", bound=Options)
+
+
+def given_options(given: Mapping[str, Any], kind: type[AnyOptions]) -> AnyOptions:
     """Parse and validate options by name.
 
     Raises:
         UsageError: the first bad one, in a sentence.
     """
     try:
-        return Options.model_validate(dict(given))
+        return kind.model_validate(dict(given))
     except ValidationError as error:
         fault = error.errors()[0]
         name = "--" + str(fault["loc"][0]).replace("_", "-")
-        what, hint = sentence(fault, Options)
+        what, hint = sentence(fault, kind)
         raise UsageError(f"{name}: {what}", hint) from None
 
 
@@ -156,8 +163,52 @@ def _work(name: str, catalog: Catalog) -> Work:
         return BareSize(name, parse_count(name))
     if _SIZE_LIKE.fullmatch(name):
         _refuse_bad_size(name)
-    entry = catalog.models.find(name)
+    entry = find_model(name, catalog)
     return NamedModel(entry.key, entry.spec)
+
+
+def find_model(name: str, catalog: Catalog) -> Entry[ModelSpec]:
+    """A model of the catalog, or of the Hugging Face config that the name is a path to.
+
+    Raises:
+        UnknownNameError: no entry has the name.
+        FileError: the config cannot be used.
+    """
+    if not is_config_path(name):
+        return catalog.models.find(name)
+    from gptbudget.catalog.huggingface.load import load_config
+
+    spec = load_config(Path(name))
+    return Entry(spec.name, spec, Path(name), shipped=False)
+
+
+def published_rate(options: ReadingOptions, model: ModelSpec, catalog: Catalog) -> PublishedRate | None:
+    """The published speed that ``--tokens-per-s`` or ``--tflops`` gives, if either does.
+
+    Raises:
+        UsageError: the speed is given twice or without a GPU, or the card lacks the precision.
+    """
+    if options.tokens_per_s is None and options.tflops is None:
+        for name in ("gpu", "gpus", "precision", "convention"):
+            if getattr(options, name) is not None:
+                raise UsageError(
+                    f"--{name} has no effect without a speed", "add --tokens-per-s or --tflops"
+                )
+        return None
+    if options.tokens_per_s is not None and options.tflops is not None:
+        raise UsageError("--tokens-per-s and --tflops both give the speed", "give one of them")
+    if options.tokens_per_s is not None and options.convention is not None:
+        raise UsageError("--convention says how --tflops was counted", "drop it")
+    if options.gpu is None or len(options.gpu) > 1:
+        raise UsageError("an MFU needs one --gpu", "name it, for example --gpu a100")
+    entry, gpus = catalog.gpus.find(options.gpu[0]), options.gpus or 1
+    precision, peak = precision_and_peak(NamedGpu(entry.key, entry.spec), options.precision)
+    tokens_per_s = options.tokens_per_s
+    if tokens_per_s is None:
+        length = options.seq_len or model.default_seq_len
+        counted = convention_flops_per_token(model, length, options.convention or "exact")
+        tokens_per_s = gpus * (options.tflops or 0) * 1e12 / counted
+    return PublishedRate(tokens_per_s, gpus, entry.key, precision, peak)
 
 
 def _refuse_bad_size(name: str) -> None:
@@ -184,6 +235,7 @@ __all__ = [
     "ask",
     "compare",
     "estimate",
+    "find_model",
     "given_options",
     "load_catalog",
 ]

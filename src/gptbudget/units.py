@@ -21,12 +21,16 @@ _BYTES = {
     **{"B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "PB": 1e15},
     **{"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40, "PiB": 2**50},
 }
-_SECONDS = {"s": 1, "min": 60, "h": 3_600, "d": DAY_S, "w": 7 * DAY_S, "y": YEAR_S}
+_SECONDS = {
+    **{"s": 1, "min": 60, "h": 3_600, "d": DAY_S, "w": 7 * DAY_S, "y": YEAR_S},
+    **{"ms": 1e-3, "days": DAY_S, "years": YEAR_S},  # as format_duration shows them
+}
 
 _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*)", re.ASCII)
 
-# More than any run, byte count or budget can be; keeps every later product finite.
+# More and less than any run, byte count or budget can be; keep every later product finite.
 _LARGEST = 1e40
+_SMALLEST = 1e-40
 
 _SMALL_PERCENT = 0.1
 _WHOLE_USD = 100
@@ -53,10 +57,13 @@ def _split(text: str, what: str, example: str) -> tuple[float, str]:
 
 def _positive(value: float, shown: object, what: str) -> float:
     if not math.isfinite(value) or value > _LARGEST:
-        msg = f"{shown!r} is too large for {what}: the largest is {_LARGEST:.0e}"
+        msg = f"{shown!r} is too large for {what}: write at most 1e40"
         raise ValueError(msg)
     if value <= 0:
         msg = f"{shown!r} is not {what}: it must be greater than zero"
+        raise ValueError(msg)
+    if value < _SMALLEST:
+        msg = f"{shown!r} is too small for {what}: write at least 1e-40"
         raise ValueError(msg)
     return value
 
@@ -74,10 +81,10 @@ def _scaled(
             raise ValueError(msg)
         return _positive(_as_float(raw) * units[default_unit], raw, what)
     value, unit = _split(raw, what, example)
-    unit = unit or default_unit
     if unit not in units:
         known = ", ".join(name for name in units if name)
-        msg = f"{raw!r} is not {what}: {unit!r} is not one of the units {known}"
+        fault = f"ends in {unit!r}, which is no unit" if unit else "has no unit"
+        msg = f"{raw!r} {fault}: write for example {example} (units are {known})"
         raise ValueError(msg)
     return _positive(value * units[unit], raw, what)
 
@@ -98,7 +105,7 @@ def parse_whole(raw: object) -> int:
     """Parse a whole number of at least one: ``8``, ``1k``, ``0.5M``."""
     value = _scaled(raw, _DECIMAL, "", "a whole number", "8 or 1024")
     if value != int(value):
-        msg = f"{raw!r} is not a whole number"
+        msg = f"{raw!r} is not a whole number: write for example 8 or 1024"
         raise ValueError(msg)
     return int(value)
 
@@ -108,24 +115,17 @@ def parse_tokens(raw: object) -> float | PerParameter:
     if isinstance(raw, PerParameter):
         return raw
     if isinstance(raw, str) and raw.strip().endswith("x"):
-        ratio = _scaled(raw.strip()[:-1], {"": 1}, "", "a number of tokens", "10B or 20x")
-        return PerParameter(ratio)
+        return PerParameter(_scaled(raw, {"x": 1}, "x", "a number of tokens", "10B or 20x"))
     return _scaled(raw, _DECIMAL, "", "a number of tokens", "10B or 20x")
 
 
 def parse_bytes(raw: object) -> float:
     """Parse an amount of data in bytes: ``80GiB``, ``40GB``; a unit is required in text."""
-    if isinstance(raw, str) and raw.strip().replace(".", "", 1).isdigit():
-        msg = f"{raw!r} has no unit: write for example 80GiB or 40GB"
-        raise ValueError(msg)
     return _scaled(raw, _BYTES, "B", "an amount of memory or data", "80GiB or 40GB")
 
 
 def parse_duration(raw: object) -> float:
     """Parse a time in seconds: ``1y``, ``90d``, ``12h``; a unit is required in text."""
-    if isinstance(raw, str) and raw.strip().replace(".", "", 1).isdigit():
-        msg = f"{raw!r} has no unit: write for example 1y, 90d or 12h"
-        raise ValueError(msg)
     return _scaled(raw, _SECONDS, "s", "a time", "1y, 90d or 12h")
 
 

@@ -7,13 +7,15 @@ is reported by the next command.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from gptbudget.catalog.entries import build_gpu, build_model, entry_faults
-from gptbudget.catalog.names import is_size, normalized, resolve
+from gptbudget.catalog.index import RawEntry, index_names
+from gptbudget.catalog.names import resolve
 from gptbudget.catalog.paths import catalog_files, shipped_files
 from gptbudget.catalog.yamlfile import YamlFile, read_yaml
 from gptbudget.errors import FileError
@@ -53,13 +55,14 @@ class Section(Generic[S]):
         self._kind = kind
         self._word = word
         self._build: Builder[S] = build
-        self._raw: dict[str, tuple[Any, YamlFile, bool]] = {}
+        self._raw: dict[str, RawEntry] = {}
         self._built: dict[str, Entry[S]] = {}
 
     def add(self, file: YamlFile, *, shipped: bool) -> None:
         """Lay the entries of ``file`` over those already there."""
         for key, data in (file.data.get(self._kind) or {}).items():
-            self._raw[key] = (data, file, shipped)
+            self._raw.pop(key, None)  # a replaced entry stands where its new file does
+            self._raw[key] = RawEntry(data, file, shipped)
             if not shipped:
                 self._build(data, file, key, shipped=shipped)
 
@@ -69,25 +72,10 @@ class Section(Generic[S]):
         Raises:
             FileError: two entries claim one name, or an alias reads as a size.
         """
-        index: dict[str, str] = {}
-        for key, (data, file, _) in self._raw.items():
-            for name, keys in _names(key, data):
-                short = normalized(name)
-                where = file.where(self._kind, key, *keys)
-                if self._reads_as_size(name):
-                    raise FileError(
-                        f"{where}: {key}: the name {name!r} reads as a size", "choose another"
-                    )
-                if index.setdefault(short, key) != key:
-                    raise FileError(
-                        f"{where}: {key}: the name {name!r} already belongs to {index[short]!r}",
-                        "choose another",
-                    )
-        return index
-
-    def _reads_as_size(self, name: str) -> bool:
-        """Model names must never be sizes; of accelerators only bare numbers may (``4090``)."""
-        return is_size(name) and (self._kind == "models" or not name.isdigit())
+        index = index_names(self._kind, self._raw)
+        for _, fault in index.faults:
+            raise fault
+        return index.keys
 
     def files(self) -> tuple[Path, ...]:
         """The file of each entry."""
@@ -157,7 +145,7 @@ def _add(catalog: Catalog, path: Path) -> None:
 
 
 def check_catalog(path: Path, others: Iterable[Path] = ()) -> list[FileError]:
-    """Every fault of one catalog file, in the order of its lines; empty when it is right."""
+    """Every fault of one catalog file, those of its names last; empty when it is right."""
     try:
         file = read_yaml(path)
     except FileError as fault:
@@ -169,18 +157,31 @@ def check_catalog(path: Path, others: Iterable[Path] = ()) -> list[FileError]:
     for kind in _SECTIONS:
         for key, data in (file.data.get(kind) or {}).items():
             found += entry_faults(kind, key, data, file, shipped=shipped)
-    return found or _name_faults([*others, path])
+    return found + _name_faults(file, others)
 
 
-def _name_faults(paths: Iterable[Path]) -> list[FileError]:
-    catalog = load_catalog([p for p in paths if p not in catalog_files()])
+def _name_faults(file: YamlFile, others: Iterable[Path]) -> list[FileError]:
+    """The names of ``file`` that clash with what is read before it, or that cannot be names."""
+    earlier = takewhile(lambda path: path != file.path, catalog_files(others))
+    before = [_readable(path) for path in earlier]
     found = []
-    for section in (catalog.gpus, catalog.models):
-        try:
-            section.index()
-        except FileError as fault:
-            found.append(fault)
+    for kind in _SECTIONS:
+        raw: dict[str, RawEntry] = {}
+        for one in (*filter(None, before), file):
+            for key, data in (one.data.get(kind) or {}).items():
+                raw.pop(key, None)
+                raw[key] = RawEntry(data, one, shipped=False)
+        found += [fault for one, fault in index_names(kind, raw).faults if one is file]
     return found
+
+
+def _readable(path: Path) -> YamlFile | None:
+    """Another catalog file; one with faults of its own has no part in this check."""
+    try:
+        file = read_yaml(path)
+    except FileError:
+        return None
+    return None if any(_structure_faults(file)) else file
 
 
 def _structure_faults(file: YamlFile) -> Iterator[FileError]:
@@ -204,16 +205,3 @@ def _structure_faults(file: YamlFile) -> Iterator[FileError]:
             )
     if not any(file.data.get(key) for key in _SECTIONS) and set(file.data) <= set(_SECTIONS):
         yield FileError(f"{file.path}:1: has no entries", "add one under gpus: or models:")
-
-
-def _names(key: str, data: Any) -> Iterator[tuple[str, tuple[object, ...]]]:
-    """Every name of a raw entry and where it stands; faulty ones are left to validation."""
-    yield key, ()
-    if not isinstance(data, Mapping):
-        return
-    if isinstance(data.get("name"), str):
-        yield data["name"], ("name",)
-    aliases = data.get("aliases")
-    for position, alias in enumerate(aliases if isinstance(aliases, tuple) else ()):
-        if isinstance(alias, str):
-            yield alias, ("aliases", position)

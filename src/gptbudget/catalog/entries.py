@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from gptbudget.catalog.paths import data_file
-from gptbudget.catalog.validate import build, faults
+from gptbudget.catalog.validate import build, faults, shown
 from gptbudget.catalog.yamlfile import YamlFile, read_yaml
 from gptbudget.errors import FileError
 from gptbudget.specs.gpu import GpuSpec
@@ -49,15 +49,20 @@ def entry_faults(
     kind: str, key: str, data: Any, file: YamlFile, *, shipped: bool
 ) -> Iterator[FileError]:
     """Every fault of one entry."""
+    yield from _source_faults(data, file, (kind, key), shipped=shipped)
     spec: type[BaseModel] = GpuSpec if kind == "gpus" else ModelSpec
     try:
-        _require_sources(data, file, (kind, key), shipped=shipped)
         complete = _named(data, key) if kind == "gpus" else _on_architecture(data, file, key)
-        spec.model_validate(complete)
+        built = spec.model_validate(complete)
     except ValidationError as error:
         yield from faults(error, spec, file, kind, key)
     except FileError as fault:
         yield fault
+    else:
+        from gptbudget.catalog.tensor_rates import tensor_rate_faults
+
+        if isinstance(built, GpuSpec):
+            yield from tensor_rate_faults(built, file, key)
 
 
 def _named(data: Any, key: str) -> Any:
@@ -71,10 +76,12 @@ def _on_architecture(data: Any, file: YamlFile, key: str) -> Any:
         return data
     name = data.get("architecture")
     known = architectures()
-    if name not in known:
+    if not isinstance(name, str) or name not in known:
         where = file.where("models", key, "architecture")
-        what = "is missing" if name is None else f"{name!r} is not known"
-        raise FileError(f"{where}: models.{key}.architecture: {what}", f"one of {', '.join(known)}")
+        what = "is missing" if name is None else f"{shown(name)} is not known"
+        raise FileError(
+            f"{where}: models.{key}.architecture: {what}", f"write one of {', '.join(known)}"
+        )
     merged = _named(data, key)
     for concept in CONCEPTS:
         own = data.get(concept, {})
@@ -90,20 +97,23 @@ def architectures() -> dict[str, Any]:
 
 
 def _require_sources(data: Any, file: YamlFile, keys: tuple[str, str], *, shipped: bool) -> None:
-    """A shipped entry cites where its numbers come from."""
+    """Raise the first fault of :func:`_source_faults`."""
+    fault = next(_source_faults(data, file, keys, shipped=shipped), None)
+    if fault is not None:
+        raise fault
+
+
+def _source_faults(
+    data: Any, file: YamlFile, keys: tuple[str, str], *, shipped: bool
+) -> Iterator[FileError]:
+    """A shipped entry cites where its numbers come from; a user's may leave that out."""
     if not shipped or not isinstance(data, Mapping):
         return
-    sources = data.get("sources") or ()
-    label = ".".join((*keys, "sources"))
+    label, hint = ".".join((*keys, "sources")), "cite a URL, or a document with page or table"
+    sources = data.get("sources")
     if not sources:
-        raise FileError(
-            f"{file.where(*keys)}: {label}: is missing",
-            "cite a URL, or a document with page or table",
-        )
-    for position, source in enumerate(sources):
+        yield FileError(f"{file.where(*keys)}: {label}: is missing", hint)
+    for position, source in enumerate(sources if isinstance(sources, tuple) else ()):
         if not (isinstance(source, str) and _SOURCE.fullmatch(source)):
-            raise FileError(
-                f"{file.where(*keys, 'sources', position)}: {label}: "
-                f"{str(source)[:60]!r} is not a source",
-                "cite a URL, or a document with page or table",
-            )
+            where = file.where(*keys, "sources", position)
+            yield FileError(f"{where}: {label}: {shown(source)} is not a source", hint)

@@ -10,6 +10,7 @@ from gptbudget.errors import UnknownNameError
 from gptbudget.units import parse_count
 
 _MOST_SHOWN = 8
+_NUMBER_BEGINS = frozenset("+-.0123456789")
 
 
 def normalized(name: str) -> str:
@@ -22,11 +23,18 @@ def normalized(name: str) -> str:
 
 def is_size(name: str) -> bool:
     """Whether a name reads as a number of parameters, such as ``1.5B`` or ``124439808``."""
+    if name[:1] not in _NUMBER_BEGINS:
+        return False
     try:
         parse_count(name)
     except ValueError:
         return False
     return True
+
+
+def is_config_path(name: str) -> bool:
+    """Whether a model's name is meant as a file: it has a path separator or ends in .json."""
+    return "/" in name or "\\" in name or name.endswith(".json")
 
 
 def resolve(name: str, index: Mapping[str, str], kind: str, command: str) -> str:

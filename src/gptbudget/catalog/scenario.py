@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, field_validator
 
 from gptbudget import units
 from gptbudget.catalog.validate import build
@@ -16,11 +16,20 @@ from gptbudget.specs.base import Positive, Spec, Text
 from gptbudget.specs.options import Options
 
 
+def _as_written(raw: Any) -> Any:
+    """A bare number as text, so that the missing unit is noticed."""
+    return str(raw) if isinstance(raw, int | float) and not isinstance(raw, bool) else raw
+
+
+def _written_duration(raw: Any) -> float:
+    return units.parse_duration(_as_written(raw))
+
+
 class Requirements(Spec):
     """``require:`` what must hold beside fitting and finishing in time."""
 
     fits: bool | None = None
-    max_wall_clock: Annotated[float, BeforeValidator(units.parse_duration)] | None = None
+    max_wall_clock: Annotated[float, BeforeValidator(_written_duration)] | None = None
     max_cost_usd: Annotated[float, BeforeValidator(units.parse_amount)] | None = None
     min_ratio: Positive | None = None
 
@@ -42,6 +51,10 @@ class ScenarioFile(Options):
     question: Text
     require: Requirements = Requirements()
     expect: tuple[Expectation, ...] = ()
+
+    _units_are_written = field_validator("time", "data", "gpu_memory", "reserve", mode="before")(
+        _as_written
+    )
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,8 @@ def catalog_schema() -> dict[str, Any]:
     _relax(definitions["ModelSpec"], {"name", *CONCEPTS} - {"attention"})
     definitions["ModelSpec"]["required"].append("architecture")
     definitions["ModelSpec"]["properties"]["architecture"] = {"enum": list(architectures())}
-    for concept, kept in (("Attention", {"heads"}), ("FeedForward", set()), ("Norms", set())):
+    for concept in ("Attention", "FeedForward", "Norms", "Positions", "Head"):
+        kept = {"heads"} & set(definitions[concept]["required"])
         definitions[concept]["required"] = sorted(kept)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

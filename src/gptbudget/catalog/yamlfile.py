@@ -2,13 +2,15 @@
 
 PyYAML's own rules are those of YAML 1.1: ``1e12`` is text, ``1:30`` is 90, ``010`` is 8,
 ``no`` is false and a repeated key wins in silence. Here a number is a decimal number, a
-repeated key is an error, and anchors are refused (they are how a small file grows without
-bound).
+repeated key is an error, anchors are refused (they are how a small file grows without
+bound), and so is deep nesting (it overflows the stack of libyaml's binding).
 """
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,9 +28,39 @@ _DECIMAL = re.compile(
 )
 _CONSTANTS = {"": None, "~": None, "null": None, "true": True, "false": False}
 _QUOTED = frozenset("'\"|>")
+_NUMBER_BEGINS = frozenset("+-.0123456789")
 _MOST_DIGITS = 40
+_LARGEST_EXACT = 2**53
 
-_Loader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_TAGS = {
+    yaml.ScalarNode: "tag:yaml.org,2002:str",
+    yaml.SequenceNode: "tag:yaml.org,2002:seq",
+    yaml.MappingNode: "tag:yaml.org,2002:map",
+}
+
+
+class _TooDeepError(Exception):
+    """Nested more deeply than any catalog; says on which line."""
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """Composes nodes and leaves the meaning of scalars to :func:`_scalar`."""
+
+    _depth = 0
+
+    def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> str:  # noqa: ARG002
+        """Every untagged scalar is text for now."""
+        return _TAGS[kind]
+
+    def descend_resolver(self, current_node: Any, current_index: Any) -> None:  # noqa: ARG002
+        """Count the levels on the way down; called before each node."""
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            raise _TooDeepError(current_node.start_mark.line + 1)
+
+    def ascend_resolver(self) -> None:
+        """Count them on the way up; called after each node."""
+        self._depth -= 1
 
 
 @dataclass(frozen=True)
@@ -61,53 +93,75 @@ def read_yaml(path: Path) -> YamlFile:
     try:
         root = yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as error:
-        raise _syntax_error(path, error) from None
-    except RecursionError:
-        raise FileError(f"{path}: nested too deeply", "this is not a catalog or scenario") from None
-    return YamlFile(path, _value(path, root, set(), 0), root)
+        raise _syntax_error(path, text, error) from None
+    except _TooDeepError as error:
+        raise FileError(
+            f"{path}:{error.args[0]}: nested more than {_DEEPEST} levels deep",
+            "name a catalog or scenario",
+        ) from None
+    return YamlFile(path, _value(path, root, set()), root)
 
 
 def _read_text(path: Path) -> str:
     try:
         if path.is_dir():
             raise FileError(f"{path}: is a folder", "name a YAML file")
-        if path.stat().st_size > _LARGEST_FILE_BYTES:
-            raise FileError(f"{path}: is larger than 4 MB", "name a YAML file")
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise FileError(f"{path}: is not UTF-8 text", "name a YAML file") from None
+        raw = _read_bytes(path)
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
         raise FileError(f"{path}: cannot be read ({reason})", "check the path") from None
+    if len(raw) > _LARGEST_FILE_BYTES:
+        raise FileError(f"{path}: is larger than 4 MB", "name a YAML file")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise FileError(f"{path}:{line}: is not UTF-8 text", "save the file as UTF-8") from None
 
 
-def _syntax_error(path: Path, error: yaml.YAMLError) -> FileError:
+def _read_bytes(path: Path) -> bytes:
+    """The first bytes of a file or pipe, never waiting for a device or an idle pipe."""
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    with os.fdopen(os.open(path, flags), "rb") as stream:
+        if stat.S_ISCHR(os.fstat(stream.fileno()).st_mode):
+            raise FileError(f"{path}: is a device, not a file", "name a YAML file")
+        if hasattr(os, "O_NONBLOCK"):
+            os.set_blocking(stream.fileno(), True)
+        return stream.read(_LARGEST_FILE_BYTES + 1)
+
+
+def _syntax_error(path: Path, text: str, error: yaml.YAMLError) -> FileError:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    where = f"{path}:{mark.line + 1}" if mark is not None else f"{path}:1"
+    if mark is not None:
+        line = mark.line + 1
+    else:  # a character that YAML does not allow
+        line = text.count("\n", 0, getattr(error, "position", None) or 0) + 1
+    where = f"{path}:{line}"
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "not YAML"
     return FileError(f"{where}: not valid YAML ({problem})", "correct the line")
 
 
-def _value(path: Path, node: yaml.Node | None, seen: set[int], depth: int) -> Any:
+def _value(path: Path, node: yaml.Node | None, seen: set[int]) -> Any:
     """Turn a node into plain data, refusing what has no place in a catalog."""
     if node is None:
         return None
     where = f"{path}:{node.start_mark.line + 1}"
-    if depth > _DEEPEST:
-        raise FileError(f"{where}: nested too deeply", "this is not a catalog or scenario")
-    if isinstance(node, yaml.ScalarNode):
-        return _scalar(where, node)
+    if node.tag != _TAGS[type(node)]:
+        tag = node.tag.replace("tag:yaml.org,2002:", "!!")
+        raise FileError(f"{where}: the tag {tag} is not read", "write a plain value")
     if id(node) in seen:
         raise FileError(
             f"{where}: anchors and aliases (& and *) are not read", "write the value out"
         )
     seen.add(id(node))
+    if isinstance(node, yaml.ScalarNode):
+        return _scalar(node)
     if isinstance(node, yaml.SequenceNode):
-        return tuple(_value(path, item, seen, depth + 1) for item in node.value)
-    return _mapping(path, node, seen, depth)
+        return tuple(_value(path, item, seen) for item in node.value)
+    return _mapping(path, node, seen)
 
 
-def _mapping(path: Path, node: Any, seen: set[int], depth: int) -> dict[str, Any]:
+def _mapping(path: Path, node: Any, seen: set[int]) -> dict[str, Any]:
     lines: dict[str, int] = {}
     data: dict[str, Any] = {}
     for key_node, value_node in node.value:
@@ -115,31 +169,38 @@ def _mapping(path: Path, node: Any, seen: set[int], depth: int) -> dict[str, Any
         if not isinstance(key_node, yaml.ScalarNode):
             raise FileError(f"{path}:{line}: a key must be a plain word", "correct the key")
         key = key_node.value
+        if key == "<<":
+            raise FileError(f"{path}:{line}: merge keys (<<) are not read", "write the values out")
         if key in lines:
             raise FileError(
                 f"{path}:{line}: {key!r} is given twice (first on line {lines[key]})",
                 "keep one of them",
             )
         lines[key] = line
-        data[key] = _value(path, value_node, seen, depth + 1)
+        data[key] = _value(path, value_node, seen)
     return data
 
 
-def _scalar(where: str, node: yaml.ScalarNode) -> Any:
-    if not node.tag.startswith("tag:yaml.org,2002:") or node.tag.endswith(("binary", "merge")):
-        raise FileError(f"{where}: the tag {node.tag} is not read", "write a plain value")
+def _scalar(node: yaml.ScalarNode) -> Any:
     text: str = node.value
     if node.style in _QUOTED:
         return text
     if text in _CONSTANTS:
         return _CONSTANTS[text]
+    if text[0] not in _NUMBER_BEGINS:
+        return text
     if len(text) > _MOST_DIGITS:
         return text
     if _INTEGER.fullmatch(text):
         return int(text)
-    if _DECIMAL.fullmatch(text):
-        return float(text)
-    return text
+    return _decimal(text) if _DECIMAL.fullmatch(text) else text
+
+
+def _decimal(text: str) -> float:
+    """A decimal number; a whole one where an exponent makes it one, such as ``1e12``."""
+    value = float(text)
+    whole = "e" in text.casefold() and value.is_integer() and abs(value) <= _LARGEST_EXACT
+    return int(value) if whole else value
 
 
 def _child(node: yaml.Node | None, key: object) -> tuple[int, yaml.Node] | None:

@@ -50,13 +50,13 @@ def _root(
 def run(arguments: list[str] | None = None) -> int:
     """Run one command line and return its exit code; errors become one line on stderr."""
     try:
-        code = app(arguments, standalone_mode=False)
+        code = app(arguments, prog_name="gptbudget", standalone_mode=False)
         sys.stdout.flush()
     except GptBudgetError as error:
         return _fail(str(error), error.exit_code)
     except typer.TyperException as error:
-        return _fail(error.format_message(), _USAGE)
-    except BrokenPipeError:
+        return _fail(_words(error), _USAGE) if error.message else _USAGE
+    except (BrokenPipeError, SystemExit):  # typer exits on a closed pipe, and only then
         _close_stdout()
         return 0
     except (KeyboardInterrupt, typer.Abort):
@@ -64,12 +64,30 @@ def run(arguments: list[str] | None = None) -> int:
     except Exception as error:  # the edge of the program: no traceback reaches a user
         if os.environ.get("GPTBUDGET_DEBUG"):
             raise
-        return _fail(
-            f"this is a bug in gptbudget: {type(error).__name__}: {error}; "
-            "set GPTBUDGET_DEBUG=1 to see where, and report it",
-            _BUG,
-        )
+        return _fail(_unexpected(error), _BUG)
     return code if isinstance(code, int) else 0
+
+
+def _unexpected(error: Exception) -> str:
+    if isinstance(error, OSError):  # files that are read have been explained already
+        return f"the answer cannot be written: {error.strerror or error}; see to the output"
+    return (
+        f"this is a bug in gptbudget: {type(error).__name__}: {error}; "
+        "set GPTBUDGET_DEBUG=1 to see where, and report it"
+    )
+
+
+def _words(error: typer.TyperException) -> str:
+    """What the option parser found wrong, in our form: what is wrong; what to do.
+
+    Without any argument its message is empty: the help is already printed.
+    """
+    what, _, meant = error.message.rstrip(".?").partition(". Did you mean ")
+    names = meant or " or ".join(getattr(error, "possibilities", None) or ())
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "gptbudget"
+    hint = f"did you mean {names}?" if names else f"see {command} --help"
+    return f"{what[:1].lower()}{what[1:]}; {hint}"
 
 
 def _fail(message: str, code: int) -> int:
@@ -82,8 +100,9 @@ def _fail(message: str, code: int) -> int:
 
 
 def _close_stdout() -> None:
-    """Let the interpreter exit quietly although nobody reads the output."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    from gptbudget.render.output import discard_output
+
+    discard_output()
 
 
 def main() -> None:

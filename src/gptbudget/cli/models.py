@@ -6,28 +6,46 @@ from typing import Annotated
 
 import typer
 
-from gptbudget.cli.options import JOB, Invocation, takes
+from gptbudget.cli.options import HARDWARE, JOB, READING, RECIPE, Invocation, takes
 
-EPILOG = "Example: gptbudget models gpt2-xl --seq-len 1024"
+EPILOG = "Example: gptbudget models llama-2-7b --tokens-per-s 3600 --gpu a100"
 
-_NAME = Annotated[str | None, typer.Argument(metavar="[NAME]", help="Model to show in full.")]
+_NAME = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[NAME]", help="Model to show in full, or the path of a Hugging Face config.json."
+    ),
+]
 
 
-@takes({"seq_len": JOB["seq_len"]}, extra={"name": (_NAME, None)})
+@takes(
+    {"seq_len": JOB["seq_len"]},
+    READING,
+    {"gpu": HARDWARE["gpu"], "gpus": HARDWARE["gpus"], "precision": RECIPE["precision"]},
+    extra={"name": (_NAME, None)},
+)
 def command(invocation: Invocation) -> None:
-    """The models of the catalog; with a name, parameters and FLOPs of one by component."""
+    """The models of the catalog; with a name, parameters and FLOPs of one by component.
+
+    With --tokens-per-s (or --tflops) and --gpu, the MFU of that speed in every convention.
+    """
     from gptbudget import api
     from gptbudget.errors import UsageError
+    from gptbudget.plan.complete import refuse_beyond_positions
     from gptbudget.render.output import write
     from gptbudget.report.models import model_document, models_document
+    from gptbudget.specs.options import ReadingOptions
 
-    seq_len, name = api.given_options(invocation.given).seq_len, invocation.extra["name"]
+    options, name = api.given_options(invocation.given, ReadingOptions), invocation.extra["name"]
     catalog = api.load_catalog(invocation.catalogs)
-    if name is None and seq_len is not None:
-        raise UsageError("--seq-len needs a model", "name one, for example gpt2-xl")
-    write(
-        models_document(catalog.models)
-        if name is None
-        else model_document(catalog.models.find(name), seq_len),
-        invocation.fmt,
-    )
+    if name is not None:
+        entry = api.find_model(name, catalog)
+        if options.seq_len is not None:
+            refuse_beyond_positions(entry.spec, options.seq_len)
+        rate = api.published_rate(options, entry.spec, catalog)
+        write(model_document(entry, options.seq_len, rate), invocation.fmt)
+        return
+    if invocation.given:
+        first = next(iter(invocation.given)).replace("_", "-")
+        raise UsageError(f"--{first} needs a model", "name one, for example gpt2-xl")
+    write(models_document(catalog.models), invocation.fmt)

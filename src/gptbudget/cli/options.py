@@ -8,10 +8,10 @@ A command says which groups it takes; the flags themselves, their help and their
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from types import MappingProxyType
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
@@ -22,8 +22,7 @@ _ASSUMPTIONS = "Assumptions"
 _OUTPUT = "Output"
 
 
-@dataclass(frozen=True)
-class Flag:
+class Flag(NamedTuple):
     """One option: its panel, what it is, what it takes, and its default in words."""
 
     panel: str
@@ -147,8 +146,19 @@ ASSUMPTIONS = {
 }
 
 
-@dataclass(frozen=True)
-class Invocation:
+READING = {
+    "tokens_per_s": Flag(_JOB, "Published speed of the whole run, to be read as an MFU.", "RATE"),
+    "tflops": Flag(_JOB, "Published TFLOP/s of one GPU, in the FLOPs of --convention.", "TFLOPS"),
+    "convention": Flag(
+        _ASSUMPTIONS,
+        "How --tflops was counted.",
+        "exact|causal|6nd|6nd-no-embedding|palm|megatron|megatron-hardware|chinchilla|llmc",
+        "exact",
+    ),
+}
+
+
+class Invocation(NamedTuple):
     """What was typed: the options given, and how the answer is wanted."""
 
     given: dict[str, Any]
@@ -156,7 +166,7 @@ class Invocation:
     catalogs: tuple[Path, ...] = ()
     scenario: Path | None = None
     check: bool = False
-    extra: dict[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = MappingProxyType({})
 
 
 _FORMAT = Annotated[

@@ -3,22 +3,27 @@
 A multiply-add is two. Counted is every matrix product of the forward pass and the two of
 its backward pass; left out are lookups, norms, softmax, activations and the optimizer.
 
-Legend: W weights that multiply every token, s sequence length, a heads, d head width,
-L layers, N all parameters (the active ones of a mixture of experts).
+Legend: W weights that multiply every token (head once, tied or not; active experts only),
+A attention scores, s sequence length, a heads, d head width, L layers, N parameters.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from gptbudget.core.parameters import count_parameters, matmul_weights
+from gptbudget.core.lora import adapter_parameters
+from gptbudget.core.parameters import matmul_weights
 from gptbudget.core.parts import Parts
+from gptbudget.specs.method import Method
 from gptbudget.specs.model import ModelSpec
 
 Square = Literal["full", "causal"]
+Recomputation = Literal["none", "selective", "full"]
 
 _FORWARD_AND_BACKWARD = 3
 """The backward pass has two products for each one of the forward pass."""
+
+_FULL = Method(kind="full")
 
 
 def forward_flops_per_token(
@@ -29,38 +34,89 @@ def forward_flops_per_token(
     ``span`` is how many positions a query meets: s for the full square, as papers and
     frameworks count, (s + 1) / 2 for the causal half, less inside a window.
 
+    Published: PyTorch's FlopCounterMode gives 32,228,179,968 for 128 tokens of GPT-2 small.
     """
-    parts: dict[str, float] = {
-        component: 2 * weights for component, weights in matmul_weights(model).items()
-    }
-    parts["attention_scores"] = _score_flops_per_token(model, seq_len, square)
-    order = ("attention", "attention_scores")
-    ranked = [*order, *(component for component in parts if component not in order)]
-    return Parts({component: parts[component] for component in ranked}).present()
+    parts: dict[str, float] = {}
+    for component, weights in matmul_weights(model).items():
+        parts[component] = 2 * weights
+        if component == "attention":
+            parts["attention_scores"] = _score_flops_per_token(model, seq_len, square)
+    return Parts(parts).present()
 
 
-def train_flops_per_token(model: ModelSpec, seq_len: int, square: Square = "full") -> Parts[float]:
-    """FLOPs of one token's forward and backward pass, by component: 3 x forward.
+def train_flops_per_token(
+    model: ModelSpec, seq_len: int, square: Square = "full", method: Method = _FULL
+) -> Parts[float]:
+    """FLOPs of one token's forward and backward pass, by component.
+
+    Full training is 3 x forward. With adapters (LoRA) the frozen weights have no gradient of
+    their own: 4 W + 6 n + 3 A for n adapter weights. With the first layers frozen, those run
+    forward only, as no gradient reaches them.
 
     Published: 874,944,921,600 for a 1,024-token sequence of nanoGPT's GPT-2 small
     (transformer_sizing.ipynb), which is 854,438,400 a token.
     """
-    return forward_flops_per_token(model, seq_len, square).scaled(_FORWARD_AND_BACKWARD)
+    forward = forward_flops_per_token(model, seq_len, square)
+    if method.kind == "lora":
+        return _lora_training(model, forward, method)
+    if method.kind == "frozen":
+        return _frozen_training(model, forward, method.frozen_layers)
+    return forward.scaled(_FORWARD_AND_BACKWARD)
 
 
-def train_flops_per_token_6n(parameters: float) -> float:
+def _lora_training(model: ModelSpec, forward: Parts[float], method: Method) -> Parts[float]:
+    """Scores 3 x, frozen matrices 2 x (forward, and the gradient of their input), adapters 6 n."""
+    parts = {
+        component: amount * (_FORWARD_AND_BACKWARD if component == "attention_scores" else 2)
+        for component, amount in forward.items()
+    }
+    adapters = adapter_parameters(model, method.lora_rank, method.lora_targets)
+    return Parts({**parts, "adapters": 2 * _FORWARD_AND_BACKWARD * adapters})
+
+
+def _frozen_training(model: ModelSpec, forward: Parts[float], frozen: int) -> Parts[float]:
+    """Blocks by their share of trained layers; all blocks are taken as equal."""
+    trained = (model.layers - frozen) / model.layers
+    passes = 1 + (_FORWARD_AND_BACKWARD - 1) * trained
+    return Parts(
+        {
+            component: amount * (_FORWARD_AND_BACKWARD if component == "head" else passes)
+            for component, amount in forward.items()
+        }
+    )
+
+
+def recomputed_flops_per_token(
+    model: ModelSpec,
+    seq_len: int,
+    recomputation: Recomputation = "full",
+    square: Square = "full",
+) -> float:
+    """FLOPs that activation checkpointing adds per token.
+
+    Full: the forward pass of the blocks again, without the head; an upper bound, as PyTorch
+    stops early where the last product of a block is not needed. Narayanan et al. 2021 (arXiv
+    2104.04473, equation 3) count the same, 1.33 times the model's own FLOPs for GPT-3.
+    Selective: the attention scores again, 0.9 % for GPT-3 (Korthikanti et al. 2022, arXiv
+    2205.05198, appendix A; its equation 8 prints three times that).
+    """
+    forward = forward_flops_per_token(model, seq_len, square)
+    if recomputation == "none":
+        return 0.0
+    if recomputation == "selective":
+        return float(forward["attention_scores"])
+    return float(forward.total - forward["head"])
+
+
+def train_flops_per_token_6n(parameters: Any) -> Any:
     """The rule of thumb 6 N per token (Kaplan et al. 2020, arXiv 2001.08361, section 2.1).
 
-    Six: a multiply-add in the forward pass and two in the backward pass, per parameter.
-    It counts a lookup table as if it multiplied and leaves the attention scores out, which
-    is 13 % too little for GPT-2 small at 1,024. GPT-3: 6 x 175e9 x 300e9 = 3.15e23.
+    Six: a multiply-add in the forward pass and two in the backward pass, per parameter (the
+    active ones of a mixture of experts). It counts a lookup table as if it multiplied and
+    leaves the attention scores out, which is 13 % too little for GPT-2 small at 1,024.
+    GPT-3: 6 x 175e9 x 300e9 = 3.15e23 (Brown et al. 2020, Table D.1: 3.14e23).
     """
     return 6 * parameters
-
-
-def active_parameters(model: ModelSpec) -> int:
-    """The N of 6 N: parameters one token passes through."""
-    return count_parameters(model).active
 
 
 def _score_flops_per_token(model: ModelSpec, seq_len: int, square: Square) -> float:
@@ -69,18 +125,7 @@ def _score_flops_per_token(model: ModelSpec, seq_len: int, square: Square) -> fl
     positions = windowed * _span(seq_len, model.attention.window, square) + (
         model.layers - windowed
     ) * _span(seq_len, None, square)
-    return 2 * model.attention.heads * _score_channels(model) * positions
-
-
-def _score_channels(model: ModelSpec) -> int:
-    """Channels met per position and head: d for keys and d for values, d_qk + d_v when latent.
-
-    Relative positions (Transformer-XL) multiply queries with a second set of keys.
-    """
-    latent = model.attention.latent
-    if latent is not None:
-        return latent.nope_width + latent.rope_width + latent.value_width
-    return (3 if model.positions.kind == "relative" else 2) * model.head_width
+    return 2 * model.attention.heads * model.score_channels * positions
 
 
 def _span(seq_len: int, window: int | None, square: Square) -> float:
@@ -89,14 +134,3 @@ def _span(seq_len: int, window: int | None, square: Square) -> float:
     if square == "full":
         return width
     return (width * (width + 1) / 2 + (seq_len - width) * width) / seq_len
-
-
-def recomputed_flops_per_token(model: ModelSpec, seq_len: int, square: Square = "full") -> float:
-    """FLOPs that full checkpointing adds per token: the forward pass of the blocks again.
-
-    The head is not recomputed. An upper bound: PyTorch stops early where the last product of
-    a block is not needed again. Narayanan et al. 2021 (arXiv 2104.04473, equation 3) count
-    the same, 1.33 times the model's own FLOPs for GPT-3.
-    """
-    forward = forward_flops_per_token(model, seq_len, square)
-    return float(forward.total - forward["head"])

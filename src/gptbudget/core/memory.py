@@ -20,15 +20,14 @@ Legend: b micro-batch (sequences), s sequence length, N parameters, P = bytes of
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from gptbudget.core.elementwise import maximum, where
 from gptbudget.core.parameters import count_parameters, matmul_weights
 from gptbudget.core.parts import Parts
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Optimizer, Recipe
-from gptbudget.specs.stack import BlockMemory, TensorBytes
+from gptbudget.specs.stack import BlockMemory, Tensors, Unit
 
 Phase = Literal[
     "start",
@@ -59,8 +58,7 @@ _AUTOCAST_COPY_BYTES = 2
 """Each matrix that multiplies is kept in 16 bit for the backward pass, head included."""
 
 
-@dataclass(frozen=True)
-class MemoryByPhase:
+class MemoryByPhase(NamedTuple):
     """Bytes at each phase, each as named parts."""
 
     phases: dict[Phase, Parts[Any]]
@@ -103,8 +101,7 @@ def memory_by_phase(
     )
 
 
-@dataclass(frozen=True)
-class _Step:
+class _Step(NamedTuple):
     """The amounts that several phases share, in bytes."""
 
     model: ModelSpec
@@ -127,17 +124,17 @@ class _Step:
         cls, model: ModelSpec, recipe: Recipe, block: BlockMemory, micro_batch: Any, seq_len: Any
     ) -> _Step | None:
         mode, kind = recipe.mode, recipe.attention
-        saved, scores = block.saved.of(mode), block.attention.of(kind, mode)
-        head, forward = block.head.of(mode), block.forward_temporary.of(mode)
-        loss = block.loss_backward_temporary.of(mode)
-        differentiated = block.block_backward_temporary.of(mode)
-        if not (saved and scores and head and forward and loss and differentiated):
+        scores = block.attention.get(kind, {}).get(mode)
+        saved, head = block.saved.get(mode), block.head.get(mode)
+        if saved is None or scores is None or head is None:
             return None
 
-        def size(*tensors: TensorBytes | None) -> Any:
-            return sum(tensor_bytes(model, t, micro_batch, seq_len) for t in tensors if t)
+        def size(*tensors: Tensors) -> Any:
+            return sum(tensor_bytes(model, t, micro_batch, seq_len) for t in tensors)
 
-        dropped = (block.dropout, block.dropout_scores.of(kind, mode)) if recipe.dropout else ()
+        score_dropout = block.dropout_scores.get(kind, {}).get(mode, {})
+        dropped = (block.dropout, score_dropout) if recipe.dropout else ()
+        differentiated_scores = block.block_backward_scores.get(kind, {}).get(mode, {})
         tokens = micro_batch * seq_len
         wide = 4 if mode != "pure" else 2
         return cls(
@@ -151,11 +148,11 @@ class _Step:
             logits_held=(2 if mode != "fp32" else 4) * tokens * model.vocabulary
             if recipe.keep_logits
             else 0,
-            forward_temporary=size(forward),
-            loss_backward_temporary=size(loss),
+            forward_temporary=size(block.forward_temporary[mode]),
+            loss_backward_temporary=size(block.loss_backward_temporary[mode]),
             block_backward_temporary=maximum(
-                size(differentiated),
-                size(block.block_backward_scores.of(kind, mode)) - size(TensorBytes(ffn=saved.ffn)),
+                size(block.block_backward_temporary[mode]),
+                size(differentiated_scores) - size({"ffn": saved.get("ffn", 0)}),
             ),
         )
 
@@ -221,19 +218,21 @@ def _mask_bytes(block: BlockMemory, recipe: Recipe) -> float:
     return (2 if recipe.mode == "pure" else 4) if registered else 0
 
 
-def tensor_bytes(model: ModelSpec, tensors: TensorBytes, micro_batch: Any, seq_len: Any) -> Any:
-    """Bytes of a set of tensors: the channels of each unit times its bytes, for all tokens."""
-    per_token = (
-        tensors.width * model.width
-        + tensors.query * model.query_width
-        + tensors.kv * model.kv_width
-        + tensors.ffn * model.ffn_width
-        + tensors.vocabulary * model.vocabulary
-        + tensors.head * model.attention.heads
-        + tensors.token
-        + tensors.score * model.attention.heads * seq_len
-    )
-    return micro_batch * seq_len * per_token + tensors.pair * seq_len**2
+def tensor_bytes(model: ModelSpec, tensors: Tensors, micro_batch: Any, seq_len: Any) -> Any:
+    """Bytes of a set of tensors: what each unit counts, times its bytes."""
+    tokens, heads = micro_batch * seq_len, model.attention.heads
+    counts: dict[Unit, Any] = {
+        "width": tokens * model.width,
+        "query": tokens * model.query_width,
+        "kv": tokens * model.kv_width,
+        "ffn": tokens * model.ffn_width,
+        "vocabulary": tokens * model.vocabulary,
+        "head": tokens * heads,
+        "token": tokens,
+        "score": tokens * seq_len * heads,
+        "pair": seq_len * seq_len,
+    }
+    return sum(size * counts[unit] for unit, size in tensors.items())
 
 
 def optimizer_state_bytes(optimizer: Optimizer, parameters: Any, weight_bytes: Any) -> Any:

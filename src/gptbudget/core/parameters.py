@@ -9,14 +9,13 @@ f feed-forward width, V vocabulary rows, E experts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gptbudget.core.parts import Parts
 from gptbudget.specs.model import ModelSpec
 
 
-@dataclass(frozen=True)
-class ParameterCount:
+class ParameterCount(NamedTuple):
     """Parameters by component; ``active`` is what one token uses."""
 
     parts: Parts[int]
@@ -57,6 +56,21 @@ def count_parameters(model: ModelSpec) -> ParameterCount:
         }
     ).present()
     return ParameterCount(parts, inactive=_inactive(model))
+
+
+def checkpoint_only(model: ModelSpec) -> Parts[int]:
+    """Values that a checkpoint stores and no gradient trains, beside the parameters.
+
+    DeepSeek-V3: 14,848 balancing terms, so 671,026,419,200 values in all; Falcon-7B: a copy
+    of the tied matrix, 295,469,056 of 7,217,189,760; Llama-2 7B: 2,048 rotary frequencies.
+    """
+    experts = model.experts
+    balancing = model.expert_layers * experts.count if experts and experts.correction_bias else 0
+    copied = model.vocabulary * _embedding_width(model) if model.head.checkpoint_copy else 0
+    rotary = model.layers * model.head_width // 2 if model.positions.checkpoint_buffers else 0
+    return Parts(
+        {"router_correction": balancing, "head_copy": copied, "rotary_frequencies": rotary}
+    ).present()
 
 
 def matmul_weights(model: ModelSpec) -> Parts[int]:

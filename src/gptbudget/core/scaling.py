@@ -5,12 +5,10 @@ Legend: N parameters, D tokens, L(N, D) = E + A / N^alpha + B / D^beta.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True)
-class ChinchillaFit:
+class ChinchillaFit(NamedTuple):
     """Constants of one fit of L(N, D) and where they were printed."""
 
     name: str

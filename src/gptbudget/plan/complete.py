@@ -25,7 +25,7 @@ from gptbudget.plan.run import (
 from gptbudget.specs.evidence import Evidence, UtilizationClass
 from gptbudget.specs.gpu import GpuSpec, Precision
 from gptbudget.specs.model import ModelSpec
-from gptbudget.specs.options import Options, StackName
+from gptbudget.specs.options import Convention, FlopsConvention, Options, StackName
 from gptbudget.specs.recipe import Optimizer, Recipe, RecipeKind
 from gptbudget.specs.stack import AttentionKind, BlockMemory
 from gptbudget.units import YEAR_S, PerParameter, format_count
@@ -93,7 +93,8 @@ def complete_run(
     if not isinstance(work, FlopsAmount):
         choose.derived("model", work.key, "model")
     gpus = choose.take("gpus", 1)
-    precision, peak = _precision(choose, gpu)
+    precision, peak = precision_and_peak(gpu, options.precision)
+    choose.take("precision", precision)
     tokens, notes = _tokens(choose, work)
     batch = _batch(choose, model, gpus)
     recipe = _recipe(choose, gpu.spec, precision)
@@ -116,7 +117,7 @@ def complete_run(
         stack_title=evidence.stacks.stacks[stack].title,
         block=block,
         block_is_upper_bound=is_bound,
-        convention=choose.take("convention", "6nd"),
+        convention=_convention(choose),
         utilization=utilization,
         utilization_class=None
         if utilization or model is None
@@ -154,20 +155,30 @@ def _refuse_contradictions(options: Options, work: Work) -> None:
         )
 
 
-def _precision(choose: _Chooser, gpu: NamedGpu) -> tuple[Precision, float]:
-    """The precision and its dense peak on this card."""
-    best = gpu.spec.best_precision
-    if best is None and choose.options.precision is None:
-        raise UsageError(
-            f"{gpu.key} has no known bf16, fp16 or fp32 peak",
-            f"known: {', '.join(gpu.spec.precisions) or 'none'}",
-        )
-    precision: Precision = choose.take("precision", best or "fp32")
+def _convention(choose: _Chooser) -> Convention:
+    """The convention of the headline."""
+    known: dict[FlopsConvention, Convention] = {"6nd": "6nd", "exact": "exact"}
+    chosen: FlopsConvention = choose.take("convention", "6nd")
+    if chosen in known:
+        return known[chosen]
+    raise UsageError(
+        f"--convention {chosen} reads published figures", "a comparison takes 6nd or exact"
+    )
+
+
+def precision_and_peak(gpu: NamedGpu, wanted: Precision | None) -> tuple[Precision, float]:
+    """The precision asked for, else the best of this card, and its dense peak in FLOP/s.
+
+    Raises:
+        UsageError: the card has no such peak.
+    """
+    precision = wanted or gpu.spec.best_precision
+    known = ", ".join(gpu.spec.precisions) or "none"
+    if precision is None:
+        raise UsageError(f"{gpu.key} has no known bf16, fp16 or fp32 peak", f"known: {known}")
     peak = gpu.spec.peak_flops_per_s(precision)
     if peak is None:
-        raise UsageError(
-            f"{gpu.key} has no {precision} peak", f"it has {', '.join(gpu.spec.precisions)}"
-        )
+        raise UsageError(f"{gpu.key} has no {precision} peak", f"it has {known}")
     return precision, peak
 
 
@@ -223,11 +234,7 @@ def _batch(choose: _Chooser, model: ModelSpec | None, gpus: int) -> _Batch:
                 )
         return _Batch(None, None, None)
     seq_len = choose.take("seq_len", model.context, catalog=model.default_seq_len)
-    if model.positions.kind == "learned" and seq_len > model.context:
-        raise UsageError(
-            f"--seq-len {seq_len} is more than the {model.context} positions of {model.name}",
-            f"at most {model.context}",
-        )
+    refuse_beyond_positions(model, seq_len)
     micro_batch = choose.take("micro_batch", 1)
     smallest = micro_batch * seq_len * gpus
     wanted = choose.take(
@@ -242,6 +249,19 @@ def _batch(choose: _Chooser, model: ModelSpec | None, gpus: int) -> _Batch:
     whole = max(1, round(wanted / smallest)) * smallest
     choose.chosen["global_batch_tokens"] = whole
     return _Batch(seq_len, micro_batch, whole)
+
+
+def refuse_beyond_positions(model: ModelSpec, seq_len: int) -> None:
+    """Learned positions end at the context.
+
+    Raises:
+        UsageError: the sequence is longer.
+    """
+    if model.positions.kind == "learned" and seq_len > model.context:
+        raise UsageError(
+            f"--seq-len {seq_len} is more than the {model.context} positions of {model.name}",
+            f"give at most {model.context}",
+        )
 
 
 def _recipe(choose: _Chooser, gpu: GpuSpec, precision: Precision) -> Recipe:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from gptbudget.core import cost as cost_formulas
 from gptbudget.core.flops import (
@@ -19,8 +18,7 @@ from gptbudget.core.wall_clock import delivered_flops_per_s, wall_clock_s
 from gptbudget.plan.run import BareSize, FlopsAmount, NamedModel, TrainingRun
 
 
-@dataclass(frozen=True)
-class Compute:
+class Compute(NamedTuple):
     """FLOPs of the whole run; ``None`` where the work has no model."""
 
     required_flops: float
@@ -36,8 +34,7 @@ class Compute:
         return None if self.available_flops is None else self.available_flops / self.required_flops
 
 
-@dataclass(frozen=True)
-class Memory:
+class Memory(NamedTuple):
     """The bill of the peak on one GPU, and the other phases beside it."""
 
     by_phase: MemoryByPhase
@@ -65,8 +62,7 @@ class Memory:
         return None if self.usable_bytes is None else self.peak_bytes <= self.usable_bytes
 
 
-@dataclass(frozen=True)
-class Time:
+class Time(NamedTuple):
     """Seconds of the run, and the utilization behind them."""
 
     wall_clock_s: float
@@ -80,8 +76,7 @@ class Time:
     step_s: float | None
 
 
-@dataclass(frozen=True)
-class Cost:
+class Cost(NamedTuple):
     """What the run costs; ``None`` where a price, a power or a grid is not known."""
 
     gpu_hours: float
@@ -92,8 +87,7 @@ class Cost:
     co2_kg: float | None
 
 
-@dataclass(frozen=True)
-class Estimate:
+class Estimate(NamedTuple):
     """The answer to one run."""
 
     run: TrainingRun

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from gptbudget.specs.evidence import UtilizationClass
 from gptbudget.specs.gpu import GpuSpec
@@ -16,32 +15,28 @@ from gptbudget.specs.stack import BlockMemory
 Origin = Literal["given", "scenario", "catalog", "default"]
 
 
-@dataclass(frozen=True)
-class NamedGpu:
+class NamedGpu(NamedTuple):
     """An accelerator and its key in the catalog."""
 
     key: str
     spec: GpuSpec
 
 
-@dataclass(frozen=True)
-class NamedModel:
+class NamedModel(NamedTuple):
     """A model and its key in the catalog."""
 
     key: str
     spec: ModelSpec
 
 
-@dataclass(frozen=True)
-class BareSize:
+class BareSize(NamedTuple):
     """A number of parameters without a shape, such as ``1.5B``."""
 
     key: str
     parameters: float
 
 
-@dataclass(frozen=True)
-class FlopsAmount:
+class FlopsAmount(NamedTuple):
     """An amount of compute that stands in for model and tokens."""
 
     flops: float
@@ -50,8 +45,7 @@ class FlopsAmount:
 Work = NamedModel | BareSize | FlopsAmount
 
 
-@dataclass(frozen=True)
-class Require:
+class Require(NamedTuple):
     """What must hold beside fitting and finishing in time."""
 
     fits: bool | None = None
@@ -60,8 +54,7 @@ class Require:
     min_ratio: float | None = None
 
 
-@dataclass(frozen=True)
-class TrainingRun:
+class TrainingRun(NamedTuple):
     """One accelerator type and one piece of work, ready to be estimated."""
 
     gpu: NamedGpu

@@ -1,7 +1,11 @@
-"""One door for all formats: a document goes to standard output in the format asked for."""
+"""One door for all formats: a document goes to standard output in the format asked for.
+
+A reader that has seen enough, such as ``head``, is no error.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Literal, get_args
 
@@ -20,6 +24,19 @@ def write(document: Document, fmt: str) -> None:
     """
     if fmt not in FORMATS:
         raise UsageError(f"--format: {fmt!r} is not a format", f"one of {', '.join(FORMATS)}")
+    try:
+        _print(document, fmt)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        discard_output()
+
+
+def discard_output() -> None:
+    """Nobody reads on: let the command end as it would, with its own exit code."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _print(document: Document, fmt: str) -> None:
     if fmt == "table":
         from gptbudget.render.terminal import print_document
 

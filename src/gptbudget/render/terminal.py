@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from typing import TextIO
+from typing import Literal, TextIO
 
 from rich.console import Console, RenderableType
 from rich.table import Table as RichTable
@@ -54,7 +54,9 @@ def _console(stream: TextIO) -> Console:
     if not stream.isatty():
         columns = os.environ.get("COLUMNS", "")
         width = int(columns) if columns.isdigit() and int(columns) > 0 else _PIPE_WIDTH
-    return Console(file=stream, width=width, highlight=False, emoji=False)
+    plain = bool(os.environ.get("NO_COLOR"))
+    colours: Literal["auto"] | None = None if plain else "auto"
+    return Console(file=stream, width=width, color_system=colours, highlight=False, emoji=False)
 
 
 def _drawn(table: Table, width: int) -> RenderableType:

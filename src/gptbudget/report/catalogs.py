@@ -14,11 +14,12 @@ def check_document(found: Mapping[Path, Sequence[FileError]]) -> Document:
     """Every fault, one a line, or the word that there is none."""
     faults = [str(fault) for faults in found.values() for fault in faults]
     records = [{"file": str(path), "faults": list(map(str, f))} for path, f in found.items()]
-    names = ", ".join(str(path) for path in found)
-    headline = f"{len(faults)} faults" if faults else f"right: {names}"
-    headline = "1 fault" if len(faults) == 1 else headline
-    table = Table(("",), tuple((fault,) for fault in faults))
-    return Document(headline, (table,) if faults else (), {"files": records}, records)
+    if faults:
+        total = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+        headline = "\n".join([*faults, total])
+    else:
+        headline = f"no fault in {', '.join(map(str, found))}"
+    return Document(headline, (), {"files": records}, records)
 
 
 def paths_document(catalog: Catalog, user: Path) -> Document:

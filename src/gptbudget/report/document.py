@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(NamedTuple):
     """Columns and rows of text, with an optional title."""
 
     columns: tuple[str, ...]
@@ -18,8 +16,7 @@ class Table:
     """Columns whose values are numbers, set flush right."""
 
 
-@dataclass(frozen=True)
-class Document:
+class Document(NamedTuple):
     """An answer ready for printing: a first sentence, tables, and notes; and as plain data."""
 
     headline: str
@@ -28,7 +25,7 @@ class Document:
     """The whole answer as plain data, for JSON."""
     records: Sequence[dict[str, Any]]
     """One flat record a row, for CSV."""
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
 
 def flatten(record: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from gptbudget.catalog.catalog import Entry, Section
-from gptbudget.core.flops import (
-    forward_flops_per_token,
-    train_flops_per_token,
-    train_flops_per_token_6n,
-)
-from gptbudget.core.parameters import count_parameters
+from gptbudget.core.conventions import CONVENTIONS, convention_flops_per_token, mfu
+from gptbudget.core.flops import forward_flops_per_token, train_flops_per_token
+from gptbudget.core.parameters import ParameterCount, checkpoint_only, count_parameters
 from gptbudget.report.document import Document, Table
+from gptbudget.specs.gpu import Precision
 from gptbudget.specs.model import ModelSpec
-from gptbudget.units import format_count, format_percent
+from gptbudget.specs.options import FlopsConvention
+from gptbudget.units import format_count, format_number, format_percent
+
+
+class PublishedRate(NamedTuple):
+    """A published speed, to be read as an MFU in every convention."""
+
+    tokens_per_s: float
+    gpus: int
+    gpu: str
+    precision: Precision
+    peak_flops_per_s: float
 
 
 def models_document(section: Section[ModelSpec]) -> Document:
     """All models, one a row, in the order of the files."""
     entries = list(section)
-    columns = ("model", "parameters", "layers", "width", "context", "tokens", "file")
+    columns = ("model", "parameters", "active", "layers", "width", "context", "tokens", "file")
     table = Table(columns, tuple(_row(entry) for entry in entries), right=frozenset(columns[1:-1]))
     records = [_record(entry) for entry in entries]
     note = "parameters are computed from the architecture; models NAME shows one by component"
@@ -28,10 +37,11 @@ def models_document(section: Section[ModelSpec]) -> Document:
 
 
 def _row(entry: Entry[ModelSpec]) -> tuple[str, ...]:
-    spec = entry.spec
+    spec, count = entry.spec, count_parameters(entry.spec)
     return (
         entry.key,
-        f"{count_parameters(spec).total:,}",
+        f"{count.total:,}",
+        "" if count.active == count.total else f"{count.active:,}",
         str(spec.layers),
         str(spec.width),
         str(spec.context),
@@ -46,50 +56,101 @@ def _record(entry: Entry[ModelSpec]) -> dict[str, Any]:
         "key": entry.key,
         "file": str(entry.file),
         **entry.spec.model_dump(mode="json"),
-        "parameters": {"total": count.total, "active": count.active, "parts": dict(count.parts)},
+        "parameters": {
+            "total": count.total,
+            "active": count.active,
+            "parts": dict(count.parts),
+            "checkpoint_only": dict(checkpoint_only(entry.spec)),
+        },
     }
 
 
-def model_document(entry: Entry[ModelSpec], seq_len: int | None) -> Document:
-    """One model: parameters and FLOPs per token by component, 6N and exact."""
+def model_document(
+    entry: Entry[ModelSpec], seq_len: int | None, rate: PublishedRate | None = None
+) -> Document:
+    """One model: parameters and FLOPs per token by component, and in every convention."""
     spec = entry.spec
     length = seq_len or spec.default_seq_len
     count = count_parameters(spec)
     forward, training = forward_flops_per_token(spec, length), train_flops_per_token(spec, length)
-    causal = train_flops_per_token(spec, length, "causal").total
-    six_n = train_flops_per_token_6n(count.active)
+    conventions = {name: convention_flops_per_token(spec, length, name) for name in CONVENTIONS}
     record = _record(entry)
     record["flops_per_token"] = {
         "seq_len": length,
         "forward": forward.total,
         "training": training.total,
-        "training_6nd": six_n,
-        "training_causal": causal,
+        "training_6nd": conventions["6nd"],
+        "training_causal": conventions["causal"],
         "parts": dict(training),
+        "conventions": conventions,
     }
-    beside = Table(
-        ("training FLOPs per token", "FLOP", "from exact"),
-        (
-            ("exact, full attention square", f"{training.total:,.0f}", ""),
-            ("exact, causal half", f"{causal:,.0f}", f"{causal / training.total - 1:+.1%}"),
-            ("6N", f"{six_n:,.0f}", f"{six_n / training.total - 1:+.1%}"),
-        ),
-        right=frozenset({"FLOP", "from exact"}),
-    )
-    active = "" if count.active == count.total else f", {count.active:,} active"
+    if rate is not None:
+        record["rate"] = rate._asdict()
+        record["mfu"] = _mfus(conventions, rate)
     return Document(
-        f"{entry.key}: {spec.name}, {count.total:,} parameters{active}",
+        _headline(entry, count, conventions, rate),
         (
-            _by_component("parameters", "", count.parts, count.total),
+            _by_component("parameters", "count", count.parts, count.total),
             _by_component(
                 f"training FLOPs per token at {length:,} tokens", "FLOP", training, training.total
             ),
-            beside,
+            _by_convention(conventions, rate),
         ),
         record,
         [record],
-        (*((spec.notes,) if spec.notes else ()), *spec.sources, f"from {entry.file}"),
+        (*_stored(spec), *filter(None, (spec.notes,)), *spec.sources, f"from {entry.file}"),
     )
+
+
+def _headline(
+    entry: Entry[ModelSpec],
+    count: ParameterCount,
+    conventions: Mapping[FlopsConvention, float],
+    rate: PublishedRate | None,
+) -> str:
+    active = "" if count.active == count.total else f", {count.active:,} active"
+    text = f"{entry.key}: {entry.spec.name}, {count.total:,} parameters{active}"
+    if rate is None:
+        return text
+    share = format_percent(_mfus(conventions, rate)["exact"])
+    speed = f"{format_number(rate.tokens_per_s, 4)} tokens/s on {rate.gpus} x {rate.gpu}"
+    return f"{text}; {speed} are {share} of the {rate.precision} peak by the exact count"
+
+
+def _mfus(
+    conventions: Mapping[FlopsConvention, float], rate: PublishedRate
+) -> dict[FlopsConvention, float]:
+    return {
+        name: mfu(rate.tokens_per_s, flops, rate.gpus, rate.peak_flops_per_s)
+        for name, flops in conventions.items()
+    }
+
+
+def _stored(spec: ModelSpec) -> tuple[str, ...]:
+    """What a checkpoint holds beside the parameters."""
+    return tuple(
+        f"the checkpoint also stores {amount:,} values that are no parameters "
+        f"({part.replace('_', ' ')})"
+        for part, amount in checkpoint_only(spec).items()
+    )
+
+
+def _by_convention(
+    conventions: Mapping[FlopsConvention, float], rate: PublishedRate | None
+) -> Table:
+    """Every convention, its distance from the exact count, and the MFU it would print."""
+    mfus = None if rate is None else _mfus(conventions, rate)
+    columns = ("convention", "FLOP per token", "from exact", *(("MFU",) if mfus else ()))
+    rows = tuple(
+        (
+            name,
+            f"{flops:,.0f}",
+            "" if name == "exact" else f"{flops / conventions['exact'] - 1:+.1%}",
+            *(() if mfus is None else (format_percent(mfus[name]),)),
+        )
+        for name, flops in conventions.items()
+    )
+    return Table(columns, rows, title="in every convention", right=frozenset(columns[1:]))
 
 
 def _by_component(title: str, unit: str, parts: Mapping[str, float], total: float) -> Table:
@@ -99,5 +160,5 @@ def _by_component(title: str, unit: str, parts: Mapping[str, float], total: floa
         for name, amount in parts.items()
     ]
     rows.append(("total", f"{total:,.0f}", "100 %"))
-    columns = ("component", unit or "count", "share")
+    columns = ("component", unit, "share")
     return Table(columns, tuple(rows), title=title, right=frozenset(columns[1:]))

@@ -20,10 +20,11 @@ def _time_notes(estimate: Estimate) -> list[str]:
     figure = run.utilization_class
     if run.utilization is not None:
         convention = "6ND" if run.convention == "6nd" else "exact"
-        return [
+        given = (
             f"utilization {format_percent(run.utilization)} of the {run.recipe.precision} peak as "
             f"given, in {convention} FLOPs"
-        ]
+        )
+        return [given, *_goodput_notes(run.goodput)]
     if figure is None:
         return [
             "no published utilization for this hardware, size and precision: give --utilization"
@@ -35,11 +36,13 @@ def _time_notes(estimate: Estimate) -> list[str]:
     ]
     if run.recipe.checkpointing == "full":
         found.append("full checkpointing runs the forward pass of the blocks twice: time is longer")
-    if run.goodput < 1:
-        found.append(
-            f"goodput {format_percent(run.goodput)}: the share of the wall clock that is steps"
-        )
-    return found
+    return [*found, *_goodput_notes(run.goodput)]
+
+
+def _goodput_notes(goodput: float) -> list[str]:
+    if goodput == 1:
+        return []
+    return [f"goodput {format_percent(goodput)}: the share of the wall clock that is steps"]
 
 
 def _memory_notes(estimate: Estimate) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gptbudget.plan.estimate import Estimate
 from gptbudget.plan.run import NamedModel
@@ -18,8 +18,7 @@ from gptbudget.units import (
 )
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One line of the answer."""
 
     label: str
@@ -28,8 +27,7 @@ class Row:
     """What the value rests on: an origin, a formula, an assumption."""
 
 
-@dataclass(frozen=True)
-class Section:
+class Section(NamedTuple):
     """One section of the answer."""
 
     title: str

@@ -99,6 +99,8 @@ class Positions(Spec):
     """``relative``: Transformer-XL's, one more projection of the model width a layer."""
     extra_rows: int = Field(default=0, ge=0)
     """Rows of a learned table beyond the context."""
+    checkpoint_buffers: bool = False
+    """The checkpoint also stores rotary frequencies, which are no parameters."""
 
 
 class Head(Spec):
@@ -107,6 +109,8 @@ class Head(Spec):
     tied: bool
     """It is the input embedding again: one matrix, multiplied once, stored once."""
     bias: bool = False
+    checkpoint_copy: bool = False
+    """The checkpoint stores the tied matrix twice."""
 
 
 class ModelSpec(Spec):
@@ -164,6 +168,17 @@ class ModelSpec(Spec):
     def kv_width(self) -> int:
         """Channels of all key heads together."""
         return self.kv_heads * self.head_width
+
+    @property
+    def score_channels(self) -> int:
+        """Channels met per query, position and head: for keys and for values.
+
+        Relative positions (Transformer-XL) multiply queries with a second set of keys.
+        """
+        latent = self.attention.latent
+        if latent is not None:
+            return latent.nope_width + latent.rope_width + latent.value_width
+        return (3 if self.positions.kind == "relative" else 2) * self.head_width
 
     @property
     def ffn_width(self) -> int:

@@ -16,13 +16,24 @@ from gptbudget.specs.gpu import Precision
 from gptbudget.specs.recipe import Checkpointing, Optimizer, OptimizerImpl, RecipeKind
 from gptbudget.specs.stack import AttentionKind
 
+FlopsConvention = Literal[
+    "exact",
+    "causal",
+    "6nd",
+    "6nd-no-embedding",
+    "palm",
+    "megatron",
+    "megatron-hardware",
+    "chinchilla",
+    "llmc",
+]
 Convention = Literal["6nd", "exact"]
 StackName = Literal["native", "megatron", "megatron-2021", "compiled", "eager", "hf"]
 
 
 def _many(raw: Any) -> Any:
     """One name, or several."""
-    return (raw,) if isinstance(raw, str) else raw
+    return tuple(raw) if isinstance(raw, tuple | list) else (raw,)
 
 
 def _share(raw: object) -> float:
@@ -75,9 +86,16 @@ class Options(Spec):
     utilization: Share | None = None
     goodput: Share | None = None
     stack: StackName | None = None
-    convention: Convention | None = None
+    convention: FlopsConvention | None = None
     price: Amount | None = None
     kwh_price: Amount | None = None
     power: Amount | None = None
     pue: Amount | None = None
     grid: Text | None = None
+
+
+class ReadingOptions(Options):
+    """Options of ``models``: a published speed beside them."""
+
+    tokens_per_s: CountAmount | None = None
+    tflops: Amount | None = None

@@ -13,57 +13,18 @@ Mode = Literal["autocast", "pure", "fp32"]
 
 AttentionKind = Literal["flash", "efficient", "math", "eager"]
 
-Bytes = Annotated[float, Field(ge=0)]
+Unit = Literal["width", "query", "kv", "ffn", "vocabulary", "head", "token", "score", "pair"]
+"""What bytes are counted for (b micro-batch, s sequence length): b s times the model width,
+the channels of all query heads, of all key heads, the feed-forward width, the vocabulary or
+the number of heads; b s alone; b s^2 times the heads; s^2 alone."""
 
+Tensors = dict[Unit, Annotated[float, Field(ge=0)]]
+"""Bytes of a set of tensors, by unit."""
 
-class TensorBytes(Spec):
-    """Bytes for each token, per channel of the named width (b batch, s sequence)."""
+TensorsByMode = dict[Mode, Tensors]
+"""The same tensors in each mode; an absent mode was not measured."""
 
-    width: Bytes = 0
-    """times b s h, the model width."""
-    query: Bytes = 0
-    """times b s a d, all query heads."""
-    kv: Bytes = 0
-    """times b s k d, all key heads."""
-    ffn: Bytes = 0
-    """times b s f, the feed-forward width."""
-    vocabulary: Bytes = 0
-    """times b s V, the vocabulary."""
-    head: Bytes = 0
-    """times b s a, the number of query heads."""
-    token: Bytes = 0
-    """times b s."""
-    score: Bytes = 0
-    """times b a s^2, every query-key pair of every head."""
-    pair: Bytes = 0
-    """times s^2, once for the whole micro-batch."""
-
-
-class ModeBytes(Spec):
-    """The same tensors in the three modes; an absent mode was not measured."""
-
-    autocast: TensorBytes | None = None
-    pure: TensorBytes | None = None
-    fp32: TensorBytes | None = None
-
-    def of(self, mode: Mode) -> TensorBytes | None:
-        """The bytes in one mode."""
-        found: TensorBytes | None = getattr(self, mode)
-        return found
-
-
-class AttentionBytes(Spec):
-    """What each attention kind keeps in a block, beyond what all kinds keep."""
-
-    flash: ModeBytes = ModeBytes()
-    efficient: ModeBytes = ModeBytes()
-    math: ModeBytes = ModeBytes()
-    eager: ModeBytes = ModeBytes()
-
-    def of(self, kind: AttentionKind, mode: Mode) -> TensorBytes | None:
-        """The bytes of one kind in one mode."""
-        modes: ModeBytes = getattr(self, kind)
-        return modes.of(mode)
+TensorsByAttention = dict[AttentionKind, TensorsByMode]
 
 
 class BlockMemory(Spec):
@@ -72,22 +33,24 @@ class BlockMemory(Spec):
     title: Text
     norm: Literal["layernorm", "rmsnorm"]
     gated: bool
-    saved: ModeBytes
+    saved: TensorsByMode
     """Kept for the backward pass in each layer."""
-    attention: AttentionBytes
+    attention: TensorsByAttention
     """Kept on top by each attention kind."""
-    dropout: TensorBytes
+    dropout: Tensors
     """Kept on top when dropout is on."""
-    dropout_scores: AttentionBytes = AttentionBytes()
-    head: ModeBytes
+    dropout_scores: TensorsByAttention = Field(default_factory=dict)
+    """Kept on top when dropout is on and the scores are materialized."""
+    head: TensorsByMode
     """Kept behind the last layer: final norm, logits and log-probabilities."""
-    forward_temporary: ModeBytes
+    forward_temporary: TensorsByMode
     """Alive with all of these while the loss is computed."""
-    loss_backward_temporary: ModeBytes
+    loss_backward_temporary: TensorsByMode
     """Alive with all of these while the loss is differentiated."""
-    block_backward_temporary: ModeBytes
+    block_backward_temporary: TensorsByMode
     """Alive while one block is differentiated."""
-    block_backward_scores: AttentionBytes = AttentionBytes()
+    block_backward_scores: TensorsByAttention = Field(default_factory=dict)
+    """Alive while attention that materializes its scores is differentiated."""
     registers_mask: bool = False
     """Each layer registers a causal mask over the whole context for eager attention."""
     source: Text
@@ -101,11 +64,10 @@ class Stack(Spec):
     """Measured blocks; a model takes the one of its kind."""
     upper_bound: tuple[Text, ...] = ()
     """Those of ``blocks`` that were measured in another stack and can only be larger."""
-    note: Text | None = None
 
 
 class Stacks(Spec):
     """All stacks and blocks by name."""
 
-    blocks: dict[str, BlockMemory]
-    stacks: dict[str, Stack]
+    blocks: dict[Text, BlockMemory]
+    stacks: dict[Text, Stack]

@@ -1,0 +1,58 @@
+"""A model from a Hugging Face ``config.json``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from gptbudget.catalog.huggingface.config import HfConfig, read_config
+from gptbudget.catalog.huggingface.families import FAMILIES
+from gptbudget.errors import FileError
+from gptbudget.specs.model import ModelSpec
+
+_ALWAYS_NOTED = ("auto_map", "quantization_config")
+
+
+def load_config(path: Path) -> ModelSpec:
+    """Read a config and build the model it describes.
+
+    Nothing in the file is executed; keys that carry no size are named in the model's notes.
+
+    Raises:
+        FileError: it cannot be read, its type is unknown, or its keys contradict each other.
+    """
+    config = read_config(path)
+    kind = config.raw("model_type")
+    inner = config
+    if kind == "gemma3":
+        inner, kind = config.part("text_config"), "gemma3_text"
+        inner.raw("model_type")
+    family = FAMILIES.get(kind) if isinstance(kind, str) else None
+    if family is None:
+        what = "is missing" if kind is None else f"{kind!r} is not a known type"
+        known = ", ".join(sorted([*FAMILIES, "gemma3"]))
+        raise config.fault("model_type", what, f"known: {known}")
+    data = family(inner)
+    title = config.path.parent.resolve().name or config.path.stem
+    try:
+        return ModelSpec.model_validate({"name": title, **data, "notes": _ignored(config, inner)})
+    except ValidationError as error:
+        raise _contradiction(config, error) from None
+
+
+def _ignored(config: HfConfig, inner: HfConfig) -> str | None:
+    """Name the keys that were not read: they carry no size."""
+    left = config.ignored() + ([] if inner is config else inner.ignored())
+    ordered = [key for key in _ALWAYS_NOTED if key in left]
+    ordered += [key for key in left if key not in _ALWAYS_NOTED]
+    return f"keys that carry no size are ignored: {', '.join(ordered)}" if ordered else None
+
+
+def _contradiction(config: HfConfig, error: ValidationError) -> FileError:
+    """Sizes that cannot stand together, in the words of the model's own check."""
+    fault = error.errors()[0]
+    key = ".".join(str(part) for part in fault["loc"])
+    what = str(fault["ctx"]["error"]) if fault["type"] == "value_error" else fault["msg"]
+    where = f"{config.path}:1"
+    return FileError(f"{where}: {key}: {what}" if key else f"{where}: {what}", "correct the file")

@@ -1,0 +1,126 @@
+"""What people mean by "the FLOPs of a token", by name, so that a published MFU can be read.
+
+One training token under each convention. An MFU is tokens/s x FLOPs per token / peak; the
+same run is 33 % in one of these and 44 % in another.
+
+Legend: N parameters (the active ones of a mixture of experts), L layers, h width, H heads of
+Q channels, s sequence length, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, get_args
+
+from gptbudget.core.flops import train_flops_per_token, train_flops_per_token_6n
+from gptbudget.core.parameters import count_parameters
+from gptbudget.specs.model import ModelSpec
+from gptbudget.specs.options import FlopsConvention
+
+CONVENTIONS: tuple[FlopsConvention, ...] = get_args(FlopsConvention)
+
+
+def convention_flops_per_token(
+    model: ModelSpec, seq_len: int, convention: FlopsConvention
+) -> float:
+    """Training FLOPs of one token as ``convention`` counts them."""
+    return float(_FORMULAS[convention](model, seq_len))
+
+
+def mfu(tokens_per_s: Any, flops_per_token: Any, gpus: Any, peak_flops_per_s: Any) -> Any:
+    """Share of the peak = tokens/s x FLOPs per token / (GPUs x peak).
+
+    llm-foundry prints 46.44 % for 10,643 tokens/s of MPT-7B on one H100 (6 N + 12 L h s).
+    """
+    return tokens_per_s * flops_per_token / (gpus * peak_flops_per_s)
+
+
+def exact(model: ModelSpec, seq_len: int) -> float:
+    """Every matrix product, attention over the full square."""
+    return float(train_flops_per_token(model, seq_len).total)
+
+
+def causal(model: ModelSpec, seq_len: int) -> float:
+    """Every matrix product, half the attention square: what a causal kernel computes."""
+    return float(train_flops_per_token(model, seq_len, "causal").total)
+
+
+def six_n(model: ModelSpec, seq_len: int) -> float:  # noqa: ARG001 - the common signature
+    """6 N with all parameters."""
+    return float(train_flops_per_token_6n(count_parameters(model).active))
+
+
+def six_n_no_embedding(model: ModelSpec, seq_len: int) -> float:  # noqa: ARG001
+    """6 N without embeddings, positions and head (Kaplan et al. 2020, arXiv 2001.08361, 2.1)."""
+    count = count_parameters(model)
+    left_out = sum(count.parts.get(part, 0) for part in ("embedding", "positions", "head"))
+    return float(train_flops_per_token_6n(count.active - left_out))
+
+
+def palm(model: ModelSpec, seq_len: int) -> float:
+    """6 N + 12 L H Q s (PaLM, arXiv 2204.02311, appendix B; nanoGPT, torchtitan).
+
+    N leaves out the position table, and an input embedding that is only looked up; where keys
+    and values have widths of their own, Q is their mean. nanoGPT
+    prints 875,062,886,400 for a 1,024-token sequence of its GPT-2 small, 0.01 % above exact.
+    """
+    count = count_parameters(model)
+    lookup = count.parts.get("positions", 0)
+    if not model.head.tied:
+        lookup += count.parts["embedding"]
+    scores = model.layers * model.attention.heads * model.score_channels * seq_len
+    return 6 * (count.active - lookup) + 6 * scores
+
+
+def megatron(model: ModelSpec, seq_len: int) -> float:
+    """72 L h^2 (1 + s / 6h + V / 12 h L) (Korthikanti et al. 2022, arXiv 2205.05198, eq. 7).
+
+    Made for GPT: as many key as query heads, a plain feed-forward network of four widths.
+    """
+    layers, width = model.layers, model.width
+    rest = seq_len / (6 * width) + model.vocabulary / (12 * width * layers)
+    return 72 * layers * width**2 * (1 + rest)
+
+
+def megatron_hardware(model: ModelSpec, seq_len: int) -> float:
+    """96 L h^2 (1 + s / 6h + V / 16 L h) (Narayanan et al. 2021, arXiv 2104.04473, eq. 3).
+
+    It counts the forward pass that full recomputation runs again: an HFU, not an MFU.
+    """
+    layers, width = model.layers, model.width
+    rest = seq_len / (6 * width) + model.vocabulary / (16 * width * layers)
+    return 96 * layers * width**2 * (1 + rest)
+
+
+def chinchilla(model: ModelSpec, seq_len: int) -> float:
+    """Three forward passes of Hoffmann et al. 2022 (arXiv 2203.15556, appendix F).
+
+    Embedding and logits count as products of the vocabulary, softmax three per score. Their
+    Table A4 follows only without the embedding and logit terms.
+    """
+    return 3 * (4 * model.vocabulary * model.width + chinchilla_layers(model, seq_len))
+
+
+def chinchilla_layers(model: ModelSpec, seq_len: int) -> float:
+    """The forward pass of the blocks in the same count."""
+    width, keys, heads = model.width, model.query_width, model.attention.heads
+    attention = 2 * 3 * width * keys + 2 * seq_len * keys * 2 + 3 * heads * seq_len
+    return model.layers * (attention + 2 * keys * width + 2 * 2 * width * model.ffn_width)
+
+
+def llmc(model: ModelSpec, seq_len: int) -> float:
+    """6 N + 6 L h s: all parameters and half the attention (llm.c, train_gpt2.cu)."""
+    return 6 * count_parameters(model).active + 6 * model.layers * model.width * seq_len
+
+
+_FORMULAS: dict[FlopsConvention, Callable[[ModelSpec, int], float]] = {
+    "exact": exact,
+    "causal": causal,
+    "6nd": six_n,
+    "6nd-no-embedding": six_n_no_embedding,
+    "palm": palm,
+    "megatron": megatron,
+    "megatron-hardware": megatron_hardware,
+    "chinchilla": chinchilla,
+    "llmc": llmc,
+}

@@ -1,0 +1,66 @@
+"""What a command imports: modules are counted, not milliseconds."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+CATALOG = {"gptbudget.catalog.catalog", "gptbudget.plan.estimate", "yaml", "numpy", "platformdirs"}
+TABLES = {"rich", "rich.table", "rich.console", "gptbudget.render.terminal"}
+
+PROGRAM = """
+import contextlib, io, sys
+from gptbudget.cli.main import run
+with contextlib.redirect_stdout(io.StringIO()):
+    code = run(sys.argv[1:])
+print(code, *sys.modules)
+"""
+
+
+def imported(*arguments: str) -> set[str]:
+    """The modules that are loaded when a command has answered."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *arguments], capture_output=True, text=True, check=True
+    )
+    code, *modules = done.stdout.split()
+    assert (code, done.stderr) == ("0", "")
+    return set(modules)
+
+
+@pytest.mark.parametrize("arguments", [("--version",), ("--help",), ("compare", "--help")], ids=str)
+def test_help_and_version_read_no_catalog(arguments: tuple[str, ...]) -> None:
+    assert not imported(*arguments) & CATALOG
+
+
+def test_version_imports_no_tables() -> None:
+    assert not imported("--version") & TABLES
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("compare", "--gpu", "4070ti", "--model", "gpt2-xl", "-o", "json"),
+        ("compare", "--gpu", "4070ti", "--model", "gpt2-xl", "-o", "csv"),
+        ("gpus", "-o", "json"),
+    ],
+    ids=["compare-json", "compare-csv", "gpus-json"],
+)
+def test_data_needs_no_tables_and_no_numpy(arguments: tuple[str, ...]) -> None:
+    assert not imported(*arguments) & (TABLES | {"numpy"})
+
+
+def test_the_main_command_needs_no_numpy() -> None:
+    loaded = imported("compare", "--gpu", "4070ti", "--model", "gpt2-xl")
+    assert "rich.table" in loaded
+    assert "numpy" not in loaded
+
+
+def test_importing_the_package_imports_nothing_of_it() -> None:
+    """The public names are loaded on first use."""
+    program = "import sys, gptbudget; print(*[m for m in sys.modules if 'gptbudget' in m])"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["gptbudget"]

@@ -1,0 +1,145 @@
+"""Laws of parameters, FLOPs, scaling, time, cost and overhead."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gptbudget import load_catalog
+from gptbudget.core import cost
+from gptbudget.core.flops import (
+    forward_flops_per_token,
+    recomputed_flops_per_token,
+    train_flops_per_token,
+    train_flops_per_token_6n,
+)
+from gptbudget.core.overhead import ALLOCATOR_SLACK, CONTEXT_BYTES, overhead_parts, workspace_bytes
+from gptbudget.core.parameters import count_parameters
+from gptbudget.core.scaling import compute_optimal_tokens
+from gptbudget.core.wall_clock import delivered_flops_per_s, wall_clock_s
+from gptbudget.specs.model import ModelSpec
+
+NAMES = ["gpt2", "nanogpt-124m", "gpt3-175b", "llama-3-8b", "mistral-7b-v0.1", "gopher-280b"]
+
+names = st.sampled_from(NAMES)
+lengths = st.integers(1, 131_072)
+amounts = st.floats(1e-3, 1e12)
+
+
+@cache
+def model(name: str) -> ModelSpec:
+    return load_catalog().models.find(name).spec
+
+
+@given(name=names, seq=lengths)
+@settings(deadline=None)
+def test_training_is_three_forward_passes(name: str, seq: int) -> None:
+    forward, training = (count(model(name), seq) for count in (forward_flops, training_flops))
+
+    assert training == 3 * forward
+    assert sum(train_flops_per_token(model(name), seq).values()) == training
+
+
+def forward_flops(spec: ModelSpec, seq: int) -> float:
+    return float(forward_flops_per_token(spec, seq).total)
+
+
+def training_flops(spec: ModelSpec, seq: int) -> float:
+    return float(train_flops_per_token(spec, seq).total)
+
+
+@given(name=names, seq=lengths)
+@settings(deadline=None)
+def test_the_causal_half_is_between_none_and_all(name: str, seq: int) -> None:
+    full, causal = (
+        train_flops_per_token(model(name), seq, square)["attention_scores"]
+        for square in ("full", "causal")
+    )
+
+    assert full / 2 <= causal <= full
+
+
+@given(name=names, seq=st.integers(1, 65_536))
+@settings(deadline=None)
+def test_longer_sequences_never_take_fewer_flops(name: str, seq: int) -> None:
+    assert training_flops(model(name), seq) <= training_flops(model(name), 2 * seq)
+
+
+@given(seq=st.integers(1, 200), window=st.integers(1, 200))
+@settings(deadline=None)
+def test_the_causal_count_is_that_of_every_query(seq: int, window: int) -> None:
+    mistral = model("mistral-7b-v0.1")
+    attention = mistral.attention.model_copy(update={"window": window})
+    narrow = mistral.model_copy(update={"attention": attention})
+    met = sum(min(position + 1, window) for position in range(seq))
+
+    # Keys and values, forward and twice backward, a multiply-add being two.
+    flops = train_flops_per_token(narrow, seq, "causal")["attention_scores"] * seq
+    assert flops == pytest.approx(3 * 2 * 2 * met * narrow.query_width * narrow.layers)
+
+
+def test_a_window_bounds_the_square() -> None:
+    mistral = model("mistral-7b-v0.1")
+
+    assert training_flops(mistral, 4096) == training_flops(mistral, 32_768)
+
+
+@given(name=names, seq=lengths)
+@settings(deadline=None)
+def test_recomputation_is_less_than_a_forward_pass(name: str, seq: int) -> None:
+    assert 0 < recomputed_flops_per_token(model(name), seq) < forward_flops(model(name), seq)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_6n_of_a_dense_model_counts_every_parameter(name: str) -> None:
+    count = count_parameters(model(name))
+
+    assert count.active == count.total == sum(count.parts.values())
+    assert train_flops_per_token_6n(count.active) == 6 * count.total
+
+
+@given(parameters=st.floats(1e6, 1e13), factor=st.floats(1, 100))
+@settings(deadline=None)
+def test_larger_models_want_more_tokens(parameters: float, factor: float) -> None:
+    assert compute_optimal_tokens(parameters) <= compute_optimal_tokens(parameters * factor)
+
+
+@given(gpus=st.integers(1, 100_000), rate=amounts, share=st.floats(1e-3, 1), flops=amounts)
+def test_time_is_work_over_rate(gpus: int, rate: float, share: float, flops: float) -> None:
+    delivered = delivered_flops_per_s(gpus, rate, share)
+
+    assert wall_clock_s(flops, delivered) * delivered == pytest.approx(flops)
+    assert delivered_flops_per_s(2 * gpus, rate, share) == pytest.approx(2 * delivered)
+    assert delivered_flops_per_s(gpus, rate, share, 0.5) == pytest.approx(delivered / 2)
+
+
+@given(gpus=st.integers(1, 100_000), seconds=amounts, factor=st.floats(1, 10))
+def test_cost_is_linear(gpus: int, seconds: float, factor: float) -> None:
+    hours = cost.gpu_hours(gpus, seconds)
+
+    assert cost.gpu_hours(gpus, seconds * factor) == pytest.approx(hours * factor)
+    assert cost.rent_usd(hours * factor, 2) == pytest.approx(cost.rent_usd(hours, 2) * factor)
+    assert cost.energy_kwh(hours, 700, factor) == pytest.approx(
+        cost.energy_kwh(hours, 700) * factor
+    )
+    assert cost.co2_kg(1000, 400) == pytest.approx(400)
+
+
+@pytest.mark.parametrize(
+    ("capability", "mib"),
+    [("8.9", 12.125), ("8.0", 12.125), ("9.0", 64), ("12.0", 64), (None, 64), ("gfx942", 64)],
+)
+def test_workspaces_grow_with_hopper(capability: str | None, mib: float) -> None:
+    # PyTorch's ":4096:2:16:8" and 4 MiB of cuBLASLt; 32 MiB each from compute capability 9.0.
+    assert workspace_bytes(capability) == mib * 2**20
+
+
+def test_overhead_is_named_part_by_part() -> None:
+    parts = overhead_parts(10 * 2**30, "8.9")
+
+    assert parts["driver_context"] == CONTEXT_BYTES
+    assert parts["allocator_slack"] == ALLOCATOR_SLACK * 10 * 2**30
+    assert parts.total == sum(parts.values())

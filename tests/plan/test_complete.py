@@ -1,0 +1,246 @@
+"""The default rules: what is filled in, and where each value says it came from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gptbudget import api, estimate
+from gptbudget.errors import UsageError
+from gptbudget.plan.estimate import Estimate
+from gptbudget.report.notes import notes
+
+
+def only(**options: Any) -> Estimate:
+    """The estimate of one pair: GPT-2 small on an RTX 4070 Ti unless something else is asked."""
+    return estimate(**{"gpu": "4070ti", "model": "gpt2", **options})
+
+
+# --- origins ---
+
+
+def test_defaults_say_so() -> None:
+    run = only().run
+
+    assert run.origins["gpu"] == run.origins["model"] == "given"
+    defaults = {name for name, origin in run.origins.items() if origin == "default"}
+    assert defaults >= {"gpus", "tokens", "precision", "time", "stack", "micro_batch", "optimizer"}
+    catalog = {name for name, origin in run.origins.items() if origin == "catalog"}
+    assert catalog == {"seq_len", "gpu_memory", "power"}
+
+
+@pytest.mark.parametrize(
+    ("options", "name", "origin"),
+    [
+        ({"model": "llama-3-8b", "gpu": "h100"}, "tokens", "catalog"),
+        ({"model": "llama-3-8b", "gpu": "h100"}, "price", "catalog"),
+        ({"model": "llama-2-7b", "gpu": "h100"}, "global_batch_tokens", "catalog"),
+        ({"tokens": "20x"}, "tokens", "given"),
+        ({"data": "40GB"}, "tokens", "given"),
+        ({"epochs": 4}, "tokens", "given"),
+        ({"gpu_memory": "10GiB"}, "gpu_memory", "given"),
+    ],
+)
+def test_origin_of_one_value(options: dict[str, Any], name: str, origin: str) -> None:
+    assert only(**options).run.origins[name] == origin
+
+
+def test_flags_win_over_the_scenario(tmp_path: Path) -> None:
+    file = tmp_path / "scenario.yaml"
+    file.write_text("question: why?\ngpu: 4070ti\nmodel: gpt2\ntokens: 10B\nmicro_batch: 4\n")
+    question = api.ask({"tokens": "1B"}, file)
+    run = api.compare(question).estimates[0].run
+
+    assert (run.tokens, run.origins["tokens"]) == (1e9, "given")
+    assert (run.micro_batch, run.origins["micro_batch"]) == (4, "scenario")
+    assert run.origins["model"] == "scenario"
+    assert run.origins["seq_len"] == "catalog"
+
+
+# --- tokens and batch ---
+
+
+def test_published_tokens_else_the_optimum() -> None:
+    assert only(model="llama-2-7b").run.tokens == 2e12
+    assert only().run.tokens == pytest.approx(3.130e9, rel=1e-3)  # Besiroglu et al. 2024
+
+
+@pytest.mark.parametrize(
+    ("options", "tokens"),
+    [
+        ({"tokens": "20x"}, 20 * 124_439_808),
+        ({"tokens": "10B", "epochs": 4}, 40e9),
+        ({"data": "96GB"}, 22.9e9),  # WebText2: Kaplan et al. 2020, section 2.3
+    ],
+)
+def test_tokens_as_asked(options: dict[str, Any], tokens: float) -> None:
+    assert only(**options).run.tokens == pytest.approx(tokens, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("options", "tokens"),
+    [
+        ({}, 524_288),
+        ({"micro_batch": 3}, 524_288 // 3072 * 3072 + 3072),  # the nearest whole micro-batch
+        ({"gpus": 1024}, 1024 * 1024),  # raised to one micro-batch on each GPU
+        ({"global_batch_tokens": 2048}, 2048),
+    ],
+)
+def test_global_batch_is_whole_micro_batches(options: dict[str, Any], tokens: int) -> None:
+    run = only(**options).run
+
+    assert run.global_batch_tokens == tokens
+    assert run.micro_batch is not None
+    assert run.seq_len is not None
+    assert tokens % (run.micro_batch * run.seq_len * run.gpus) == 0
+
+
+# --- precision and attention ---
+
+
+@pytest.mark.parametrize(
+    ("gpu", "precision", "attention"),
+    [
+        ("rtx-4070-ti", "bf16", "flash"),
+        ("rtx-3090", "bf16", "flash"),
+        ("a100", "bf16", "flash"),
+        ("h100", "bf16", "flash"),
+        ("v100-sxm-32gb", "fp16", "efficient"),
+        ("t4", "fp16", "efficient"),
+        ("rtx-2080-ti", "fp16", "efficient"),
+        ("gtx-1080", "fp32", "efficient"),
+        ("p100-sxm", "fp32", "efficient"),
+    ],
+)
+def test_best_precision_and_attention(gpu: str, precision: str, attention: str) -> None:
+    recipe = only(gpu=gpu).run.recipe
+
+    assert (recipe.precision, recipe.attention) == (precision, attention)
+
+
+@pytest.mark.parametrize("gpu", ["v100-sxm-32gb", "t4", "rtx-2060", "titan-rtx", "gtx-1080-ti"])
+def test_no_bf16_before_ampere(gpu: str) -> None:
+    with pytest.raises(UsageError, match="no bf16 peak"):
+        only(gpu=gpu, precision="bf16")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"precision": "fp32", "attention": "flash"}, "flash attention does not run in fp32"),
+        ({"gpu": "t4", "attention": "flash"}, "flash attention does not run in fp16 on NVIDIA T"),
+        ({"precision": "fp32", "recipe": "pure"}, "16-bit recipe"),
+        ({"optimizer": "lion", "optimizer_impl": "foreach"}, "does not exist for lion"),
+        ({"tokens": "1B", "data": "1GB"}, "both say how much"),
+        ({"seq_len": 2048}, "1024 positions"),
+        ({"global_batch_tokens": 512}, "less than one micro-batch"),
+        ({"reserve": "12GiB"}, "leaves nothing"),
+        ({"model": "1.5B"}, "no shape"),
+        ({"model": "1.5B", "utilization": 0.4, "seq_len": 1024}, "no effect without a model"),
+        ({"model": "1.5B", "utilization": 0.4, "convention": "exact"}, "needs a model"),
+        ({"model": None, "flops": 1e21, "utilization": 0.4, "epochs": 2}, "stands in for them"),
+        ({"grid": "atlantis"}, "not a grid"),
+    ],
+)
+def test_contradictions_are_refused(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        only(**options)
+
+
+# --- stack, goodput, utilization ---
+
+
+@pytest.mark.parametrize(
+    ("gpus", "goodput", "stack"),
+    [(1, 1.0, "compiled"), (8, 1.0, "compiled"), (9, 0.9, "eager"), (1024, 0.9, "eager")],
+)
+def test_goodput_and_stack_by_size(gpus: int, goodput: float, stack: str) -> None:
+    run = only(gpu="a100", gpus=gpus).run
+
+    assert (run.goodput, run.stack) == (goodput, stack)
+
+
+def test_a_given_utilization_is_that_of_the_whole_run() -> None:
+    assert only(gpu="a100", gpus=1024, utilization=0.4).run.goodput == 1.0
+    assert only(gpu="a100", gpus=1024, utilization=0.4, goodput=0.5).run.goodput == 0.5
+
+
+@pytest.mark.parametrize(
+    ("gpu", "gpus", "model", "mfu"),
+    [
+        # the middle of what is published for the class
+        ("rtx-4070-ti", 1, "gpt2", 0.45),
+        ("rtx-4090", 1, "gpt2-xl", 0.45),
+        ("rtx-3090", 1, "gpt2", 0.55),
+        ("a100", 1, "gpt2", 0.33),
+        ("a100", 8, "gpt2-xl", 0.54),
+        ("t4", 1, "gpt2", None),
+        ("rtx-4070-ti", 2, "gpt2", None),
+        ("mi300x", 1, "gpt2", None),
+    ],
+)
+def test_utilization_of_the_class(gpu: str, gpus: int, model: str, mfu: float | None) -> None:
+    found = only(gpu=gpu, gpus=gpus, model=model)
+
+    if mfu is None:
+        assert found.time is None
+        assert found.compute.ratio is None
+        assert found.feasible is not True
+        assert any("give --utilization" in note for note in notes(found))
+    else:
+        assert found.time is not None
+        assert found.time.mfu == pytest.approx(mfu)
+        assert found.time.low_s is not None
+        assert found.time.high_s is not None
+        assert found.time.low_s < found.time.wall_clock_s < found.time.high_s
+
+
+def test_no_class_speaks_of_fp32() -> None:
+    assert only(precision="fp32").time is None
+
+
+# --- notes ---
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({}, "MFU 45 % (default) is the middle of 35 % to 55 %"),
+        ({}, "3.130B tokens are the compute-optimal number"),
+        ({}, "upper bound, not measured"),
+        ({}, "whose gradients are freed"),
+        ({}, "no cloud price of rtx-4070-ti is known"),
+        ({}, "TDP of 285 W"),
+        ({"gpu": "a100"}, "price $"),
+        ({"gpu": "a100", "gpus": 16, "model": "llama-2-7b"}, "goodput 90 %"),
+        ({"gpu": "a100", "gpus": 16}, "sharding over several GPUs is not modelled yet"),
+        ({"utilization": "40%"}, "utilization 40 % of the bf16 peak as given, in 6ND FLOPs"),
+        ({"utilization": "40%", "convention": "exact"}, "in exact FLOPs"),
+        ({"checkpointing": "full"}, "forward pass of the blocks twice"),
+        ({"data": "40GB"}, "bytes of English text a token"),
+        ({"model": "1.5B", "utilization": 0.4}, "memory is not given: a bare size has no shape"),
+        ({"model": "gopher-1.4b"}, "memory is not given: no block with such"),
+        ({"precision": "fp8"}, "fp8 training memory is not modelled yet"),
+    ],
+)
+def test_notes_name_every_default_that_matters(options: dict[str, Any], said: str) -> None:
+    found = notes(only(**options))
+
+    assert any(said in note for note in found), found
+
+
+@pytest.mark.parametrize(
+    ("options", "gone"),
+    [
+        ({"tokens": "1B"}, "compute-optimal"),
+        ({"stack": "eager"}, "upper bound, not measured"),
+        ({"global_batch_tokens": 524_288}, "whose gradients are freed"),
+        ({"price": 1}, "no cloud price"),
+        ({"power": 200}, "TDP"),
+        ({"utilization": "40%"}, "MFU"),
+    ],
+)
+def test_notes_do_not_speak_of_what_was_given(options: dict[str, Any], gone: str) -> None:
+    assert not any(gone in note for note in notes(only(**options)))

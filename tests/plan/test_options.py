@@ -1,0 +1,79 @@
+"""Each option changes the answer: an option that is taken and ignored is a lie."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gptbudget import api
+from gptbudget.cli.options import ASSUMPTIONS, HARDWARE, JOB, RECIPE
+from gptbudget.report.answer import answer
+from gptbudget.report.document import flatten
+
+BASE = {"gpu": "4070ti", "model": "gpt2", "stack": "eager"}
+
+# option, value, what must change, and further options that both answers share
+CHANGES: list[tuple[str, Any, str, dict[str, Any]]] = [
+    ("gpu", "rtx-4090", "gpu.name", {}),
+    ("gpus", 2, "memory.peak_bytes", {}),
+    ("gpus", 8, "time.wall_clock_s", {"gpu": "a100"}),
+    ("gpu_memory", "2GiB", "memory.fits", {}),
+    ("reserve", "1GiB", "memory.usable_bytes", {}),
+    ("model", "gpt2-medium", "model.parameters", {}),
+    ("tokens", "1B", "compute.required_flops", {}),
+    ("data", "1GB", "compute.required_flops", {}),
+    ("flops", 1e18, "compute.required_flops", {"model": None, "utilization": 0.4}),
+    ("time", "30d", "compute.ratio", {}),
+    ("epochs", 4, "tokens", {}),
+    ("seq_len", 512, "compute.required_flops_exact", {}),
+    ("micro_batch", 4, "memory.peak_bytes", {}),
+    ("global_batch_tokens", 65_536, "time.step_s", {}),
+    ("global_batch_tokens", 524_288, "memory.peak_bytes", {}),
+    ("precision", "fp32", "compute.peak_flops_per_s", {"utilization": 0.4}),
+    ("recipe", "pure", "memory.peak_bytes", {}),
+    ("optimizer", "sgd", "memory.peak_bytes", {}),
+    ("optimizer_impl", "foreach", "memory.phases.optimizer_step", {}),
+    ("attention", "eager", "memory.peak_bytes", {}),
+    ("checkpointing", "full", "memory.peak_bytes", {}),
+    ("checkpointing", "full", "time.wall_clock_s", {}),
+    ("dropout", 0.1, "memory.peak_bytes", {}),
+    ("keep_logits", True, "memory.peak_bytes", {}),
+    ("utilization", 0.2, "time.wall_clock_s", {}),
+    ("goodput", 0.5, "time.wall_clock_s", {}),
+    ("stack", "hf", "memory.peak_bytes", {}),
+    ("convention", "exact", "compute.required_flops", {}),
+    ("price", 2, "cost.usd", {}),
+    ("kwh_price", 0.3, "cost.electricity_usd", {}),
+    ("power", 200, "cost.energy_kwh", {}),
+    ("pue", 1.5, "cost.energy_kwh", {}),
+    ("grid", "germany", "cost.co2_kg", {}),
+]
+
+
+def answered(options: dict[str, Any]) -> dict[str, Any]:
+    given = {name: value for name, value in options.items() if value is not None}
+    return flatten(answer(api.compare(api.ask(given)).estimates[0]))
+
+
+def base_of(option: str, shared: dict[str, Any]) -> dict[str, Any]:
+    base = {**BASE, **shared}
+    if option == "flops":
+        base["flops"] = 2e18
+    return base
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "key", "shared"), CHANGES, ids=[f"{c[0]}-{c[1]}" for c in CHANGES]
+)
+def test_option_changes_the_answer(
+    option: str, value: Any, key: str, shared: dict[str, Any]
+) -> None:
+    base = base_of(option, shared)
+    before, after = answered(base), answered({**base, option: value})
+
+    assert before.get(key) != after.get(key)
+
+
+def test_every_option_of_compare_is_in_the_table() -> None:
+    assert {change[0] for change in CHANGES} == {*HARDWARE, *JOB, *RECIPE, *ASSUMPTIONS}

@@ -1,0 +1,29 @@
+"""The layers of the package and its public surface."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from importlinter import cli as importlinter
+
+import gptbudget
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_layers_hold(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(ROOT)
+    code = importlinter.lint_imports(no_cache=True)
+    assert code == importlinter.EXIT_STATUS_SUCCESS, capsys.readouterr().out
+
+
+def test_public_names_are_exact() -> None:
+    assert list(gptbudget.__all__) == sorted(gptbudget.__all__)
+    for name in gptbudget.__all__:
+        assert getattr(gptbudget, name) is not None
+
+
+def test_unknown_public_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="nonsense"):
+        _ = gptbudget.nonsense
