@@ -13,22 +13,21 @@ from gptbudget.catalog.catalog import Catalog, Entry, load_catalog
 from gptbudget.catalog.names import is_config_path, is_size
 from gptbudget.catalog.reference import grid_intensity, load_evidence
 from gptbudget.catalog.validate import sentence
-from gptbudget.core.conventions import convention_flops_per_token
 from gptbudget.errors import GptBudgetError, UsageError
 from gptbudget.plan.complete import complete_run, precision_and_peak
 from gptbudget.plan.estimate import Estimate
 from gptbudget.plan.estimate import estimate as estimate_run
 from gptbudget.plan.rank import best_first
 from gptbudget.plan.run import BareSize, FlopsAmount, NamedGpu, NamedModel, Origin, Require, Work
-from gptbudget.report.models import PublishedRate
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.options import Options, ReadingOptions
 from gptbudget.units import parse_count
 
 if TYPE_CHECKING:
     from gptbudget.catalog.scenario import Requirements
+    from gptbudget.report.models import PublishedRate
 
-_SIZE_LIKE = re.compile(r"[+-]?[0-9.,]+([eE][+-]?[0-9]+)?[A-Za-z]?", re.ASCII)
+_SIZE_LIKE = r"[+-]?[0-9.,]+([eE][+-]?[0-9]+)?[A-Za-z]?"
 """What begins and ends like a number of parameters, so that no name is meant."""
 
 
@@ -161,7 +160,7 @@ def _works(options: Options, catalog: Catalog) -> list[Work]:
 def _work(name: str, catalog: Catalog) -> Work:
     if is_size(name):
         return BareSize(name, parse_count(name))
-    if _SIZE_LIKE.fullmatch(name):
+    if not name[:1].isalpha() and re.fullmatch(_SIZE_LIKE, name, re.ASCII):
         _refuse_bad_size(name)
     entry = find_model(name, catalog)
     return NamedModel(entry.key, entry.spec)
@@ -182,12 +181,17 @@ def find_model(name: str, catalog: Catalog) -> Entry[ModelSpec]:
     return Entry(spec.name, spec, Path(name), shipped=False)
 
 
-def published_rate(options: ReadingOptions, model: ModelSpec, catalog: Catalog) -> PublishedRate | None:
+def published_rate(
+    options: ReadingOptions, model: ModelSpec, catalog: Catalog
+) -> PublishedRate | None:
     """The published speed that ``--tokens-per-s`` or ``--tflops`` gives, if either does.
 
     Raises:
         UsageError: the speed is given twice or without a GPU, or the card lacks the precision.
     """
+    from gptbudget.core.conventions import convention_flops_per_token
+    from gptbudget.report.models import PublishedRate
+
     if options.tokens_per_s is None and options.tflops is None:
         for name in ("gpu", "gpus", "precision", "convention"):
             if getattr(options, name) is not None:

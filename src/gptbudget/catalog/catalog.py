@@ -2,7 +2,8 @@
 
 Files are read in order and later ones win, whole entries. Shipped entries are validated
 when they are used (the tests validate all of them), a user's files at once, so that a typo
-is reported by the next command.
+is reported by the next command. Where there are only the shipped files, a name is first
+looked up by a glance, without reading them whole.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from gptbudget.catalog.entries import build_gpu, build_model, entry_faults
+from gptbudget.catalog.glance import entries_mentioning
 from gptbudget.catalog.index import RawEntry, index_names
-from gptbudget.catalog.names import resolve
+from gptbudget.catalog.names import normalized, resolve
 from gptbudget.catalog.paths import catalog_files, shipped_files
 from gptbudget.catalog.yamlfile import YamlFile, read_yaml
 from gptbudget.errors import FileError
@@ -57,6 +59,11 @@ class Section(Generic[S]):
         self._build: Builder[S] = build
         self._raw: dict[str, RawEntry] = {}
         self._built: dict[str, Entry[S]] = {}
+        self._unread: list[Path] = []
+
+    def put_off(self, path: Path) -> None:
+        """Read the shipped file ``path`` only when a glance at it is not enough."""
+        self._unread.append(path)
 
     def add(self, file: YamlFile, *, shipped: bool) -> None:
         """Lay the entries of ``file`` over those already there."""
@@ -72,18 +79,34 @@ class Section(Generic[S]):
         Raises:
             FileError: two entries claim one name, or an alias reads as a size.
         """
-        index = index_names(self._kind, self._raw)
+        index = index_names(self._kind, self._entries())
         for _, fault in index.faults:
             raise fault
         return index.keys
 
     def files(self) -> tuple[Path, ...]:
         """The file of each entry."""
-        return tuple(file.path for _, file, _ in self._raw.values())
+        return tuple(file.path for _, file, _ in self._entries().values())
 
     def keys(self) -> tuple[str, ...]:
         """All keys, in the order of the files."""
-        return tuple(self._raw)
+        return tuple(self._entries())
+
+    def _entries(self) -> dict[str, RawEntry]:
+        """All raw entries; reads the files that were put off."""
+        while self._unread:
+            path = self._unread.pop(0)
+            self.add(_catalog_file(path), shipped=True)
+        return self._raw
+
+    def _glance(self, name: str) -> Entry[S] | None:
+        """The entry of exactly this name, if one look at the files that were put off finds it."""
+        mentioned: dict[str, RawEntry] = {}
+        for path in self._unread:
+            mentioned |= entries_mentioning(path, self._kind, name)
+        index = index_names(self._kind, mentioned)
+        key = None if index.faults else index.keys.get(normalized(name))
+        return None if key is None else self._entry(key, mentioned[key])
 
     def find(self, name: str) -> Entry[S]:
         """The entry that ``name`` stands for.
@@ -92,21 +115,24 @@ class Section(Generic[S]):
             UnknownNameError: no entry has the name, or several begin with it.
             FileError: the entry is faulty.
         """
-        return self.entry(resolve(name, self.index(), self._word, f"gptbudget {self._kind}"))
+        glanced = self._glance(name)
+        if glanced is not None:
+            return glanced
+        key = resolve(name, self.index(), self._word, f"gptbudget {self._kind}")
+        return self._entry(key, self._raw[key])
 
-    def entry(self, key: str) -> Entry[S]:
+    def _entry(self, key: str, raw: RawEntry) -> Entry[S]:
         """The validated entry of a key."""
         if key not in self._built:
-            data, file, shipped = self._raw[key]
-            spec = self._build(data, file, key, shipped=shipped)
-            self._built[key] = Entry(key, spec, file.path, shipped)
+            spec = self._build(raw.data, raw.file, key, shipped=raw.shipped)
+            self._built[key] = Entry(key, spec, raw.file.path, raw.shipped)
         return self._built[key]
 
     def __iter__(self) -> Iterator[Entry[S]]:
-        return (self.entry(key) for key in self._raw)
+        return (self._entry(key, raw) for key, raw in self._entries().items())
 
     def __len__(self) -> int:
-        return len(self._raw)
+        return len(self._entries())
 
 
 @dataclass(frozen=True)
@@ -129,19 +155,26 @@ def load_catalog(extra: Iterable[Path] = ()) -> Catalog:
         Section("models", "model", build_model),
         catalog_files(extra),
     )
+    shipped = shipped_files()
+    only_shipped = catalog.files == shipped
     for path in catalog.files:
-        _add(catalog, path)
+        file = None if only_shipped else _catalog_file(path)
+        sections: tuple[Section[Any], ...] = (catalog.gpus, catalog.models)
+        for section in sections:
+            if file is None:
+                section.put_off(path)
+            else:
+                section.add(file, shipped=path in shipped)
     return catalog
 
 
-def _add(catalog: Catalog, path: Path) -> None:
+def _catalog_file(path: Path) -> YamlFile:
+    """A catalog file that is a catalog as a whole."""
     file = read_yaml(path)
     fault = next(_structure_faults(file), None)
     if fault is not None:
         raise fault
-    shipped = path in shipped_files()
-    catalog.gpus.add(file, shipped=shipped)
-    catalog.models.add(file, shipped=shipped)
+    return file
 
 
 def check_catalog(path: Path, others: Iterable[Path] = ()) -> list[FileError]:

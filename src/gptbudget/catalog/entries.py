@@ -18,11 +18,8 @@ from gptbudget.specs.model import ModelSpec
 
 CONCEPTS = ("attention", "ffn", "norms", "positions", "head")
 
-_SOURCE = re.compile(
-    r"https?://\S+\.\S+.*"
-    r"|.*\b(pages?|p\.|tables?|appendix|figure|sections?|rank)\s*[\w.]+.*",
-    re.IGNORECASE,
-)
+_DOCUMENT = r"\b(pages?|p\.|tables?|appendix|figure|sections?|rank)\s*[\w.]+"
+"""How a document is cited: with page, table or the like."""
 
 
 def build_gpu(data: Any, file: YamlFile, key: str, *, shipped: bool) -> GpuSpec:
@@ -114,6 +111,15 @@ def _source_faults(
     if not sources:
         yield FileError(f"{file.where(*keys)}: {label}: is missing", hint)
     for position, source in enumerate(sources if isinstance(sources, tuple) else ()):
-        if not (isinstance(source, str) and _SOURCE.fullmatch(source)):
+        if not _is_source(source):
             where = file.where(*keys, "sources", position)
             yield FileError(f"{where}: {label}: {shown(source)} is not a source", hint)
+
+
+def _is_source(source: Any) -> bool:
+    """Whether it is a URL, or a document with page or table."""
+    if not isinstance(source, str):
+        return False
+    if source.startswith(("https://", "http://")):
+        return "." in source
+    return re.search(_DOCUMENT, source, re.IGNORECASE) is not None

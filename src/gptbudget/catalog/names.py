@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping
 
@@ -51,6 +50,8 @@ def resolve(name: str, index: Mapping[str, str], kind: str, command: str) -> str
         raise UnknownNameError(
             f"{kind} {name!r} is ambiguous: {_listed(begun)}", f"name one (all: {command})"
         )
+    import difflib  # only for the unhappy path
+
     nearest = begun or _keys(index, difflib.get_close_matches(wanted, index, n=12, cutoff=0.5))
     what = f"no {kind} is called {name!r}"
     if nearest:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
@@ -129,6 +128,8 @@ def _correction(kind: str, given: Any) -> str:
 def _nearest_key(loc: tuple[Any, ...], model: type[BaseModel]) -> str:
     """Name the key that was probably meant, else all that are known here."""
     known = list(_fields_at(loc[:-1], model))
+    import difflib  # only for the unhappy path
+
     nearest = difflib.get_close_matches(str(loc[-1]), known, n=1)
     if nearest:
         return f"did you mean {nearest[0]!r}?"

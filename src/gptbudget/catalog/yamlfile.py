@@ -8,18 +8,16 @@ bound), and so is deep nesting (it overflows the stack of libyaml's binding).
 
 from __future__ import annotations
 
-import os
 import re
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from gptbudget.catalog.textfile import read_text
 from gptbudget.errors import FileError
 
-_LARGEST_FILE_BYTES = 4_000_000
 _DEEPEST = 32
 
 _INTEGER = re.compile(r"[+-]?(0|[1-9][0-9]*)", re.ASCII)
@@ -89,7 +87,11 @@ class YamlFile:
 
 def read_yaml(path: Path) -> YamlFile:
     """Read a YAML file; raise :class:`FileError` with ``file:line`` for whatever is wrong."""
-    text = _read_text(path)
+    return parse_yaml(path, read_text(path, "a YAML file"))
+
+
+def parse_yaml(path: Path, text: str) -> YamlFile:
+    """Parse ``text``, which stands in ``path``; raise :class:`FileError` as above."""
     try:
         root = yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as error:
@@ -100,34 +102,6 @@ def read_yaml(path: Path) -> YamlFile:
             "name a catalog or scenario",
         ) from None
     return YamlFile(path, _value(path, root, set()), root)
-
-
-def _read_text(path: Path) -> str:
-    try:
-        if path.is_dir():
-            raise FileError(f"{path}: is a folder", "name a YAML file")
-        raw = _read_bytes(path)
-    except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
-        raise FileError(f"{path}: cannot be read ({reason})", "check the path") from None
-    if len(raw) > _LARGEST_FILE_BYTES:
-        raise FileError(f"{path}: is larger than 4 MB", "name a YAML file")
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise FileError(f"{path}:{line}: is not UTF-8 text", "save the file as UTF-8") from None
-
-
-def _read_bytes(path: Path) -> bytes:
-    """The first bytes of a file or pipe, never waiting for a device or an idle pipe."""
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    with os.fdopen(os.open(path, flags), "rb") as stream:
-        if stat.S_ISCHR(os.fstat(stream.fileno()).st_mode):
-            raise FileError(f"{path}: is a device, not a file", "name a YAML file")
-        if hasattr(os, "O_NONBLOCK"):
-            os.set_blocking(stream.fileno(), True)
-        return stream.read(_LARGEST_FILE_BYTES + 1)
 
 
 def _syntax_error(path: Path, text: str, error: yaml.YAMLError) -> FileError:

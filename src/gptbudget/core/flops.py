@@ -23,8 +23,6 @@ Recomputation = Literal["none", "selective", "full"]
 _FORWARD_AND_BACKWARD = 3
 """The backward pass has two products for each one of the forward pass."""
 
-_FULL = Method(kind="full")
-
 
 def forward_flops_per_token(
     model: ModelSpec, seq_len: int, square: Square = "full"
@@ -45,7 +43,7 @@ def forward_flops_per_token(
 
 
 def train_flops_per_token(
-    model: ModelSpec, seq_len: int, square: Square = "full", method: Method = _FULL
+    model: ModelSpec, seq_len: int, square: Square = "full", method: Method | None = None
 ) -> Parts[float]:
     """FLOPs of one token's forward and backward pass, by component.
 
@@ -57,11 +55,11 @@ def train_flops_per_token(
     (transformer_sizing.ipynb), which is 854,438,400 a token.
     """
     forward = forward_flops_per_token(model, seq_len, square)
+    if method is None or method.kind == "full":
+        return forward.scaled(_FORWARD_AND_BACKWARD)
     if method.kind == "lora":
         return _lora_training(model, forward, method)
-    if method.kind == "frozen":
-        return _frozen_training(model, forward, method.frozen_layers)
-    return forward.scaled(_FORWARD_AND_BACKWARD)
+    return _frozen_training(model, forward, method.frozen_layers)
 
 
 def _lora_training(model: ModelSpec, forward: Parts[float], method: Method) -> Parts[float]:

@@ -6,8 +6,7 @@ Each value remembers its origin, so that a default is shown as a default.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from gptbudget.core.parameters import count_parameters
 from gptbudget.core.scaling import compute_optimal_tokens
@@ -42,15 +41,14 @@ _FLASH_COMPUTE_CAPABILITY = 8.0
 """Below it PyTorch has no flash attention: torch.nn.functional.scaled_dot_product_attention."""
 
 
-@dataclass
 class _Chooser:
     """Takes each value from the first place that has it and remembers which."""
 
-    options: Options
-    origins: Mapping[str, Origin]
-    """Where the given options came from: flag or scenario."""
-    chosen: dict[str, Any] = field(default_factory=dict)
-    chosen_origins: dict[str, Origin] = field(default_factory=dict)
+    def __init__(self, options: Options, origins: Mapping[str, Origin]) -> None:
+        self.options = options
+        self.origins = origins
+        self.chosen: dict[str, Any] = {}
+        self.chosen_origins: dict[str, Origin] = {}
 
     def take(self, name: str, default: T, *, catalog: T | None = None) -> T:
         """The option ``name``, else the catalog's value, else the default."""
@@ -216,8 +214,7 @@ def _tokens(choose: _Chooser, work: Work) -> tuple[float | None, tuple[str, ...]
     return tokens, notes
 
 
-@dataclass(frozen=True)
-class _Batch:
+class _Batch(NamedTuple):
     seq_len: int | None
     micro_batch: int | None
     global_batch_tokens: int | None

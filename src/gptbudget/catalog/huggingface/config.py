@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gptbudget.catalog.yamlfile import _read_text as read_text
+from gptbudget.catalog.textfile import read_text
 from gptbudget.errors import FileError
 
 _LARGEST = 10**9
@@ -144,7 +144,7 @@ def read_config(path: Path) -> HfConfig:
         FileError: it cannot be read, or is not a JSON object.
     """
     file = path / "config.json" if path.is_dir() else path
-    text = read_text(file)
+    text = read_text(file, "a config.json")
     try:
         data = json.loads(text, parse_constant=_refuse_constant)
     except RecursionError:
