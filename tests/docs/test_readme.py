@@ -30,6 +30,15 @@ def shown(output: str) -> str:
     return output.replace(f"{ROOT}{os.sep}", "")
 
 
+def piped(output: str, pipe: str) -> str:
+    """What ``head -N`` or ``tail -N`` leave of the output."""
+    if not pipe:
+        return output
+    tool, count = pipe.split(" -")
+    lines = output.splitlines(keepends=True)
+    return "".join(lines[: int(count)] if tool == "head" else lines[-int(count) :])
+
+
 def test_readme_has_commands() -> None:
     assert len(blocks()) >= 5
 
@@ -39,11 +48,9 @@ def test_block(index: int, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     block = blocks()[index]
     monkeypatch.setenv("COLUMNS", str(WIDTH))
     monkeypatch.chdir(ROOT)
-    command, *limit = block["command"].split(" | head -")
+    command, _, pipe = block["command"].partition(" | ")
     result = cli(*shlex.split(command)[1:])
-    output = shown(result.out)
-    if limit:
-        output = "".join(output.splitlines(keepends=True)[: int(limit[0])])
+    output = piped(shown(result.out), pipe)
     assert result.err == ""
     if os.environ.get("GPTBUDGET_REWRITE"):
         text = README.read_text(encoding="utf-8")
