@@ -31,6 +31,33 @@ _SIZE_LIKE = r"[+-]?[0-9.,]+([eE][+-]?[0-9]+)?[A-Za-z]?"
 """What begins and ends like a number of parameters, so that no name is meant."""
 
 
+_NEED_A_SHAPE = (
+    "gpu_memory",
+    "reserve",
+    "host_memory",
+    "seq_len",
+    "micro_batch",
+    "global_batch_tokens",
+    "recipe",
+    "optimizer",
+    "optimizer_impl",
+    "attention",
+    "checkpointing",
+    "loss",
+    "dropout",
+    "keep_logits",
+    "offload",
+    "method",
+    "lora_rank",
+    "lora_targets",
+    "lora_precision",
+    "lora_dropout",
+    "double_quant",
+    "stack",
+)
+"""Options about memory and recipe."""
+
+
 class Question(NamedTuple):
     """Validated options, where each came from, and what must hold."""
 
@@ -113,12 +140,11 @@ def compare(question: Question, catalogs: Iterable[Path] = ()) -> Comparison:
     options, catalog = question.options, load_catalog(catalogs)
     if options.gpu is None:
         raise UsageError("--gpu is missing", "name an accelerator, for example --gpu 4070ti")
-    every = options.gpu == ("all",)
-    gpus = [
-        NamedGpu(e.key, e.spec)
-        for e in (catalog.gpus if every else map(catalog.gpus.find, options.gpu))
-    ]
+    every = "all" in options.gpu
+    entries = catalog.gpus if every else map(catalog.gpus.find, options.gpu)
+    gpus = {entry.key: NamedGpu(entry.key, entry.spec) for entry in entries}.values()
     works, evidence = _works(options, catalog), load_evidence()
+    _refuse_without_shape(options, works)
     intensity = None if options.grid is None else grid_intensity(options.grid)
     estimates, skipped = [], []
     for gpu in gpus:
@@ -154,10 +180,22 @@ def _works(options: Options, catalog: Catalog) -> list[Work]:
         raise UsageError(
             "--model is missing", "name a model, for example --model gpt2-xl, or give --flops"
         )
-    return [_work(name, catalog) for name in options.model]
+    return list({work.key: work for work in (_work(n, catalog) for n in options.model)}.values())
 
 
-def _work(name: str, catalog: Catalog) -> Work:
+def _refuse_without_shape(options: Options, works: list[Work]) -> None:
+    """Refuse what only a model with a shape can use, when there is none."""
+    if any(isinstance(work, NamedModel) for work in works):
+        return
+    for name in _NEED_A_SHAPE:
+        if getattr(options, name) is not None:
+            raise UsageError(
+                f"--{name.replace('_', '-')} has no effect without a model",
+                "name a model of the catalog",
+            )
+
+
+def _work(name: str, catalog: Catalog) -> NamedModel | BareSize:
     if is_size(name):
         return BareSize(name, parse_count(name))
     if not name[:1].isalpha() and re.fullmatch(_SIZE_LIKE, name, re.ASCII):

@@ -26,11 +26,15 @@ _SECONDS = {
     **{"ms": 1e-3, "days": DAY_S, "years": YEAR_S},  # as format_duration shows them
 }
 
-_NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*)", re.ASCII)
+_NUMBER = re.compile(
+    r"([+-]?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)(?![\d.])\s*(.*)", re.ASCII
+)
+"""A decimal number, without leading zeros, and whatever stands behind it."""
 
 # More and less than any run, byte count or budget can be; keep every later product finite.
 _LARGEST = 1e40
 _SMALLEST = 1e-40
+_LARGEST_WHOLE = 10**12
 
 _SMALL_PERCENT = 0.1
 _WHOLE_USD = 100
@@ -104,8 +108,9 @@ def parse_count(raw: object) -> float:
 def parse_whole(raw: object) -> int:
     """Parse a whole number of at least one: ``8``, ``1k``, ``0.5M``."""
     value = _scaled(raw, _DECIMAL, "", "a whole number", "8 or 1024")
-    if value != int(value):
-        msg = f"{raw!r} is not a whole number: write for example 8 or 1024"
+    if value != int(value) or value > _LARGEST_WHOLE:
+        fault = "is not a whole number" if value <= _LARGEST_WHOLE else "is too large"
+        msg = f"{raw!r} {fault}: write for example 8 or 1024"
         raise ValueError(msg)
     return int(value)
 

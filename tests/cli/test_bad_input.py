@@ -160,9 +160,9 @@ COMBINATIONS = {
     ),
     "implementation-that-is-not": (
         (*PAIR, "--optimizer", "lion", "--optimizer-impl", "loop"),
-        ("--optimizer-impl loop", "lion", "adamw"),
+        ("--optimizer-impl loop", "lion", "drop it"),
     ),
-    "unknown-option": ((*PAIR, "--tokns", "5"), ("--tokns", "did you mean --tokens?")),
+    "unknown-option": ((*PAIR, "--tokns", "5"), ("--tokns", "did you mean --tokens")),
     "option-without-value": ((*PAIR, "--tokens"), ("'--tokens' requires an argument",)),
     "unknown-command": (("comparr",), ("'comparr'", "did you mean 'compare'?")),
     "unknown-subcommand": (("catalog", "frob"), ("'frob'", "see gptbudget catalog --help")),

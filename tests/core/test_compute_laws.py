@@ -130,11 +130,16 @@ def test_cost_is_linear(gpus: int, seconds: float, factor: float) -> None:
 
 @pytest.mark.parametrize(
     ("capability", "mib"),
-    [("8.9", 12.125), ("8.0", 12.125), ("9.0", 64), ("12.0", 64), (None, 64), ("gfx942", 64)],
+    [(8.9, 12.125), (8.0, 12.125), (9.0, 64), (12.0, 64)],
 )
-def test_workspaces_grow_with_hopper(capability: str | None, mib: float) -> None:
+def test_workspaces_grow_with_hopper(capability: float, mib: float) -> None:
     # PyTorch's ":4096:2:16:8" and 4 MiB of cuBLASLt; 32 MiB each from compute capability 9.0.
     assert workspace_bytes(capability) == mib * 2**20
+
+
+@pytest.mark.parametrize("capability", [None, "gfx942"])
+def test_hardware_without_cuda_has_no_measured_overhead(capability: str | None) -> None:
+    assert not overhead_parts(10 * 2**30, capability)
 
 
 def test_overhead_is_named_part_by_part() -> None:

@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gptbudget import load_catalog
-from gptbudget.catalog.reference import load_evidence
+from gptbudget.core.activations import Implementation
 from gptbudget.core.elementwise import maximum, where
 from gptbudget.core.memory import MemoryByPhase, memory_by_phase
 from gptbudget.core.parts import Parts
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Recipe
-from gptbudget.specs.stack import BlockMemory
+from tests.measured import rules
 
 PAIRS = [
     ("nanogpt-124m", "nanogpt"),
@@ -52,9 +52,10 @@ def recipes(draw: st.DrawFn) -> Recipe:
 
 
 @cache
-def pieces(pair: tuple[str, str]) -> tuple[ModelSpec, BlockMemory]:
+def pieces(pair: tuple[str, str]) -> tuple[ModelSpec, Implementation]:
     name, block = pair
-    return load_catalog().models.find(name).spec, load_evidence().stacks.blocks[block]
+    model = load_catalog().models.find(name).spec
+    return model, rules(model, block)
 
 
 def memory(

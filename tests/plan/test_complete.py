@@ -39,7 +39,7 @@ def test_defaults_say_so() -> None:
         ({"model": "llama-2-7b", "gpu": "h100"}, "global_batch_tokens", "catalog"),
         ({"tokens": "20x"}, "tokens", "given"),
         ({"data": "40GB"}, "tokens", "given"),
-        ({"epochs": 4}, "tokens", "given"),
+        ({"epochs": 4}, "tokens", "default"),
         ({"gpu_memory": "10GiB"}, "gpu_memory", "given"),
     ],
 )
@@ -212,7 +212,7 @@ def test_no_class_speaks_of_fp32() -> None:
         ({}, "upper bound, not measured"),
         ({}, "whose gradients are freed"),
         ({}, "no cloud price of rtx-4070-ti is known"),
-        ({}, "TDP of 285 W"),
+        ({}, "the 285 W that the catalog gives"),
         ({"gpu": "a100"}, "price $"),
         ({"gpu": "a100", "gpus": 16, "model": "llama-2-7b"}, "goodput 90 %"),
         ({"gpu": "a100", "gpus": 16}, "sharding over several GPUs is not modelled yet"),
@@ -221,7 +221,7 @@ def test_no_class_speaks_of_fp32() -> None:
         ({"checkpointing": "full"}, "forward pass of the blocks twice"),
         ({"data": "40GB"}, "bytes of English text a token"),
         ({"model": "1.5B", "utilization": 0.4}, "memory is not given: a bare size has no shape"),
-        ({"model": "gopher-1.4b"}, "memory is not given: no block with such"),
+        ({"model": "gopher-1.4b"}, "not measured"),
         ({"precision": "fp8"}, "fp8 training memory is not modelled yet"),
     ],
 )

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gptbudget import api
-from gptbudget.cli.options import ASSUMPTIONS, HARDWARE, JOB, RECIPE
+from gptbudget.cli.options import ASSUMPTIONS, HARDWARE, JOB, METHOD, RECIPE
 from gptbudget.report.answer import answer
 from gptbudget.report.document import flatten
 
@@ -23,7 +23,7 @@ CHANGES: list[tuple[str, Any, str, dict[str, Any]]] = [
     ("model", "gpt2-medium", "model.parameters", {}),
     ("tokens", "1B", "compute.required_flops", {}),
     ("data", "1GB", "compute.required_flops", {}),
-    ("flops", 1e18, "compute.required_flops", {"model": None, "utilization": 0.4}),
+    ("flops", 1e18, "compute.required_flops", {"model": None, "stack": None, "utilization": 0.4}),
     ("time", "30d", "compute.ratio", {}),
     ("epochs", 4, "tokens", {}),
     ("seq_len", 512, "compute.required_flops_exact", {}),
@@ -31,12 +31,28 @@ CHANGES: list[tuple[str, Any, str, dict[str, Any]]] = [
     ("global_batch_tokens", 65_536, "time.step_s", {}),
     ("global_batch_tokens", 524_288, "memory.peak_bytes", {}),
     ("precision", "fp32", "compute.peak_flops_per_s", {"utilization": 0.4}),
+    ("host_memory", "1GiB", "memory.fits", {"offload": "optimizer"}),
     ("recipe", "pure", "memory.peak_bytes", {}),
+    ("recipe", "master", "memory.peak_bytes", {}),
     ("optimizer", "sgd", "memory.peak_bytes", {}),
     ("optimizer_impl", "foreach", "memory.phases.optimizer_step", {}),
     ("attention", "eager", "memory.peak_bytes", {}),
     ("checkpointing", "full", "memory.peak_bytes", {}),
     ("checkpointing", "full", "time.wall_clock_s", {}),
+    ("checkpointing", "selective", "memory.peak_bytes", {"attention": "eager"}),
+    ("loss", "fused", "memory.peak_bytes", {}),
+    ("loss", "chunked", "memory.peak_bytes", {"stack": "hf"}),
+    ("offload", "optimizer", "memory.peak_bytes", {}),
+    ("offload", "all", "memory.host_bytes", {}),
+    ("method", "lora", "memory.peak_bytes", {}),
+    ("method", "lora", "compute.required_flops_exact", {}),
+    ("method", "qlora", "memory.peak_bytes", {"method": "lora"}),
+    ("method", "frozen:6", "time.wall_clock_s", {}),
+    ("lora_rank", 64, "memory.peak_bytes", {"method": "lora"}),
+    ("lora_targets", "qv", "memory.peak_bytes", {"method": "lora"}),
+    ("lora_precision", "bf16", "memory.peak_bytes", {"method": "lora"}),
+    ("lora_dropout", 0.1, "memory.peak_bytes", {"method": "lora"}),
+    ("double_quant", False, "memory.peak_bytes", {"method": "qlora"}),
     ("dropout", 0.1, "memory.peak_bytes", {}),
     ("keep_logits", True, "memory.peak_bytes", {}),
     ("utilization", 0.2, "time.wall_clock_s", {}),
@@ -76,4 +92,4 @@ def test_option_changes_the_answer(
 
 
 def test_every_option_of_compare_is_in_the_table() -> None:
-    assert {change[0] for change in CHANGES} == {*HARDWARE, *JOB, *RECIPE, *ASSUMPTIONS}
+    assert {change[0] for change in CHANGES} == {*(*HARDWARE, *JOB, *RECIPE, *METHOD, *ASSUMPTIONS)}

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from gptbudget import load_catalog
-from gptbudget.catalog.reference import load_evidence
-from gptbudget.core.memory import memory_by_phase, optimizer_state_bytes
+from gptbudget.core.memory import memory_by_phase
 from gptbudget.core.parameters import count_parameters
+from gptbudget.core.states import optimizer_bytes
 from gptbudget.specs.recipe import Recipe
 from gptbudget.units import GIB
+from tests.measured import rules
 
 PARAMETERS = {
     "gpt2": 124_439_808,
@@ -53,9 +54,7 @@ def tensors_gib(name: str, micro_batch: int = 1, phase: Any = None, **changes: A
         accumulate=False,
     ).model_copy(update=changes)
     model = load_catalog().models.find(name).spec
-    found = memory_by_phase(
-        model, recipe, load_evidence().stacks.blocks["nanogpt"], micro_batch, 1024
-    )
+    found = memory_by_phase(model, recipe, rules(model, "nanogpt"), micro_batch, 1024)
     assert found is not None
     return float(found.phases[phase].total if phase else found.peak_bytes) / GIB
 
@@ -116,4 +115,7 @@ def test_what_fits_in_12_gib(name: str, gib: tuple[float, ...]) -> None:
 
 
 def test_8bit_adam_takes_two_bytes_and_its_scales() -> None:
-    assert optimizer_state_bytes("adamw8bit", 1, 4) == pytest.approx(2.0039, rel=1e-4)
+    recipe = Recipe(precision="bf16", optimizer="adamw8bit")
+    model = load_catalog().models.find("gpt2").spec
+
+    assert optimizer_bytes(model, recipe, 1) == pytest.approx(2.0039, rel=1e-4)

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from gptbudget import load_catalog
-from gptbudget.catalog.reference import load_evidence
 from gptbudget.core.flops import train_flops_per_token
 from gptbudget.core.memory import memory_by_phase
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Recipe
+from tests.measured import rules
 
 MODELS = Path(__file__).with_name("models.yaml")
 
@@ -57,7 +57,7 @@ def test_activations_of_one_layer(name: str, micro_batch: int) -> None:
             keep_logits=False,
             accumulate=False,
         ),
-        load_evidence().stacks.blocks["nanogpt"],
+        rules(m, "nanogpt"),
         micro_batch,
         s,
     )

@@ -9,9 +9,10 @@ import pytest
 
 from gptbudget import estimate, load_catalog
 from gptbudget.core.flops import train_flops_per_token, train_flops_per_token_6n
-from gptbudget.core.memory import optimizer_state_bytes
 from gptbudget.core.parameters import count_parameters, position_table
+from gptbudget.core.states import optimizer_bytes
 from gptbudget.specs.model import ModelSpec
+from gptbudget.specs.recipe import Recipe
 
 
 def model(name: str = "nanogpt-124m") -> ModelSpec:
@@ -54,7 +55,7 @@ def test_mfu_of_its_a100() -> None:
 def test_checkpoint_holds_weights_and_moments() -> None:
     # The measured file is 3.4 % larger than its tensors: buffers and pickling.
     parameters = count_parameters(model()).total
-    held = 4 * parameters + optimizer_state_bytes("adamw", parameters, 4 * parameters)
+    held = 4 * parameters + optimizer_bytes(model(), Recipe(precision="bf16"), parameters)
 
     assert held == pytest.approx(1.492e9, rel=1e-3)
     assert held == pytest.approx(1_542_470_366, rel=0.04)

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from gptbudget import load_catalog
-from gptbudget.catalog.reference import load_evidence
 from gptbudget.core.memory import memory_by_phase
 from gptbudget.core.parts import Parts
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Recipe
+from tests.measured import rules
 
 HERE = Path(__file__).parent
 CASES = [tuple(row) for row in json.loads((HERE / "activations.json").read_text())["rows"]]
@@ -49,8 +49,7 @@ def kept(case: tuple[Any, ...], spec: ModelSpec, batch: int, seq: int) -> Parts[
         keep_logits=False,
         accumulate=False,
     )
-    block = load_evidence().stacks.blocks[name]
-    found = memory_by_phase(spec, recipe, block, batch, seq)
+    found = memory_by_phase(spec, recipe, rules(spec, name), batch, seq)
     assert found is not None
     return found.phases["forward_end"]
 

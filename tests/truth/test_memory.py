@@ -13,21 +13,20 @@ from typing import Any
 import pytest
 
 from gptbudget import load_catalog
-from gptbudget.catalog.reference import load_evidence
 from gptbudget.core.memory import MemoryByPhase, memory_by_phase
 from gptbudget.specs.recipe import Recipe
+from tests.measured import rules
 
 HERE = Path(__file__).parent
 TABLE = json.loads((HERE / "memory.json").read_text())
 CASES = [dict(zip(TABLE["columns"], row, strict=True)) for row in TABLE["rows"]]
 
-# PyTorch's figure, and the phases of ours that it covers. The second gradient of a tied matrix
-# is alive while the backward pass still runs.
+# PyTorch's figure, and the phases of ours that it covers.
 FIGURES = {
     "start": ("start",),
     "forward_peak": ("forward_peak",),
     "forward_end": ("forward_end",),
-    "backward_peak": ("loss_backward", "block_backward", "backward_end"),
+    "backward_peak": ("loss_backward", "block_backward"),
     "optimizer_step": ("optimizer_step",),
 }
 
@@ -42,8 +41,8 @@ def predicted(index: int) -> MemoryByPhase:
         **{name: case[name] for name in Recipe.model_fields if name in case},
     )
     model = load_catalog([HERE / "models.yaml"]).models.find(case["model"]).spec
-    block = load_evidence().stacks.blocks[case["block"]]
-    found = memory_by_phase(model, recipe, block, case["micro_batch"], case["seq_len"])
+    how = rules(model, case["block"])
+    found = memory_by_phase(model, recipe, how, case["micro_batch"], case["seq_len"])
     assert found is not None, case
     return found
 

@@ -18,8 +18,10 @@ from gptbudget.specs.model import ModelSpec
 
 CONCEPTS = ("attention", "ffn", "norms", "positions", "head")
 
-_DOCUMENT = r"\b(pages?|p\.|tables?|appendix|figure|sections?|rank)\s*[\w.]+"
-"""How a document is cited: with page, table or the like."""
+_DOCUMENT = r"\b(?:pages?|p\.|tables?|figure|sections?|rank)\s*[A-Z]?\.?\d|\bappendix\s+[A-Z\d]\b"
+"""How a document is cited: with the number of a page, table or the like."""
+
+_URL = r"https?://[\w-]+(\.[\w-]+)+(/\S*)?(\s.*)?"
 
 
 def build_gpu(data: Any, file: YamlFile, key: str, *, shipped: bool) -> GpuSpec:
@@ -121,5 +123,5 @@ def _is_source(source: Any) -> bool:
     if not isinstance(source, str):
         return False
     if source.startswith(("https://", "http://")):
-        return "." in source
+        return re.fullmatch(_URL, source) is not None
     return re.search(_DOCUMENT, source, re.IGNORECASE) is not None

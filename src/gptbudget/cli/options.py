@@ -18,6 +18,7 @@ import typer
 _HARDWARE = "Hardware"
 _JOB = "Job"
 _RECIPE = "Recipe"
+_METHOD = "Method"
 _ASSUMPTIONS = "Assumptions"
 _OUTPUT = "Output"
 
@@ -55,6 +56,9 @@ HARDWARE = {
     "gpus": Flag(_HARDWARE, "How many of them.", "N", "1"),
     "gpu_memory": Flag(_HARDWARE, "Memory of one, in place of the catalog's.", "SIZE", "catalog"),
     "reserve": Flag(_HARDWARE, "Memory to leave free, for a desktop say.", "SIZE", "0"),
+    "host_memory": Flag(
+        _HARDWARE, "Memory of the host, which an offload must fit into.", "SIZE", "unlimited"
+    ),
 }
 
 JOB = {
@@ -93,11 +97,16 @@ RECIPE = {
     ),
     "recipe": Flag(
         _RECIPE,
-        "16-bit compute on fp32 weights, or 16-bit everything.",
-        "autocast|pure",
-        "autocast",
+        "16-bit compute on fp32 weights, 16-bit weights with fp32 masters, or 16-bit everything.",
+        "autocast|master|pure",
+        "autocast; native, megatron: master; adapters: pure",
     ),
-    "optimizer": Flag(_RECIPE, "Optimizer.", "adamw|adamw8bit|adafactor|sgd|sgdm|lion", "adamw"),
+    "optimizer": Flag(
+        _RECIPE,
+        "Optimizer.",
+        "adamw|adamw8bit|paged-adamw8bit|adafactor|sgd|sgdm|lion|muon",
+        "adamw",
+    ),
     "optimizer_impl": Flag(
         _RECIPE, "PyTorch's implementation of it.", "fused|foreach|loop", "fused"
     ),
@@ -107,7 +116,18 @@ RECIPE = {
         "flash|efficient|math|eager",
         "flash where card and precision have it",
     ),
-    "checkpointing": Flag(_RECIPE, "Activation checkpointing.", "none|full", "none"),
+    "checkpointing": Flag(
+        _RECIPE,
+        "Activation checkpointing: recompute attention scores, or whole blocks.",
+        "none|selective|full",
+        "none",
+    ),
+    "loss": Flag(
+        _RECIPE,
+        "Cross-entropy: on all logits, in chunks, or fused with the head.",
+        "plain|fused|chunked",
+        "plain",
+    ),
     "dropout": Flag(_RECIPE, "Dropout rate.", "SHARE", "0"),
     "keep_logits": Flag(
         _RECIPE,
@@ -115,6 +135,35 @@ RECIPE = {
         kind=bool,
         default="no",
         names=("--keep-logits/--no-keep-logits",),
+    ),
+    "offload": Flag(
+        _RECIPE,
+        "What lives in host memory: optimizer state, or weights and gradients too.",
+        "none|optimizer|all",
+        "none",
+    ),
+}
+
+METHOD = {
+    "method": Flag(
+        _METHOD,
+        "What is trained: everything, adapters, adapters beside 4-bit weights, or all but the "
+        "embedding and the first K blocks.",
+        "full|lora|qlora|frozen:K",
+        "full",
+    ),
+    "lora_rank": Flag(_METHOD, "Rank of the adapters.", "N", "16"),
+    "lora_targets": Flag(
+        _METHOD, "Adapted matrices: queries and values, or all of the blocks.", "qv|all", "all"
+    ),
+    "lora_precision": Flag(_METHOD, "Number format of the adapters.", "fp32|bf16", "fp32"),
+    "lora_dropout": Flag(_METHOD, "Dropout in front of the adapters.", "SHARE", "0"),
+    "double_quant": Flag(
+        _METHOD,
+        "Quantize the scales of the 4-bit weights too.",
+        kind=bool,
+        default="yes",
+        names=("--double-quant/--no-double-quant",),
     ),
 }
 

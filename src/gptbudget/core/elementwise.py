@@ -23,6 +23,16 @@ def maximum(first: Any, *others: Any) -> Any:
     return largest
 
 
+def minimum(first: Any, second: Any) -> Any:
+    """The smaller of the arguments, element by element.
+
+    Example:
+        >>> minimum(1.0, 3.0)
+        1.0
+    """
+    return -maximum(-first, -second)
+
+
 def where(condition: Any, then: Any, otherwise: Any) -> Any:
     """``then`` where ``condition`` holds, else ``otherwise``, element by element.
 

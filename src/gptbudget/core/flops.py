@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from gptbudget.core.lora import adapter_parameters
-from gptbudget.core.parameters import matmul_weights
+from gptbudget.core.parameters import count_parameters, matmul_weights
 from gptbudget.core.parts import Parts
+from gptbudget.core.trained import adapter_parameters, frozen_parameters, trained_parameters
 from gptbudget.specs.method import Method
 from gptbudget.specs.model import ModelSpec
 
@@ -57,7 +57,7 @@ def train_flops_per_token(
     forward = forward_flops_per_token(model, seq_len, square)
     if method is None or method.kind == "full":
         return forward.scaled(_FORWARD_AND_BACKWARD)
-    if method.kind == "lora":
+    if method.has_adapters:
         return _lora_training(model, forward, method)
     return _frozen_training(model, forward, method.frozen_layers)
 
@@ -115,6 +115,21 @@ def train_flops_per_token_6n(parameters: Any) -> Any:
     GPT-3: 6 x 175e9 x 300e9 = 3.15e23 (Brown et al. 2020, Table D.1: 3.14e23).
     """
     return 6 * parameters
+
+
+def six_n_of_method(model: ModelSpec, method: Method) -> float:
+    """The rule of thumb for a method: 6 per trained and active parameter, less per frozen one.
+
+    Frozen weights beside adapters take 4 (forward, and the gradient of their input), those
+    below the first trained block 2.
+    """
+    active, trained = count_parameters(model).active, trained_parameters(model, method)
+    if method.has_adapters:
+        return 4 * active + 6 * trained
+    if method.kind == "full":
+        return float(train_flops_per_token_6n(active))
+    frozen = frozen_parameters(model, method.frozen_layers)
+    return float(train_flops_per_token_6n(active - frozen) + 2 * frozen)
 
 
 def _score_flops_per_token(model: ModelSpec, seq_len: int, square: Square) -> float:

@@ -3,31 +3,38 @@
 Adding weights, gradients, optimizer state, activations and logits up overstates the peak
 by up to a quarter: they are never all alive at once. So each phase is counted for itself:
 
-    start            weights, optimizer state (and gradients, when accumulating)
+    start            weights, optimizer state, masters (and gradients, when accumulating)
     forward_end      + what every block and the head keep for the backward pass
     forward_peak     + the temporaries of the loss
     loss_backward    + the temporaries of its gradient
-    block_backward   head freed; temporaries and gradients of the block being differentiated
-    backward_end     every gradient, and the gradient of the residual stream
+    block_backward   head freed; temporaries and gradients of the last block, the first, or the
+                     embedding, whichever is largest
+    backward_end     every gradient
     optimizer_step   every gradient, and the temporaries of the optimizer
 
-Coefficients come from measured blocks (``stacks.yaml``). Left out are the driver, library
-workspaces and the allocator: :mod:`gptbudget.core.overhead`.
+Left out are the driver, library workspaces and the allocator: :mod:`gptbudget.core.overhead`.
 
 Every function takes plain numbers or NumPy arrays for the micro-batch and sequence length.
-Legend: b micro-batch (sequences), s sequence length, N parameters, P = bytes of the weights.
+Legend: b micro-batch (sequences), s sequence length, h model width, V vocabulary, L layers.
 """
 
 from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple
 
+from gptbudget.core.activations import (
+    Implementation,
+    head_tensors,
+    layer_tensors,
+    score_tensors,
+    sized,
+)
 from gptbudget.core.elementwise import maximum, where
-from gptbudget.core.parameters import count_parameters, matmul_weights
+from gptbudget.core.parameters import matmul_weights
 from gptbudget.core.parts import Parts
+from gptbudget.core.states import States, training_states
 from gptbudget.specs.model import ModelSpec
-from gptbudget.specs.recipe import Optimizer, Recipe
-from gptbudget.specs.stack import BlockMemory, Tensors, Unit
+from gptbudget.specs.recipe import Recipe
 
 Phase = Literal[
     "start",
@@ -39,29 +46,15 @@ Phase = Literal[
     "optimizer_step",
 ]
 
-_STATES_PER_WEIGHT: dict[Optimizer, float] = {
-    "adamw": 2,
-    "lion": 1,
-    "sgdm": 1,
-    "sgd": 0,
-    "adafactor": 0,
-}
-"""Optimizer tensors of the size and type of the weights: moments of AdamW (arXiv 1711.05101),
-one of Lion (arXiv 2302.06675) and of momentum SGD; Adafactor's are rows and columns
-(arXiv 1804.04235), next to nothing."""
-
-_ADAMW8BIT_BYTES = 2 + 2 * 4 / 2048
-"""Bytes per parameter of 8-bit AdamW: two 1-byte moments and a 4-byte scale for each block of
-2,048 values (bitsandbytes, optim/optimizer.py)."""
-
 _AUTOCAST_COPY_BYTES = 2
 """Each matrix that multiplies is kept in 16 bit for the backward pass, head included."""
 
 
 class MemoryByPhase(NamedTuple):
-    """Bytes at each phase, each as named parts."""
+    """Bytes at each phase, each as named parts, and what lives in host memory instead."""
 
     phases: dict[Phase, Parts[Any]]
+    host: Parts[Any]
 
     @property
     def peak_bytes(self) -> Any:
@@ -75,30 +68,29 @@ class MemoryByPhase(NamedTuple):
 
 
 def memory_by_phase(
-    model: ModelSpec, recipe: Recipe, block: BlockMemory, micro_batch: Any, seq_len: Any
+    model: ModelSpec, recipe: Recipe, how: Implementation, micro_batch: Any, seq_len: Any
 ) -> MemoryByPhase | None:
     """Bytes at each phase of a steady training step (optimizer state exists).
 
-    ``None`` when the block was not measured with this precision and attention.
+    ``None`` when the attention kind does not exist in this precision.
 
     Assumes that the caller keeps only the loss (unless ``keep_logits``) and sets gradients to
     None after each step. GPT-2 XL with nanoGPT's blocks at 8 x 1,024 tokens peaks at 45.34 GiB
     (PyTorch's MemTracker), in the backward pass of the loss.
     """
-    step = _Step.measure(model, recipe, block, micro_batch, seq_len)
+    step = _measure(model, recipe, how, micro_batch, seq_len)
     if step is None:
         return None
-    return MemoryByPhase(
-        {
-            "start": step.states,
-            "forward_peak": _forward_peak(step),
-            "forward_end": _forward_end(step),
-            "loss_backward": _loss_backward(step),
-            "block_backward": _block_backward(step),
-            "backward_end": _backward_end(step),
-            "optimizer_step": _optimizer_step(step),
-        }
-    )
+    phases: dict[Phase, Parts[Any]] = {
+        "start": step.begin,
+        "forward_peak": _forward_peak(step),
+        "forward_end": _forward_end(step),
+        "loss_backward": _loss_backward(step),
+        "block_backward": _block_backward(step),
+        "backward_end": _backward_end(step),
+        "optimizer_step": _optimizer_step(step),
+    }
+    return MemoryByPhase(phases, step.states.host)
 
 
 class _Step(NamedTuple):
@@ -106,143 +98,98 @@ class _Step(NamedTuple):
 
     model: ModelSpec
     recipe: Recipe
-    parameters: int
-    layer_saved: Any
-    """What one layer keeps for its backward pass."""
-    buffers: Any
-    """Tensors without gradient: attention masks of modules that register them."""
+    states: States
+    begin: Parts[Any]
+    """Alive before a step: weights, optimizer state, accumulated gradients, masks."""
+    kept_by_blocks: Any
+    """What all blocks keep for the backward pass."""
+    kept_by_one: Any
+    """What one block keeps once it is computed again, or at once."""
+    computed_again: Any
+    """What checkpointing brings back for the block being differentiated."""
     residual: Any
-    """One residual stream: what a checkpointed layer keeps instead."""
+    """One residual stream, and its gradient."""
     head_saved: Any
     logits_held: Any
     forward_temporary: Any
     loss_backward_temporary: Any
     block_backward_temporary: Any
+    block_copies: Any
+    """Autocast copies of the matrices of all blocks."""
+    head_copy: Any
+    fused_head_gradient: Any
+    """A fused loss has the gradient of the head ready with the loss."""
 
-    @classmethod
-    def measure(
-        cls, model: ModelSpec, recipe: Recipe, block: BlockMemory, micro_batch: Any, seq_len: Any
-    ) -> _Step | None:
-        mode, kind = recipe.mode, recipe.attention
-        scores = block.attention.get(kind, {}).get(mode)
-        saved, head = block.saved.get(mode), block.head.get(mode)
-        if saved is None or scores is None or head is None:
-            return None
 
-        def size(*tensors: Tensors) -> Any:
-            return sum(tensor_bytes(model, t, micro_batch, seq_len) for t in tensors)
+def _measure(
+    model: ModelSpec, recipe: Recipe, how: Implementation, micro_batch: Any, seq_len: Any
+) -> _Step | None:
+    tensors, mode = layer_tensors(model, recipe, how), recipe.mode
+    if tensors is None:
+        return None
 
-        score_dropout = block.dropout_scores.get(kind, {}).get(mode, {})
-        dropped = (block.dropout, score_dropout) if recipe.dropout else ()
-        differentiated_scores = block.block_backward_scores.get(kind, {}).get(mode, {})
-        tokens = micro_batch * seq_len
-        wide = 4 if mode != "pure" else 2
-        return cls(
-            model=model,
-            recipe=recipe,
-            parameters=count_parameters(model).total,
-            layer_saved=size(saved, scores, *dropped),
-            buffers=_mask_bytes(block, recipe) * model.layers * model.context**2,
-            residual=wide * tokens * model.width,
-            head_saved=size(head),
-            logits_held=(2 if mode != "fp32" else 4) * tokens * model.vocabulary
-            if recipe.keep_logits
-            else 0,
-            forward_temporary=size(block.forward_temporary[mode]),
-            loss_backward_temporary=size(block.loss_backward_temporary[mode]),
-            block_backward_temporary=maximum(
-                size(block.block_backward_temporary[mode]),
-                size(differentiated_scores) - size({"ffn": saved.get("ffn", 0)}),
-            ),
+    def size(part: Any) -> Any:
+        return sized(model, part, micro_batch, seq_len)
+
+    states = training_states(model, recipe, how.stack.master_gradient_bytes)
+    tokens = micro_batch * seq_len
+    residual = (2 if mode == "pure" else 4) * tokens * model.width
+    layer, scores = size(tensors), size(score_tensors(recipe, tensors))
+    kept = {"none": layer, "selective": layer - scores, "full": residual}[recipe.checkpointing]
+    trained_layers = model.layers - recipe.method.frozen_layers
+    attention = how.parts.attention_differentiated.get(recipe.attention, {}).get(mode, {})
+    network_freed = size({"ffn": tensors.get("ffn", 0)})
+    logit = 4 if mode == "fp32" else 2
+    return _Step(
+        model=model,
+        recipe=recipe,
+        states=states,
+        begin=_begin(model, recipe, how, states),
+        kept_by_blocks=trained_layers * kept,
+        kept_by_one=layer,
+        computed_again={"none": 0, "selective": scores, "full": layer}[recipe.checkpointing],
+        residual=residual,
+        head_saved=size(head_tensors(model, recipe, how)),
+        logits_held=logit * tokens * model.vocabulary if recipe.keep_logits else 0,
+        forward_temporary=size(how.loss.forward_temporary[mode]),
+        loss_backward_temporary=size(how.loss.backward_temporary[mode]),
+        block_backward_temporary=maximum(
+            size(how.feed_forward.differentiated[mode]), size(attention) - network_freed
         )
-
-    @property
-    def weight_bytes_each(self) -> int:
-        return 2 if self.recipe.mode == "pure" else 4
-
-    @property
-    def weights(self) -> int:
-        return self.weight_bytes_each * self.parameters
-
-    @property
-    def states(self) -> Parts[Any]:
-        """What is alive before a step: weights, optimizer state, accumulated gradients."""
-        return Parts(
-            {
-                "weights": self.weights,
-                "gradients": self.weights if self.recipe.accumulate else 0,
-                "optimizer_state": optimizer_state_bytes(
-                    self.recipe.optimizer, self.parameters, self.weights
-                ),
-                "buffers": self.buffers,
-            }
-        )
-
-    @property
-    def checkpointed(self) -> bool:
-        return self.recipe.checkpointing == "full"
-
-    @property
-    def block_copies(self) -> Any:
-        """Autocast copies of the matrices of all blocks."""
-        if self.recipe.mode != "autocast":
-            return 0
-        matrices = matmul_weights(self.model)
-        return _AUTOCAST_COPY_BYTES * (matrices.total - matrices["head"])
-
-    @property
-    def head_copy(self) -> Any:
-        if self.recipe.mode != "autocast":
-            return 0
-        return _AUTOCAST_COPY_BYTES * matmul_weights(self.model)["head"]
-
-    @property
-    def copies_in_backward(self) -> Any:
-        """Autocast copies while blocks are differentiated: of the recomputed one, or of all."""
-        return self.block_copies / self.model.layers if self.checkpointed else self.block_copies
-
-    @property
-    def table(self) -> int:
-        """The vocabulary matrix, the largest single tensor, in the type of the weights."""
-        return self.weight_bytes_each * self.model.vocabulary * self.model.width
-
-    @property
-    def kept_by_blocks(self) -> Any:
-        """What all blocks keep for the backward pass."""
-        return self.model.layers * (self.residual if self.checkpointed else self.layer_saved)
+        + _dequantized(model, recipe),
+        block_copies=_autocast_copies(model, recipe, head=False),
+        head_copy=_autocast_copies(model, recipe, head=True),
+        fused_head_gradient=states.table if recipe.loss == "fused" else 0,
+    )
 
 
-def _mask_bytes(block: BlockMemory, recipe: Recipe) -> float:
-    """Bytes of a registered causal mask for each pair of positions, in the type of the weights."""
-    registered = block.registers_mask and recipe.attention == "eager"
-    return (2 if recipe.mode == "pure" else 4) if registered else 0
+def _begin(model: ModelSpec, recipe: Recipe, how: Implementation, states: States) -> Parts[Any]:
+    registered = how.stack.registers_mask and recipe.attention == "eager"
+    mask = (2 if recipe.mode == "pure" else 4) * model.layers * model.context**2
+    return Parts(
+        {
+            "weights": states.weights,
+            "gradients": states.gradients if recipe.accumulate else 0,
+            "optimizer_state": states.optimizer_state,
+            "masters": states.masters,
+            "buffers": mask if registered else 0,
+        }
+    )
 
 
-def tensor_bytes(model: ModelSpec, tensors: Tensors, micro_batch: Any, seq_len: Any) -> Any:
-    """Bytes of a set of tensors: what each unit counts, times its bytes."""
-    tokens, heads = micro_batch * seq_len, model.attention.heads
-    counts: dict[Unit, Any] = {
-        "width": tokens * model.width,
-        "query": tokens * model.query_width,
-        "kv": tokens * model.kv_width,
-        "ffn": tokens * model.ffn_width,
-        "vocabulary": tokens * model.vocabulary,
-        "head": tokens * heads,
-        "token": tokens,
-        "score": tokens * seq_len * heads,
-        "pair": seq_len * seq_len,
-    }
-    return sum(size * counts[unit] for unit, size in tensors.items())
+def _autocast_copies(model: ModelSpec, recipe: Recipe, *, head: bool) -> Any:
+    """16-bit copies that autocast keeps of the head, or of all other matrices that multiply."""
+    if recipe.mode != "autocast":
+        return 0
+    matrices = matmul_weights(model)
+    share = 1 - recipe.method.frozen_layers / model.layers
+    amount = matrices["head"] if head else (matrices.total - matrices["head"]) * share
+    return _AUTOCAST_COPY_BYTES * amount
 
 
-def optimizer_state_bytes(optimizer: Optimizer, parameters: Any, weight_bytes: Any) -> Any:
-    """Bytes an optimizer keeps between steps.
-
-    AdamW on fp32 weights: 8 N, so 11.6 GiB for GPT-2 XL; bitsandbytes' 8-bit AdamW: 2.004 N.
-    """
-    if optimizer == "adamw8bit":
-        return _ADAMW8BIT_BYTES * parameters
-    return _STATES_PER_WEIGHT[optimizer] * weight_bytes
+def _dequantized(model: ModelSpec, recipe: Recipe) -> Any:
+    """The largest 4-bit matrix, unpacked to 16 bit while it multiplies."""
+    return 2 * model.width * model.ffn_width if recipe.method.kind == "qlora" else 0
 
 
 def _with(states: Parts[Any], **more: Any) -> Parts[Any]:
@@ -253,11 +200,18 @@ def _with(states: Parts[Any], **more: Any) -> Parts[Any]:
     return Parts(amounts)
 
 
+def _gradients(step: _Step, amount: Any) -> Any:
+    """Gradients that a phase adds: none where the accumulated ones are there already."""
+    return 0 if step.recipe.accumulate else amount
+
+
 def _forward_end(step: _Step) -> Parts[Any]:
     """Everything kept for the backward pass; checkpointed blocks keep no weight copies."""
+    full = step.recipe.checkpointing == "full"
     return _with(
-        step.states,
-        autocast_copies=step.head_copy + (0 if step.checkpointed else step.block_copies),
+        step.begin,
+        gradients=_gradients(step, step.fused_head_gradient),
+        autocast_copies=step.head_copy + (0 if full else step.block_copies),
         activations=step.kept_by_blocks,
         logits=step.head_saved + step.logits_held,
     )
@@ -270,7 +224,7 @@ def _forward_peak(step: _Step) -> Parts[Any]:
     """
     return _with(
         _forward_end(step),
-        autocast_copies=step.block_copies if step.checkpointed else 0,
+        autocast_copies=step.block_copies if step.recipe.checkpointing == "full" else 0,
         logits=-step.logits_held,
         temporaries=step.forward_temporary,
     )
@@ -281,55 +235,77 @@ def _loss_backward(step: _Step) -> Parts[Any]:
 
 
 def _block_backward(step: _Step) -> Parts[Any]:
-    """The larger of the two ends of the backward pass through the blocks."""
-    last, first = _last_block_backward(step), _first_block_backward(step)
-    later = first.total > last.total
-    return Parts({part: where(later, first[part], last[part]) for part in last})
+    """The largest moment of the backward pass below the head: last block, first, embedding."""
+    peak = _last_block_backward(step)
+    for moment in (_first_block_backward(step), _embedding_backward(step)):
+        larger = moment.total > peak.total
+        peak = Parts({part: where(larger, moment[part], peak[part]) for part in peak})
+    return peak
+
+
+def _copies_in_backward(step: _Step, *, first: bool) -> Any:
+    """Autocast copies of the recomputed block, or of all blocks not yet differentiated."""
+    one = step.block_copies / (step.model.layers - step.recipe.method.frozen_layers)
+    return one if first or step.recipe.checkpointing == "full" else step.block_copies
 
 
 def _last_block_backward(step: _Step) -> Parts[Any]:
     """The last block, first to be differentiated: all blocks still hold what they keep."""
     return _with(
-        step.states,
-        gradients=0 if step.recipe.accumulate else step.table,
-        autocast_copies=step.copies_in_backward,
-        activations=step.kept_by_blocks + (step.layer_saved if step.checkpointed else 0),
+        step.begin,
+        gradients=_gradients(step, step.states.table),
+        autocast_copies=_copies_in_backward(step, first=False),
+        activations=step.kept_by_blocks + step.computed_again,
         logits=step.logits_held,
         temporaries=step.block_backward_temporary,
     )
 
 
 def _first_block_backward(step: _Step) -> Parts[Any]:
-    """The first block, last to be differentiated: all gradients but its own and the table's."""
-    tied_table = step.table if step.model.head.tied else 0
-    block_weights = (step.weights - step.table) / step.model.layers
+    """The first trained block, last to be differentiated: all gradients but its own.
+
+    The gradient of an embedding is not there yet, unless the head is the same matrix.
+    """
+    states = step.states
+    layers = step.model.layers - step.recipe.method.frozen_layers
+    of_blocks = maximum(states.gradients - states.table, 0)
+    head = states.table if step.model.head.tied else 0
+    full = step.recipe.checkpointing == "full"
     return _with(
-        step.states,
-        gradients=0
-        if step.recipe.accumulate
-        else step.weights - step.table - block_weights + tied_table,
-        autocast_copies=step.copies_in_backward / (1 if step.checkpointed else step.model.layers),
-        activations=step.layer_saved + (step.residual if step.checkpointed else 0),
+        step.begin,
+        gradients=_gradients(step, of_blocks * (1 - 1 / layers) + head),
+        autocast_copies=_copies_in_backward(step, first=True),
+        activations=step.kept_by_one + (step.residual if full else 0),
         logits=step.logits_held,
         temporaries=step.block_backward_temporary,
     )
 
 
-def _backward_end(step: _Step) -> Parts[Any]:
-    """Every gradient; the two gradients of a tied matrix are added out of place."""
+def _embedding_backward(step: _Step) -> Parts[Any]:
+    """Every gradient, and that of the residual; two gradients of a tied matrix are added."""
     twins = (1 if step.recipe.mode == "autocast" else 2) if step.model.head.tied else 0
     return _with(
-        step.states,
-        gradients=0 if step.recipe.accumulate else step.weights,
+        step.begin,
+        gradients=_gradients(step, step.states.gradients),
+        autocast_copies=0,
+        activations=0,
         logits=step.logits_held,
-        temporaries=twins * step.table + step.residual,
+        temporaries=twins * step.states.table + step.residual,
+    )
+
+
+def _backward_end(step: _Step) -> Parts[Any]:
+    return _with(
+        step.begin,
+        gradients=_gradients(step, step.states.gradients),
+        logits=step.logits_held,
     )
 
 
 def _optimizer_step(step: _Step) -> Parts[Any]:
     return _with(
-        step.states,
-        gradients=0 if step.recipe.accumulate else step.weights,
+        step.begin,
+        gradients=_gradients(step, step.states.gradients),
         logits=step.logits_held,
         temporaries=_optimizer_temporaries(step),
     )
@@ -337,11 +313,14 @@ def _optimizer_step(step: _Step) -> Parts[Any]:
 
 def _optimizer_temporaries(step: _Step) -> Any:
     """Fused kernels work in place; the others hold copies of one or of all tensors."""
-    optimizer, impl = step.recipe.optimizer, step.recipe.optimizer_impl
-    if optimizer == "adafactor":
-        return step.table
-    if optimizer == "adamw" and impl == "foreach":
-        return step.weights
-    if optimizer == "adamw" and impl == "loop":
-        return 2 * step.table
+    recipe, states = step.recipe, step.states
+    if recipe.offload != "none":
+        return 0
+    if recipe.optimizer == "adafactor":  # torch's; the loop is Hugging Face's: four fp32 copies
+        loop = recipe.optimizer_impl == "loop"
+        return 4 * 4 * matmul_weights(step.model)["head"] if loop else states.table
+    if recipe.optimizer == "adamw" and recipe.optimizer_impl == "foreach":
+        return states.weight_bytes_each * states.trained
+    if recipe.optimizer == "adamw" and recipe.optimizer_impl == "loop":
+        return 2 * states.table
     return 0

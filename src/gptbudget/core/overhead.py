@@ -39,22 +39,31 @@ fragment far more (GMLake, arXiv 2401.08156)."""
 
 
 def overhead_parts(framework_bytes: Any, compute_capability: str | None) -> Parts[Any]:
-    """Context, workspaces and allocator slack beside ``framework_bytes`` of tensors."""
+    """Context, workspaces and allocator slack beside ``framework_bytes`` of tensors.
+
+    Known for CUDA only; hardware without a compute capability has none of these parts.
+    """
+    if not is_cuda(compute_capability):
+        return Parts({})
     return Parts(
         {
             "driver_context": CONTEXT_BYTES,
-            "workspaces": workspace_bytes(compute_capability),
+            "workspaces": workspace_bytes(float(compute_capability or 0)),
             "allocator_slack": ALLOCATOR_SLACK * framework_bytes,
         }
     )
 
 
-def workspace_bytes(compute_capability: str | None) -> float:
-    """Workspaces of the matrix libraries, in bytes; unknown hardware takes the larger one.
+def is_cuda(compute_capability: str | None) -> bool:
+    """Whether the hardware runs CUDA: it has a numeric compute capability."""
+    return compute_capability is not None and compute_capability[:1].isdigit()
+
+
+def workspace_bytes(compute_capability: float) -> float:
+    """Workspaces of the matrix libraries, in bytes.
 
     Example: 64 MiB on an H100 (compute capability 9.0).
     """
-    known = compute_capability is not None and compute_capability[:1].isdigit()
-    if known and float(compute_capability or 0) < _HOPPER:
+    if compute_capability < _HOPPER:
         return _CUBLAS_BYTES + _CUBLASLT_BYTES
     return 2 * _HOPPER_WORKSPACE_BYTES

@@ -6,13 +6,17 @@ Each value remembers its origin, so that a default is shown as a default.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple
 
+from gptbudget.core.activations import implementation
 from gptbudget.core.parameters import count_parameters
 from gptbudget.core.scaling import compute_optimal_tokens
 from gptbudget.errors import UsageError
+from gptbudget.plan.choose import Chooser
+from gptbudget.plan.recipe import NamedStack, complete_recipe
 from gptbudget.plan.run import (
     BareSize,
+    CostAssumptions,
     FlopsAmount,
     NamedGpu,
     NamedModel,
@@ -25,48 +29,16 @@ from gptbudget.specs.evidence import Evidence, UtilizationClass
 from gptbudget.specs.gpu import GpuSpec, Precision
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.options import Convention, FlopsConvention, Options, StackName
-from gptbudget.specs.recipe import Optimizer, Recipe, RecipeKind
-from gptbudget.specs.stack import AttentionKind, BlockMemory
+from gptbudget.specs.recipe import Recipe
 from gptbudget.units import YEAR_S, PerParameter, format_count
-
-T = TypeVar("T")
 
 _GLOBAL_BATCH_TOKENS = 524_288
 _GOODPUT_OF_CLUSTERS = 0.9
 _GPUS_WITHOUT_LOSS = 8
+_USUAL_SEQ_LEN = 8192
 _BYTES_PER_TOKEN = 96e9 / 2.29e10
 """English text in GPT-2's vocabulary: WebText2's 96 GB are 2.29e10 tokens (Kaplan et al. 2020,
 arXiv 2001.08361, section 2.3)."""
-_FLASH_COMPUTE_CAPABILITY = 8.0
-"""Below it PyTorch has no flash attention: torch.nn.functional.scaled_dot_product_attention."""
-
-
-class _Chooser:
-    """Takes each value from the first place that has it and remembers which."""
-
-    def __init__(self, options: Options, origins: Mapping[str, Origin]) -> None:
-        self.options = options
-        self.origins = origins
-        self.chosen: dict[str, Any] = {}
-        self.chosen_origins: dict[str, Origin] = {}
-
-    def take(self, name: str, default: T, *, catalog: T | None = None) -> T:
-        """The option ``name``, else the catalog's value, else the default."""
-        given: T | None = getattr(self.options, name)
-        if given is not None:
-            return self._record(name, given, self.origins.get(name, "given"))
-        if catalog is not None:
-            return self._record(name, catalog, "catalog")
-        return self._record(name, default, "default")
-
-    def derived(self, name: str, value: T, source: str) -> T:
-        """A value that follows from another option."""
-        return self._record(name, value, self.origins.get(source, "given"))
-
-    def _record(self, name: str, value: T, origin: Origin) -> T:
-        self.chosen[name] = value
-        self.chosen_origins[name] = origin
-        return value
 
 
 def complete_run(
@@ -84,7 +56,7 @@ def complete_run(
     Raises:
         UsageError: values that cannot stand together, such as bf16 on a card without it.
     """
-    choose = _Chooser(options, origins or {})
+    choose = Chooser(options, origins or {})
     _refuse_contradictions(options, work)
     choose.derived("gpu", gpu.key, "gpu")
     model = work.spec if isinstance(work, NamedModel) else None
@@ -95,14 +67,13 @@ def complete_run(
     choose.take("precision", precision)
     tokens, notes = _tokens(choose, work)
     batch = _batch(choose, model, gpus)
-    recipe = _recipe(choose, gpu.spec, precision)
-    stack: StackName = choose.take("stack", _default_stack(gpus))
-    block, is_bound = _block(model, stack, evidence)
+    stack, recipe = _software(choose, gpu.spec, model, precision, evidence)
     utilization = choose.take("utilization", None)
     return TrainingRun(
         gpu=gpu,
         gpus=gpus,
         usable_bytes=_usable_bytes(choose, gpu.spec),
+        host_memory_bytes=options.host_memory,
         work=work,
         tokens=tokens,
         horizon_s=choose.take("time", float(YEAR_S)),
@@ -112,25 +83,62 @@ def complete_run(
         peak_flops_per_s=peak,
         recipe=recipe,
         stack=stack,
-        stack_title=evidence.stacks.stacks[stack].title,
-        block=block,
-        block_is_upper_bound=is_bound,
+        how=None if model is None else implementation(model, stack, evidence.stacks, recipe.loss),
         convention=_convention(choose),
         utilization=utilization,
         utilization_class=None
         if utilization or model is None
         else _utilization_class(gpu.spec, gpus, model, precision, evidence),
         goodput=choose.take("goodput", _default_goodput(gpus, utilization)),
-        price_usd_per_hour=choose.take("price", None, catalog=_cloud_price(gpu.spec)),
-        kwh_price_usd=choose.take("kwh_price", None),
-        power_w=choose.take("power", None, catalog=gpu.spec.tdp_w),
-        pue=choose.take("pue", 1.0),
-        grid_g_per_kwh=grid_g_per_kwh,
+        cost=_cost_assumptions(choose, gpu.spec, grid_g_per_kwh),
         require=require or Require(),
         origins=choose.chosen_origins,
         values=choose.chosen,
-        notes=notes,
+        notes=(*notes, *batch.notes, *_precision_notes(choose, gpu, precision)),
     )
+
+
+def _software(
+    choose: Chooser,
+    gpu: GpuSpec,
+    model: ModelSpec | None,
+    precision: Precision,
+    evidence: Evidence,
+) -> tuple[StackName, Recipe]:
+    """Stack and recipe; without a model only the precision means anything."""
+    default: StackName = _default_stack(choose.chosen["gpus"])
+    if model is None:
+        return default, Recipe(precision=precision)
+    stack: StackName = choose.take("stack", default)
+    named = NamedStack(stack, evidence.stacks.stacks[stack])
+    recipe = complete_recipe(choose, gpu, model, precision, named)
+    if choose.options.host_memory is not None:
+        choose.take("host_memory", 0.0)
+    return stack, recipe
+
+
+def _cost_assumptions(
+    choose: Chooser, gpu: GpuSpec, grid_g_per_kwh: float | None
+) -> CostAssumptions:
+    options = choose.options
+    for name in ("grid", "data"):
+        if getattr(options, name) is not None:
+            choose.take(name, None)
+    return CostAssumptions(
+        price_usd_per_hour=choose.take("price", None, catalog=_cloud_price(gpu)),
+        kwh_price_usd=choose.take("kwh_price", None),
+        power_w=choose.take("power", None, catalog=gpu.tdp_w),
+        pue=choose.take("pue", 1.0),
+        grid_g_per_kwh=grid_g_per_kwh,
+        own=options.kwh_price is not None and options.price is None,
+    )
+
+
+def _precision_notes(choose: Chooser, gpu: NamedGpu, precision: Precision) -> tuple[str, ...]:
+    """Say when fp32 is taken only because nothing better is known."""
+    if precision != "fp32" or choose.options.precision is not None:
+        return ()
+    return (f"no 16-bit tensor peak of {gpu.key} is known, so its fp32 peak is taken",)
 
 
 def _refuse_contradictions(options: Options, work: Work) -> None:
@@ -153,7 +161,7 @@ def _refuse_contradictions(options: Options, work: Work) -> None:
         )
 
 
-def _convention(choose: _Chooser) -> Convention:
+def _convention(choose: Chooser) -> Convention:
     """The convention of the headline."""
     known: dict[FlopsConvention, Convention] = {"6nd": "6nd", "exact": "exact"}
     chosen: FlopsConvention = choose.take("convention", "6nd")
@@ -180,13 +188,13 @@ def precision_and_peak(gpu: NamedGpu, wanted: Precision | None) -> tuple[Precisi
     return precision, peak
 
 
-def _tokens(choose: _Chooser, work: Work) -> tuple[float | None, tuple[str, ...]]:
+def _tokens(choose: Chooser, work: Work) -> tuple[float | None, tuple[str, ...]]:
     """How many tokens are trained on, and what was assumed on the way."""
     if isinstance(work, FlopsAmount):
         choose.derived("flops", work.flops, "flops")
         return None, ()
     if isinstance(work, NamedModel):
-        parameters: float = count_parameters(work.spec).total
+        parameters: float = count_parameters(work.spec).active
         published = work.spec.training_tokens
     else:
         parameters, published = work.parameters, None
@@ -204,31 +212,32 @@ def _tokens(choose: _Chooser, work: Work) -> tuple[float | None, tuple[str, ...]
             wanted = choose.derived("tokens", wanted.tokens_per_parameter * parameters, "tokens")
         tokens = wanted
         if choose.chosen_origins["tokens"] == "default":
+            of = "active parameters (a law of dense models)" if _has_experts(work) else "size"
             notes = (
-                f"{format_count(tokens)} tokens are the compute-optimal number for this size "
+                f"{format_count(tokens)} tokens are the compute-optimal number for this {of} "
                 "(Besiroglu et al. 2024); no published count is in the catalog",
             )
     if epochs != 1:
         choose.derived("epochs", epochs, "epochs")
-        tokens = choose.derived("tokens", tokens * epochs, "epochs")
+        tokens *= epochs
+        choose.chosen["tokens"] = tokens
     return tokens, notes
+
+
+def _has_experts(work: Work) -> bool:
+    return isinstance(work, NamedModel) and work.spec.experts is not None
 
 
 class _Batch(NamedTuple):
     seq_len: int | None
     micro_batch: int | None
     global_batch_tokens: int | None
+    notes: tuple[str, ...] = ()
 
 
-def _batch(choose: _Chooser, model: ModelSpec | None, gpus: int) -> _Batch:
+def _batch(choose: Chooser, model: ModelSpec | None, gpus: int) -> _Batch:
     """Sequence length, micro-batch and whole micro-batches a step."""
     if model is None:
-        for name in ("seq_len", "micro_batch", "global_batch_tokens"):
-            if getattr(choose.options, name) is not None:
-                raise UsageError(
-                    f"--{name.replace('_', '-')} has no effect without a model",
-                    "name a model of the catalog",
-                )
         return _Batch(None, None, None)
     seq_len = choose.take("seq_len", model.context, catalog=model.default_seq_len)
     refuse_beyond_positions(model, seq_len)
@@ -245,7 +254,20 @@ def _batch(choose: _Chooser, model: ModelSpec | None, gpus: int) -> _Batch:
         )
     whole = max(1, round(wanted / smallest)) * smallest
     choose.chosen["global_batch_tokens"] = whole
-    return _Batch(seq_len, micro_batch, whole)
+    rounded = (f"a step of {wanted} tokens is rounded to whole micro-batches: {whole} tokens",)
+    notes = rounded if choose.options.global_batch_tokens not in {None, whole} else ()
+    return _Batch(seq_len, micro_batch, whole, (*notes, *_length_notes(choose, model, seq_len)))
+
+
+def _length_notes(choose: Chooser, model: ModelSpec, seq_len: int) -> tuple[str, ...]:
+    """Say when the length is what the model can take, and probably not what it is trained on."""
+    assumed = choose.options.seq_len is None and model.training_seq_len is None
+    if not assumed or seq_len <= _USUAL_SEQ_LEN:
+        return ()
+    return (
+        f"{seq_len:,} tokens are the longest sequence of {model.name}; training usually runs "
+        "shorter ones, which take far less time and memory: give --seq-len",
+    )
 
 
 def refuse_beyond_positions(model: ModelSpec, seq_len: int) -> None:
@@ -261,51 +283,6 @@ def refuse_beyond_positions(model: ModelSpec, seq_len: int) -> None:
         )
 
 
-def _recipe(choose: _Chooser, gpu: GpuSpec, precision: Precision) -> Recipe:
-    accumulate = choose.options.global_batch_tokens is not None and (
-        choose.chosen.get("global_batch_tokens", 0)
-        > choose.chosen.get("micro_batch", 1)
-        * choose.chosen.get("seq_len", 1)
-        * choose.chosen["gpus"]
-    )
-    attention: AttentionKind = choose.take("attention", _best_attention(gpu, precision))
-    if attention == "flash" and _best_attention(gpu, precision) != "flash":
-        raise UsageError(
-            f"flash attention does not run in {precision} on {gpu.name}",
-            "use --attention efficient (flash needs 16 bit and compute capability 8.0)",
-        )
-    recipe: RecipeKind = choose.take("recipe", "autocast")
-    if recipe == "pure" and precision in {"fp32", "tf32"}:
-        raise UsageError(f"--recipe pure is a 16-bit recipe, not {precision}", "drop it")
-    optimizer: Optimizer = choose.take("optimizer", "adamw")
-    impl = choose.options.optimizer_impl
-    if impl is not None and optimizer not in {"adamw", "sgd", "sgdm"}:
-        raise UsageError(
-            f"--optimizer-impl {impl} does not exist for {optimizer}",
-            "it applies to adamw, sgd and sgdm",
-        )
-    return Recipe(
-        precision=precision,
-        recipe=recipe,
-        optimizer=optimizer,
-        optimizer_impl=choose.take("optimizer_impl", "fused"),
-        attention=attention,
-        checkpointing=choose.take("checkpointing", "none"),
-        dropout=choose.take("dropout", 0.0),
-        keep_logits=choose.take("keep_logits", default=False),
-        accumulate=accumulate,
-    )
-
-
-def _best_attention(gpu: GpuSpec, precision: Precision) -> AttentionKind:
-    """Flash where precision and card have it, else the memory-efficient kernel."""
-    if precision in {"fp32", "tf32"}:
-        return "efficient"
-    capability = gpu.compute_capability or ""
-    too_old = capability[:1].isdigit() and float(capability) < _FLASH_COMPUTE_CAPABILITY
-    return "efficient" if too_old else "flash"
-
-
 def _default_stack(gpus: int) -> StackName:
     """Compiled on one card or one node, eager modules for sharded training across nodes."""
     return "compiled" if gpus <= _GPUS_WITHOUT_LOSS else "eager"
@@ -314,34 +291,6 @@ def _default_stack(gpus: int) -> StackName:
 def _default_goodput(gpus: int, utilization: float | None) -> float:
     """No loss up to one node, or when the utilization is given for the whole run."""
     return 1.0 if utilization or gpus <= _GPUS_WITHOUT_LOSS else _GOODPUT_OF_CLUSTERS
-
-
-def _block(
-    model: ModelSpec | None, stack: StackName, evidence: Evidence
-) -> tuple[BlockMemory | None, bool]:
-    """The measured block of this kind of model, and whether it only bounds the stack's."""
-    if model is None or not _plain_block(model):
-        return None, False
-    chosen = evidence.stacks.stacks[stack]
-    for name in chosen.blocks:
-        block = evidence.stacks.blocks[name]
-        if (block.norm, block.gated) == (model.norms.kind, model.ffn.gated):
-            return block, name in chosen.upper_bound
-    return None, False
-
-
-def _plain_block(model: ModelSpec) -> bool:
-    """A dense block with two norms and ordinary attention, as the measured ones are."""
-    attention = model.attention
-    return (
-        model.experts is None
-        and attention.latent is None
-        and attention.qk_norm == "none"
-        and not attention.sinks
-        and model.norms.per_block == 2  # noqa: PLR2004 - one before attention, one before the FFN
-        and model.positions.kind in {"learned", "rotary"}
-        and model.embedding_width is None
-    )
 
 
 def _utilization_class(
@@ -366,7 +315,7 @@ def _cloud_price(gpu: GpuSpec) -> float | None:
     return gpu.cloud_price_per_hour.usd if gpu.cloud_price_per_hour else None
 
 
-def _usable_bytes(choose: _Chooser, gpu: GpuSpec) -> float | None:
+def _usable_bytes(choose: Chooser, gpu: GpuSpec) -> float | None:
     """What the driver reports, else the capacity, less what the user reserves."""
     total = choose.take("gpu_memory", None, catalog=gpu.memory_bytes)
     reserve = choose.take("reserve", 0.0)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from gptbudget.core import cost as cost_formulas
 from gptbudget.core.flops import (
     recomputed_flops_per_token,
+    six_n_of_method,
     train_flops_per_token,
     train_flops_per_token_6n,
 )
@@ -16,6 +17,7 @@ from gptbudget.core.parameters import ParameterCount, count_parameters
 from gptbudget.core.parts import Parts
 from gptbudget.core.wall_clock import delivered_flops_per_s, wall_clock_s
 from gptbudget.plan.run import BareSize, FlopsAmount, NamedModel, TrainingRun
+from gptbudget.specs.recipe import Recipe
 
 
 class Compute(NamedTuple):
@@ -40,6 +42,10 @@ class Memory(NamedTuple):
     by_phase: MemoryByPhase
     overhead: Parts[Any]
     usable_bytes: float | None
+    host_memory_bytes: float | None
+    accumulated_bytes: float | None
+    """The whole bill when gradients are accumulated to the step's tokens; ``None`` where the
+    bill has that already, or a step is one micro-batch."""
 
     @property
     def parts(self) -> Parts[Any]:
@@ -58,8 +64,25 @@ class Memory(NamedTuple):
 
     @property
     def fits(self) -> bool | None:
-        """Whether the bill is within the usable memory; ``None`` when that is unknown."""
+        """Whether the bill is within the usable memory; ``None`` when that is unknown.
+
+        The host's memory counts where it was given; what an offload needs is then part of it.
+        """
+        if self.host_memory_bytes is not None and self.host_bytes > self.host_memory_bytes:
+            return False
         return None if self.usable_bytes is None else self.peak_bytes <= self.usable_bytes
+
+    @property
+    def fits_accumulated(self) -> bool | None:
+        """Whether it still fits when gradients are accumulated to the step's tokens."""
+        if self.accumulated_bytes is None or self.usable_bytes is None:
+            return self.fits
+        return self.fits and self.accumulated_bytes <= self.usable_bytes
+
+    @property
+    def host_bytes(self) -> float:
+        """What lives in host memory, in bytes."""
+        return float(self.by_phase.host.total)
 
 
 class Time(NamedTuple):
@@ -81,7 +104,7 @@ class Cost(NamedTuple):
 
     gpu_hours: float
     usd: float | None
-    """Rent where a price per GPU-hour is known, else electricity where its price is given."""
+    """Rent; electricity where only its price was given, for cards one owns."""
     energy_kwh: float | None
     electricity_usd: float | None
     co2_kg: float | None
@@ -104,8 +127,15 @@ class Estimate(NamedTuple):
 
     @property
     def feasible(self) -> bool | None:
-        """Memory fits, compute suffices and every requirement holds; ``None`` when unknown."""
-        conditions = [self.fits, self._enough_compute(), *self._requirements()]
+        """Memory fits, compute suffices and every requirement holds; ``None`` when unknown.
+
+        Memory must also hold the gradients accumulated to the step's tokens. Without a model
+        memory is never known, and so the whole is not.
+        """
+        if not isinstance(self.run.work, NamedModel):
+            return None
+        memory = None if self.memory is None else self.memory.fits_accumulated
+        conditions = [memory, self._enough_compute(), *self._requirements()]
         if False in conditions:
             return False
         return None if None in conditions else True
@@ -168,9 +198,10 @@ def _required(
         return six_nd, None, None, six_nd
     assert parameters is not None
     assert run.seq_len is not None
-    six_nd = train_flops_per_token_6n(parameters.active) * run.tokens
-    exact = train_flops_per_token(run.work.spec, run.seq_len).total * run.tokens
-    causal = train_flops_per_token(run.work.spec, run.seq_len, "causal").total * run.tokens
+    model, method = run.work.spec, run.recipe.method
+    six_nd = six_n_of_method(model, method) * run.tokens
+    exact = train_flops_per_token(model, run.seq_len, "full", method).total * run.tokens
+    causal = train_flops_per_token(model, run.seq_len, "causal", method).total * run.tokens
     return six_nd, exact, causal, exact if run.convention == "exact" else six_nd
 
 
@@ -204,8 +235,9 @@ def _recompute_factor(run: TrainingRun) -> float:
     if run.recipe.checkpointing == "none" or not isinstance(run.work, NamedModel):
         return 1.0
     assert run.seq_len is not None
-    counted = train_flops_per_token(run.work.spec, run.seq_len).total
-    again = recomputed_flops_per_token(run.work.spec, run.seq_len)
+    model, recipe = run.work.spec, run.recipe
+    counted = train_flops_per_token(model, run.seq_len, "full", recipe.method).total
+    again = recomputed_flops_per_token(model, run.seq_len, recipe.checkpointing)
     return float(1 + again / counted)
 
 
@@ -233,32 +265,49 @@ def _time_of(
 
 def _memory(run: TrainingRun) -> Memory | None:
     """The bill on one GPU; ``None`` where it is not modelled (see the notes of the answer)."""
-    if run.block is None or run.gpus > 1 or not isinstance(run.work, NamedModel):
+    if run.how is None or run.gpus > 1 or not isinstance(run.work, NamedModel):
         return None
     if run.recipe.precision in {"fp8", "fp4"}:
         return None
-    by_phase = memory_by_phase(run.work.spec, run.recipe, run.block, run.micro_batch, run.seq_len)
+    by_phase = _phases(run, run.recipe)
     if by_phase is None:
         return None
-    overhead = overhead_parts(by_phase.peak_bytes, run.gpu.spec.compute_capability)
-    return Memory(by_phase, overhead, run.usable_bytes)
+    capability = run.gpu.spec.compute_capability
+    accumulated = None
+    if _is_accumulated(run) and not run.recipe.accumulate:
+        longer = _phases(run, run.recipe.model_copy(update={"accumulate": True}))
+        assert longer is not None
+        peak = longer.peak_bytes
+        accumulated = float(peak + overhead_parts(peak, capability).total)
+    overhead = overhead_parts(by_phase.peak_bytes, capability)
+    return Memory(by_phase, overhead, run.usable_bytes, run.host_memory_bytes, accumulated)
+
+
+def _phases(run: TrainingRun, recipe: Recipe) -> MemoryByPhase | None:
+    assert isinstance(run.work, NamedModel)
+    assert run.how is not None
+    return memory_by_phase(run.work.spec, recipe, run.how, run.micro_batch, run.seq_len)
+
+
+def _is_accumulated(run: TrainingRun) -> bool:
+    """Whether a step has more tokens than the micro-batches of all GPUs."""
+    if run.global_batch_tokens is None or run.micro_batch is None or run.seq_len is None:
+        return False
+    return run.global_batch_tokens > run.micro_batch * run.seq_len * run.gpus
 
 
 def _cost(run: TrainingRun, time: Time) -> Cost:
     """Rent when a price per hour is known, energy when a power is."""
+    assumed = run.cost
     hours = cost_formulas.gpu_hours(run.gpus, time.wall_clock_s)
-    price, power = run.price_usd_per_hour, run.power_w
-    energy = None if power is None else cost_formulas.energy_kwh(hours, power, run.pue)
-    electricity = (
-        None if energy is None or run.kwh_price_usd is None else energy * run.kwh_price_usd
-    )
-    rent = None if price is None else cost_formulas.rent_usd(hours, price)
-    return Cost(
-        gpu_hours=hours,
-        usd=electricity if rent is None else rent,
-        energy_kwh=energy,
-        electricity_usd=electricity,
-        co2_kg=None
-        if energy is None or run.grid_g_per_kwh is None
-        else cost_formulas.co2_kg(energy, run.grid_g_per_kwh),
-    )
+    energy = electricity = co2 = rent = None
+    if assumed.power_w is not None:
+        energy = cost_formulas.energy_kwh(hours, assumed.power_w, assumed.pue)
+        if assumed.kwh_price_usd is not None:
+            electricity = energy * assumed.kwh_price_usd
+        if assumed.grid_g_per_kwh is not None:
+            co2 = cost_formulas.co2_kg(energy, assumed.grid_g_per_kwh)
+    if assumed.price_usd_per_hour is not None:
+        rent = cost_formulas.rent_usd(hours, assumed.price_usd_per_hour)
+    usd = electricity if assumed.own else rent
+    return Cost(hours, usd, energy, electricity, co2)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
+from gptbudget.core.activations import Implementation
 from gptbudget.specs.evidence import UtilizationClass
 from gptbudget.specs.gpu import GpuSpec
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.options import Convention, StackName
 from gptbudget.specs.recipe import Recipe
-from gptbudget.specs.stack import BlockMemory
 
 Origin = Literal["given", "scenario", "catalog", "default"]
 
@@ -54,12 +54,25 @@ class Require(NamedTuple):
     min_ratio: float | None = None
 
 
+class CostAssumptions(NamedTuple):
+    """What money, energy and carbon are counted with; ``None`` where it is not known."""
+
+    price_usd_per_hour: float | None
+    kwh_price_usd: float | None
+    power_w: float | None
+    pue: float
+    grid_g_per_kwh: float | None
+    own: bool
+    """The user pays for electricity, not for rent."""
+
+
 class TrainingRun(NamedTuple):
     """One accelerator type and one piece of work, ready to be estimated."""
 
     gpu: NamedGpu
     gpus: int
     usable_bytes: float | None
+    host_memory_bytes: float | None
     work: Work
     tokens: float | None
     horizon_s: float
@@ -69,18 +82,13 @@ class TrainingRun(NamedTuple):
     peak_flops_per_s: float
     recipe: Recipe
     stack: StackName
-    stack_title: str
-    block: BlockMemory | None
-    block_is_upper_bound: bool
+    how: Implementation | None
+    """What the stack keeps in memory for this kind of model."""
     convention: Convention
     utilization: float | None
     utilization_class: UtilizationClass | None
     goodput: float
-    price_usd_per_hour: float | None
-    kwh_price_usd: float | None
-    power_w: float | None
-    pue: float
-    grid_g_per_kwh: float | None
+    cost: CostAssumptions
     require: Require
     origins: Mapping[str, Origin]
     values: Mapping[str, Any]

@@ -65,10 +65,10 @@ def _request(estimates: Sequence[Estimate]) -> dict[str, Any]:
     return request
 
 
-def _model(estimate: Estimate) -> dict[str, Any] | None:
+def _model(estimate: Estimate) -> dict[str, Any]:
     work = estimate.run.work
     if isinstance(work, FlopsAmount):
-        return None
+        return dict.fromkeys(("name", "title", "parameters", "active_parameters"))
     if isinstance(work, BareSize):
         return {
             "name": work.key,
@@ -89,17 +89,24 @@ def _model(estimate: Estimate) -> dict[str, Any] | None:
 def _memory(estimate: Estimate) -> dict[str, Any]:
     memory, run = estimate.memory, estimate.run
     if memory is None:
-        names = ("peak_bytes", "framework_bytes", "fits", "phase", "parts", "phases", "host_bytes")
-        return {**dict.fromkeys(names), "usable_bytes": run.usable_bytes}
+        names = ("peak_bytes", "framework_bytes", "accumulated_bytes", "fits", "phase")
+        unknown: dict[str, Any] = {
+            **dict.fromkeys(names),
+            "parts": {},
+            "phases": {},
+            "host_bytes": None,
+        }
+        return {**unknown, "usable_bytes": run.usable_bytes}
     return {
         "peak_bytes": memory.peak_bytes,
         "framework_bytes": memory.by_phase.peak_bytes,
+        "accumulated_bytes": memory.accumulated_bytes,
         "usable_bytes": memory.usable_bytes,
         "fits": memory.fits,
         "phase": memory.phase,
         "parts": dict(memory.parts),
         "phases": {name: parts.total for name, parts in memory.by_phase.phases.items()},
-        "host_bytes": None,
+        "host_bytes": memory.host_bytes or None,
     }
 
 
@@ -114,7 +121,7 @@ def _time(estimate: Estimate) -> dict[str, Any]:
         "low_s",
         "high_s",
     )
-    return {**{name: getattr(time, name, None) for name in names}, "parts": None}
+    return {**{name: getattr(time, name, None) for name in names}, "parts": {}}
 
 
 def _cost(estimate: Estimate) -> dict[str, Any]:

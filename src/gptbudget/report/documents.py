@@ -8,9 +8,18 @@ from gptbudget.plan.estimate import Estimate
 from gptbudget.plan.run import FlopsAmount
 from gptbudget.report.answer import answers
 from gptbudget.report.document import Document, Table
+from gptbudget.report.notes import notes
 from gptbudget.report.rows import sections
 from gptbudget.report.verdict import subject, verdict
-from gptbudget.units import format_bytes, format_duration, format_number, format_usd
+from gptbudget.units import (
+    format_bytes,
+    format_duration,
+    format_number,
+    format_percent,
+    format_usd,
+)
+
+_MOST_NOTES = 12
 
 
 def comparison(estimates: Sequence[Estimate], skipped: Sequence[str] = ()) -> Document:
@@ -22,13 +31,23 @@ def comparison(estimates: Sequence[Estimate], skipped: Sequence[str] = ()) -> Do
             Table(("", "", ""), tuple((r.label, r.value, r.basis) for r in s.rows), title=s.title)
             for s in sections(only)
         )
-        headline = verdict(only)
-        notes = tuple(data["results"][0]["notes"])
-    else:
-        tables = (_grid(estimates),)
-        headline = _grid_headline(estimates)
-        notes = tuple(skipped)
-    return Document(headline, tables, data, data["results"], (*notes,))
+        return Document(verdict(only), tables, data, data["results"], (*notes(only),))
+    said = dict.fromkeys(note for estimate in estimates for note in notes(estimate))
+    return Document(
+        _grid_headline(estimates),
+        (_grid(estimates),),
+        data,
+        data["results"],
+        (*skipped, *_shortened(list(said))),
+    )
+
+
+def _shortened(said: list[str]) -> list[str]:
+    """The notes of a grid, as many as one reads."""
+    if len(said) <= _MOST_NOTES:
+        return said
+    left = len(said) - _MOST_NOTES
+    return [*said[:_MOST_NOTES], f"{left} more notes, each with its row, in -o json"]
 
 
 def _grid_headline(estimates: Sequence[Estimate]) -> str:
@@ -40,14 +59,14 @@ def _grid_headline(estimates: Sequence[Estimate]) -> str:
         best = feasible[0]
         assert best.time is not None
         said = (
-            f"Yes: {len(feasible)} of {len(estimates)} pairs are feasible; the fastest is "
+            f"Yes: {len(feasible)} of {len(estimates)} pairs are feasible; the fastest known is "
             f"{subject(best)} in {format_duration(best.time.wall_clock_s)}"
         )
     return f"{said}, {unknown} unknown." if unknown else f"{said}."
 
 
 def _grid(estimates: Sequence[Estimate]) -> Table:
-    columns = ("gpu", "model", "feasible", "ratio", "wall clock", "memory", "usable", "rent")
+    columns = ("gpu", "model", "feasible", "MFU", "ratio", "wall clock", "memory", "usable", "cost")
     rows = tuple(_grid_row(estimate) for estimate in estimates)
     return Table(columns, rows, right=frozenset(columns[3:]))
 
@@ -60,6 +79,7 @@ def _grid_row(estimate: Estimate) -> tuple[str, ...]:
         run.gpu.key if run.gpus == 1 else f"{run.gpus} x {run.gpu.key}",
         "" if isinstance(run.work, FlopsAmount) else run.work.key,
         {True: "yes", False: "no", None: unknown}[estimate.feasible],
+        unknown if time is None or time.mfu is None else format_percent(time.mfu),
         unknown if ratio is None else format_number(ratio),
         unknown if time is None else format_duration(time.wall_clock_s),
         unknown if memory is None else format_bytes(memory.peak_bytes),

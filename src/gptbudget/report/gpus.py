@@ -14,15 +14,23 @@ from gptbudget.units import format_figure, format_usd
 def gpus_document(section: Section[GpuSpec]) -> Document:
     """All accelerators, one a row, in the order of the files."""
     entries = list(section)
-    columns = ("gpu", "memory GiB", "bf16", "fp16", "fp32", "GB/s", "TDP W", "$/h", "file")
+    columns = ("gpu", "GiB", "bf16", "fp16", "fp32", "GB/s", "W", "$/h", "file")
     table = Table(
         columns,
         tuple(_row(entry) for entry in entries),
         right=frozenset(columns[1:-1]),
     )
     records = [_record(entry) for entry in entries]
-    note = "peaks in dense TFLOP/s with fp32 accumulation; gpus NAME shows one with its sources"
-    return Document("", (table,), {"gpus": records}, records, (note,))
+    return Document("", (table,), {"gpus": records}, records, _notes(entries))
+
+
+def _notes(entries: list[Entry[GpuSpec]]) -> tuple[str, ...]:
+    """The units of the list, and where the entries without a file came from."""
+    shipped = {str(entry.file) for entry in entries if entry.shipped}
+    return (
+        "peaks in dense TFLOP/s with fp32 accumulation; gpus NAME shows one with its sources",
+        *(f"entries without a file are from {file}" for file in sorted(shipped)),
+    )
 
 
 def gpu_document(entry: Entry[GpuSpec]) -> Document:
@@ -55,13 +63,14 @@ def _row(entry: Entry[GpuSpec]) -> tuple[str, ...]:
         entry.key,
         *("" if value is None else format_figure(value) for value in numbers),
         "" if price is None else f"{price.usd:.2f}",
-        entry.file.name if entry.shipped else str(entry.file),
+        "" if entry.shipped else str(entry.file),
     )
 
 
 def _facts(spec: GpuSpec) -> Iterator[tuple[str, str]]:
     """Label and value of everything that is known."""
-    yield "vendor", ", ".join(filter(None, (spec.vendor, spec.architecture, spec.segment)))
+    made = ", ".join(filter(None, (spec.vendor, spec.architecture, spec.segment)))
+    yield from _amount("vendor", made or None)
     yield from _amount("released", spec.released)
     yield from _amount("memory", spec.memory_gib, "GiB", spec.memory_type or "")
     yield from _amount("memory, reported", spec.memory_reported_gib, "GiB by the driver")

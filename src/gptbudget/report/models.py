@@ -32,8 +32,10 @@ def models_document(section: Section[ModelSpec]) -> Document:
     columns = ("model", "parameters", "active", "layers", "width", "context", "tokens", "file")
     table = Table(columns, tuple(_row(entry) for entry in entries), right=frozenset(columns[1:-1]))
     records = [_record(entry) for entry in entries]
+    shipped = sorted({str(entry.file) for entry in entries if entry.shipped})
     note = "parameters are computed from the architecture; models NAME shows one by component"
-    return Document("", (table,), {"models": records}, records, (note,))
+    origin = (f"entries without a file are from {file}" for file in shipped)
+    return Document("", (table,), {"models": records}, records, (note, *origin))
 
 
 def _row(entry: Entry[ModelSpec]) -> tuple[str, ...]:
@@ -46,7 +48,7 @@ def _row(entry: Entry[ModelSpec]) -> tuple[str, ...]:
         str(spec.width),
         str(spec.context),
         "" if spec.training_tokens is None else format_count(spec.training_tokens),
-        entry.file.name if entry.shipped else str(entry.file),
+        "" if entry.shipped else str(entry.file),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gptbudget.core.memory import memory_by_phase
+from gptbudget.core.overhead import is_cuda
 from gptbudget.plan.estimate import Estimate
 from gptbudget.plan.run import NamedModel
 from gptbudget.report.verdict import unknown_memory
@@ -46,50 +46,75 @@ def _goodput_notes(goodput: float) -> list[str]:
 
 
 def _memory_notes(estimate: Estimate) -> list[str]:
-    run = estimate.run
     reason = unknown_memory(estimate)
     if reason is not None:
         return [f"memory is not given: {reason}"]
+    return [
+        *_accumulation_notes(estimate),
+        *_evidence_notes(estimate),
+        *_overhead_notes(estimate),
+        *_host_notes(estimate),
+    ]
+
+
+def _overhead_notes(estimate: Estimate) -> list[str]:
+    """What is left out on hardware whose driver nobody measured."""
+    if is_cuda(estimate.run.gpu.spec.compute_capability):
+        return []
+    return [
+        "driver context, workspaces and allocator slack of this hardware are not known and left out"
+    ]
+
+
+def _evidence_notes(estimate: Estimate) -> list[str]:
+    """What the memory figures are, where this kind of block was not measured whole."""
+    run = estimate.run
+    assert run.how is not None
+    assert isinstance(run.work, NamedModel)
     found = []
-    if run.block_is_upper_bound and run.block is not None:
-        found.append(
-            f"memory of the {run.stack} stack is an upper bound, not measured: it takes the "
-            f"figures of {run.block.title}"
-        )
-    return found + _accumulation_notes(estimate)
+    if not run.how.measured(run.work.spec):
+        found.append(f"memory figures of the {run.stack} stack are {run.how.stack.evidence}")
+    unmeasured = {
+        "loss": run.recipe.loss if run.recipe.loss != "plain" else "",
+        "checkpointing": "selective" if run.recipe.checkpointing == "selective" else "",
+        "offload": run.recipe.offload if run.recipe.offload != "none" else "",
+        "method": run.recipe.method.kind if run.recipe.method.kind in {"qlora", "frozen"} else "",
+    }
+    named = [f"--{name} {value}" for name, value in unmeasured.items() if value]
+    if named:
+        found.append(f"counted from the implementation, not measured: {', '.join(named)}")
+    return found
+
+
+def _host_notes(estimate: Estimate) -> list[str]:
+    """What an offload takes in host memory."""
+    memory = estimate.memory
+    assert memory is not None
+    if not memory.host_bytes:
+        return []
+    parts = ", ".join(
+        f"{part.replace('_', ' ')} {format_bytes(amount)}"
+        for part, amount in memory.by_phase.host.items()
+    )
+    given = memory.host_memory_bytes
+    of = "" if given is None else f" of {format_bytes(given)}"
+    return [f"the offload needs {format_bytes(memory.host_bytes)}{of} of host memory: {parts}"]
 
 
 def _accumulation_notes(estimate: Estimate) -> list[str]:
     """What gradient accumulation would add, when the bill leaves it out."""
-    run = estimate.run
-    tokens, batch = _micro_batch_tokens(estimate), run.global_batch_tokens
-    if run.recipe.accumulate or batch is None or tokens is None or batch <= tokens:
+    run, memory = estimate.run, estimate.memory
+    if memory is None or memory.accumulated_bytes is None:
         return []
-    assert isinstance(run.work, NamedModel)
-    assert run.block is not None
-    assert estimate.memory is not None
-    longer = memory_by_phase(
-        run.work.spec,
-        run.recipe.model_copy(update={"accumulate": True}),
-        run.block,
-        run.micro_batch,
-        run.seq_len,
-    )
-    if longer is None:
-        return []
-    more = longer.peak_bytes - estimate.memory.by_phase.peak_bytes
+    assert run.micro_batch is not None
+    assert run.seq_len is not None
+    batch = run.global_batch_tokens
+    more = memory.accumulated_bytes - memory.peak_bytes
     return [
-        f"memory is that of a step of {format_count(tokens)} tokens whose gradients are freed; "
-        f"accumulating them to {format_count(batch)} tokens adds {format_bytes(more)} "
-        f"(--global-batch-tokens {batch})"
+        f"memory is that of a step of {format_count(run.micro_batch * run.seq_len)} tokens whose "
+        f"gradients are freed; accumulating them to {format_count(batch or 0)} tokens adds "
+        f"{format_bytes(more)} (--global-batch-tokens {batch})"
     ]
-
-
-def _micro_batch_tokens(estimate: Estimate) -> int | None:
-    run = estimate.run
-    if run.micro_batch is None or run.seq_len is None:
-        return None
-    return run.micro_batch * run.seq_len
 
 
 def _cost_notes(estimate: Estimate) -> list[str]:
@@ -97,15 +122,17 @@ def _cost_notes(estimate: Estimate) -> list[str]:
     if cost is None:
         return []
     found = []
-    price = run.gpu.spec.cloud_price_per_hour
-    if run.price_usd_per_hour is None:
+    price, assumed = run.gpu.spec.cloud_price_per_hour, run.cost
+    if assumed.own:
+        found.append("money is electricity only, as --kwh-price is given and no --price")
+    elif assumed.price_usd_per_hour is None:
         found.append(f"no cloud price of {run.gpu.key} is known: give --price (USD per GPU-hour)")
     elif run.origins.get("price") == "catalog" and price is not None:
         found.append(f"price ${price.usd} per GPU-hour of {price.date}: {price.source}")
-    if run.power_w is not None and run.origins.get("power") == "catalog":
+    if assumed.power_w is not None and run.origins.get("power") == "catalog":
         found.append(
-            f"energy takes the card's TDP of {format_number(run.power_w)} W, an upper bound, and "
-            "leaves the host out"
+            f"energy takes the {format_number(assumed.power_w)} W that the catalog gives as an "
+            "upper bound, and leaves out what is not in it, such as the host of a card"
         )
     return found
 

@@ -53,7 +53,7 @@ def _compute(estimate: Estimate) -> Iterator[Row]:
         yield Row(
             "available",
             format_flops(compute.available_flops),
-            f"in {horizon}{_tag(estimate, 'time')}",
+            f"in {horizon}{_tag(estimate, 'time')}, counted as {_headline(estimate)}",
         )
     if compute.required_flops_6nd is None:
         yield Row("required", format_flops(compute.required_flops), "as given")
@@ -73,18 +73,26 @@ def _compute(estimate: Estimate) -> Iterator[Row]:
             "half the attention square",
         )
     if compute.ratio is not None:
-        headline = "exact" if run.convention == "exact" else "6ND"
-        basis = headline if compute.required_flops_6nd else "as given"
-        yield Row("ratio", format_number(compute.ratio, 4), f"available / required, {basis}")
+        basis = f"available / required, {_headline(estimate)}"
+        yield Row("ratio", format_number(compute.ratio, 4), basis)
+
+
+def _headline(estimate: Estimate) -> str:
+    """How the FLOPs of the headline are counted."""
+    if estimate.compute.required_flops_6nd is None:
+        return "given"
+    return "exact" if estimate.run.convention == "exact" else "6ND"
 
 
 def _six_nd(estimate: Estimate) -> str:
-    run = estimate.run
-    parameters = (
-        estimate.parameters.active if estimate.parameters else getattr(run.work, "parameters", 0)
-    )
-    tokens = format_count(run.tokens or 0)
-    return f"6 x {format_count(parameters)} x {tokens} tokens{_tag(estimate, 'tokens')}"
+    run, method = estimate.run, estimate.run.recipe.method
+    tokens = f"{format_count(run.tokens or 0)} tokens{_tag(estimate, 'tokens')}"
+    if estimate.parameters is None:
+        return f"6 x {format_count(getattr(run.work, 'parameters', 0))} x {tokens}"
+    if method.kind == "full":
+        return f"6 x {format_count(estimate.parameters.active)} x {tokens}"
+    frozen = 4 if method.has_adapters else 2
+    return f"6 per trained and {frozen} per frozen parameter x {tokens}"
 
 
 def _memory(estimate: Estimate) -> Iterator[Row]:
@@ -129,8 +137,11 @@ def _assumption(estimate: Estimate) -> str:
     peak = f"{format_number(run.peak_flops_per_s / 1e12, 4)} TFLOP/s {run.recipe.precision} peak"
     if run.utilization is not None:
         return f"at {format_percent(run.utilization)} of the {peak}"
-    assert time.mfu is not None
-    return f"at an MFU of {format_percent(time.mfu)} (default) of the {peak}"
+    assert run.utilization_class is not None
+    middle = f"at an MFU of {format_percent(run.utilization_class.middle)} (default) of the {peak}"
+    if run.recipe.checkpointing == "none" or time.mfu is None:
+        return middle
+    return f"{middle}, {format_percent(time.mfu)} after recomputation"
 
 
 def _cost(estimate: Estimate) -> Iterator[Row]:
@@ -138,33 +149,43 @@ def _cost(estimate: Estimate) -> Iterator[Row]:
     if cost is None:
         return
     yield Row("GPU-hours", format_number(cost.gpu_hours, 4))
-    if cost.usd is not None and run.price_usd_per_hour is not None:
+    if cost.usd is not None and not run.cost.own:
         yield Row(
             "rent",
             format_usd(cost.usd),
-            f"at ${run.price_usd_per_hour} per GPU-hour{_tag(estimate, 'price')}",
+            f"at ${run.cost.price_usd_per_hour} per GPU-hour{_tag(estimate, 'price')}",
         )
-    if cost.energy_kwh is not None and run.power_w is not None:
+    if cost.energy_kwh is not None and run.cost.power_w is not None:
         yield Row(
             "energy",
             f"{format_number(cost.energy_kwh)} kWh",
-            f"at {format_number(run.power_w)} W, PUE {run.pue}{_tag(estimate, 'pue')}",
+            f"at {format_number(run.cost.power_w)} W, PUE {run.cost.pue}{_tag(estimate, 'pue')}",
         )
     if cost.electricity_usd is not None:
         yield Row(
-            "electricity", format_usd(cost.electricity_usd), f"at ${run.kwh_price_usd} per kWh"
+            "electricity", format_usd(cost.electricity_usd), f"at ${run.cost.kwh_price_usd} per kWh"
         )
     if cost.co2_kg is not None:
-        yield Row("CO2", f"{format_number(cost.co2_kg)} kg", f"at {run.grid_g_per_kwh} g/kWh")
+        yield Row("CO2", f"{format_number(cost.co2_kg)} kg", f"at {run.cost.grid_g_per_kwh} g/kWh")
 
 
 _SHOWN = (
     "precision",
     "recipe",
+    "method",
+    "lora_rank",
+    "lora_targets",
+    "lora_precision",
+    "lora_dropout",
+    "double_quant",
     "optimizer",
     "optimizer_impl",
     "attention",
     "checkpointing",
+    "loss",
+    "dropout",
+    "keep_logits",
+    "offload",
     "seq_len",
     "micro_batch",
     "stack",
@@ -177,8 +198,10 @@ def _assumed(estimate: Estimate) -> Iterator[Row]:
     if not isinstance(estimate.run.work, NamedModel):
         return
     for name in _SHOWN:
-        value = estimate.run.values[name]
-        yield Row(name.replace("_", "-"), str(value), estimate.run.origins[name])
+        if name in estimate.run.values:
+            value = estimate.run.values[name]
+            shown = {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+            yield Row(name.replace("_", "-"), shown, estimate.run.origins[name])
 
 
 def _tag(estimate: Estimate, name: str) -> str:

@@ -41,8 +41,15 @@ def _answer(estimate: Estimate) -> str:
     if not isinstance(estimate.run.work, NamedModel):
         return clause[0].upper() + clause[1:]
     if estimate.feasible is False and compute and memory:
-        clause += ", but a requirement of the scenario does not hold"
+        clause = _unmet(estimate)
     return f"{_WORD[estimate.feasible]}: {clause}"
+
+
+def _unmet(estimate: Estimate) -> str:
+    """Why it cannot be done although compute and memory suffice."""
+    if estimate.memory is not None and estimate.memory.fits_accumulated is False:
+        return "compute suffices, memory only without gradient accumulation"
+    return "compute and memory suffice, but a requirement of the scenario does not hold"
 
 
 _WORD = {True: "Yes", False: "No", None: "Unknown"}
@@ -69,6 +76,8 @@ def _memory_amount(estimate: Estimate) -> str:
     needed = format_bytes(memory.peak_bytes)
     if memory.usable_bytes is None:
         return f"{needed} of unknown memory"
+    if memory.fits and not memory.fits_accumulated:
+        needed += f" ({format_bytes(memory.accumulated_bytes or 0)} accumulating)"
     return f"{needed} of {format_bytes(memory.usable_bytes)}"
 
 
@@ -83,8 +92,6 @@ def unknown_memory(estimate: Estimate) -> str | None:
     precision, attention = run.recipe.precision, run.recipe.attention
     reasons = (
         (run.gpus > 1, "sharding over several GPUs is not modelled yet"),
-        (run.work.spec.experts is not None, "mixture-of-experts memory is not modelled yet"),
-        (run.block is None, "no block with such norms, attention and feed-forward was measured"),
         (precision in {"fp8", "fp4"}, f"{precision} training memory is not modelled yet"),
     )
     found = (reason for applies, reason in reasons if applies)

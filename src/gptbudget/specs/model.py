@@ -181,9 +181,23 @@ class ModelSpec(Spec):
         return (3 if self.positions.kind == "relative" else 2) * self.head_width
 
     @property
+    def block_kind(self) -> str:
+        """Norm and feed-forward network of a block: ``layernorm+plain``, ``rmsnorm+gated``."""
+        return f"{self.norms.kind}+{'gated' if self.ffn.gated else 'plain'}"
+
+    @property
     def ffn_width(self) -> int:
         """Width of the dense feed-forward network."""
         return self.ffn.width or 4 * self.width
+
+    @property
+    def active_ffn_width(self) -> float:
+        """Feed-forward channels that one token passes through, as a mean over the layers."""
+        if self.experts is None:
+            return self.ffn_width
+        routed = self.experts.active * self.experts.width + (self.experts.shared_width or 0)
+        total = self.dense_layers * self.ffn_width + self.expert_layers * routed
+        return total / self.layers
 
     @property
     def expert_layers(self) -> int:

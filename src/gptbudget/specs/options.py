@@ -13,7 +13,15 @@ from pydantic import BeforeValidator, Field
 from gptbudget import units
 from gptbudget.specs.base import Spec, Text
 from gptbudget.specs.gpu import Precision
-from gptbudget.specs.recipe import Checkpointing, Optimizer, OptimizerImpl, RecipeKind
+from gptbudget.specs.method import LoraPrecision, LoraTargets
+from gptbudget.specs.recipe import (
+    Checkpointing,
+    LossKind,
+    Offload,
+    Optimizer,
+    OptimizerImpl,
+    RecipeKind,
+)
 from gptbudget.specs.stack import AttentionKind
 
 FlopsConvention = Literal[
@@ -45,6 +53,33 @@ def _share(raw: object) -> float:
     return units.parse_fraction(raw)
 
 
+def _bytes_or_none(raw: object) -> float:
+    """An amount of memory that may be zero."""
+    if isinstance(raw, int | float | str) and str(raw).strip() in {"0", "0.0"}:
+        return 0.0
+    return units.parse_bytes(raw)
+
+
+def _factor(raw: object) -> float:
+    """A factor of at least one, such as a power usage effectiveness."""
+    value = units.parse_amount(raw)
+    if value < 1:
+        msg = f"{raw!r} is less than one: write for example 1.1"
+        raise ValueError(msg)
+    return value
+
+
+def _method(raw: object) -> str:
+    """``full``, ``lora``, ``qlora``, or ``frozen:K`` for the first K blocks."""
+    text = str(raw)
+    kind, colon, layers = text.partition(":")
+    if text in {"full", "lora", "qlora"} or (kind == "frozen" and colon and layers.isdecimal()):
+        return text
+    msg = f"{raw!r} is not a method: write full, lora, qlora, or frozen:8 for the first 8 blocks"
+    raise ValueError(msg)
+
+
+MethodText = Annotated[str, BeforeValidator(_method)]
 Names = Annotated[tuple[Text, ...], BeforeValidator(_many), Field(min_length=1)]
 Amount = Annotated[float, BeforeValidator(units.parse_amount)]
 CountAmount = Annotated[float, BeforeValidator(units.parse_count)]
@@ -62,7 +97,8 @@ class Options(Spec):
     gpu: Names | None = None
     gpus: Whole | None = None
     gpu_memory: ByteAmount | None = None
-    reserve: ByteAmount | None = None
+    reserve: Annotated[float, BeforeValidator(_bytes_or_none)] | None = None
+    host_memory: ByteAmount | None = None
 
     model: Names | None = None
     tokens: Tokens | None = None
@@ -80,8 +116,17 @@ class Options(Spec):
     optimizer_impl: OptimizerImpl | None = None
     attention: AttentionKind | None = None
     checkpointing: Checkpointing | None = None
+    loss: LossKind | None = None
     dropout: Dropout | None = None
     keep_logits: bool | None = None
+    offload: Offload | None = None
+
+    method: MethodText | None = None
+    lora_rank: Whole | None = None
+    lora_targets: LoraTargets | None = None
+    lora_precision: LoraPrecision | None = None
+    lora_dropout: Dropout | None = None
+    double_quant: bool | None = None
 
     utilization: Share | None = None
     goodput: Share | None = None
@@ -90,7 +135,7 @@ class Options(Spec):
     price: Amount | None = None
     kwh_price: Amount | None = None
     power: Amount | None = None
-    pue: Amount | None = None
+    pue: Annotated[float, BeforeValidator(_factor)] | None = None
     grid: Text | None = None
 
 

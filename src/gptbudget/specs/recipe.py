@@ -1,4 +1,4 @@
-"""How one step is computed: precisions, optimizer, attention, checkpointing."""
+"""How one step is computed: precisions, optimizer, attention, checkpointing, method."""
 
 from __future__ import annotations
 
@@ -8,32 +8,43 @@ from pydantic import Field
 
 from gptbudget.specs.base import Spec
 from gptbudget.specs.gpu import Precision
+from gptbudget.specs.method import Method
 from gptbudget.specs.stack import AttentionKind, Mode
 
-RecipeKind = Literal["autocast", "pure"]
-Optimizer = Literal["adamw", "adamw8bit", "adafactor", "sgd", "sgdm", "lion"]
+RecipeKind = Literal["autocast", "pure", "master"]
+Optimizer = Literal[
+    "adamw", "adamw8bit", "paged-adamw8bit", "adafactor", "sgd", "sgdm", "lion", "muon"
+]
 OptimizerImpl = Literal["fused", "foreach", "loop"]
-Checkpointing = Literal["none", "full"]
+Checkpointing = Literal["none", "selective", "full"]
+LossKind = Literal["plain", "fused", "chunked"]
+Offload = Literal["none", "optimizer", "all"]
+
+_FULL = Method.model_construct(kind="full")
 
 
 class Recipe(Spec):
     """A complete training recipe on one accelerator."""
 
     precision: Precision
-    recipe: RecipeKind
-    optimizer: Optimizer
-    optimizer_impl: OptimizerImpl
-    attention: AttentionKind
-    checkpointing: Checkpointing
-    dropout: Annotated[float, Field(ge=0, lt=1)]
-    keep_logits: bool
+    recipe: RecipeKind = "autocast"
+    optimizer: Optimizer = "adamw"
+    optimizer_impl: OptimizerImpl = "fused"
+    attention: AttentionKind = "flash"
+    checkpointing: Checkpointing = "none"
+    loss: LossKind = "plain"
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    keep_logits: bool = False
     """The caller keeps the logits until the step ends."""
-    accumulate: bool
+    accumulate: bool = False
     """Gradients of earlier micro-batches live through the forward pass."""
+    offload: Offload = "none"
+    """What lives in host memory: the optimizer's state, or the weights and gradients too."""
+    method: Method = _FULL
 
     @property
     def mode(self) -> Mode:
-        """The memory mode: ``fp32`` covers tf32, which changes products and no storage."""
+        """How tensors are stored: ``fp32`` covers tf32, which changes products and no storage."""
         if self.precision in {"fp32", "tf32"}:
             return "fp32"
-        return self.recipe
+        return "autocast" if self.recipe == "autocast" else "pure"

@@ -1,0 +1,209 @@
+"""What one training step keeps for its backward pass, composed from the parts of a block.
+
+Bytes are counted per token and unit (see :class:`gptbudget.specs.stack.Parts`): a norm keeps its
+input, and its normalized value when its weight is trained; its output is kept for the products
+that read it, once in 16 or 32 bit, once per product under autocast, which casts it for each. So
+do attention and network with what their kernels need.
+
+Checked against PyTorch: nanoGPT's block keeps 36 b s h under autocast with flash attention, and
+34 b s h + 5 b a s^2 in 16 bit with dropout and materialized attention, which is the formula of
+Korthikanti et al. 2022 (arXiv 2205.05198, equation 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from gptbudget.specs.model import ModelSpec
+from gptbudget.specs.recipe import Recipe
+from gptbudget.specs.stack import (
+    FeedForwardMemory,
+    LossMemory,
+    Mode,
+    NormMemory,
+    Stack,
+    Stacks,
+    Tensors,
+    Unit,
+)
+from gptbudget.specs.stack import Parts as StackParts
+
+_ELEMENT_BYTES: dict[Mode, int] = {"autocast": 2, "pure": 2, "fp32": 4}
+"""Of the tensors that matrix products read."""
+
+_PER_BLOCK_OUTPUTS = 2
+"""Norm outputs that products read: before attention and before the network."""
+
+
+class Implementation(NamedTuple):
+    """The parts that a stack uses for one kind of block."""
+
+    stack: Stack
+    parts: StackParts
+    norm: NormMemory
+    feed_forward: FeedForwardMemory
+    loss: LossMemory
+
+    def measured(self, model: ModelSpec) -> bool:
+        """Whether a whole step of this kind of block was measured in this stack."""
+        plain_parts = (
+            model.experts is None
+            and model.attention.latent is None
+            and model.norms.per_block == _PER_BLOCK_OUTPUTS
+            and model.positions.kind in {"learned", "rotary"}
+            and model.attention.qk_norm in {"none", "head"}
+        )
+        return plain_parts and model.block_kind in self.stack.measured
+
+
+def implementation(model: ModelSpec, stack: str, stacks: Stacks, loss: str) -> Implementation:
+    """The parts that ``stack`` uses for ``model``; ``loss`` is plain, chunked or fused."""
+    chosen, parts = stacks.stacks[stack], stacks.parts
+    norm = chosen.rmsnorm if model.norms.kind == "rmsnorm" else chosen.layernorm
+    network = chosen.gated if model.ffn.gated else chosen.plain
+    return Implementation(
+        chosen,
+        parts,
+        parts.norms[norm],
+        parts.feed_forward[network],
+        parts.losses[chosen.loss if loss == "plain" else loss],
+    )
+
+
+def sized(model: ModelSpec, tensors: Tensors, micro_batch: Any, seq_len: Any) -> Any:
+    """Bytes of a set of tensors: what each unit counts, times its bytes."""
+    tokens, heads = micro_batch * seq_len, model.attention.heads
+    counts: dict[Unit, Any] = {
+        "width": tokens * model.width,
+        "query": tokens * model.query_width,
+        "kv": tokens * model.kv_width,
+        "ffn": tokens * model.active_ffn_width,
+        "vocabulary": tokens * model.vocabulary,
+        "head": tokens * heads,
+        "kv_head": tokens * model.kv_heads,
+        "token": tokens,
+        "score": tokens * seq_len * heads,
+        "pair": seq_len * seq_len,
+    }
+    return sum(size * counts[unit] for unit, size in tensors.items())
+
+
+def layer_tensors(model: ModelSpec, recipe: Recipe, how: Implementation) -> Tensors | None:
+    """What one layer keeps; ``None`` where the attention kind does not exist in the mode."""
+    attention = _attention(model, recipe, how)
+    if attention is None:
+        return None
+    adapted = recipe.method.has_adapters
+    return _summed(
+        _norms(model, recipe, how, count=model.norms.per_block),
+        _adapter_inputs(model, recipe) if adapted else _product_inputs(model, recipe, how),
+        attention,
+        _network(recipe, how),
+        {} if adapted or not recipe.dropout else how.parts.dropout,
+        _dispatch(model, recipe),
+    )
+
+
+def head_tensors(model: ModelSpec, recipe: Recipe, how: Implementation) -> Tensors:
+    """What the final norm, the logits and the loss keep."""
+    trained = not recipe.method.has_adapters
+    return _summed(
+        _norms(model, recipe, how, count=int(model.norms.final)),
+        {"width": _ELEMENT_BYTES[recipe.mode]} if trained else {},
+        how.loss.saved[recipe.mode],
+    )
+
+
+def score_tensors(recipe: Recipe, tensors: Tensors) -> Tensors:
+    """The part of a layer's tensors that selective checkpointing computes again."""
+    del recipe
+    return {unit: size for unit, size in tensors.items() if unit in {"score", "pair"}}
+
+
+def _norms(model: ModelSpec, recipe: Recipe, how: Implementation, count: int) -> Tensors:
+    """Inputs, normalized values and statistics of ``count`` norms."""
+    mode, norm = recipe.mode, how.norm
+    kept = norm.input[mode]
+    if model.norms.weight and not recipe.method.has_adapters:
+        kept += norm.normalized[mode]
+    return {"width": count * kept, "token": count * norm.token}
+
+
+def _product_inputs(model: ModelSpec, recipe: Recipe, how: Implementation) -> Tensors:
+    """Norm outputs that the products of a block read."""
+    size = _ELEMENT_BYTES[recipe.mode]
+    if recipe.mode != "autocast":
+        return {"width": size * min(_PER_BLOCK_OUTPUTS, max(1, model.norms.per_block))}
+    fused = model.block_kind in how.stack.fused_qkv
+    reads = (1 if fused else 3) + (2 if model.ffn.gated else 1)
+    return {"width": size * reads}
+
+
+def _adapter_inputs(model: ModelSpec, recipe: Recipe) -> Tensors:
+    """Inputs of the adapters; the frozen products beside them need none of theirs.
+
+    In 16 bit adapters share their input; in fp32 (peft's default) and under autocast each has
+    its own copy. Each also keeps its r-wide inner value and, with dropout, a byte per input.
+    """
+    method, every = recipe.method, recipe.method.lora_targets == "all"
+    shared = recipe.mode == "pure" and method.lora_precision == "bf16"
+    size = 4 if recipe.mode != "autocast" and method.lora_precision == "fp32" else 2
+    gates = 2 if model.ffn.gated else 1
+    readers: Tensors = {"width": 3 + gates, "query": 1, "ffn": 1} if every else {"width": 2}
+    if shared:
+        copies: Tensors = {"width": 4, "ffn": 2} if every else {"width": 2}
+    else:
+        copies = {unit: size * count for unit, count in readers.items()}
+    mask = {unit: float(count) for unit, count in readers.items()} if method.lora_dropout else {}
+    inner: Tensors = {"token": size * method.lora_rank * sum(readers.values())}
+    return _summed(copies, mask, inner)
+
+
+def _attention(model: ModelSpec, recipe: Recipe, how: Implementation) -> Tensors | None:
+    """Queries, keys, values, output, and what the kernel keeps."""
+    mode, kind = recipe.mode, recipe.attention
+    kept = how.parts.attention.get(kind, {}).get(mode)
+    if kept is None:
+        return None
+    if kind == "eager":
+        kept = _eager(model, mode, how, kept)
+    dropped = how.parts.attention_dropout.get(kind, {}).get(mode, {}) if recipe.dropout else {}
+    norms = how.parts.qk_norm[mode] if model.attention.qk_norm != "none" else {}
+    return _summed(kept, dropped, norms)
+
+
+def _eager(model: ModelSpec, mode: Mode, how: Implementation, kept: Tensors) -> Tensors:
+    """Probabilities in fp32 beside their 16-bit copy; and a mask, where it is registered."""
+    upcast = mode == "pure" and model.block_kind in how.stack.fp32_softmax
+    return _summed(
+        kept, {"score": 4.0} if upcast else {}, {"pair": 1.0} if how.stack.registers_mask else {}
+    )
+
+
+def _network(recipe: Recipe, how: Implementation) -> Tensors:
+    """What the feed-forward network keeps, per channel of its width."""
+    network = how.feed_forward
+    amounts = network.frozen if recipe.method.has_adapters else network.saved
+    return {"ffn": amounts[recipe.mode]}
+
+
+def _dispatch(model: ModelSpec, recipe: Recipe) -> Tensors:
+    """Copies of each token for the experts it visits, there and back; counted, not measured."""
+    if model.experts is None:
+        return {}
+    share = model.expert_layers / model.layers
+    return {"width": share * 2 * model.experts.active * _ELEMENT_BYTES[recipe.mode]}
+
+
+def _summed(*sets: Tensors) -> Tensors:
+    """One set of tensors with the bytes of all."""
+    total: Tensors = {}
+    for tensors in sets:
+        _add(total, tensors.items())
+    return total
+
+
+def _add(total: Tensors, items: Iterable[tuple[Unit, float]]) -> None:
+    for unit, size in items:
+        total[unit] = total.get(unit, 0) + size

@@ -1,0 +1,50 @@
+"""Which parameters a method trains: all, adapters, or those above the frozen blocks."""
+
+from __future__ import annotations
+
+from gptbudget.core.parameters import count_parameters, matmul_weights, position_table
+from gptbudget.specs.method import LoraTargets, Method
+from gptbudget.specs.model import ModelSpec
+
+
+def trained_parameters(model: ModelSpec, method: Method) -> int:
+    """How many parameters have gradients."""
+    if method.has_adapters:
+        return adapter_parameters(model, method.lora_rank, method.lora_targets)
+    total = count_parameters(model).total
+    if method.kind == "full":
+        return total
+    return total - frozen_parameters(model, method.frozen_layers)
+
+
+def frozen_parameters(model: ModelSpec, frozen_layers: int) -> int:
+    """Parameters of the embedding (a tied head is the embedding), positions and first blocks."""
+    outside = outside_blocks(model)
+    in_blocks = count_parameters(model).total - outside
+    embedding = outside if model.head.tied else outside - matmul_weights(model)["head"]
+    return embedding + in_blocks * frozen_layers // model.layers
+
+
+def outside_blocks(model: ModelSpec) -> int:
+    """Parameters of embedding, positions, final norm and untied head."""
+    parts = count_parameters(model).parts
+    norms = (int(model.norms.final) + int(model.norms.embedding)) * model.norms.tensors
+    tables = sum(parts.get(part, 0) for part in ("embedding", "head", "embedding_projection"))
+    return tables + position_table(model) + norms * model.width
+
+
+def adapter_parameters(model: ModelSpec, rank: int, targets: LoraTargets) -> int:
+    """Trained parameters of the adapters: r (n + m) for each adapted n x m matrix.
+
+    ``qv`` adapts queries and values, ``all`` every matrix of the blocks; head and embedding
+    stay as they are (Hu et al. 2021, arXiv 2106.09685, section 4.1). Experts and latent
+    attention are not covered.
+
+    Example: 39,976,960 for Llama-2 7B at rank 16 on all matrices.
+    """
+    width, query, kv = model.width, model.query_width, model.kv_width
+    ends = (width + query) + (width + kv)
+    if targets == "all":
+        into = 2 if model.ffn.gated else 1
+        ends += (width + kv) + (query + width) + (into + 1) * (width + model.ffn_width)
+    return rank * model.layers * ends

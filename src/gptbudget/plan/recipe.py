@@ -1,0 +1,190 @@
+"""The recipe of a run: what was asked for, completed, and refused where it cannot be."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from gptbudget.errors import UsageError
+from gptbudget.plan.choose import Chooser
+from gptbudget.specs.gpu import GpuSpec, Precision
+from gptbudget.specs.method import Method
+from gptbudget.specs.model import ModelSpec
+from gptbudget.specs.options import StackName
+from gptbudget.specs.recipe import LossKind, Offload, Optimizer, OptimizerImpl, Recipe, RecipeKind
+from gptbudget.specs.stack import AttentionKind, Stack
+
+_FLASH_COMPUTE_CAPABILITY = 8.0
+"""Below it PyTorch has no flash attention: torch.nn.functional.scaled_dot_product_attention."""
+
+_IMPLEMENTATIONS: dict[Optimizer, tuple[OptimizerImpl, ...]] = {
+    "adamw": ("fused", "foreach", "loop"),
+    "adafactor": ("foreach", "loop"),
+}
+"""Implementations that differ in memory, the default first; Adafactor's loop is Hugging Face's."""
+
+_ADAPTER_OPTIONS = ("lora_rank", "lora_targets", "lora_precision", "lora_dropout", "double_quant")
+
+
+class NamedStack(NamedTuple):
+    """A stack and its name."""
+
+    key: StackName
+    spec: Stack
+
+
+def complete_recipe(
+    choose: Chooser, gpu: GpuSpec, model: ModelSpec, precision: Precision, stack: NamedStack
+) -> Recipe:
+    """Complete the recipe of one run.
+
+    Raises:
+        UsageError: parts of the recipe cannot stand together, or not on this card.
+    """
+    method = _method(choose, model)
+    recipe = _storage(choose, precision, stack.key, method)
+    optimizer: Optimizer = choose.take("optimizer", "adamw")
+    loss: LossKind = choose.take("loss", "plain")
+    keep_logits = choose.take("keep_logits", default=False)
+    if keep_logits and loss == "fused":
+        raise UsageError(
+            "--keep-logits has nothing to keep: a fused loss never holds the logits",
+            "drop it, or use --loss plain",
+        )
+    return Recipe(
+        precision=precision,
+        recipe=recipe,
+        optimizer=optimizer,
+        optimizer_impl=_implementation(choose, optimizer),
+        attention=_attention(choose, gpu, precision, stack.spec),
+        checkpointing=choose.take("checkpointing", "none"),
+        loss=loss,
+        dropout=choose.take("dropout", 0.0),
+        keep_logits=keep_logits,
+        accumulate=_accumulates(choose),
+        offload=_offload(choose, optimizer, recipe),
+        method=method,
+    )
+
+
+def _method(choose: Chooser, model: ModelSpec) -> Method:
+    """The training method; its own options need it."""
+    text: str = choose.take("method", "full")
+    kind, _, layers = text.partition(":")
+    for name in _ADAPTER_OPTIONS:
+        needs = "qlora" if name == "double_quant" else "lora"
+        if getattr(choose.options, name) is not None and kind not in {"qlora", needs}:
+            raise UsageError(
+                f"--{name.replace('_', '-')} has no effect with --method {kind}",
+                f"add --method {needs}",
+            )
+    if kind in {"lora", "qlora"}:
+        return _adapters(choose, model, kind)
+    frozen = int(layers or 0)
+    if frozen >= model.layers:
+        raise UsageError(
+            f"--method {text} freezes all {model.layers} blocks of {model.name}",
+            f"freeze at most {model.layers - 1}",
+        )
+    return Method.model_validate({"kind": kind, "frozen_layers": frozen})
+
+
+def _adapters(choose: Chooser, model: ModelSpec, kind: str) -> Method:
+    rank, narrowest = choose.take("lora_rank", 16), min(model.width, model.kv_width)
+    if rank > narrowest:
+        raise UsageError(
+            f"--lora-rank {rank} is more than the narrowest adapted matrix of {model.name} "
+            f"({narrowest})",
+            f"give at most {narrowest}",
+        )
+    if model.experts is not None or model.attention.latent is not None:
+        raise UsageError(
+            f"{kind} on {model.name} is not modelled (experts or latent attention)",
+            "use --method full, or a dense model",
+        )
+    return Method.model_validate(
+        {
+            "kind": kind,
+            "lora_rank": rank,
+            "lora_targets": choose.take("lora_targets", "all"),
+            "lora_precision": choose.take("lora_precision", "fp32"),
+            "lora_dropout": choose.take("lora_dropout", 0.0),
+            "double_quant": choose.take("double_quant", default=True) if kind == "qlora" else True,
+        }
+    )
+
+
+def _storage(choose: Chooser, precision: Precision, stack: StackName, method: Method) -> RecipeKind:
+    """How weights are stored; adapters stand beside a base in the compute precision."""
+    default: RecipeKind = "autocast"
+    full_precision = precision in {"fp32", "tf32"}
+    if not full_precision and method.has_adapters:
+        default = "pure"
+    elif not full_precision and stack in {"native", "megatron", "megatron-2021"}:
+        default = "master"
+    if full_precision and choose.options.recipe is None:
+        return default
+    recipe: RecipeKind = choose.take("recipe", default)
+    if recipe != "autocast" and full_precision:
+        raise UsageError(f"--recipe {recipe} is a 16-bit recipe, not {precision}", "drop it")
+    if method.kind == "qlora" and recipe == "autocast":
+        raise UsageError(
+            "--method qlora keeps its base in 4 bit, not in fp32 as --recipe autocast does",
+            "drop --recipe, and train in a 16-bit precision",
+        )
+    if method.has_adapters and recipe == "master":
+        raise UsageError(
+            "--recipe master has no effect on adapters, which have a precision of their own",
+            "drop it, or choose --lora-precision",
+        )
+    return recipe
+
+
+def _implementation(choose: Chooser, optimizer: Optimizer) -> OptimizerImpl:
+    known = _IMPLEMENTATIONS.get(optimizer, ())
+    given = choose.options.optimizer_impl
+    if given is not None and given not in known:
+        raise UsageError(
+            f"--optimizer-impl {given} does not exist for {optimizer}",
+            f"it has {', '.join(known)}" if known else "drop it",
+        )
+    return choose.take("optimizer_impl", known[0]) if known else "fused"
+
+
+def _attention(choose: Chooser, gpu: GpuSpec, precision: Precision, stack: Stack) -> AttentionKind:
+    best = best_attention(gpu, precision)
+    attention: AttentionKind = choose.take("attention", stack.attention or best)
+    if attention == "flash" and best != "flash":
+        raise UsageError(
+            f"flash attention does not run in {precision} on {gpu.name}",
+            "use --attention efficient (flash needs 16 bit and compute capability 8.0)",
+        )
+    return attention
+
+
+def best_attention(gpu: GpuSpec, precision: Precision) -> AttentionKind:
+    """Flash where precision and card have it, else the memory-efficient kernel."""
+    if precision in {"fp32", "tf32"}:
+        return "efficient"
+    capability = gpu.compute_capability or ""
+    too_old = capability[:1].isdigit() and float(capability) < _FLASH_COMPUTE_CAPABILITY
+    return "efficient" if too_old else "flash"
+
+
+def _offload(choose: Chooser, optimizer: Optimizer, recipe: RecipeKind) -> Offload:
+    offload: Offload = choose.take("offload", "none")
+    if offload == "optimizer" and optimizer == "sgd" and recipe != "master":
+        raise UsageError("--offload optimizer: sgd keeps no state to offload", "drop it")
+    if offload == "none" and choose.options.host_memory is not None:
+        raise UsageError(
+            "--host-memory has no effect without --offload", "add --offload optimizer or all"
+        )
+    return offload
+
+
+def _accumulates(choose: Chooser) -> bool:
+    """Whether gradients of several micro-batches are added up; only where it was asked for."""
+    if choose.options.global_batch_tokens is None:
+        return False
+    chosen = choose.chosen
+    one = chosen.get("micro_batch", 1) * chosen.get("seq_len", 1) * chosen["gpus"]
+    return bool(chosen.get("global_batch_tokens", 0) > one)

@@ -1,0 +1,14 @@
+"""The implementations whose steps were measured, by the name they have in the truth tables."""
+
+from __future__ import annotations
+
+from gptbudget.catalog.reference import load_evidence
+from gptbudget.core.activations import Implementation, implementation
+from gptbudget.specs.model import ModelSpec
+
+STACKS = {"nanogpt": "eager", "hf-gpt2": "hf", "hf-llama": "hf"}
+
+
+def rules(model: ModelSpec, block: str, loss: str = "plain") -> Implementation:
+    """What the implementation that was measured as ``block`` keeps for ``model``."""
+    return implementation(model, STACKS[block], load_evidence().stacks, loss)
