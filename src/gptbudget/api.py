@@ -183,6 +183,26 @@ def _works(options: Options, catalog: Catalog) -> list[Work]:
     return list({work.key: work for work in (_work(n, catalog) for n in options.model)}.values())
 
 
+def one_bill(question: Question, catalogs: Iterable[Path] = ()) -> Estimate:
+    """The estimate of one pair on one GPU, which must have a memory bill.
+
+    Raises:
+        UsageError: several pairs, no shape, or a recipe whose memory is not known.
+    """
+    from gptbudget.report.verdict import unknown_memory
+
+    asked = question.options.model or ()
+    if any(is_size(name) for name in asked) or question.options.flops is not None:
+        raise UsageError("memory needs a model with a shape", "name a model of the catalog")
+    found = compare(question, catalogs).estimates
+    if len(found) != 1:
+        raise UsageError(f"memory answers one pair, not {len(found)}", "name one gpu, one model")
+    reason = unknown_memory(found[0])
+    if reason is not None:
+        raise UsageError(f"memory is not known: {reason}", "ask for something else")
+    return found[0]
+
+
 def _refuse_without_shape(options: Options, works: list[Work]) -> None:
     """Refuse what only a model with a shape can use, when there is none."""
     if any(isinstance(work, NamedModel) for work in works):
@@ -201,7 +221,7 @@ def _work(name: str, catalog: Catalog) -> NamedModel | BareSize:
     if not name[:1].isalpha() and re.fullmatch(_SIZE_LIKE, name, re.ASCII):
         _refuse_bad_size(name)
     entry = find_model(name, catalog)
-    return NamedModel(entry.key, entry.spec)
+    return NamedModel(entry.key, entry.spec, name if is_config_path(name) else "")
 
 
 def find_model(name: str, catalog: Catalog) -> Entry[ModelSpec]:
@@ -280,4 +300,6 @@ __all__ = [
     "find_model",
     "given_options",
     "load_catalog",
+    "one_bill",
+    "published_rate",
 ]

@@ -61,7 +61,7 @@ def complete_run(
     choose.derived("gpu", gpu.key, "gpu")
     model = work.spec if isinstance(work, NamedModel) else None
     if not isinstance(work, FlopsAmount):
-        choose.derived("model", work.key, "model")
+        choose.derived("model", getattr(work, "asked", "") or work.key, "model")
     gpus = choose.take("gpus", 1)
     precision, peak = precision_and_peak(gpu, options.precision)
     choose.take("precision", precision)

@@ -180,7 +180,7 @@ def estimate(run: TrainingRun) -> Estimate:
         run=run,
         parameters=parameters,
         compute=Compute(headline, required, exact, causal, available),
-        memory=_memory(run),
+        memory=memory_of(run),
         time=time,
         cost=None if time is None else _cost(run, time),
     )
@@ -263,7 +263,7 @@ def _time_of(
     )
 
 
-def _memory(run: TrainingRun) -> Memory | None:
+def memory_of(run: TrainingRun) -> Memory | None:
     """The bill on one GPU; ``None`` where it is not modelled (see the notes of the answer)."""
     if run.how is None or run.gpus > 1 or not isinstance(run.work, NamedModel):
         return None

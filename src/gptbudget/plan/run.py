@@ -27,6 +27,8 @@ class NamedModel(NamedTuple):
 
     key: str
     spec: ModelSpec
+    asked: str = ""
+    """How it was asked for, where that is not the key: the path of a config."""
 
 
 class BareSize(NamedTuple):

@@ -37,6 +37,7 @@ def _plain(record: dict[str, Any]) -> dict[str, Any]:
 def to_markdown(document: Document) -> str:
     """Tables as Markdown, with the first sentence above and the notes below."""
     blocks = [document.headline] if document.headline else []
+    blocks += document.advice
     for table in document.tables:
         lines = [f"### {table.title}", ""] if table.title else []
         lines += [_cells(table.columns), _cells(_ruler(table.columns, table.right))]

@@ -32,6 +32,8 @@ def print_document(document: Document, stream: TextIO | None = None) -> None:
     with console.capture() as captured:
         if document.headline:
             _sentence(console, document.headline, "bold")
+        for sentence in document.advice:
+            _sentence(console, sentence, "")
         for position, table in enumerate(document.tables):
             if position or document.headline:
                 console.print()

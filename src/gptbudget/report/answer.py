@@ -8,6 +8,7 @@ from typing import Any
 from gptbudget.plan.estimate import Estimate
 from gptbudget.plan.run import BareSize, FlopsAmount, NamedModel
 from gptbudget.report.notes import notes
+from gptbudget.report.remedies import found_remedies, remedy_data
 from gptbudget.report.verdict import verdict
 
 SCHEMA = 1
@@ -45,6 +46,7 @@ def answer(estimate: Estimate) -> dict[str, Any]:
         "time": _time(estimate),
         "cost": _cost(estimate),
         "verdict": {"feasible": estimate.feasible, "text": verdict(estimate)},
+        "remedies": [remedy_data(estimate, found) for found in found_remedies(estimate)],
         "notes": notes(estimate),
     }
 

@@ -26,6 +26,8 @@ class Document(NamedTuple):
     records: Sequence[dict[str, Any]]
     """One flat record a row, for CSV."""
     notes: tuple[str, ...] = ()
+    advice: tuple[str, ...] = ()
+    """What to do, each ending in a command; it stands below the first sentence."""
 
 
 def flatten(record: dict[str, Any], prefix: str = "") -> dict[str, Any]:

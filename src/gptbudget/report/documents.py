@@ -9,6 +9,7 @@ from gptbudget.plan.run import FlopsAmount
 from gptbudget.report.answer import answers
 from gptbudget.report.document import Document, Table
 from gptbudget.report.notes import notes
+from gptbudget.report.remedies import found_remedies, remedy_sentences
 from gptbudget.report.rows import sections
 from gptbudget.report.verdict import subject, verdict
 from gptbudget.units import (
@@ -31,14 +32,21 @@ def comparison(estimates: Sequence[Estimate], skipped: Sequence[str] = ()) -> Do
             Table(("", "", ""), tuple((r.label, r.value, r.basis) for r in s.rows), title=s.title)
             for s in sections(only)
         )
-        return Document(verdict(only), tables, data, data["results"], (*notes(only),))
-    said = dict.fromkeys(note for estimate in estimates for note in notes(estimate))
+        return Document(
+            verdict(only),
+            tables,
+            data,
+            data["results"],
+            notes=(*notes(only),),
+            advice=(*remedy_sentences(only, found_remedies(only)),),
+        )
+    all_notes = dict.fromkeys(note for estimate in estimates for note in notes(estimate))
     return Document(
         _grid_headline(estimates),
         (_grid(estimates),),
         data,
         data["results"],
-        (*skipped, *_shortened(list(said))),
+        (*skipped, *_shortened(list(all_notes))),
     )
 
 

@@ -11,7 +11,7 @@ from gptbudget.units import format_bytes, format_count, format_number, format_pe
 
 def notes(estimate: Estimate) -> list[str]:
     """Everything a careful reader must know beside the numbers, most important first."""
-    found = [*_time_notes(estimate), *_memory_notes(estimate), *_cost_notes(estimate)]
+    found = [*_time_notes(estimate), *memory_notes(estimate), *_cost_notes(estimate)]
     return [*found, *estimate.run.notes, *_source_notes(estimate)]
 
 
@@ -45,16 +45,36 @@ def _goodput_notes(goodput: float) -> list[str]:
     return [f"goodput {format_percent(goodput)}: the share of the wall clock that is steps"]
 
 
-def _memory_notes(estimate: Estimate) -> list[str]:
+def memory_notes(estimate: Estimate) -> list[str]:
+    """What the memory bill assumes, and what it leaves out."""
     reason = unknown_memory(estimate)
     if reason is not None:
         return [f"memory is not given: {reason}"]
     return [
         *_accumulation_notes(estimate),
+        *_sixteen_bit_notes(estimate),
         *_evidence_notes(estimate),
         *_overhead_notes(estimate),
         *_host_notes(estimate),
     ]
+
+
+def _sixteen_bit_notes(estimate: Estimate) -> list[str]:
+    """Gradients of many micro-batches added in 16 bit lose the small ones."""
+    run, memory = estimate.run, estimate.memory
+    assert memory is not None
+    assert run.how is not None
+    many = run.recipe.accumulate or memory.accumulated_bytes is not None
+    narrow = run.recipe.recipe == "pure" or run.how.stack.master_gradient_bytes == _SIXTEEN_BIT
+    if run.recipe.mode != "pure" or run.recipe.method.has_adapters or not (many and narrow):
+        return []
+    return [
+        "gradients are accumulated in 16 bit, which rounds small ones away; one large micro-batch "
+        "a step, or fp32 accumulation (2 more bytes a parameter), avoids that"
+    ]
+
+
+_SIXTEEN_BIT = 2
 
 
 def _overhead_notes(estimate: Estimate) -> list[str]:

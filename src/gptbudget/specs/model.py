@@ -85,6 +85,8 @@ class Norms(Spec):
     """2 for pre- or post-norm, 1 for a parallel block with a shared norm, 4 for sandwich norms."""
     final: bool = True
     embedding: bool = False
+    unit_offset: bool = False
+    """Weights are stored as their distance from one, and applied in fp32 (Gemma)."""
 
     @property
     def tensors(self) -> int:

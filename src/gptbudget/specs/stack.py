@@ -44,6 +44,8 @@ class NormMemory(Spec):
     input: ByMode
     normalized: ByMode
     """Kept besides when its weight is trained."""
+    unit_offset: ByMode = Field(default_factory=dict)
+    """Kept besides when the weight is stored as its distance from one."""
     token: Amount
     """Statistics, per token."""
     source: Text

@@ -188,6 +188,7 @@ def qwen3_moe(c: HfConfig) -> Model:
 def gemma(c: HfConfig) -> Model:
     """Gemma: Llama with heads of their own width and a tied head."""
     model = _llama_like(c, context=8192, tied=True, head_width=256, kv_heads=16)
+    model["norms"]["unit_offset"] = True
     bias = c.flag("attention_bias", default=False)
     return _biased(model, qkv=bias, output=bias)
 
@@ -195,7 +196,7 @@ def gemma(c: HfConfig) -> Model:
 def gemma2(c: HfConfig) -> Model:
     """Gemma 2: four norms a block, every other layer windowed, beginning with the first."""
     model = _llama_like(c, context=8192, tied=True, head_width=256, kv_heads=4)
-    model["norms"]["per_block"] = 4
+    model["norms"] |= {"per_block": 4, "unit_offset": True}
     half = (model["layers"] + 1) // 2
     model["attention"] |= _windows(c, model["layers"], window=4096, windowed=half)
     bias = c.flag("attention_bias", default=False)
@@ -216,7 +217,7 @@ def gemma3_text(c: HfConfig) -> Model:
             "qk_norm": "head",
         },
         "ffn": {"width": c.whole("intermediate_size"), "gated": True, "bias": False},
-        "norms": {**_RMSNORM, "per_block": 4},
+        "norms": {**_RMSNORM, "per_block": 4, "unit_offset": True},
         "positions": dict(_ROTARY),
         "head": _tied(c, default=True),
     }

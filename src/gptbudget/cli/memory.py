@@ -1,0 +1,42 @@
+"""``gptbudget memory``: the memory bill of the peak, part by part, against the card."""
+
+from __future__ import annotations
+
+import typer
+
+from gptbudget.cli.options import (
+    ASSUMPTIONS,
+    HARDWARE,
+    JOB,
+    METHOD,
+    RECIPE,
+    Invocation,
+    takes,
+)
+
+EPILOG = "Example: gptbudget memory --gpu 4090 --model llama-2-7b --method qlora --seq-len 2048"
+
+_THE_ANSWER_IS_NO = 5
+_JOB = ("model", "seq_len", "micro_batch", "global_batch_tokens")
+
+
+@takes(
+    {name: flag for name, flag in HARDWARE.items() if name != "gpus"},
+    {name: JOB[name] for name in _JOB},
+    RECIPE,
+    METHOD,
+    {"stack": ASSUMPTIONS["stack"]},
+    scenario=True,
+)
+def command(invocation: Invocation) -> None:
+    """The memory bill of the peak on one GPU, and what would change it."""
+    from gptbudget import api
+    from gptbudget.render.output import write
+    from gptbudget.report.memory import memory_document
+
+    question = api.ask(invocation.given, invocation.scenario)
+    estimate = api.one_bill(question, invocation.catalogs)
+    write(memory_document(estimate), invocation.fmt)
+    fits = estimate.memory is not None and estimate.memory.fits_accumulated
+    if invocation.check and not fits:
+        raise typer.Exit(_THE_ANSWER_IS_NO)

@@ -1,0 +1,42 @@
+"""A run as the command that asks for it, with changes laid over it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from typing import Any
+
+from gptbudget.plan.changes import Change
+from gptbudget.plan.run import TrainingRun
+
+_UNITS = {"time": "s", "gpu_memory": "B", "reserve": "B", "host_memory": "B"}
+_SAID_BY_OTHERS = frozenset({"data", "epochs"})
+"""Options that are part of the tokens of a run."""
+
+
+def command(run: TrainingRun, name: str, changes: Iterable[Change] = ()) -> str:
+    """The command line that asks for ``run`` with ``changes``; what is default is left out."""
+    changed = {change.option: change.value for change in changes}
+    given = {
+        option: value
+        for option, value in run.values.items()
+        if run.origins.get(option) in {"given", "scenario"} and option not in _SAID_BY_OTHERS
+    }
+    if changed.get("method") or changed.get("optimizer"):
+        given.pop("optimizer_impl", None)
+    words = [word for pair in {**given, **changed}.items() for word in _flag(*pair)]
+    return shlex.join(["gptbudget", name, *words])
+
+
+def flags(changes: Iterable[Change]) -> str:
+    """Changes as they are typed."""
+    return shlex.join([word for change in changes for word in _flag(change.option, change.value)])
+
+
+def _flag(option: str, value: Any) -> list[str]:
+    name = option.replace("_", "-")
+    if isinstance(value, bool):
+        return [f"--{name}" if value else f"--no-{name}"]
+    if isinstance(value, float):
+        return [f"--{name}", f"{value:.12g}{_UNITS.get(option, '')}"]
+    return [f"--{name}", str(value)]

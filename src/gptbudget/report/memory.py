@@ -1,0 +1,193 @@
+"""The memory bill of one GPU: part by part, phase by phase, and what would change it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from gptbudget.plan.changes import Changed, single_changes
+from gptbudget.plan.estimate import Estimate, Memory, memory_of
+from gptbudget.plan.run import NamedModel, TrainingRun
+from gptbudget.report.answer import answer
+from gptbudget.report.command import flags
+from gptbudget.report.document import Document, Table
+from gptbudget.report.notes import memory_notes
+from gptbudget.report.remedies import (
+    cost_in_words,
+    found_remedies,
+    remedy_data,
+    remedy_sentences,
+)
+from gptbudget.report.verdict import subject
+from gptbudget.units import format_bytes, format_percent
+
+_BAR_WIDTH = 24
+_MOST_MICRO_BATCH = 2**16
+_MOST_SEQ_LEN = 2**24
+
+
+class Largest(NamedTuple):
+    """The largest micro-batch and sequence that fit, everything else as it is."""
+
+    micro_batch: int | None
+    seq_len: int | None
+
+
+def memory_document(estimate: Estimate) -> Document:
+    """The whole bill as a document; the run must have one."""
+    memory, run = estimate.memory, estimate.run
+    assert memory is not None
+    changes, largest = single_changes(run, memory), largest_that_fit(run)
+    found = found_remedies(estimate)
+    data = _data(estimate, changes, largest, found)
+    tables = (
+        _amounts(f"at the peak: {_words(memory.phase)}", "part", memory.parts, memory, total=True),
+        _amounts(
+            "phases, framework only",
+            "phase",
+            {name: parts.total for name, parts in memory.by_phase.phases.items()},
+            memory,
+        ),
+        _largest_table(run, largest),
+        _changes_table(changes),
+    )
+    return Document(
+        _headline(estimate, memory),
+        tables,
+        data,
+        data["results"],
+        notes=(*memory_notes(estimate),),
+        advice=(*remedy_sentences(estimate, found, "memory"),),
+    )
+
+
+def _headline(estimate: Estimate, memory: Memory) -> str:
+    word = {True: "Yes", False: "No", None: "Unknown"}[memory.fits_accumulated]
+    usable = memory.usable_bytes
+    of = "unknown memory" if usable is None else format_bytes(usable)
+    needs = format_bytes(memory.peak_bytes)
+    if memory.fits and not memory.fits_accumulated:
+        needs += f", {format_bytes(memory.accumulated_bytes or 0)} accumulating gradients,"
+    host = f" and {format_bytes(memory.host_bytes)} of host memory" if memory.host_bytes else ""
+    where = f"at the peak, in {_words(memory.phase)}"
+    return f"{word}: {subject(estimate)} needs {needs} of {of}{host} {where}."
+
+
+def _data(
+    estimate: Estimate, changes: list[Changed], largest: Largest, found: list[Changed]
+) -> dict[str, Any]:
+    whole = answer(estimate)
+    result = {name: whole[name] for name in ("model", "gpu", "gpus", "precision", "memory")}
+    result["memory"]["phase_parts"] = {
+        name: dict(parts)
+        for name, parts in (estimate.memory.by_phase.phases if estimate.memory else {}).items()
+    }
+    result["largest"] = largest._asdict()
+    result["changes"] = [
+        {**remedy_data(estimate, changed, "memory"), "saved_bytes": changed.saved_bytes}
+        for changed in changes
+    ]
+    result["remedies"] = [remedy_data(estimate, changed, "memory") for changed in found]
+    memory = estimate.memory
+    fits = None if memory is None else memory.fits_accumulated
+    text = _headline(estimate, memory) if memory else ""
+    result["verdict"] = {"feasible": fits, "text": text}
+    result["notes"] = memory_notes(estimate)
+    return {"schema": 1, "request": _request(estimate), "results": [result]}
+
+
+def _request(estimate: Estimate) -> dict[str, Any]:
+    run = estimate.run
+    return {name: {"value": run.values[name], "origin": run.origins[name]} for name in run.values}
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _amounts(
+    title: str, column: str, amounts: Mapping[str, Any], memory: Memory, *, total: bool = False
+) -> Table:
+    """Amounts with their bar against the usable memory of the card."""
+    whole = memory.usable_bytes or memory.peak_bytes
+    rows = [(_words(name), amount) for name, amount in amounts.items()]
+    if total:
+        rows.append(("total", memory.peak_bytes))
+    return Table(
+        (column, "bytes", "of the card", "bar"),
+        tuple(
+            (name, format_bytes(amount), format_percent(amount / whole), _bar(amount / whole))
+            for name, amount in rows
+        ),
+        title=title,
+        right=frozenset({"bytes", "of the card"}),
+    )
+
+
+def _bar(share: float) -> str:
+    """A bar of the card's memory; what does not fit is marked."""
+    filled = min(_BAR_WIDTH, round(share * _BAR_WIDTH))
+    return "#" * filled + "." * (_BAR_WIDTH - filled) + (">" if share > 1 else "")
+
+
+def _largest_table(run: TrainingRun, largest: Largest) -> Table:
+    rows = (
+        ("micro-batch", _shown(largest.micro_batch), f"at {run.seq_len:,} tokens"),
+        ("sequence", _shown(largest.seq_len), f"at micro-batch {run.micro_batch}"),
+    )
+    return Table(("largest that fits", "", ""), rows)
+
+
+def _shown(value: int | None) -> str:
+    return "none" if value is None else f"{value:,}"
+
+
+def _changes_table(changes: list[Changed]) -> Table:
+    """Each change for itself; also those that save nothing."""
+    rows = tuple(
+        (
+            flags(c.changes),
+            _saved(c.saved_bytes),
+            format_bytes(c.memory.peak_bytes),
+            cost_in_words(c),
+        )
+        for c in changes
+    )
+    columns = ("one change", "saves", "leaves", "costs")
+    return Table(columns, rows, title="what would change it", right=frozenset({"saves", "leaves"}))
+
+
+def _saved(amount: float) -> str:
+    if amount < 0:
+        return f"-{format_bytes(-amount)}"
+    return format_bytes(amount) if amount >= 1 else "nothing"
+
+
+def largest_that_fit(run: TrainingRun) -> Largest:
+    """Search the largest micro-batch and sequence that fit the card."""
+    assert isinstance(run.work, NamedModel)
+    model = run.work.spec
+    longest = model.context if model.positions.kind == "learned" else _MOST_SEQ_LEN
+
+    def fits(other: TrainingRun) -> bool:
+        memory = memory_of(other)
+        return memory is not None and bool(memory.fits_accumulated)
+
+    return Largest(
+        _largest(lambda size: fits(run._replace(micro_batch=size)), _MOST_MICRO_BATCH),
+        _largest(lambda size: fits(run._replace(seq_len=size)), longest),
+    )
+
+
+def _largest(fits: Callable[[int], bool], most: int) -> int | None:
+    """The largest number up to ``most`` that fits; memory only grows with it."""
+    if not fits(1):
+        return None
+    low, high = 1, 2
+    while high <= most and fits(high):
+        low, high = high, high * 2
+    high = min(high, most + 1)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    return low

@@ -1,0 +1,57 @@
+"""What would make a run fit, in words and as plain data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gptbudget.plan.changes import Changed, remedies
+from gptbudget.plan.estimate import Estimate
+from gptbudget.report.command import command, flags
+from gptbudget.units import format_bytes
+
+
+def found_remedies(estimate: Estimate) -> list[Changed]:
+    """The changes that make it fit, where it does not."""
+    memory = estimate.memory
+    if memory is None or memory.fits_accumulated is not False:
+        return []
+    return remedies(estimate.run)
+
+
+def remedy_data(estimate: Estimate, changed: Changed, name: str = "compare") -> dict[str, Any]:
+    """One remedy as plain data."""
+    return {
+        "command": command(estimate.run, name, changed.changes),
+        "changes": {change.option: change.value for change in changed.changes},
+        "peak_bytes": changed.memory.peak_bytes,
+        "host_bytes": changed.memory.host_bytes or None,
+        "flops_ratio": changed.flops_ratio,
+        "costs_quality": changed.costs_quality,
+    }
+
+
+def remedy_sentences(estimate: Estimate, found: list[Changed], name: str = "compare") -> list[str]:
+    """Each remedy as a sentence that ends in the command to run."""
+    if not found and estimate.memory is not None and estimate.memory.fits_accumulated is False:
+        return ["no change of the recipe makes it fit on one card"]
+    return [_sentence(estimate, changed, name) for changed in found]
+
+
+def _sentence(estimate: Estimate, changed: Changed, name: str) -> str:
+    host = changed.memory.host_bytes
+    needs = [f"{format_bytes(changed.memory.peak_bytes)} on the card"]
+    if host:
+        needs.append(f"{format_bytes(host)} of host memory")
+    needs.append(cost_in_words(changed))
+    asked = command(estimate.run, name, changed.changes)
+    return f"to fit: {flags(changed.changes)} ({', '.join(needs)}): {asked}"
+
+
+def cost_in_words(changed: Changed) -> str:
+    """FLOPs and quality that a change costs."""
+    flops = f"{changed.flops_ratio - 1:+.0%} FLOPs"
+    words = "no more FLOPs" if abs(changed.flops_ratio - 1) < _NOTHING else flops
+    return f"{words}, costs quality" if changed.costs_quality else words
+
+
+_NOTHING = 0.005
