@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from gptbudget import __version__
-from gptbudget.cli import catalog, compare, gpus, memory, models
+from gptbudget.cli import catalog, compare, gpus, memory, models, validate
 from gptbudget.errors import GptBudgetError
 
 _BUG = 1
@@ -28,6 +28,7 @@ app.command("compare", epilog=compare.EPILOG)(compare.command)
 app.command("memory", epilog=memory.EPILOG)(memory.command)
 app.command("gpus", epilog=gpus.EPILOG)(gpus.command)
 app.command("models", epilog=models.EPILOG)(models.command)
+app.command("validate", epilog=validate.EPILOG)(validate.command)
 app.add_typer(catalog.app, name="catalog")
 
 

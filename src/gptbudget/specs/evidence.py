@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 from pydantic import model_validator
 
 from gptbudget.specs.base import Count, Fraction, Positive, Spec, Text, YearMonth
+from gptbudget.specs.model import ModelSpec
+from gptbudget.specs.recipe import Recipe
 from gptbudget.specs.stack import Stacks
 
 
@@ -66,3 +69,20 @@ class Evidence:
 
     utilization: tuple[UtilizationClass, ...]
     stacks: Stacks
+
+
+class MeasuredStep(NamedTuple):
+    """One training step whose memory PyTorch itself accounted for."""
+
+    id: str
+    implementation: str
+    stack: str
+    model: ModelSpec
+    recipe: Recipe
+    micro_batch: int
+    seq_len: int
+    phase_bytes: Mapping[str, int]
+    """Bytes alive at start, forward peak and end, backward peak and end, optimizer step."""
+    peak_bytes: int
+    peak_phase: str
+    """Where the whole step peaks: ``forward``, ``backward`` or ``optimizer``."""

@@ -1,0 +1,79 @@
+"""Training steps whose memory PyTorch itself accounted for, from the package's data."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+
+from gptbudget.catalog.catalog import Catalog
+from gptbudget.catalog.paths import data_file
+from gptbudget.specs.evidence import MeasuredStep
+from gptbudget.specs.method import Method
+from gptbudget.specs.recipe import Recipe
+
+_STACKS = {"nanogpt": "eager", "hf-gpt2": "hf", "hf-llama": "hf"}
+"""The stack that stands for each implementation that was measured."""
+
+_PHASES = (
+    "start",
+    "forward_peak",
+    "forward_end",
+    "backward_peak",
+    "backward_end",
+    "optimizer_step",
+)
+_METHOD = ("lora_rank", "lora_targets", "lora_precision", "lora_dropout")
+
+
+class MeasuredSteps(NamedTuple):
+    """The steps, what was measured, and with which software."""
+
+    what: str
+    source: str
+    steps: tuple[MeasuredStep, ...]
+
+
+def load_measured_steps(catalog: Catalog) -> MeasuredSteps:
+    """Every measured step, its model taken from the catalog."""
+    table = json.loads(data_file("pytorch_steps.json").read_text(encoding="utf-8"))
+    versions = ", ".join(f"{name} {version}" for name, version in table["versions"].items())
+    steps = tuple(
+        _step(number, dict(zip(table["columns"], row, strict=True)), catalog)
+        for number, row in enumerate(table["rows"], start=1)
+    )
+    return MeasuredSteps(table["what"], f"PyTorch MemTracker ({versions})", steps)
+
+
+def _step(number: int, row: dict[str, Any], catalog: Catalog) -> MeasuredStep:
+    return MeasuredStep(
+        id=f"pytorch-{number:03d}-{row['block']}-{row['model']}",
+        implementation=row["block"],
+        stack=_STACKS[row["block"]],
+        model=catalog.models.find(row["model"]).spec,
+        recipe=_recipe(row),
+        micro_batch=row["micro_batch"],
+        seq_len=row["seq_len"],
+        phase_bytes={phase: row[phase] for phase in _PHASES},
+        peak_bytes=row["peak"],
+        peak_phase=row["peak_phase"],
+    )
+
+
+def _recipe(row: dict[str, Any]) -> Recipe:
+    """The recipe of a row; adapters have columns of their own, empty without them."""
+    adapters = row.get("lora_rank") is not None
+    method = Method.model_validate(
+        {"kind": "lora", **{name: row[name] for name in _METHOD}} if adapters else {"kind": "full"}
+    )
+    return Recipe(
+        precision="fp32" if row["mode"] == "fp32" else "bf16",
+        recipe="pure" if row["mode"] == "pure" else "autocast",
+        optimizer=row["optimizer"],
+        optimizer_impl=row["optimizer_impl"],
+        attention=row["attention"],
+        checkpointing=row["checkpointing"],
+        dropout=row["dropout"],
+        keep_logits=row["keep_logits"],
+        accumulate=row["accumulate"],
+        method=method,
+    )
