@@ -107,8 +107,7 @@ def test_every_card_with_tensor_cores_of_a_known_family_names_it() -> None:
     """Hopper and the data center Blackwell parts have another clock for their tensor cores."""
     tied = {"Volta", "Turing", "Ampere", "Ampere GA100", "Ada Lovelace", "Blackwell (GB20x)"}
     loose = [k for k, e in GPUS.items() if e.spec.architecture in tied and k not in FAMILIES]
-    # no row of NVIDIA's gives the tensor rates of the laptop part
-    assert loose == ["rtx-4090-laptop"]
+    assert loose == []
 
 
 def test_the_exceptions_are_these_and_are_needed() -> None:

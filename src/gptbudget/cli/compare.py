@@ -15,11 +15,12 @@ _THE_ANSWER_IS_NO = 5
 def command(invocation: Invocation) -> None:
     """Available against required compute, memory fit, wall clock and cost."""
     from gptbudget import api
-    from gptbudget.render.output import write
+    from gptbudget.render.output import DATA_FORMATS, write
     from gptbudget.report.documents import comparison
 
     question = api.ask(invocation.given, invocation.scenario)
     found = api.compare(question, invocation.catalogs)
-    write(comparison(found.estimates, found.skipped), invocation.fmt)
+    tables = invocation.fmt not in DATA_FORMATS
+    write(comparison(found.estimates, found.skipped, tables=tables), invocation.fmt)
     if invocation.check and not all(estimate.feasible for estimate in found.estimates):
         raise typer.Exit(_THE_ANSWER_IS_NO)

@@ -4,32 +4,42 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from gptbudget import __version__
-from gptbudget.cli import catalog, compare, gpus, memory, models, validate
 from gptbudget.errors import GptBudgetError
 
 _BUG = 1
 _USAGE = 2
 _INTERRUPTED = 130
 
-app = typer.Typer(
-    name="gptbudget",
-    help="Can this language model be trained on this hardware: compute, memory, time, cost.",
-    no_args_is_help=True,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command("compare", epilog=compare.EPILOG)(compare.command)
-app.command("memory", epilog=memory.EPILOG)(memory.command)
-app.command("gpus", epilog=gpus.EPILOG)(gpus.command)
-app.command("models", epilog=models.EPILOG)(models.command)
-app.command("validate", epilog=validate.EPILOG)(validate.command)
-app.add_typer(catalog.app, name="catalog")
+_COMMANDS = ("compare", "memory", "gpus", "models", "validate")
+"""Each a module of this package with a ``command`` and an ``EPILOG``."""
+
+
+def application(arguments: list[str]) -> typer.Typer:
+    """The program; where a command is named, only that command is loaded."""
+    app = typer.Typer(
+        name="gptbudget",
+        help="Can this language model be trained on this hardware: compute, memory, time, cost.",
+        no_args_is_help=True,
+        rich_markup_mode="rich",
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_root)
+    named = arguments[0] if arguments else ""
+    every = named not in {*_COMMANDS, "catalog"}
+    for name in _COMMANDS:
+        if every or name == named:
+            module = import_module(f"gptbudget.cli.{name}")
+            app.command(name, epilog=module.EPILOG)(module.command)
+    if every or named == "catalog":
+        app.add_typer(import_module("gptbudget.cli.catalog").app, name="catalog")
+    return app
 
 
 def _version(value: bool) -> None:  # noqa: FBT001 - the signature typer calls
@@ -38,7 +48,6 @@ def _version(value: bool) -> None:  # noqa: FBT001 - the signature typer calls
         raise typer.Exit
 
 
-@app.callback()
 def _root(
     _: Annotated[  # noqa: FBT002 - the signature typer reads
         bool,
@@ -53,6 +62,8 @@ def _root(
 def run(arguments: list[str] | None = None) -> int:
     """Run one command line and return its exit code; errors become one line on stderr."""
     try:
+        arguments = sys.argv[1:] if arguments is None else arguments
+        app = application(arguments)
         code = app(arguments, prog_name="gptbudget", standalone_mode=False)
         sys.stdout.flush()
     except GptBudgetError as error:

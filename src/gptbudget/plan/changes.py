@@ -90,15 +90,28 @@ def cheapest_fit(run: TrainingRun, *, offload: bool) -> Changed | None:
     """The combination of changes that makes the run fit at the least cost, if there is one.
 
     Least: no loss of quality, then no traffic to the host, then fewest executed FLOPs, then
-    fewest changes. Without ``offload`` nothing is moved to the host.
+    fewest changes. Without ``offload`` nothing is moved to the host. Combinations that lose
+    the same are passed over together when all free changes on top of them do not help.
     """
     memory = memory_of(run)
     assert memory is not None
+    groups: dict[tuple[Change, ...], list[tuple[Change, ...]]] = {}
     for changes in sorted(_combinations(run, offload=offload), key=_cost):
-        changed = _changed(run, memory, changes)
-        if changed is not None and changed.memory.fits_accumulated:
-            return changed
+        groups.setdefault(tuple(filter(_is_dear, changes)), []).append(changes)
+    for combinations in groups.values():
+        most = _changed(run, memory, max(combinations, key=len))
+        if most is None or not most.memory.fits_accumulated:
+            continue
+        for changes in combinations:
+            changed = _changed(run, memory, changes)
+            if changed is not None and changed.memory.fits_accumulated:
+                return changed
     return None
+
+
+def _is_dear(change: Change) -> bool:
+    """Whether a change loses quality or moves memory to the host."""
+    return change.costs_quality or change.option == "offload"
 
 
 def _combinations(run: TrainingRun, *, offload: bool) -> Iterator[tuple[Change, ...]]:

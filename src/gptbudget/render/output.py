@@ -14,6 +14,8 @@ from gptbudget.report.document import Document
 
 Format = Literal["table", "json", "csv", "markdown"]
 FORMATS: tuple[str, ...] = get_args(Format)
+DATA_FORMATS = frozenset({"json", "csv"})
+"""Formats for other programs, which show no tables."""
 
 
 def write(document: Document, fmt: str) -> None:

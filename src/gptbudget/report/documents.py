@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from gptbudget.plan.estimate import Estimate
 from gptbudget.plan.run import FlopsAmount
 from gptbudget.report.answer import answers
 from gptbudget.report.document import Document, Table
-from gptbudget.report.notes import notes
-from gptbudget.report.remedies import found_remedies, remedy_sentences
-from gptbudget.report.rows import sections
-from gptbudget.report.verdict import subject, verdict
+from gptbudget.report.remedies import advice
+from gptbudget.report.verdict import subject
 from gptbudget.units import (
     format_bytes,
     format_duration,
@@ -23,31 +22,40 @@ from gptbudget.units import (
 _MOST_NOTES = 12
 
 
-def comparison(estimates: Sequence[Estimate], skipped: Sequence[str] = ()) -> Document:
-    """The document of one estimate in full, or of several as a grid, best first."""
+def comparison(
+    estimates: Sequence[Estimate], skipped: Sequence[str] = (), *, tables: bool = True
+) -> Document:
+    """The document of one estimate in full, or of several as a grid, best first.
+
+    Without ``tables`` only the plain data is made, for formats that show nothing else.
+    """
     data = answers(estimates)
+    results = data["results"]
+    if not tables:
+        return Document("", (), data, results)
     if len(estimates) == 1:
-        only = estimates[0]
-        tables: tuple[Table, ...] = tuple(
-            Table(("", "", ""), tuple((r.label, r.value, r.basis) for r in s.rows), title=s.title)
-            for s in sections(only)
-        )
-        return Document(
-            verdict(only),
-            tables,
-            data,
-            data["results"],
-            notes=(*notes(only),),
-            advice=(*remedy_sentences(only, found_remedies(only)),),
-        )
-    all_notes = dict.fromkeys(note for estimate in estimates for note in notes(estimate))
+        return _in_full(estimates[0], data)
+    said = dict.fromkeys(note for result in results for note in result["notes"])
     return Document(
         _grid_headline(estimates),
         (_grid(estimates),),
         data,
-        data["results"],
-        (*skipped, *_shortened(list(all_notes))),
+        results,
+        (*skipped, *_shortened(list(said))),
     )
+
+
+def _in_full(estimate: Estimate, data: dict[str, Any]) -> Document:
+    from gptbudget.report.rows import sections
+
+    result = data["results"][0]
+    shown = tuple(
+        Table(("", "", ""), tuple((r.label, r.value, r.basis) for r in s.rows), title=s.title)
+        for s in sections(estimate)
+    )
+    notes = tuple(result["notes"])
+    text = result["verdict"]["text"]
+    return Document(text, shown, data, data["results"], notes, advice(result))
 
 
 def _shortened(said: list[str]) -> list[str]:

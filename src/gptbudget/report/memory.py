@@ -12,12 +12,7 @@ from gptbudget.report.answer import answer
 from gptbudget.report.command import flags
 from gptbudget.report.document import Document, Table
 from gptbudget.report.notes import memory_notes
-from gptbudget.report.remedies import (
-    cost_in_words,
-    found_remedies,
-    remedy_data,
-    remedy_sentences,
-)
+from gptbudget.report.remedies import advice, cost_in_words, found_remedies, remedy_data
 from gptbudget.report.verdict import subject
 from gptbudget.units import format_bytes, format_percent
 
@@ -57,7 +52,7 @@ def memory_document(estimate: Estimate) -> Document:
         data,
         data["results"],
         notes=(*memory_notes(estimate),),
-        advice=(*remedy_sentences(estimate, found, "memory"),),
+        advice=advice(data["results"][0]),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from gptbudget.plan.changes import Changed, remedies
@@ -21,6 +22,7 @@ def found_remedies(estimate: Estimate) -> list[Changed]:
 def remedy_data(estimate: Estimate, changed: Changed, name: str = "compare") -> dict[str, Any]:
     """One remedy as plain data."""
     return {
+        "text": _sentence(estimate, changed, name),
         "command": command(estimate.run, name, changed.changes),
         "changes": {change.option: change.value for change in changed.changes},
         "peak_bytes": changed.memory.peak_bytes,
@@ -30,11 +32,12 @@ def remedy_data(estimate: Estimate, changed: Changed, name: str = "compare") -> 
     }
 
 
-def remedy_sentences(estimate: Estimate, found: list[Changed], name: str = "compare") -> list[str]:
-    """Each remedy as a sentence that ends in the command to run."""
-    if not found and estimate.memory is not None and estimate.memory.fits_accumulated is False:
-        return ["no change of the recipe makes it fit on one card"]
-    return [_sentence(estimate, changed, name) for changed in found]
+def advice(result: Mapping[str, Any]) -> tuple[str, ...]:
+    """The remedies of a result as sentences that end in a command; or that there is none."""
+    memory = result["memory"]
+    sentences = tuple(str(remedy["text"]) for remedy in result["remedies"])
+    missing = memory["fits"] is False and not sentences
+    return ("no change of the recipe makes it fit on one card",) if missing else sentences
 
 
 def _sentence(estimate: Estimate, changed: Changed, name: str) -> str:
