@@ -12,7 +12,6 @@ from pydantic import ValidationError
 from gptbudget.catalog.catalog import Catalog, Entry, load_catalog
 from gptbudget.catalog.names import is_config_path, is_size
 from gptbudget.catalog.reference import grid_intensity, load_evidence
-from gptbudget.catalog.validate import sentence
 from gptbudget.errors import GptBudgetError, UsageError
 from gptbudget.plan.complete import complete_run, precision_and_peak
 from gptbudget.plan.estimate import Estimate
@@ -125,6 +124,8 @@ def given_options(given: Mapping[str, Any], kind: type[AnyOptions]) -> AnyOption
     try:
         return kind.model_validate(dict(given))
     except ValidationError as error:
+        from gptbudget.catalog.sentences import sentence
+
         fault = error.errors()[0]
         name = "--" + str(fault["loc"][0]).replace("_", "-")
         what, hint = sentence(fault, kind)

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from gptbudget import load_catalog
-from gptbudget.catalog.catalog import Entry, check_catalog
+from gptbudget.catalog.catalog import Entry
+from gptbudget.catalog.check import check_catalog
 from gptbudget.catalog.paths import shipped_files
 from gptbudget.catalog.tensor_rates import tensor_rate_faults, tensor_rates
 from gptbudget.catalog.yamlfile import read_yaml

@@ -110,7 +110,7 @@ VALUES = {
     "empty-grid": ("--grid", "", ("--grid: is empty",)),
     "format-xml": ("--format", "xml", ("'xml' is not a format", "table, json, csv, markdown")),
     "beyond-learned-positions": ("--seq-len", "2048", ("2048", "at most 1024")),
-    "reserve-takes-all": ("--reserve", "20GiB", ("--reserve", "12.00 GiB", "lower it")),
+    "reserve-takes-all": ("--reserve", "20GiB", ("--reserve", "11.70 GiB", "lower it")),
 }
 
 

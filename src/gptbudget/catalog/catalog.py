@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import takewhile
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
-from gptbudget.catalog.entries import build_gpu, build_model, entry_faults
+from gptbudget.catalog.entries import build_gpu, build_model
 from gptbudget.catalog.glance import entries_mentioning
 from gptbudget.catalog.index import RawEntry, index_names
 from gptbudget.catalog.names import normalized, resolve
@@ -26,7 +25,7 @@ from gptbudget.specs.model import ModelSpec
 
 S = TypeVar("S", GpuSpec, ModelSpec)
 
-_SECTIONS = ("gpus", "models")
+SECTIONS = ("gpus", "models")
 
 
 S_co = TypeVar("S_co", GpuSpec, ModelSpec, covariant=True)
@@ -171,53 +170,13 @@ def load_catalog(extra: Iterable[Path] = ()) -> Catalog:
 def _catalog_file(path: Path) -> YamlFile:
     """A catalog file that is a catalog as a whole."""
     file = read_yaml(path)
-    fault = next(_structure_faults(file), None)
+    fault = next(structure_faults(file), None)
     if fault is not None:
         raise fault
     return file
 
 
-def check_catalog(path: Path, others: Iterable[Path] = ()) -> list[FileError]:
-    """Every fault of one catalog file, those of its names last; empty when it is right."""
-    try:
-        file = read_yaml(path)
-    except FileError as fault:
-        return [fault]
-    found = list(_structure_faults(file))
-    if found:
-        return found
-    shipped = path.resolve() in {p.resolve() for p in shipped_files()}
-    for kind in _SECTIONS:
-        for key, data in (file.data.get(kind) or {}).items():
-            found += entry_faults(kind, key, data, file, shipped=shipped)
-    return found + _name_faults(file, others)
-
-
-def _name_faults(file: YamlFile, others: Iterable[Path]) -> list[FileError]:
-    """The names of ``file`` that clash with what is read before it, or that cannot be names."""
-    earlier = takewhile(lambda path: path != file.path, catalog_files(others))
-    before = [_readable(path) for path in earlier]
-    found = []
-    for kind in _SECTIONS:
-        raw: dict[str, RawEntry] = {}
-        for one in (*filter(None, before), file):
-            for key, data in (one.data.get(kind) or {}).items():
-                raw.pop(key, None)
-                raw[key] = RawEntry(data, one, shipped=False)
-        found += [fault for one, fault in index_names(kind, raw).faults if one is file]
-    return found
-
-
-def _readable(path: Path) -> YamlFile | None:
-    """Another catalog file; one with faults of its own has no part in this check."""
-    try:
-        file = read_yaml(path)
-    except FileError:
-        return None
-    return None if any(_structure_faults(file)) else file
-
-
-def _structure_faults(file: YamlFile) -> Iterator[FileError]:
+def structure_faults(file: YamlFile) -> Iterator[FileError]:
     """Faults of the file as a whole: not a mapping, empty, unknown sections."""
     if file.data is None:
         yield FileError(f"{file.path}:1: is empty", "a catalog has gpus: or models:")
@@ -226,15 +185,15 @@ def _structure_faults(file: YamlFile) -> Iterator[FileError]:
         yield FileError(f"{file.path}:1: is not a mapping", "a catalog has gpus: or models:")
         return
     for key in file.data:
-        if key not in _SECTIONS:
+        if key not in SECTIONS:
             yield FileError(
                 f"{file.where(key)}: {key}: unknown key", "a catalog has gpus: and models:"
             )
-    for key in _SECTIONS:
+    for key in SECTIONS:
         if key in file.data and not isinstance(file.data[key], dict | None):
             yield FileError(
                 f"{file.where(key)}: {key}: entries by name belong here",
                 "write a key with its values below",
             )
-    if not any(file.data.get(key) for key in _SECTIONS) and set(file.data) <= set(_SECTIONS):
+    if not any(file.data.get(key) for key in SECTIONS) and set(file.data) <= set(SECTIONS):
         yield FileError(f"{file.path}:1: has no entries", "add one under gpus: or models:")

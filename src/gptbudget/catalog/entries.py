@@ -9,8 +9,9 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from gptbudget.catalog.glance import entries_mentioning
 from gptbudget.catalog.paths import data_file
-from gptbudget.catalog.validate import build, faults, shown
+from gptbudget.catalog.validate import build, faults
 from gptbudget.catalog.yamlfile import YamlFile, read_yaml
 from gptbudget.errors import FileError
 from gptbudget.specs.gpu import GpuSpec
@@ -20,8 +21,6 @@ CONCEPTS = ("attention", "ffn", "norms", "positions", "head")
 
 _DOCUMENT = r"\b(?:pages?|p\.|tables?|figure|sections?|rank)\s*[A-Z]?\.?\d|\bappendix\s+[A-Z\d]\b"
 """How a document is cited: with the number of a page, table or the like."""
-
-_URL = r"https?://[\w-]+(\.[\w-]+)+(/\S*)?(\s.*)?"
 
 
 def build_gpu(data: Any, file: YamlFile, key: str, *, shipped: bool) -> GpuSpec:
@@ -73,20 +72,35 @@ def _on_architecture(data: Any, file: YamlFile, key: str) -> Any:
     """Lay an entry over its architecture, concept by concept."""
     if not isinstance(data, Mapping):
         return data
-    name = data.get("architecture")
-    known = architectures()
-    if not isinstance(name, str) or name not in known:
-        where = file.where("models", key, "architecture")
-        what = "is missing" if name is None else f"{shown(name)} is not known"
-        raise FileError(
-            f"{where}: models.{key}.architecture: {what}", f"write one of {', '.join(known)}"
-        )
+    base = _architecture(data.get("architecture"))
+    if base is None:
+        raise _unknown_architecture(data, file, key)
     merged = _named(data, key)
     for concept in CONCEPTS:
         own = data.get(concept, {})
         if isinstance(own, Mapping):
-            merged[concept] = {**known[name][concept], **own}
+            merged[concept] = {**base[concept], **own}
     return merged
+
+
+def _architecture(name: Any) -> Any:
+    """The concepts of one architecture; ``None`` when there is none of the name."""
+    if not isinstance(name, str):
+        return None
+    found = entries_mentioning(data_file("architectures.yaml"), "architectures", name)
+    return found[name].data if name in found else architectures().get(name)
+
+
+def _unknown_architecture(data: Any, file: YamlFile, key: str) -> FileError:
+    from gptbudget.catalog.sentences import shown
+
+    name = data.get("architecture")
+    where = file.where("models", key, "architecture")
+    what = "is missing" if name is None else f"{shown(name)} is not known"
+    return FileError(
+        f"{where}: models.{key}.architecture: {what}",
+        f"write one of {', '.join(architectures())}",
+    )
 
 
 @cache
@@ -114,6 +128,8 @@ def _source_faults(
         yield FileError(f"{file.where(*keys)}: {label}: is missing", hint)
     for position, source in enumerate(sources if isinstance(sources, tuple) else ()):
         if not _is_source(source):
+            from gptbudget.catalog.sentences import shown
+
             where = file.where(*keys, "sources", position)
             yield FileError(f"{where}: {label}: {shown(source)} is not a source", hint)
 
@@ -122,6 +138,7 @@ def _is_source(source: Any) -> bool:
     """Whether it is a URL, or a document with page or table."""
     if not isinstance(source, str):
         return False
-    if source.startswith(("https://", "http://")):
-        return re.fullmatch(_URL, source) is not None
+    scheme, _, rest = source.partition("://")
+    if scheme in {"http", "https"}:
+        return "." in rest.partition("/")[0].strip(".")
     return re.search(_DOCUMENT, source, re.IGNORECASE) is not None

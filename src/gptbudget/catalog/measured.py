@@ -62,9 +62,8 @@ def _step(number: int, row: dict[str, Any], catalog: Catalog) -> MeasuredStep:
 def _recipe(row: dict[str, Any]) -> Recipe:
     """The recipe of a row; adapters have columns of their own, empty without them."""
     adapters = row.get("lora_rank") is not None
-    method = Method.model_validate(
-        {"kind": "lora", **{name: row[name] for name in _METHOD}} if adapters else {"kind": "full"}
-    )
+    adapted = {name: row[name] for name in _METHOD} if adapters else {}
+    method = Method(kind="lora" if adapters else "full", **adapted)
     return Recipe(
         precision="fp32" if row["mode"] == "fp32" else "bf16",
         recipe="pure" if row["mode"] == "pure" else "autocast",

@@ -1,27 +1,34 @@
-"""Reference data of the package: stacks, utilization classes, grids."""
+"""Reference data of the package: stacks, utilization classes, grids.
+
+These files are not a user's: the tests hold their form, so nothing is validated here.
+"""
 
 from __future__ import annotations
 
 from functools import cache
 
 from gptbudget.catalog.paths import data_file
-from gptbudget.catalog.validate import build
 from gptbudget.catalog.yamlfile import read_yaml
 from gptbudget.errors import UsageError
-from gptbudget.specs.evidence import Evidence, GridTable, UtilizationTable
-from gptbudget.specs.stack import Stacks
+from gptbudget.specs.evidence import Evidence, Grid, UtilizationClass
+from gptbudget.specs.stack import stacks_from
 from gptbudget.units import parse_amount
 
 
 @cache
 def load_evidence() -> Evidence:
     """Everything measured or published that estimates stand on."""
-    utilization = read_yaml(data_file("utilization.yaml"))
-    stacks = read_yaml(data_file("stacks.yaml"))
+    classes = read_yaml(data_file("utilization.yaml")).data["classes"]
     return Evidence(
-        utilization=build(UtilizationTable, utilization.data, utilization).classes,
-        stacks=build(Stacks, stacks.data, stacks),
+        tuple(UtilizationClass(**fields) for fields in classes),
+        stacks_from(read_yaml(data_file("stacks.yaml")).data),
     )
+
+
+def load_grids() -> dict[str, Grid]:
+    """The grids whose carbon intensity is known, by name."""
+    grids = read_yaml(data_file("grids.yaml")).data["grids"]
+    return {name: Grid(**fields) for name, fields in grids.items()}
 
 
 def grid_intensity(text: str) -> float:
@@ -30,8 +37,7 @@ def grid_intensity(text: str) -> float:
     Raises:
         UsageError: it is neither.
     """
-    file = read_yaml(data_file("grids.yaml"))
-    grids = build(GridTable, file.data, file).grids
+    grids = load_grids()
     if text in grids:
         return grids[text].g_per_kwh
     try:

@@ -1,4 +1,4 @@
-"""Turn plain data from a file into validated objects, with one clear sentence per fault."""
+"""Turn plain data from a file into validated objects."""
 
 from __future__ import annotations
 
@@ -11,9 +11,6 @@ from gptbudget.catalog.yamlfile import YamlFile
 from gptbudget.errors import FileError
 
 M = TypeVar("M", bound=BaseModel)
-
-_LONGEST_SHOWN = 60
-_TINY = 1e-9
 
 
 def build(model: type[M], data: Any, file: YamlFile, *keys: str) -> M:
@@ -33,122 +30,10 @@ def faults(
     error: ValidationError, model: type[BaseModel], file: YamlFile, *keys: str
 ) -> Iterator[FileError]:
     """Every fault of a failed validation, as ``file:line: key: what``, in file order."""
+    from gptbudget.catalog.sentences import sentence
+
     found = [(file.line(*keys, *fault["loc"]), fault) for fault in error.errors()]
     for line, fault in sorted(found, key=lambda item: item[0]):
         key = ".".join(str(part) for part in (*keys, *fault["loc"]))
         what, hint = sentence(fault, model)
         yield FileError(f"{file.path}:{line}: {key}: {what}", hint)
-
-
-_SIMPLE = {
-    "missing": ("is missing", "add it"),
-    "string_too_short": ("is empty", "write a value"),
-    "too_short": ("is empty", "write a value"),
-}
-_BELONGS_HERE = {
-    "int_type": "a whole number",
-    "int_from_float": "a whole number",
-    "float_type": "a number",
-    "finite_number": "a finite number",
-    "string_type": "text",
-    "string_pattern_mismatch": "a date",
-    "bool_type": "true or false",
-    "tuple_type": "a list",
-    "model_type": "a mapping of keys to values",
-    "model_attributes_type": "a mapping of keys to values",
-    "dict_type": "a mapping of keys to values",
-}
-_BOUNDS = {
-    "greater_than": ("gt", "greater than"),
-    "greater_than_equal": ("ge", "at least"),
-    "less_than": ("lt", "less than"),
-    "less_than_equal": ("le", "at most"),
-}
-_NUMERIC = frozenset({"int_type", "int_from_float", "float_type", "finite_number"})
-
-
-def sentence(fault: Any, model: type[BaseModel]) -> tuple[str, str]:
-    """What is wrong and what to do, for one pydantic fault."""
-    given, kind, context = fault["input"], fault["type"], fault.get("ctx", {})
-    if kind == "extra_forbidden":
-        return "unknown key", _nearest_key(fault["loc"], model)
-    if kind == "value_error":
-        what, _, hint = str(context["error"]).rpartition(": ")
-        return (what, hint) if what else (hint, "correct one of them")
-    return _SIMPLE.get(kind) or _wrong_value(kind, given, context, fault["msg"])
-
-
-def _wrong_value(kind: str, given: Any, context: dict[str, Any], message: str) -> tuple[str, str]:
-    """What is wrong with a value of the wrong kind or size, in the file's own words."""
-    if kind == "literal_error":
-        known = context["expected"].replace("'", "").replace(" or ", ", ")
-        return f"{shown(given)} is not known", f"write one of {known}"
-    if kind in _BOUNDS:
-        return f"{shown(given)} is out of range", f"write a number {_bound(kind, context)}"
-    if kind in _BELONGS_HERE:
-        return f"{_BELONGS_HERE[kind]} belongs here, not {shown(given)}", _correction(kind, given)
-    return f"{message[:1].lower()}{message[1:]}, not {shown(given)}", "correct the value"
-
-
-def _bound(kind: str, limits: dict[str, float]) -> str:
-    """The bound in words; the smallest positive number stands for zero."""
-    name, words = _BOUNDS[kind]
-    if 0 < limits[name] < _TINY:
-        return "greater than zero"
-    return f"{words} {limits[name]:g}".replace("e+", "e")
-
-
-def shown(given: Any) -> str:
-    """The offending value, shortened, in the file's own words."""
-    if given is None or isinstance(given, bool):
-        return {True: "true", False: "false", None: "nothing"}[given]
-    if isinstance(given, tuple | list):
-        return "a list"
-    if isinstance(given, dict):
-        return "a mapping"
-    text = repr(given) if isinstance(given, str) else str(given)
-    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
-
-
-def _correction(kind: str, given: Any) -> str:
-    """What to write where a value of the wrong kind stands."""
-    if kind in _NUMERIC:
-        return "write a plain decimal number such as 8192 or 1.5e12, without quotes or unit"
-    if kind == "string_pattern_mismatch":
-        return "write '2023', '2023-01' or '2023-01-05'"
-    if kind == "string_type" and isinstance(given, int | float):
-        return f"put it in quotes: '{shown(given)}'"
-    if kind == "tuple_type":
-        return f"write [{given}]" if isinstance(given, str) else "write values in [ ]"
-    if kind == "bool_type":
-        return "write one of them"
-    return "write key: value" if "mapping" in _BELONGS_HERE[kind] else "write a word"
-
-
-def _nearest_key(loc: tuple[Any, ...], model: type[BaseModel]) -> str:
-    """Name the key that was probably meant, else all that are known here."""
-    known = list(_fields_at(loc[:-1], model))
-    import difflib  # only for the unhappy path
-
-    nearest = difflib.get_close_matches(str(loc[-1]), known, n=1)
-    if nearest:
-        return f"did you mean {nearest[0]!r}?"
-    return f"known here: {', '.join(known)}"
-
-
-def _fields_at(loc: tuple[Any, ...], model: type[BaseModel]) -> Iterator[str]:
-    """The field names of the (nested) model at ``loc``."""
-    current: type[BaseModel] | None = model
-    for part in loc:
-        if current is None:
-            return
-        field = current.model_fields.get(str(part))
-        current = _model_in(field.annotation) if field is not None else None
-    if current is not None:
-        yield from current.model_fields
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    """The pydantic model inside ``X`` or ``X | None``."""
-    candidates = (annotation, *getattr(annotation, "__args__", ()))
-    return next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)

@@ -27,7 +27,7 @@ _FILES = Annotated[
 @takes(extra={"files": (_FILES, None)})
 def check(invocation: Invocation) -> None:
     """Report every fault of a catalog file as file:line: key: what."""
-    from gptbudget.catalog.catalog import check_catalog
+    from gptbudget.catalog.check import check_catalog
     from gptbudget.catalog.paths import catalog_files
     from gptbudget.render.output import write
     from gptbudget.report.catalogs import check_document

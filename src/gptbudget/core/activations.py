@@ -127,7 +127,7 @@ def _norms(model: ModelSpec, recipe: Recipe, how: Implementation, count: int) ->
     kept = norm.input[mode]
     if model.norms.weight and not recipe.method.has_adapters:
         kept += norm.normalized[mode]
-        kept += norm.unit_offset.get(mode, 0) if model.norms.unit_offset else 0
+        kept += (norm.unit_offset or {}).get(mode, 0) if model.norms.unit_offset else 0
     return {"width": count * kept, "token": count * norm.token}
 
 

@@ -85,8 +85,8 @@ def training_states(model: ModelSpec, recipe: Recipe, master_gradient_bytes: flo
         }
     )
     if recipe.offload == "all":
-        share = _share_on_card(model)
-        weights, gradients = weights * share, minimum(gradients, gradients * share)
+        weights = _on_card(model, weights, _base_bytes(recipe) * outside_blocks(model))
+        gradients = _on_card(model, gradients, gradients * _share_outside_blocks(model))
     return States(weights, gradients, 0, 0, weight, trained, table, host)
 
 
@@ -115,13 +115,17 @@ def _weight_bytes(recipe: Recipe) -> int:
     """Bytes of one trained weight; adapters have a precision of their own."""
     if recipe.method.has_adapters:
         return 4 if recipe.method.lora_precision == "fp32" else 2
+    return _base_bytes(recipe)
+
+
+def _base_bytes(recipe: Recipe) -> int:
+    """Bytes of one weight that is neither an adapter's nor quantized."""
     return 2 if recipe.mode == "pure" else 4
 
 
 def _stored_weights(model: ModelSpec, recipe: Recipe, trained: int) -> Any:
     """Weights as they lie in memory: quantized, 16 bit or fp32, and adapters beside them."""
-    total = count_parameters(model).total
-    base = 2 if recipe.mode == "pure" else 4
+    total, base = count_parameters(model).total, _base_bytes(recipe)
     if not recipe.method.has_adapters:
         return base * total
     adapters = _weight_bytes(recipe) * trained
@@ -139,8 +143,10 @@ def _table_gradient(model: ModelSpec, recipe: Recipe, gradient: float) -> Any:
     return 0 if frozen else gradient * matmul_weights(model)["head"]
 
 
-def _share_on_card(model: ModelSpec) -> float:
-    """With everything offloaded: two blocks, and what stands outside the blocks."""
-    total, outside = count_parameters(model).total, outside_blocks(model)
-    blocks = min(1.0, _BLOCKS_ON_CARD / model.layers)
-    return (outside + (total - outside) * blocks) / total
+def _on_card(model: ModelSpec, amount: Any, outside: Any) -> Any:
+    """With everything offloaded: what stands outside the blocks, and two blocks of the rest."""
+    return outside + (amount - outside) * min(1.0, _BLOCKS_ON_CARD / model.layers)
+
+
+def _share_outside_blocks(model: ModelSpec) -> float:
+    return outside_blocks(model) / count_parameters(model).total

@@ -18,10 +18,15 @@ def trained_parameters(model: ModelSpec, method: Method) -> int:
 
 
 def frozen_parameters(model: ModelSpec, frozen_layers: int) -> int:
-    """Parameters of the embedding (a tied head is the embedding), positions and first blocks."""
+    """Parameters of the embedding (a tied head is the embedding), positions and first blocks.
+
+    The final norm is above them and trains.
+    """
     outside = outside_blocks(model)
     in_blocks = count_parameters(model).total - outside
-    embedding = outside if model.head.tied else outside - matmul_weights(model)["head"]
+    final_norm = int(model.norms.final) * model.norms.tensors * model.width
+    head = 0 if model.head.tied else matmul_weights(model)["head"]
+    embedding = outside - final_norm - head
     return embedding + in_blocks * frozen_layers // model.layers
 
 

@@ -195,30 +195,38 @@ def _possible(run: TrainingRun, change: Change) -> bool:
         "optimizer_impl": recipe.optimizer == "adamw" and recipe.optimizer_impl != "fused",
         "checkpointing": recipe.checkpointing == "none"
         and not (change.value == "selective" and recipe.attention not in {"math", "eager"}),
-        "recipe": recipe.recipe == "autocast"
-        and recipe.precision in {"bf16", "fp16"}
+        "recipe": recipe.precision in {"bf16", "fp16"}
+        and recipe.recipe not in {change.value, "pure"}
         and not recipe.method.has_adapters,
-        "offload": recipe.offload == "none" and not recipe.method.has_adapters,
+        "offload": recipe.offload == "none"
+        and not recipe.method.has_adapters
+        and not (change.value == "optimizer" and _keeps_no_state(recipe)),
         "optimizer": recipe.optimizer == "adamw",
         "method": _adaptable(model) and recipe.method.kind == "full" and recipe.mode != "fp32",
     }
     return checks[change.option]
 
 
+def _keeps_no_state(recipe: Recipe) -> bool:
+    return recipe.optimizer == "sgd" and recipe.recipe != "master"
+
+
 def _adaptable(model: ModelSpec) -> bool:
-    return model.experts is None and model.attention.latent is None
+    wide_enough = min(model.width, model.kv_width) >= Method().lora_rank
+    return wide_enough and model.experts is None and model.attention.latent is None
 
 
 def _applied(run: TrainingRun, change: Change) -> TrainingRun:
     """The run with one change made."""
     if change.option == "micro_batch":
-        return run._replace(micro_batch=change.value)
+        assert run.seq_len is not None
+        return run.resized(micro_batch=change.value, seq_len=run.seq_len)
     recipe = run.recipe
     if change.option == "method":
         method = Method(kind=change.value)
-        recipe = recipe.model_copy(update={"method": method, "recipe": "pure"})
+        recipe = recipe._replace(method=method, recipe="pure")
         return run._replace(recipe=recipe)
-    recipe = _consistent(recipe.model_copy(update={change.option: change.value}))
+    recipe = _consistent(recipe._replace(**{change.option: change.value}))
     how = run.how
     if change.option == "loss" and how is not None:
         how = _with_loss(how, change.value)
@@ -228,7 +236,7 @@ def _applied(run: TrainingRun, change: Change) -> TrainingRun:
 def _consistent(recipe: Recipe) -> Recipe:
     """Only AdamW has several implementations; others take none of its options."""
     if recipe.optimizer == "adamw8bit":
-        return recipe.model_copy(update={"optimizer_impl": "fused"})
+        return recipe._replace(optimizer_impl="fused")
     return recipe
 
 

@@ -45,7 +45,7 @@ class Memory(NamedTuple):
     host_memory_bytes: float | None
     accumulated_bytes: float | None
     """The whole bill when gradients are accumulated to the step's tokens; ``None`` where the
-    bill has that already, or a step is one micro-batch."""
+    bill has that already, a step is one micro-batch, or the bill itself does not fit."""
 
     @property
     def parts(self) -> Parts[Any]:
@@ -273,14 +273,15 @@ def memory_of(run: TrainingRun) -> Memory | None:
     if by_phase is None:
         return None
     capability = run.gpu.spec.compute_capability
-    accumulated = None
-    if _is_accumulated(run) and not run.recipe.accumulate:
-        longer = _phases(run, run.recipe.model_copy(update={"accumulate": True}))
-        assert longer is not None
-        peak = longer.peak_bytes
-        accumulated = float(peak + overhead_parts(peak, capability).total)
     overhead = overhead_parts(by_phase.peak_bytes, capability)
-    return Memory(by_phase, overhead, run.usable_bytes, run.host_memory_bytes, accumulated)
+    memory = Memory(by_phase, overhead, run.usable_bytes, run.host_memory_bytes, None)
+    if memory.fits is False or run.recipe.accumulate or not _is_accumulated(run):
+        return memory
+    longer = _phases(run, run.recipe._replace(accumulate=True))
+    assert longer is not None
+    peak = longer.peak_bytes
+    accumulated = float(peak + overhead_parts(peak, capability).total)
+    return memory._replace(accumulated_bytes=accumulated)
 
 
 def _phases(run: TrainingRun, recipe: Recipe) -> MemoryByPhase | None:

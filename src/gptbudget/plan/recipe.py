@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from gptbudget.errors import UsageError
 from gptbudget.plan.choose import Chooser
@@ -78,17 +78,17 @@ def _method(choose: Chooser, model: ModelSpec) -> Method:
                 f"add --method {needs}",
             )
     if kind in {"lora", "qlora"}:
-        return _adapters(choose, model, kind)
+        return _adapters(choose, model, "qlora" if kind == "qlora" else "lora")
     frozen = int(layers or 0)
     if frozen >= model.layers:
         raise UsageError(
             f"--method {text} freezes all {model.layers} blocks of {model.name}",
             f"freeze at most {model.layers - 1}",
         )
-    return Method.model_validate({"kind": kind, "frozen_layers": frozen})
+    return Method(kind="frozen" if frozen else "full", frozen_layers=frozen)
 
 
-def _adapters(choose: Chooser, model: ModelSpec, kind: str) -> Method:
+def _adapters(choose: Chooser, model: ModelSpec, kind: Literal["lora", "qlora"]) -> Method:
     rank, narrowest = choose.take("lora_rank", 16), min(model.width, model.kv_width)
     if rank > narrowest:
         raise UsageError(
@@ -101,15 +101,13 @@ def _adapters(choose: Chooser, model: ModelSpec, kind: str) -> Method:
             f"{kind} on {model.name} is not modelled (experts or latent attention)",
             "use --method full, or a dense model",
         )
-    return Method.model_validate(
-        {
-            "kind": kind,
-            "lora_rank": rank,
-            "lora_targets": choose.take("lora_targets", "all"),
-            "lora_precision": choose.take("lora_precision", "fp32"),
-            "lora_dropout": choose.take("lora_dropout", 0.0),
-            "double_quant": choose.take("double_quant", default=True) if kind == "qlora" else True,
-        }
+    return Method(
+        kind=kind,
+        lora_rank=rank,
+        lora_targets=choose.take("lora_targets", "all"),
+        lora_precision=choose.take("lora_precision", "fp32"),
+        lora_dropout=choose.take("lora_dropout", 0.0),
+        double_quant=kind == "lora" or choose.take("double_quant", default=True),
     )
 
 

@@ -96,3 +96,19 @@ class TrainingRun(NamedTuple):
     values: Mapping[str, Any]
     """The options as they apply to this run, by option name, for showing."""
     notes: tuple[str, ...] = ()
+
+    def asked(self, option: str) -> bool:
+        """Whether the user said this option, as a flag or in a scenario."""
+        return self.origins.get(option) in {"given", "scenario"}
+
+    def resized(self, *, micro_batch: int, seq_len: int) -> TrainingRun:
+        """The run with another micro-batch or sequence, and whole micro-batches a step."""
+        smallest = micro_batch * seq_len * self.gpus
+        batch = max(1, round((self.global_batch_tokens or 0) / smallest)) * smallest
+        accumulate = self.asked("global_batch_tokens") and batch > smallest
+        return self._replace(
+            micro_batch=micro_batch,
+            seq_len=seq_len,
+            global_batch_tokens=batch,
+            recipe=self.recipe._replace(accumulate=accumulate),
+        )

@@ -20,10 +20,12 @@ def command(run: TrainingRun, name: str, changes: Iterable[Change] = ()) -> str:
     given = {
         option: value
         for option, value in run.values.items()
-        if run.origins.get(option) in {"given", "scenario"} and option not in _SAID_BY_OTHERS
+        if run.asked(option) and option not in _SAID_BY_OTHERS
     }
-    if changed.get("method") or changed.get("optimizer"):
+    if "optimizer" in changed:
         given.pop("optimizer_impl", None)
+    if "method" in changed:
+        given.pop("recipe", None)
     words = [word for pair in {**given, **changed}.items() for word in _flag(*pair)]
     return shlex.join(["gptbudget", name, *words])
 

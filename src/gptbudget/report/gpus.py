@@ -73,7 +73,7 @@ def _facts(spec: GpuSpec) -> Iterator[tuple[str, str]]:
     yield from _amount("vendor", made or None)
     yield from _amount("released", spec.released)
     yield from _amount("memory", spec.memory_gib, "GiB", spec.memory_type or "")
-    yield from _amount("memory, reported", spec.memory_reported_gib, "GiB by the driver")
+    yield from _amount("memory, reported", spec.memory_reported_gib, "GiB by CUDA")
     yield from _amount("bandwidth", spec.memory_bandwidth_gb_per_s, "GB/s")
     for precision, tflops in spec.peak_tflops:
         yield from _amount(f"peak {precision}", tflops, "TFLOP/s dense")

@@ -161,16 +161,22 @@ def _saved(amount: float) -> str:
 def largest_that_fit(run: TrainingRun) -> Largest:
     """Search the largest micro-batch and sequence that fit the card."""
     assert isinstance(run.work, NamedModel)
-    model = run.work.spec
+    assert run.micro_batch is not None
+    assert run.seq_len is not None
+    micro_batch, seq_len, model = run.micro_batch, run.seq_len, run.work.spec
     longest = model.context if model.positions.kind == "learned" else _MOST_SEQ_LEN
+    most = _MOST_MICRO_BATCH
+    if run.asked("global_batch_tokens") and run.global_batch_tokens is not None:
+        most = run.global_batch_tokens // seq_len
+        longest = min(longest, run.global_batch_tokens // micro_batch)
 
-    def fits(other: TrainingRun) -> bool:
-        memory = memory_of(other)
+    def fits(micro_batch: int, seq_len: int) -> bool:
+        memory = memory_of(run.resized(micro_batch=micro_batch, seq_len=seq_len))
         return memory is not None and bool(memory.fits_accumulated)
 
     return Largest(
-        _largest(lambda size: fits(run._replace(micro_batch=size)), _MOST_MICRO_BATCH),
-        _largest(lambda size: fits(run._replace(seq_len=size)), longest),
+        _largest(lambda size: fits(size, seq_len), most),
+        _largest(lambda size: fits(micro_batch, size), longest),
     )
 
 

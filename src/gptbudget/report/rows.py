@@ -104,7 +104,7 @@ def _memory(estimate: Estimate) -> Iterator[Row]:
         "needed", format_bytes(memory.peak_bytes), f"at the peak: {memory.phase.replace('_', ' ')}"
     )
     usable = "unknown" if memory.usable_bytes is None else format_bytes(memory.usable_bytes)
-    reported = "reported by the driver" if run.gpu.spec.memory_reported_gib else "nominal"
+    reported = "as CUDA reports it" if run.gpu.spec.memory_reported_gib else "nominal"
     given = run.origins.get("gpu_memory") not in {"catalog", "default"}
     yield Row("usable", usable, "as given" if given else reported)
     fits = {True: "yes", False: "no", None: "unknown"}[memory.fits]

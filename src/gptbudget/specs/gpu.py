@@ -81,7 +81,7 @@ class GpuSpec(Spec):
     memory_gib: Positive | None = None
     """Marketed capacity; sold as GB, built as GiB."""
     memory_reported_gib: Positive | None = None
-    """What the driver reports as total, where somebody wrote it down."""
+    """What CUDA reports as total, where somebody wrote it down: less than is sold."""
     memory_type: Text | None = None
     memory_bandwidth_gb_per_s: Positive | None = None
     peak_tflops: PeakTflops
@@ -121,7 +121,7 @@ class GpuSpec(Spec):
 
     @property
     def memory_bytes(self) -> float | None:
-        """Usable memory in bytes: what the driver reports where known, else the capacity."""
+        """Usable memory in bytes: what CUDA reports where known, else the capacity."""
         gib = self.memory_reported_gib or self.memory_gib
         return None if gib is None else gib * GIB
 

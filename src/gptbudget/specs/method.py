@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
-
-from pydantic import Field
-
-from gptbudget.specs.base import Count, Spec
+from typing import Literal, NamedTuple
 
 MethodKind = Literal["full", "lora", "qlora", "frozen"]
 LoraTargets = Literal["qv", "all"]
@@ -15,17 +11,17 @@ LoraTargets = Literal["qv", "all"]
 LoraPrecision = Literal["fp32", "bf16"]
 
 
-class Method(Spec):
+class Method(NamedTuple):
     """A training method; the ``lora`` fields count for ``lora`` and ``qlora``."""
 
-    kind: MethodKind
-    lora_rank: Count = 16
+    kind: MethodKind = "full"
+    lora_rank: int = 16
     lora_targets: LoraTargets = "all"
     lora_precision: LoraPrecision = "fp32"
-    lora_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    lora_dropout: float = 0.0
     double_quant: bool = True
     """The scales of the 4-bit weights are themselves quantized."""
-    frozen_layers: Annotated[int, Field(ge=0)] = 0
+    frozen_layers: int = 0
     """How many of the first blocks are frozen, with the embedding."""
 
     @property

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal, NamedTuple
 
-from pydantic import Field
-
-from gptbudget.specs.base import Spec
 from gptbudget.specs.gpu import Precision
 from gptbudget.specs.method import Method
 from gptbudget.specs.stack import AttentionKind, Mode
@@ -20,10 +17,8 @@ Checkpointing = Literal["none", "selective", "full"]
 LossKind = Literal["plain", "fused", "chunked"]
 Offload = Literal["none", "optimizer", "all"]
 
-_FULL = Method.model_construct(kind="full")
 
-
-class Recipe(Spec):
+class Recipe(NamedTuple):
     """A complete training recipe on one accelerator."""
 
     precision: Precision
@@ -33,14 +28,14 @@ class Recipe(Spec):
     attention: AttentionKind = "flash"
     checkpointing: Checkpointing = "none"
     loss: LossKind = "plain"
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    dropout: float = 0.0
     keep_logits: bool = False
     """The caller keeps the logits until the step ends."""
     accumulate: bool = False
     """Gradients of earlier micro-batches live through the forward pass."""
     offload: Offload = "none"
     """What lives in host memory: the optimizer's state, or the weights and gradients too."""
-    method: Method = _FULL
+    method: Method = Method()
 
     @property
     def mode(self) -> Mode:

@@ -7,11 +7,8 @@ model takes the rules of its kind of block and never of its name.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
-
-from pydantic import Field
-
-from gptbudget.specs.base import Spec, Text
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
 
 Mode = Literal["autocast", "pure", "fp32"]
 """16-bit compute on fp32 weights, 16-bit tensors throughout, or fp32 throughout."""
@@ -25,11 +22,10 @@ Unit = Literal[
 the channels of all query heads, of all key heads, the feed-forward width, the vocabulary, the
 number of query or of key heads; b s alone; b s^2 times the query heads; s^2 alone."""
 
-Amount = Annotated[float, Field(ge=0)]
-Tensors = dict[Unit, Annotated[float, Field()]]
+Tensors = dict[Unit, float]
 """Bytes of a set of tensors, by unit."""
 
-ByMode = dict[Mode, Amount]
+ByMode = dict[Mode, float]
 """Bytes per channel of one named tensor, in each mode."""
 
 TensorsByMode = dict[Mode, Tensors]
@@ -38,20 +34,20 @@ TensorsByMode = dict[Mode, Tensors]
 TensorsByAttention = dict[AttentionKind, TensorsByMode]
 
 
-class NormMemory(Spec):
+class NormMemory(NamedTuple):
     """What a normalization keeps, per channel of the model and token."""
 
     input: ByMode
     normalized: ByMode
     """Kept besides when its weight is trained."""
-    unit_offset: ByMode = Field(default_factory=dict)
-    """Kept besides when the weight is stored as its distance from one."""
-    token: Amount
+    token: float
     """Statistics, per token."""
-    source: Text
+    source: str
+    unit_offset: ByMode | None = None
+    """Kept besides when the weight is stored as its distance from one."""
 
 
-class FeedForwardMemory(Spec):
+class FeedForwardMemory(NamedTuple):
     """What a feed-forward network keeps, per channel of its width and token."""
 
     saved: ByMode
@@ -59,10 +55,10 @@ class FeedForwardMemory(Spec):
     """Kept when its weights are frozen, but gradients pass through."""
     differentiated: TensorsByMode
     """Alive while the block is differentiated."""
-    source: Text
+    source: str
 
 
-class LossMemory(Spec):
+class LossMemory(NamedTuple):
     """What logits and loss need, beside the final norm."""
 
     saved: TensorsByMode
@@ -70,13 +66,13 @@ class LossMemory(Spec):
     """Alive with all that is kept while the loss is computed."""
     backward_temporary: TensorsByMode
     """Alive with all that is kept while the loss is differentiated."""
-    source: Text
+    source: str
 
 
-class Parts(Spec):
+class Parts(NamedTuple):
     """The measured implementations of each concept, by name."""
 
-    norms: dict[Text, NormMemory]
+    norms: dict[str, NormMemory]
     attention: TensorsByAttention
     """What attention keeps: queries, keys, values, its output, and what its kernel needs."""
     attention_differentiated: TensorsByAttention
@@ -87,41 +83,55 @@ class Parts(Spec):
     """Kept by the dropout behind attention and network."""
     attention_dropout: TensorsByAttention
     """Kept by the dropout on materialized probabilities."""
-    feed_forward: dict[Text, FeedForwardMemory]
-    losses: dict[Text, LossMemory]
+    feed_forward: dict[str, FeedForwardMemory]
+    losses: dict[str, LossMemory]
 
 
-class Stack(Spec):
+class Stack(NamedTuple):
     """A named implementation: which part it uses for each concept, and what was measured.
 
     A kind of block is its norm and its feed-forward network: ``layernorm+plain``.
     """
 
-    title: Text
-    layernorm: Text
-    rmsnorm: Text
-    plain: Text
+    title: str
+    layernorm: str
+    rmsnorm: str
+    plain: str
     """The ungated feed-forward network."""
-    gated: Text
-    loss: Text
+    gated: str
+    loss: str
+    fused_qkv: tuple[str, ...]
+    """Kinds of block whose queries, keys and values are one product: their input is cast once."""
+    evidence: str
+    """What the figures of kinds of block are that were not measured whole."""
     attention: AttentionKind | None = None
     """The attention of this stack, where it is not the best that card and precision have."""
-    fused_qkv: tuple[Text, ...]
-    """Kinds of block whose queries, keys and values are one product: their input is cast once."""
-    fp32_softmax: tuple[Text, ...] = ()
+    fp32_softmax: tuple[str, ...] = ()
     """Kinds of block that compute materialized probabilities in fp32 and copy them to 16 bit."""
     registers_mask: bool = False
     """Each layer registers a causal mask over the whole context for eager attention."""
-    master_gradient_bytes: Amount = 2
+    master_gradient_bytes: float = 2
     """Bytes of a gradient in the ``master`` recipe."""
-    measured: tuple[Text, ...] = ()
+    measured: tuple[str, ...] = ()
     """Kinds of block whose training step was measured whole."""
-    evidence: Text
-    """What the figures of other kinds of block are."""
 
 
-class Stacks(Spec):
+class Stacks(NamedTuple):
     """All parts and stacks."""
 
     parts: Parts
-    stacks: dict[Text, Stack]
+    stacks: dict[str, Stack]
+
+
+def stacks_from(data: Mapping[str, Any]) -> Stacks:
+    """Parts and stacks of the package's own data file; unknown and missing keys are errors."""
+    parts = data["parts"]
+    named = {"norms": NormMemory, "feed_forward": FeedForwardMemory, "losses": LossMemory}
+    built = {
+        concept: {name: kind(**fields) for name, fields in parts[concept].items()}
+        for concept, kind in named.items()
+    }
+    return Stacks(
+        Parts(**{**parts, **built}),
+        {name: Stack(**fields) for name, fields in data["stacks"].items()},
+    )
