@@ -136,12 +136,20 @@ def _attention_vectors(model: ModelSpec) -> int:
     attention = model.attention
     count = attention.heads if attention.sinks else 0
     if attention.qkv_bias:
-        count += model.query_width + 2 * model.kv_width
+        count += _input_biases(model)
     if attention.output_bias:
         count += model.width
     if attention.latent is not None:
         count += (attention.latent.query_rank or 0) + attention.latent.kv_rank
     return count + _qk_norm(model)
+
+
+def _input_biases(model: ModelSpec) -> int:
+    """Of queries, keys and values; with latents, of the two projections down to them."""
+    latent = model.attention.latent
+    if latent is None:
+        return model.query_width + 2 * model.kv_width
+    return (latent.query_rank or 0) + latent.kv_rank + latent.rope_width
 
 
 def _qk_norm(model: ModelSpec) -> int:

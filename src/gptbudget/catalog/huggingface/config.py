@@ -7,8 +7,10 @@ that the others can be named as ignored.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from gptbudget.catalog.textfile import read_text
 from gptbudget.errors import FileError
 
 _LARGEST = 10**9
+_LONGEST_SHOWN = 40
 
 
 class HfConfig:
@@ -28,9 +31,10 @@ class HfConfig:
         self._prefix = prefix
         self._read: set[str] = set()
 
-    def __contains__(self, key: str) -> bool:
-        """Whether the key is there with a value."""
-        return self._data.get(key) is not None
+    def is_null(self, key: str) -> bool:
+        """Whether the key is there with ``null``: for some, that is not the default."""
+        self._read.add(key)
+        return key in self._data and self._data[key] is None
 
     def whole(self, *keys: str, default: int | None = None, most: int = _LARGEST) -> int:
         """A positive whole number under the first of ``keys`` that is there, else the default.
@@ -51,9 +55,9 @@ class HfConfig:
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, int):
-            raise self.fault(key, f"a whole number belongs here, not {_shown(value)}")
+            raise self.fault(key, f"a whole number belongs here, not {shown(value)}")
         if not 0 < value <= most:
-            raise self.fault(key, f"{_shown(value)} is not between 1 and {most}")
+            raise self.fault(key, f"{shown(value)} is not between 1 and {most}")
         return value
 
     def count(self, *keys: str, default: int) -> int:
@@ -62,9 +66,9 @@ class HfConfig:
         if value is None:
             return default
         if isinstance(value, bool) or not isinstance(value, int):
-            raise self.fault(key, f"a whole number belongs here, not {_shown(value)}")
+            raise self.fault(key, f"a whole number belongs here, not {shown(value)}")
         if not 0 <= value <= _LARGEST:
-            raise self.fault(key, f"{_shown(value)} is not between 0 and {_LARGEST}")
+            raise self.fault(key, f"{shown(value)} is not between 0 and {_LARGEST}")
         return value
 
     def flag(self, key: str, *, default: bool) -> bool:
@@ -73,16 +77,7 @@ class HfConfig:
         if value is None:
             return default
         if not isinstance(value, bool):
-            raise self.fault(key, f"true or false belongs here, not {_shown(value)}")
-        return value
-
-    def number(self, key: str, *, default: float) -> float:
-        """A positive number."""
-        value = self._first((key,))[1]
-        if value is None:
-            return default
-        if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-            raise self.fault(key, f"a positive number belongs here, not {_shown(value)}")
+            raise self.fault(key, f"true or false belongs here, not {shown(value)}")
         return value
 
     def words(self, key: str) -> list[str] | None:
@@ -91,7 +86,7 @@ class HfConfig:
         if value is None:
             return None
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise self.fault(key, f"a list of words belongs here, not {_shown(value)}")
+            raise self.fault(key, f"a list of words belongs here, not {shown(value)}")
         return value
 
     def numbers(self, key: str) -> list[int]:
@@ -103,7 +98,7 @@ class HfConfig:
             isinstance(item, int) and not isinstance(item, bool) for item in value
         )
         if not plain:
-            raise self.fault(key, f"a list of whole numbers belongs here, not {_shown(value)}")
+            raise self.fault(key, f"a list of whole numbers belongs here, not {shown(value)}")
         return list(value)
 
     def raw(self, key: str) -> Any:
@@ -116,7 +111,7 @@ class HfConfig:
         if value is None:
             value = {}
         if not isinstance(value, dict):
-            raise self.fault(key, f"an object belongs here, not {_shown(value)}")
+            raise self.fault(key, f"an object belongs here, not {shown(value)}")
         return HfConfig(self.path, self._text, value, f"{self._prefix}{key}.")
 
     def ignored(self) -> list[str]:
@@ -130,11 +125,18 @@ class HfConfig:
         return FileError(f"{self.path}:{line}: {self._prefix}{key}: {what}", hint)
 
     def _first(self, keys: tuple[str, ...]) -> tuple[str, Any]:
+        """The value that is there under one of several names, which must not disagree."""
         self._read.update(keys)
-        for key in keys:
-            if self._data.get(key) is not None:
-                return key, self._data[key]
-        return keys[0], None
+        given = [key for key in keys if self._data.get(key) is not None]
+        if not given:
+            return keys[0], None
+        key, value = given[0], self._data[given[0]]
+        for other in given[1:]:
+            if self._data[other] != value:
+                raise self.fault(
+                    other, f"{shown(self._data[other])} contradicts {key} {shown(value)}"
+                )
+        return key, value
 
 
 def read_config(path: Path) -> HfConfig:
@@ -146,7 +148,12 @@ def read_config(path: Path) -> HfConfig:
     file = path / "config.json" if path.is_dir() else path
     text = read_text(file, "a config.json")
     try:
-        data = json.loads(text, parse_constant=_refuse_constant)
+        data = json.loads(
+            text,
+            parse_constant=_refuse_constant,
+            parse_int=_whole_number,
+            object_pairs_hook=partial(_object, file, text),
+        )
     except RecursionError:
         raise FileError(f"{file}:1: nested too deeply", "this is not a config.json") from None
     except ValueError as error:
@@ -163,6 +170,23 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(msg)
 
 
-def _shown(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= 40 else f"{text[:40]}..."  # noqa: PLR2004 - enough to recognize
+def _whole_number(digits: str) -> int | float:
+    """A number that is too long to be one is out of every range."""
+    return int(digits) if len(digits) <= _LONGEST_SHOWN else math.inf
+
+
+def _object(file: Path, text: str, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object in which no key has two values."""
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if found.setdefault(key, value) != value:
+            *_, start = [0, *(hit.start() for hit in re.finditer(re.escape(f'"{key}"'), text))]
+            line = text.count("\n", 0, start) + 1
+            raise FileError(f"{file}:{line}: {shown(key)} is given twice", "keep one of them")
+    return found
+
+
+def shown(value: Any) -> str:
+    """A value as JSON writes it, shortened, in printable characters."""
+    text = json.dumps(value, default=str)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."

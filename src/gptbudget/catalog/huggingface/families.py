@@ -9,79 +9,142 @@ are those of ``modeling_<type>.py`` beside it).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
-from gptbudget.catalog.huggingface.config import HfConfig
+from gptbudget.catalog.huggingface.config import HfConfig, shown
 
 Model = dict[str, Any]
 
 _MOST_LAYERS = 100_000
+_LAYER_TYPES = ("full_attention", "sliding_attention")
+_NEO_TYPES = {"global", "local"}
+_NEO_EXAMPLE = '[[["global", "local"], 12]]'
 _LAYERNORM = {"kind": "layernorm", "bias": True}
 _RMSNORM = {"kind": "rmsnorm"}
 _LEARNED = {"kind": "learned"}
 _ROTARY = {"kind": "rotary"}
 
 
-def _layers(c: HfConfig) -> int:
-    return c.whole("num_hidden_layers", "n_layer", "num_layers", "n_layers", most=_MOST_LAYERS)
+class Names(NamedTuple):
+    """What a family calls its sizes; the first name is its own, the others are understood."""
+
+    layers: tuple[str, ...] = ("num_hidden_layers",)
+    width: tuple[str, ...] = ("hidden_size",)
+    heads: tuple[str, ...] = ("num_attention_heads",)
+    context: tuple[str, ...] = ("max_position_embeddings",)
+    ffn: str | None = "intermediate_size"
 
 
-def _width(c: HfConfig) -> int:
-    return c.whole("hidden_size", "n_embd", "d_model", "n_embed")
+_USUAL = Names()
+_GPT2 = Names(
+    ("n_layer", "num_hidden_layers"),
+    ("n_embd", "hidden_size"),
+    ("n_head", "num_attention_heads"),
+    ("n_positions", "max_position_embeddings"),
+    "n_inner",
+)
+_NEO = Names(("num_layers", "num_hidden_layers"), heads=("num_heads", "num_attention_heads"))
+_OPT = Names(ffn="ffn_dim")
+_BLOOM = Names(
+    ("n_layer", "num_hidden_layers"),
+    ("hidden_size", "n_embed"),
+    ("n_head", "num_attention_heads"),
+    ("seq_length",),
+    ffn=None,
+)
+_FALCON = Names(
+    ("num_hidden_layers", "n_layer"),
+    ("hidden_size", "n_embed"),
+    ("num_attention_heads", "n_head"),
+    ffn="ffn_hidden_size",
+)
+_MPT = Names(
+    ("n_layers", "num_hidden_layers"),
+    ("d_model", "hidden_size"),
+    ("n_heads", "num_attention_heads"),
+    ("max_seq_len",),
+    ffn=None,
+)
 
 
-def _heads(c: HfConfig, default: int | None = None) -> int:
-    return c.whole("num_attention_heads", "n_head", "num_heads", "n_heads", default=default)
+def _heads(
+    c: HfConfig, width: int, names: Names = _USUAL, *, default: int | None = None, own: bool = False
+) -> int:
+    """Heads, which divide the width unless they have a width of their own."""
+    heads = c.whole(*names.heads, default=default)
+    if not own and width % heads:
+        raise c.fault(names.heads[0], f"{heads} does not divide {names.width[0]} {width}")
+    return heads
 
 
 def _tied(c: HfConfig, *, default: bool) -> Model:
     return {"tied": c.flag("tie_word_embeddings", default=default)}
 
 
-def _base(c: HfConfig, *, context: int, vocabulary: int | None = None) -> Model:
+def _base(
+    c: HfConfig, names: Names = _USUAL, *, context: int, vocabulary: int | None = None
+) -> Model:
     """Sizes that every family has."""
     return {
-        "layers": _layers(c),
-        "width": _width(c),
+        "layers": c.whole(*names.layers, most=_MOST_LAYERS),
+        "width": c.whole(*names.width),
         "vocabulary": c.whole("vocab_size", default=vocabulary),
-        "context": c.whole(
-            "max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length",
-            default=context,
-        ),
-    }  # fmt: skip
+        "context": c.whole(*names.context, default=context),
+    }
 
 
 def _grouped(
-    c: HfConfig, *, kv_heads: int | None, heads: int | None = None, head_width: int | None = None
+    c: HfConfig,
+    width: int,
+    *,
+    kv_heads: int | None,
+    heads: int | None = None,
+    head_width: int | None = None,
+    fixed: bool = False,
+    divides: bool = False,
 ) -> Model:
-    """Heads, key/value heads (the class default, else as many as heads) and head width."""
-    attention: Model = {"heads": _heads(c, heads), "qkv_bias": False, "output_bias": False}
-    given = c.optional_whole("num_key_value_heads")
-    named = "num_key_value_heads" in c or kv_heads is None
-    attention["kv_heads"] = given or (attention["heads"] if named else kv_heads)
-    if attention["kv_heads"] > attention["heads"]:
-        raise c.fault(
-            "num_key_value_heads",
-            f"{attention['kv_heads']} is more than num_attention_heads {attention['heads']}",
-        )
-    if attention["heads"] % attention["kv_heads"]:
-        raise c.fault(
-            "num_key_value_heads",
-            f"{attention['kv_heads']} does not divide num_attention_heads {attention['heads']}",
-        )
-    attention["head_width"] = c.optional_whole("head_dim") or head_width
-    return attention
+    """Heads, key/value heads and head width; ``fixed``: the family has no width of its own.
+
+    Where ``num_key_value_heads`` is missing it is the default of the class, where it is null
+    (or has no default) as many as heads.
+    """
+    own = None if fixed else c.optional_whole("head_dim") or head_width
+    count = _heads(c, width, default=heads, own=own is not None and not divides)
+    return {
+        "heads": count,
+        "kv_heads": _kv_heads(c, "num_key_value_heads", count, kv_heads),
+        "head_width": own,
+        "qkv_bias": False,
+        "output_bias": False,
+    }
 
 
-def _windows(c: HfConfig, layers: int, *, window: int | None, windowed: int | None) -> Model:
-    """Sliding windows: how wide, and in how many layers (listed, or the family's pattern)."""
+def _kv_heads(c: HfConfig, key: str, heads: int, default: int | None) -> int:
+    given = c.optional_whole(key)
+    count = given or (heads if default is None or c.is_null(key) else default)
+    told = str(count) if given else f"is missing, and its default {count}"
+    if count > heads:
+        raise c.fault(key, f"{told} is more than num_attention_heads {heads}")
+    if heads % count:
+        raise c.fault(key, f"{told} does not divide num_attention_heads {heads}")
+    return count
+
+
+def _windows(c: HfConfig, layers: int, *, window: int | None, windowed: int) -> Model:
+    """Sliding windows: how wide, and in how many layers (listed, or the family's pattern).
+
+    A missing ``sliding_window`` is the default of the class; with null there is none.
+    """
     width = c.optional_whole("sliding_window") or window
     kinds = c.words("layer_types")
     if kinds is not None:
+        for kind in kinds:
+            if kind not in _LAYER_TYPES:
+                raise c.fault("layer_types", f"{shown(kind)} is not one of {_LAYER_TYPES}")
         if len(kinds) != layers:
             raise c.fault("layer_types", f"lists {len(kinds)} layers, num_hidden_layers {layers}")
         windowed = kinds.count("sliding_attention")
-    if width is None or not windowed:
+    if width is None or c.is_null("sliding_window") or not windowed:
         return {}
     return {"window": width, "windowed_layers": windowed}
 
@@ -92,7 +155,7 @@ def _llama_like(c: HfConfig, *, context: int, tied: bool = False, **grouped: Any
     grouped.setdefault("kv_heads", None)
     return {
         **model,
-        "attention": _grouped(c, **grouped),
+        "attention": _grouped(c, model["width"], **grouped),
         "ffn": {"width": c.whole("intermediate_size"), "gated": True, "bias": False},
         "norms": dict(_RMSNORM),
         "positions": dict(_ROTARY),
@@ -107,7 +170,7 @@ def _biased(model: Model, *, qkv: bool, output: bool) -> Model:
 
 def llama(c: HfConfig) -> Model:
     """Llama, and everything that is published as it."""
-    model = _llama_like(c, context=2048)
+    model = _llama_like(c, context=2048, divides=True)
     bias = c.flag("attention_bias", default=False)
     model["ffn"]["bias"] = c.flag("mlp_bias", default=False)
     return _biased(model, qkv=bias, output=bias)
@@ -116,39 +179,49 @@ def llama(c: HfConfig) -> Model:
 def mistral(c: HfConfig) -> Model:
     """Mistral: Llama with a window in every layer."""
     model = _llama_like(c, context=131_072, kv_heads=8)
-    model["attention"] |= _windows(c, model["layers"], window=None, windowed=model["layers"])
+    model["attention"] |= _windows(c, model["layers"], window=4096, windowed=model["layers"])
     return model
 
 
 def mixtral(c: HfConfig) -> Model:
-    """Mixtral: Mistral with experts in every layer."""
-    model = mistral(c)
-    width = model["ffn"]["width"]
+    """Mixtral: Mistral with experts in every layer, and a window only where one is given."""
+    model = _llama_like(c, context=131_072, kv_heads=8)
+    model["attention"] |= _windows(c, model["layers"], window=None, windowed=model["layers"])
+    count = c.whole("num_local_experts", "num_experts", default=8)
     model["experts"] = _experts(
-        c, c.whole("num_local_experts", default=8), c.whole("num_experts_per_tok", default=2), width
+        c, count, c.whole("num_experts_per_tok", default=2), model["ffn"]["width"]
     )
     return model
 
 
 def qwen2(c: HfConfig) -> Model:
     """Qwen2: Llama with biases on queries, keys and values; late layers may be windowed."""
-    return _qwen_windows(c, _biased(_llama_like(c, context=32_768), qkv=True, output=False))
+    return _late_windows(
+        c, _biased(_llama_like(c, context=32_768, kv_heads=32), qkv=True, output=False)
+    )
 
 
-def _qwen_windows(c: HfConfig, model: Model) -> Model:
+def _late_windows(c: HfConfig, model: Model) -> Model:
     late = c.count("max_window_layers", default=28)
-    windowed = max(0, model["layers"] - late)
+    return _switched_windows(c, model, 4096, max(0, model["layers"] - late))
+
+
+def _switched_windows(c: HfConfig, model: Model, window: int | None, windowed: int) -> Model:
+    """Windows that a switch turns on."""
     if c.flag("use_sliding_window", default=False):
-        model["attention"] |= _windows(c, model["layers"], window=4096, windowed=windowed)
+        model["attention"] |= _windows(c, model["layers"], window=window, windowed=windowed)
     return model
 
 
 def qwen2_moe(c: HfConfig) -> Model:
-    """Qwen2 with routed experts and a gated shared one."""
-    model = _qwen_windows(
-        c,
-        _biased(_llama_like(c, context=32_768), qkv=c.flag("qkv_bias", default=True), output=False),
+    """Qwen2 with routed experts and a gated shared one; every other early layer windowed."""
+    model = _biased(
+        _llama_like(c, context=32_768, kv_heads=16),
+        qkv=c.flag("qkv_bias", default=True),
+        output=False,
     )
+    early = min(c.count("max_window_layers", default=28), model["layers"])
+    model = _switched_windows(c, model, 4096, (early + 1) // 2)
     model["experts"] = {
         **_experts(
             c, c.whole("num_experts", default=60), c.whole("num_experts_per_tok", default=4),
@@ -163,26 +236,29 @@ def qwen2_moe(c: HfConfig) -> Model:
 
 def qwen3(c: HfConfig) -> Model:
     """Qwen3: Llama with norms on each query and key head."""
-    model = _llama_like(c, context=32_768, head_width=128)
+    model = _llama_like(c, context=32_768, head_width=128, kv_heads=32)
     bias = c.flag("attention_bias", default=False)
     model["attention"]["qk_norm"] = "head"
-    return _qwen_windows(c, _biased(model, qkv=bias, output=bias))
+    return _late_windows(c, _biased(model, qkv=bias, output=bias))
 
 
 def qwen3_moe(c: HfConfig) -> Model:
-    """Qwen3 with routed experts."""
+    """Qwen3 with routed experts; a window, when switched on, is in every layer."""
     model = _llama_like(c, context=32_768, kv_heads=4)
     bias = c.flag("attention_bias", default=False)
     model["attention"]["qk_norm"] = "head"
+    model = _switched_windows(c, _biased(model, qkv=bias, output=bias), 4096, model["layers"])
+    count = c.count("num_experts", "num_local_experts", default=128)
+    if not count:
+        return model
     model["experts"] = {
         **_experts(
-            c, c.whole("num_experts", "num_local_experts", default=128),
-            c.whole("num_experts_per_tok", default=8),
+            c, count, c.whole("num_experts_per_tok", default=8),
             c.whole("moe_intermediate_size", default=768),
         ),
         "layers": _sparse_layers(c, model["layers"]),
     }  # fmt: skip
-    return _without_empty_experts(_qwen_windows(c, _biased(model, qkv=bias, output=bias)))
+    return _without_empty_experts(model)
 
 
 def gemma(c: HfConfig) -> Model:
@@ -195,7 +271,7 @@ def gemma(c: HfConfig) -> Model:
 
 def gemma2(c: HfConfig) -> Model:
     """Gemma 2: four norms a block, every other layer windowed, beginning with the first."""
-    model = _llama_like(c, context=8192, tied=True, head_width=256, kv_heads=4)
+    model = _llama_like(c, context=8192, tied=True, head_width=256, kv_heads=4, divides=True)
     model["norms"] |= {"per_block": 4, "unit_offset": True}
     half = (model["layers"] + 1) // 2
     model["attention"] |= _windows(c, model["layers"], window=4096, windowed=half)
@@ -211,7 +287,7 @@ def gemma3_text(c: HfConfig) -> Model:
     return {
         **model,
         "attention": {
-            **_grouped(c, heads=8, kv_heads=4, head_width=256),
+            **_grouped(c, model["width"], heads=8, kv_heads=4, head_width=256, divides=True),
             **_windows(c, model["layers"], window=4096, windowed=windowed),
             **dict.fromkeys(("qkv_bias", "output_bias"), c.flag("attention_bias", default=False)),
             "qk_norm": "head",
@@ -235,9 +311,17 @@ def smollm3(c: HfConfig) -> Model:
     model = _llama_like(c, context=32_768, tied=True, kv_heads=4)
     bias = c.flag("attention_bias", default=False)
     model["ffn"]["bias"] = c.flag("mlp_bias", default=False)
-    if c.flag("use_sliding_window", default=False):
-        model["attention"] |= _windows(c, model["layers"], window=None, windowed=model["layers"])
+    unrotated = _unrotated_layers(c, model["layers"])
+    model = _switched_windows(c, model, None, unrotated)
     return _biased(model, qkv=bias, output=bias)
+
+
+def _unrotated_layers(c: HfConfig, layers: int) -> int:
+    """Layers without rotation, which are those that may be windowed: every fourth, or listed."""
+    listed = c.numbers("no_rope_layers")
+    if listed:
+        return listed.count(0)
+    return layers // c.whole("no_rope_layer_interval", default=4)
 
 
 def olmo(c: HfConfig) -> Model:
@@ -269,7 +353,7 @@ def olmoe(c: HfConfig) -> Model:
 
 def stablelm(c: HfConfig) -> Model:
     """StableLM: LayerNorm with a gated network; one norm when the branches are parallel."""
-    model = _llama_like(c, context=4096, kv_heads=32)
+    model = _llama_like(c, context=4096, kv_heads=32, fixed=True)
     parallel = c.flag("use_parallel_residual", default=False)
     model["norms"] = {**_LAYERNORM, "per_block": 1 if parallel else 2}
     if c.flag("qk_layernorm", default=False):
@@ -298,13 +382,18 @@ def phi(c: HfConfig) -> Model:
     return _biased(model, qkv=True, output=True)
 
 
-def _gpt_like(c: HfConfig, *, context: int) -> Model:
+def _gpt_like(c: HfConfig, names: Names, *, context: int) -> Model:
     """GPT-2: LayerNorm before attention and a plain network, biases, learned positions."""
+    model = _base(c, names, context=context)
     return {
-        **_base(c, context=context),
-        "attention": {"heads": _heads(c), "qkv_bias": True, "output_bias": True},
+        **model,
+        "attention": {
+            "heads": _heads(c, model["width"], names),
+            "qkv_bias": True,
+            "output_bias": True,
+        },
         "ffn": {
-            "width": c.optional_whole("n_inner", "intermediate_size", "ffn_dim"),
+            "width": c.optional_whole(names.ffn) if names.ffn else None,
             "gated": False,
             "bias": True,
         },
@@ -316,12 +405,14 @@ def _gpt_like(c: HfConfig, *, context: int) -> Model:
 
 def gpt2(c: HfConfig) -> Model:
     """GPT-2 and GPT-3."""
-    return _gpt_like(c, context=1024)
+    if c.flag("add_cross_attention", default=False):
+        raise c.fault("add_cross_attention", "true belongs to an encoder-decoder model")
+    return _gpt_like(c, _GPT2, context=1024)
 
 
 def gpt_bigcode(c: HfConfig) -> Model:
     """StarCoder: GPT-2 with one key/value head."""
-    model = _gpt_like(c, context=1024)
+    model = gpt2(c)
     if c.flag("multi_query", default=True):
         model["attention"]["kv_heads"] = 1
     return model
@@ -329,29 +420,34 @@ def gpt_bigcode(c: HfConfig) -> Model:
 
 def gpt_neo(c: HfConfig) -> Model:
     """GPT-Neo: GPT-2 without biases on queries, keys and values; layers alternate."""
-    model = _gpt_like(c, context=2048)
-    model["attention"] |= {"window": c.whole("window_size", default=256), **_neo_pattern(c, model)}
+    model = _gpt_like(c, _NEO, context=2048)
+    window = c.whole("window_size", default=256)
+    if local := _local_layers(c, model["layers"]):
+        model["attention"] |= {"window": window, "windowed_layers": local}
     return _biased(model, qkv=False, output=True)
 
 
-def _neo_pattern(c: HfConfig, model: Model) -> Model:
-    """How many layers of ``[[["global", "local"], 12]]`` are local."""
-    pattern = c.raw("attention_types")
+def _local_layers(c: HfConfig, layers: int) -> int:
+    """How many layers of ``[[["global", "local"], 12]]`` are local; none is listed twice."""
+    key, pattern = "attention_types", c.raw("attention_types")
     if pattern is None:
-        return {"windowed_layers": model["layers"] // 2}
-    try:
-        kinds = [kind for group, times in pattern for kind in list(group) * int(times)]
-        local = kinds.count("local")
-    except (TypeError, ValueError, OverflowError, MemoryError):
-        raise c.fault("attention_types", "is not a list of patterns and repetitions") from None
-    if len(kinds) != model["layers"]:
-        raise c.fault("attention_types", f"lists {len(kinds)} layers, num_layers {model['layers']}")
-    return {"windowed_layers": local} if local else {"window": None}
+        pattern = [[["global", "local"], 12]]
+    listed = local = 0
+    for part in pattern if isinstance(pattern, list) else [None]:
+        match part:
+            case [[*kinds], int(times)] if times > 0 and {*map(str, kinds)} <= _NEO_TYPES:
+                listed += len(kinds) * times
+                local += kinds.count("local") * times
+            case _:
+                raise c.fault(key, f"a list such as {_NEO_EXAMPLE} belongs here")
+    if listed != layers:
+        raise c.fault(key, f"lists {listed} layers, num_layers {layers}")
+    return local
 
 
 def gptj(c: HfConfig) -> Model:
     """GPT-J: parallel branches behind one norm, rotary positions, a biased head."""
-    model = _gpt_like(c, context=2048)
+    model = _gpt_like(c, _GPT2, context=2048)
     model["norms"]["per_block"] = 1
     model["positions"] = dict(_ROTARY)
     model["head"] = {**_tied(c, default=False), "bias": True}
@@ -360,7 +456,8 @@ def gptj(c: HfConfig) -> Model:
 
 def gpt_neox(c: HfConfig) -> Model:
     """GPT-NeoX and Pythia: rotary positions, an untied head."""
-    model = _gpt_like(c, context=2048)
+    model = _gpt_like(c, _USUAL, context=2048)
+    model["ffn"]["width"] = c.whole("intermediate_size")
     model["positions"] = dict(_ROTARY)
     model["head"] = _tied(c, default=False)
     bias = c.flag("attention_bias", default=True)
@@ -369,7 +466,8 @@ def gpt_neox(c: HfConfig) -> Model:
 
 def opt(c: HfConfig) -> Model:
     """OPT: GPT-2 with two extra position rows; OPT-350M embeds in another width."""
-    model = _gpt_like(c, context=2048)
+    model = _gpt_like(c, _OPT, context=2048)
+    model["ffn"]["width"] = c.whole("ffn_dim")
     before = c.flag("do_layer_norm_before", default=True)
     model["norms"] |= {
         "final": before and not c.flag("_remove_final_layer_norm", default=False),
@@ -387,7 +485,7 @@ def opt(c: HfConfig) -> Model:
 
 def bloom(c: HfConfig) -> Model:
     """BLOOM: GPT-2 with ALiBi and a norm behind the embedding."""
-    model = _gpt_like(c, context=2048)
+    model = _gpt_like(c, _BLOOM, context=2048)
     model["positions"] = {"kind": "alibi"}
     model["norms"]["embedding"] = True
     return model
@@ -395,49 +493,42 @@ def bloom(c: HfConfig) -> Model:
 
 def falcon(c: HfConfig) -> Model:
     """Falcon: parallel branches; multi-query, or grouped in the newer form."""
-    model = _gpt_like(c, context=2048)
+    model = _gpt_like(c, _FALCON, context=2048)
     newer = c.flag("new_decoder_architecture", default=False)
     parallel = c.flag("parallel_attn", default=True)
     bias = c.flag("bias", default=False)
     heads = model["attention"]["heads"]
     if newer:
-        model["attention"]["kv_heads"] = c.whole("num_kv_heads", default=heads)
+        model["attention"]["kv_heads"] = _kv_heads(c, "num_kv_heads", heads, None)
     elif c.flag("multi_query", default=True):
         model["attention"]["kv_heads"] = 1
-    two = c.optional_whole("num_ln_in_parallel_attn") or (2 if newer else 1)
-    model["norms"]["per_block"] = two if newer or parallel else 2
-    model["ffn"] |= {"width": c.optional_whole("ffn_hidden_size"), "bias": bias}
+    two = (c.optional_whole("num_ln_in_parallel_attn") or (2 if newer else 1)) == 2  # noqa: PLR2004
+    model["norms"]["per_block"] = 1 if parallel and not two else 2
+    model["ffn"]["bias"] = bias
     alibi = c.flag("alibi", default=False)
     model["positions"] = {"kind": "alibi" if alibi else "rotary"}
     return _biased(model, qkv=bias, output=bias)
 
 
 def mpt(c: HfConfig) -> Model:
-    """MPT: ALiBi, no biases at all, a tied head."""
-    width = _width(c)
-    return {
-        **_base(c, context=2048),
-        "attention": {"heads": _heads(c), "qkv_bias": False, "output_bias": False},
-        "ffn": {
-            "width": int(c.number("expansion_ratio", default=4) * width),
-            "gated": False,
-            "bias": False,
-        },
-        "norms": {"kind": "layernorm"},
-        "positions": {"kind": "alibi"},
-        "head": _tied(c, default=True),
-    }
+    """MPT: ALiBi, no biases at all, a tied head; the library's network has four widths."""
+    model = _gpt_like(c, _MPT, context=2048)
+    model["ffn"]["bias"] = False
+    model["norms"] = {"kind": "layernorm"}
+    model["positions"] = {"kind": "alibi"}
+    return _biased(model, qkv=False, output=False)
 
 
-def _latent(c: HfConfig) -> Model:
-    """DeepSeek's multi-head latent attention."""
+def _latent(c: HfConfig, width: int, *, divides: bool) -> Model:
+    """DeepSeek's multi-head latent attention; without a query rank where that is null."""
     bias = c.flag("attention_bias", default=False)
+    rank = c.whole("q_lora_rank", default=1536)
     return {
-        "heads": _heads(c),
+        "heads": _heads(c, width, own=not divides),
         "qkv_bias": bias,
         "output_bias": bias,
         "latent": {
-            "query_rank": c.optional_whole("q_lora_rank"),
+            "query_rank": None if c.is_null("q_lora_rank") else rank,
             "kv_rank": c.whole("kv_lora_rank", default=512),
             "nope_width": c.whole("qk_nope_head_dim", default=128),
             "rope_width": c.whole("qk_rope_head_dim", default=64),
@@ -446,38 +537,48 @@ def _latent(c: HfConfig) -> Model:
     }
 
 
-def deepseek_v2(c: HfConfig) -> Model:
-    """DeepSeek-V2: latent attention, leading dense layers, then routed and shared experts."""
-    model = {
-        **_base(c, context=2048),
-        "attention": _latent(c),
-        "ffn": {"width": c.whole("intermediate_size"), "gated": True, "bias": False},
-        "norms": dict(_RMSNORM),
-        "positions": dict(_ROTARY),
-        "head": _tied(c, default=False),
-    }
-    experts = c.optional_whole("n_routed_experts")
-    if experts is None:
-        return model
-    width = c.whole("moe_intermediate_size")
-    shared = c.count("n_shared_experts", default=0)
-    dense = c.count("first_k_dense_replace", default=0)
-    every = c.whole("moe_layer_freq", default=1)
+def _deepseek(c: HfConfig, *, context: int, divides: bool, **experts: int | None) -> Model:
+    """Latent attention, leading dense layers, then routed and shared experts."""
+    model = _base(c, context=context)
+    dense = c.count("first_k_dense_replace", default=experts["dense"] or 0)
     if dense > model["layers"]:
         raise c.fault(
             "first_k_dense_replace", f"{dense} is more than num_hidden_layers {model['layers']}"
         )
-    model["experts"] = {
-        **_experts(c, experts, c.whole("num_experts_per_tok"), width),
-        "layers": sum(layer % every == 0 for layer in range(dense, model["layers"])),
-        "shared_width": shared * width or None,
+    count = c.whole(
+        "n_routed_experts", "num_experts", "num_local_experts", default=experts["count"]
+    )
+    width = c.whole("moe_intermediate_size", default=experts["width"])
+    shared = c.count("n_shared_experts", default=experts["shared"] or 0)
+    model |= {
+        "attention": _latent(c, model["width"], divides=divides),
+        "ffn": {"width": c.whole("intermediate_size"), "gated": True, "bias": False},
+        "norms": dict(_RMSNORM),
+        "positions": dict(_ROTARY),
+        "head": _tied(c, default=False),
+        "experts": {
+            **_experts(c, count, c.whole("num_experts_per_tok", default=experts["active"]), width),
+            "layers": model["layers"] - dense,
+            "shared_width": shared * width or None,
+        },
     }
     return _without_empty_experts(model)
 
 
+def deepseek_v2(c: HfConfig) -> Model:
+    """DeepSeek-V2."""
+    if c.flag("mlp_bias", default=False):
+        raise c.fault("mlp_bias", "true is not supported")
+    return _deepseek(
+        c, context=2048, divides=True, dense=0, count=64, active=None, shared=2, width=1407
+    )
+
+
 def deepseek_v3(c: HfConfig) -> Model:
     """DeepSeek-V3: V2 with a balancing term for each expert in the checkpoint."""
-    model = deepseek_v2(c)
+    model = _deepseek(
+        c, context=4096, divides=False, dense=3, count=256, active=8, shared=1, width=2048
+    )
     if "experts" in model:
         model["experts"]["correction_bias"] = True
     return model
@@ -493,7 +594,7 @@ def gpt_oss(c: HfConfig) -> Model:
     }
     model["experts"] = {
         **_experts(
-            c, c.whole("num_local_experts", default=128),
+            c, c.whole("num_local_experts", "num_experts", default=128),
             c.whole("num_experts_per_tok", "experts_per_token", default=4), model["ffn"]["width"],
         ),
         "bias": True,
