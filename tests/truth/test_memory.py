@@ -1,25 +1,21 @@
-"""Memory by phase against PyTorch's own accounting of a training step."""
+"""Memory by phase against PyTorch's own accounting of 200 training steps."""
 
 from __future__ import annotations
 
-import json
 import statistics
-from collections import defaultdict
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable
 from functools import cache
-from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import pytest
 
 from gptbudget import load_catalog
-from gptbudget.core.memory import MemoryByPhase, memory_by_phase
-from gptbudget.specs.recipe import Recipe
+from gptbudget.catalog.measured import load_measured_steps
+from gptbudget.core.memory import memory_by_phase
+from gptbudget.specs.evidence import MeasuredStep
+from tests.conftest import Cli
 from tests.measured import rules
-
-HERE = Path(__file__).parent
-TABLE = json.loads((HERE / "memory.json").read_text())
-CASES = [dict(zip(TABLE["columns"], row, strict=True)) for row in TABLE["rows"]]
 
 # PyTorch's figure, and the phases of ours that it covers.
 FIGURES = {
@@ -27,36 +23,56 @@ FIGURES = {
     "forward_peak": ("forward_peak",),
     "forward_end": ("forward_end",),
     "backward_peak": ("loss_backward", "block_backward"),
+    "backward_end": ("backward_end",),
     "optimizer_step": ("optimizer_step",),
+}
+PART_OF_STEP = {
+    "forward": {"start", "forward_peak", "forward_end"},
+    "backward": {"loss_backward", "block_backward", "backward_end"},
+    "optimizer": {"optimizer_step"},
 }
 
 
-@cache
-def predicted(index: int) -> MemoryByPhase:
-    """What we say about one case of the table."""
-    case = CASES[index]
-    recipe = Recipe(
-        precision="fp32" if case["mode"] == "fp32" else "bf16",
-        recipe="pure" if case["mode"] == "pure" else "autocast",
-        **{name: case[name] for name in Recipe.model_fields if name in case},
-    )
-    model = load_catalog([HERE / "models.yaml"]).models.find(case["model"]).spec
-    how = rules(model, case["block"])
-    found = memory_by_phase(model, recipe, how, case["micro_batch"], case["seq_len"])
-    assert found is not None, case
-    return found
+class Scored(NamedTuple):
+    """One step, our relative error of each figure, and where we say that it peaks."""
 
+    step: MeasuredStep
+    errors: dict[str, float]
+    peak_phase: str
 
-def errors(figure: str) -> Iterator[tuple[float, dict[str, Any]]]:
-    """The relative error of one figure in every case."""
-    for index, case in enumerate(CASES):
-        ours = predicted(index)
-        bytes_ = (
-            ours.peak_bytes
-            if figure == "peak"
-            else max(ours.phases[phase].total for phase in FIGURES[figure])  # type: ignore[index]
+    @property
+    def group(self) -> str:
+        recipe = self.step.recipe
+        return (
+            f"{self.step.implementation:9} {recipe.mode:9} {recipe.attention:10} "
+            f"{recipe.checkpointing:5} {recipe.method.kind}"
         )
-        yield bytes_ / case[figure] - 1, case
+
+    @property
+    def peaks_right(self) -> bool:
+        return self.peak_phase in PART_OF_STEP[self.step.peak_phase]
+
+    def __str__(self) -> str:
+        step = self.step
+        where = "" if self.peaks_right else f" peaks in {self.peak_phase}, not {step.peak_phase}"
+        return f"{step.id} {step.micro_batch} x {step.seq_len} {step.recipe}{where}"
+
+
+@cache
+def scored() -> tuple[Scored, ...]:
+    return tuple(map(score, load_measured_steps(load_catalog()).steps))
+
+
+def score(step: MeasuredStep) -> Scored:
+    how = rules(step.model, step.implementation)
+    ours = memory_by_phase(step.model, step.recipe, how, step.micro_batch, step.seq_len)
+    assert ours is not None, step
+    totals = {str(phase): parts.total for phase, parts in ours.phases.items()}
+    errors = {
+        figure: max(totals[phase] for phase in phases) / step.phase_bytes[figure] - 1
+        for figure, phases in FIGURES.items()
+    }
+    return Scored(step, {**errors, "peak": ours.peak_bytes / step.peak_bytes - 1}, ours.peak_phase)
 
 
 def quantile(values: list[float], share: float) -> float:
@@ -64,25 +80,30 @@ def quantile(values: list[float], share: float) -> float:
 
 
 def table(figure: str) -> str:
-    """Median, 95th percentile and worst error, by implementation and precision."""
+    """Errors by group, and the worst rows: what a failure shows."""
     groups = defaultdict(list)
-    for error, case in errors(figure):
-        groups[case["block"], case["mode"]].append(abs(error))
-    lines = [f"{figure}: |error| in %, by block and precision", "median    p95  worst    n"]
-    lines += [
-        f"{100 * statistics.median(e):6.3f} {100 * quantile(e, 0.95):6.3f} {100 * max(e):6.3f} "
-        f"{len(e):4d}  {block} {mode}"
-        for (block, mode), e in sorted(groups.items())
-    ]
-    worst = sorted(errors(figure), key=lambda found: -abs(found[0]))[:5]
-    return "\n".join([*lines, *(f"{100 * error:+.2f} % {case}" for error, case in worst)])
+    for row in scored():
+        groups[row.group].append(abs(row.errors[figure]))
+    worst = sorted(scored(), key=lambda row: -abs(row.errors[figure]))[:5]
+    return "\n".join(
+        [
+            f"{figure}: |error| in %",
+            "median    p95  worst    n",
+            *(
+                f"{100 * statistics.median(e):6.3f} {100 * quantile(e, 0.95):6.3f} "
+                f"{100 * max(e):6.3f} {len(e):4d}  {group}"
+                for group, e in sorted(groups.items())
+            ),
+            *(f"{100 * row.errors[figure]:+.2f} % {row}" for row in worst),
+        ]
+    )
 
 
 @pytest.mark.parametrize("figure", [*FIGURES, "peak"])
 def test_errors_against_pytorch(figure: str) -> None:
     # At most 3 %: attention written out in fp32 at micro-batch 1 keeps views where larger
     # batches make copies, and the coefficients are those of the copies.
-    found = [abs(error) for error, _ in errors(figure)]
+    found = [abs(row.errors[figure]) for row in scored()]
 
     assert statistics.median(found) <= 0.001, table(figure)
     assert quantile(found, 0.95) <= 0.01, table(figure)
@@ -92,15 +113,63 @@ def test_errors_against_pytorch(figure: str) -> None:
 @pytest.mark.parametrize("block", ["nanogpt", "hf-gpt2", "hf-llama"])
 @pytest.mark.parametrize("mode", ["autocast", "pure", "fp32"])
 def test_no_group_hides_behind_the_others(block: str, mode: str) -> None:
-    found = [abs(e) for e, case in errors("peak") if (case["block"], case["mode"]) == (block, mode)]
+    found = [
+        abs(row.errors["peak"])
+        for row in scored()
+        if (row.step.implementation, row.step.recipe.mode) == (block, mode)
+    ]
 
     assert statistics.median(found) <= 0.005, table("peak")
 
 
-def test_table_covers_what_can_be_asked() -> None:
-    assert len(CASES) >= 150
-    assert {case["attention"] for case in CASES} == {"flash", "efficient", "math", "eager"}
-    assert {case["checkpointing"] for case in CASES} == {"none", "full"}
-    assert {case["optimizer"] for case in CASES} >= {"adamw", "sgd", "sgdm", "adafactor"}
-    for option in ("dropout", "accumulate", "keep_logits"):
-        assert any(case[option] for case in CASES), option
+@pytest.mark.parametrize(
+    ("backward", "least"), [(True, 0.97), (False, 0.90)], ids=["backward", "elsewhere"]
+)
+def test_the_part_of_the_step_that_peaks(*, backward: bool, least: float) -> None:
+    rows = [row for row in scored() if (row.step.peak_phase == "backward") is backward]
+    wrong = [str(row) for row in rows if not row.peaks_right]
+
+    assert sum(row.peaks_right for row in rows) >= least * len(rows), "\n".join(wrong)
+
+
+TRAITS: dict[str, Callable[[MeasuredStep], object]] = {
+    "attention": lambda step: step.recipe.attention,
+    "checkpointing": lambda step: step.recipe.checkpointing,
+    "optimizer": lambda step: step.recipe.optimizer,
+    "implementation of AdamW": lambda step: (
+        step.recipe.optimizer == "adamw" and step.recipe.optimizer_impl
+    ),
+    "dropout": lambda step: bool(step.recipe.dropout),
+    "accumulation": lambda step: step.recipe.accumulate,
+    "held logits": lambda step: step.recipe.keep_logits,
+    "adapters": lambda step: (
+        step.recipe.method.has_adapters
+        and (step.recipe.method.lora_targets, step.recipe.method.lora_precision)
+    ),
+    "rank": lambda step: step.recipe.method.has_adapters and step.recipe.method.lora_rank,
+    "adapter dropout": lambda step: bool(step.recipe.method.lora_dropout),
+    "part that peaks": lambda step: step.peak_phase,
+}
+LEAST = {"attention": 4, "optimizer": 4, "implementation of AdamW": 3, "adapters": 4, "rank": 3}
+
+
+@pytest.mark.parametrize("trait", TRAITS)
+def test_steps_cover_what_can_be_asked(trait: str) -> None:
+    found = Counter(TRAITS[trait](row.step) for row in scored())
+
+    assert len(scored()) == 200
+    assert len(found) >= LEAST.get(trait, 2), found
+
+
+def test_validate_prints_these_errors(cli: Cli) -> None:
+    printed = cli("validate", "-o", "json").json
+    figures = {
+        (row["id"], row["figure"]): row["error"]
+        for row in printed["rows"]
+        if row["source"].startswith("PyTorch")
+    }
+    expected = {
+        (row.step.id, figure): error for row in scored() for figure, error in row.errors.items()
+    }
+
+    assert figures == pytest.approx(expected)

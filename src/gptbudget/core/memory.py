@@ -220,11 +220,14 @@ def _forward_end(step: _Step) -> Parts[Any]:
 def _forward_peak(step: _Step) -> Parts[Any]:
     """The loss at work; autocast's cache still holds every copy, checkpointed or not.
 
-    Logits that the caller keeps are among the temporaries here.
+    It holds those of trained weights only (PyTorch's autocast_mode.cpp, cached_cast). Logits that
+    the caller keeps are among the temporaries here.
     """
+    trained = not step.recipe.method.has_adapters
+    cached = trained and step.recipe.checkpointing == "full"
     return _with(
         _forward_end(step),
-        autocast_copies=step.block_copies if step.recipe.checkpointing == "full" else 0,
+        autocast_copies=step.block_copies if cached else 0,
         logits=-step.logits_held,
         temporaries=step.forward_temporary,
     )
