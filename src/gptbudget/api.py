@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -63,6 +64,19 @@ class Question(NamedTuple):
     options: Options
     origins: Mapping[str, Origin]
     require: Require
+    places: Mapping[str, str] = {}
+    """The ``file:line`` of each option that a scenario gives."""
+
+    @contextmanager
+    def placing(self, option: str) -> Iterator[None]:
+        """Say where the option stands in the scenario, if its value turns out to be bad."""
+        try:
+            yield
+        except GptBudgetError as error:
+            if option not in self.places:
+                raise
+            what = error.message.removeprefix(f"--{option}: ")
+            raise type(error)(f"{self.places[option]}: {option}: {what}", error.hint) from None
 
 
 class Comparison(NamedTuple):
@@ -107,9 +121,9 @@ def ask(given: Mapping[str, Any], scenario: Path | None = None) -> Question:
 
     file = load_scenario(scenario)
     merged = {**file.given, **{name: getattr(options, name) for name in options.model_fields_set}}
-    for name in file.given:
-        origins.setdefault(name, "scenario")
-    return Question(Options.model_construct(**merged), origins, _require(file.require))
+    places = {name: place for name, place in file.places.items() if name not in origins}
+    origins |= dict.fromkeys(places, "scenario")
+    return Question(Options.model_construct(**merged), origins, _require(file.require), places)
 
 
 AnyOptions = TypeVar("AnyOptions", bound=Options)
@@ -142,11 +156,15 @@ def compare(question: Question, catalogs: Iterable[Path] = ()) -> Comparison:
     if options.gpu is None:
         raise UsageError("--gpu is missing", "name an accelerator, for example --gpu 4070ti")
     every = "all" in options.gpu
-    entries = catalog.gpus if every else map(catalog.gpus.find, options.gpu)
-    gpus = {entry.key: NamedGpu(entry.key, entry.spec) for entry in entries}.values()
-    works, evidence = _works(options, catalog), load_evidence()
+    with question.placing("gpu"):
+        entries = catalog.gpus if every else map(catalog.gpus.find, options.gpu)
+        gpus = {entry.key: NamedGpu(entry.key, entry.spec) for entry in entries}.values()
+    with question.placing("model"):
+        works = _works(options, catalog)
+    evidence = load_evidence()
     _refuse_without_shape(options, works)
-    intensity = None if options.grid is None else grid_intensity(options.grid)
+    with question.placing("grid"):
+        intensity = None if options.grid is None else grid_intensity(options.grid)
     estimates, skipped = [], []
     for gpu in gpus:
         for work in works:

@@ -438,7 +438,16 @@ def test_scenarios(
 
 def test_unknown_names_in_a_scenario_are_names(cli: Cli, tmp_path: Path) -> None:
     file = written(tmp_path, QUESTION.replace("4070ti", "4071ti"))
-    assert_one_line(cli("compare", "--config", str(file)), NAME, "'4071ti'")
+    line = 1 + QUESTION[: QUESTION.index("4070ti")].count("\n")
+    where = f"{file}:{line}: gpu: no accelerator is called '4071ti'"
+    assert_one_line(cli("compare", "--config", str(file)), NAME, where)
+
+
+def test_an_unknown_grid_in_a_scenario_says_where(cli: Cli, tmp_path: Path) -> None:
+    file = written(tmp_path, QUESTION + "grid: atlantis\n")
+    line = 1 + QUESTION.count("\n")
+    where = f"{file}:{line}: grid: 'atlantis' is not a grid"
+    assert_one_line(cli("compare", "--config", str(file)), USAGE, where)
 
 
 # --- the program itself -----------------------------------------------------------------------

@@ -64,6 +64,8 @@ class Scenario:
     question: str
     given: dict[str, Any]
     """The options the file gives, validated."""
+    places: dict[str, str]
+    """The ``file:line`` of each of them."""
     require: Requirements
     expect: tuple[Expectation, ...]
 
@@ -83,4 +85,5 @@ def load_scenario(path: Path) -> Scenario:
         for name in Options.model_fields
         if getattr(content, name) is not None
     }
-    return Scenario(content.question, given, content.require, content.expect)
+    places = {name: file.where(name) for name in given}
+    return Scenario(content.question, given, places, content.require, content.expect)

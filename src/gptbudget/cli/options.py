@@ -64,7 +64,8 @@ HARDWARE = {
 JOB = {
     "model": Flag(
         _JOB,
-        "Model of the catalog, or a bare size such as 1.5B; repeatable.",
+        "Model of the catalog, path of a Hugging Face config.json, or a bare size such as 1.5B; "
+        "repeatable.",
         "NAME|SIZE",
         kind=list[str],
     ),
