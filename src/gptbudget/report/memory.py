@@ -13,7 +13,7 @@ from gptbudget.report.command import flags
 from gptbudget.report.document import Document, Table
 from gptbudget.report.notes import memory_notes
 from gptbudget.report.remedies import advice, cost_in_words, found_remedies, remedy_data
-from gptbudget.report.verdict import subject
+from gptbudget.report.verdict import host_amount, subject
 from gptbudget.units import format_bytes, format_percent
 
 _BAR_WIDTH = 24
@@ -63,7 +63,7 @@ def _headline(estimate: Estimate, memory: Memory) -> str:
     needs = format_bytes(memory.peak_bytes)
     if memory.fits and not memory.fits_accumulated:
         needs += f", {format_bytes(memory.accumulated_bytes or 0)} accumulating gradients,"
-    host = f" and {format_bytes(memory.host_bytes)} of host memory" if memory.host_bytes else ""
+    host = host_amount(memory)
     where = f"at the peak, in {_words(memory.phase)}"
     return f"{word}: {subject(estimate)} needs {needs} of {of}{host} {where}."
 

@@ -116,9 +116,7 @@ def _host_notes(estimate: Estimate) -> list[str]:
         f"{part.replace('_', ' ')} {format_bytes(amount)}"
         for part, amount in memory.by_phase.host.items()
     )
-    given = memory.host_memory_bytes
-    of = "" if given is None else f" of {format_bytes(given)}"
-    return [f"the offload needs {format_bytes(memory.host_bytes)}{of} of host memory: {parts}"]
+    return [f"the offload keeps in host memory: {parts}"]
 
 
 def _accumulation_notes(estimate: Estimate) -> list[str]:

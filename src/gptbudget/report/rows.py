@@ -107,6 +107,10 @@ def _memory(estimate: Estimate) -> Iterator[Row]:
     reported = "as CUDA reports it" if run.gpu.spec.memory_reported_gib else "nominal"
     given = run.origins.get("gpu_memory") not in {"catalog", "default"}
     yield Row("usable", usable, "as given" if given else reported)
+    if memory.host_bytes:
+        has = memory.host_memory_bytes
+        of = "unlimited (default)" if has is None else format_bytes(has)
+        yield Row("on the host", format_bytes(memory.host_bytes), f"of {of}")
     fits = {True: "yes", False: "no", None: "unknown"}[memory.fits]
     yield Row("fits", fits)
     for name, amount in memory.parts.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gptbudget.plan.estimate import Estimate
+from gptbudget.plan.estimate import Estimate, Memory
 from gptbudget.plan.run import BareSize, FlopsAmount, NamedModel
 from gptbudget.units import (
     format_bytes,
@@ -78,7 +78,16 @@ def _memory_amount(estimate: Estimate) -> str:
         return f"{needed} of unknown memory"
     if memory.fits and not memory.fits_accumulated:
         needed += f" ({format_bytes(memory.accumulated_bytes or 0)} accumulating)"
-    return f"{needed} of {format_bytes(memory.usable_bytes)}"
+    return f"{needed} of {format_bytes(memory.usable_bytes)}{host_amount(memory)}"
+
+
+def host_amount(memory: Memory) -> str:
+    """What an offload needs of the host's memory, as the end of a clause; nothing without one."""
+    if not memory.host_bytes:
+        return ""
+    given = memory.host_memory_bytes
+    of = "" if given is None else f" of {format_bytes(given)}"
+    return f" and {format_bytes(memory.host_bytes)}{of} of host memory"
 
 
 def unknown_memory(estimate: Estimate) -> str | None:
