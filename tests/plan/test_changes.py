@@ -172,7 +172,25 @@ def test_changes_that_save_nothing_are_said(cli: Cli) -> None:
             "--gpu h100 --model mixtral-8x7b", {"method": set()}, id="no-adapters-of-experts"
         ),
         pytest.param(
-            f"{XL} --method lora", {"method": set(), "recipe": set(), "offload": set()}, id="lora"
+            f"{XL} --method lora",
+            {"method": {"qlora"}, "recipe": set(), "offload": set()},
+            id="lora",
+        ),
+        pytest.param(
+            f"{XL} --method qlora", {"method": set(), "recipe": set()}, id="qlora-is-the-last"
+        ),
+        pytest.param(
+            f"{XL} --checkpointing selective --attention eager --loss chunked",
+            {"checkpointing": {"full"}, "loss": {"fused"}},
+            id="further-on-the-same-way",
+        ),
+        pytest.param(
+            f"{XL} --offload optimizer", {"offload": {"none", "all"}}, id="back-or-further"
+        ),
+        pytest.param(
+            f"{XL} --precision fp32 --attention efficient",
+            {"precision": {"bf16"}, "attention": set()},
+            id="half-the-bits",
         ),
     ],
 )
@@ -213,8 +231,33 @@ def test_compare_offers_the_same_ways(cli: Cli) -> None:
         assert_keeps_its_promise(cli, remedy)
 
 
+@pytest.mark.parametrize(
+    ("question", "changes"),
+    [
+        pytest.param(
+            "--gpu 4070ti --model llama-2-7b --method lora --checkpointing full",
+            {"method": "qlora"},
+            id="fewer-bits-of-what-is-frozen",
+        ),
+        pytest.param(
+            "--gpu 4090 --model gpt2 --offload optimizer --host-memory 1GiB",
+            {"offload": "none"},
+            id="lossless-without-the-offload",
+        ),
+    ],
+)
+def test_the_way_out_of_a_recipe_already_chosen(
+    cli: Cli, question: str, changes: dict[str, str]
+) -> None:
+    remedy = answer(cli, question)["remedies"][0]
+
+    assert remedy["changes"].items() >= changes.items()
+    assert "--host-memory" not in remedy["command"]
+    assert_keeps_its_promise(cli, remedy)
+
+
 def test_what_cannot_be_made_to_fit_is_said(cli: Cli) -> None:
-    out = cli("memory", "--gpu", "4070ti", "--model", "gpt3-175b", "--precision", "fp32").out
+    out = cli("memory", "--gpu", "gtx-1060-6gb", "--model", "gpt3-175b", "--precision", "fp32").out
 
     assert out.startswith("No: ")
     assert "no change of the recipe makes it fit on one card" in out

@@ -74,10 +74,13 @@ def implementation(model: ModelSpec, stack: str, stacks: Stacks, loss: str) -> I
 def sized(model: ModelSpec, tensors: Tensors, micro_batch: Any, seq_len: Any) -> Any:
     """Bytes of a set of tensors: what each unit counts, times its bytes."""
     tokens, heads = micro_batch * seq_len, model.attention.heads
+    query, kv = model.query_width, model.kv_width
+    if model.attention.latent is not None:  # keys are as wide as queries, values as outputs
+        query = kv = heads * model.score_channels // 2
     counts: dict[Unit, Any] = {
         "width": tokens * model.width,
-        "query": tokens * model.query_width,
-        "kv": tokens * model.kv_width,
+        "query": tokens * query,
+        "kv": tokens * kv,
         "ffn": tokens * model.active_ffn_width,
         "vocabulary": tokens * model.vocabulary,
         "head": tokens * heads,
@@ -99,6 +102,7 @@ def layer_tensors(model: ModelSpec, recipe: Recipe, how: Implementation) -> Tens
         _norms(model, recipe, how, count=model.norms.per_block),
         _adapter_inputs(model, recipe) if adapted else _product_inputs(model, recipe, how),
         attention,
+        _latents(model, recipe, how),
         _network(recipe, how),
         {} if adapted or not recipe.dropout else how.parts.dropout,
         _dispatch(model, recipe),
@@ -172,6 +176,16 @@ def _attention(model: ModelSpec, recipe: Recipe, how: Implementation) -> Tensors
     dropped = how.parts.attention_dropout.get(kind, {}).get(mode, {}) if recipe.dropout else {}
     norms = how.parts.qk_norm[mode] if model.attention.qk_norm != "none" else {}
     return _summed(kept, dropped, norms)
+
+
+def _latents(model: ModelSpec, recipe: Recipe, how: Implementation) -> Tensors:
+    """What queries, keys and values are expanded from, before and behind its norm; not measured."""
+    latent = model.attention.latent
+    if latent is None:
+        return {}
+    norm, mode = how.parts.norms[how.stack.rmsnorm], recipe.mode
+    each = norm.input[mode] + norm.normalized[mode] + _ELEMENT_BYTES[mode]
+    return {"token": each * ((latent.query_rank or 0) + latent.kv_rank)}
 
 
 def _eager(model: ModelSpec, mode: Mode, how: Implementation, kept: Tensors) -> Tensors:

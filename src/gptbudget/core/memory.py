@@ -228,6 +228,7 @@ def _forward_peak(step: _Step) -> Parts[Any]:
     return _with(
         _forward_end(step),
         autocast_copies=step.block_copies if cached else 0,
+        activations=_embedded(step),
         logits=-step.logits_held,
         temporaries=step.forward_temporary,
     )
@@ -297,21 +298,28 @@ def _embedding_backward(step: _Step) -> Parts[Any]:
     )
 
 
+def _embedded(step: _Step) -> Any:
+    """The embedding's output, which a checkpointed block with adapters needs as a leaf.
+
+    Nothing below the first block is trained, so that it is asked for a gradient in place of the
+    weights (transformers, enable_input_require_grads); it and that gradient outlive the step.
+    """
+    recipe = step.recipe
+    return step.residual if recipe.method.has_adapters and recipe.checkpointing == "full" else 0
+
+
 def _backward_end(step: _Step) -> Parts[Any]:
     return _with(
         step.begin,
         gradients=_gradients(step, step.states.gradients),
+        activations=_embedded(step),
         logits=step.logits_held,
+        temporaries=_embedded(step),
     )
 
 
 def _optimizer_step(step: _Step) -> Parts[Any]:
-    return _with(
-        step.begin,
-        gradients=_gradients(step, step.states.gradients),
-        logits=step.logits_held,
-        temporaries=_optimizer_temporaries(step),
-    )
+    return _with(_backward_end(step), temporaries=_optimizer_temporaries(step))
 
 
 def _optimizer_temporaries(step: _Step) -> Any:

@@ -55,7 +55,7 @@ class States(NamedTuple):
     table: Any
     """Bytes of the gradient of the vocabulary matrix; zero when it is frozen."""
     host: Parts[Any]
-    """What lives in host memory instead."""
+    """What lives in host memory instead, and the copy of the weights that is updated there."""
 
 
 def training_states(model: ModelSpec, recipe: Recipe, master_gradient_bytes: float) -> States:
@@ -76,12 +76,13 @@ def training_states(model: ModelSpec, recipe: Recipe, master_gradient_bytes: flo
     if recipe.offload == "none":
         host: Parts[Any] = Parts({})
         return States(weights, gradients, state, masters, weight, trained, table, host)
+    updated = 0 if recipe.recipe == "master" else weight * trained
     host = Parts(
         {
             "optimizer_state": state,
-            "fp32_weights": 4 * trained,
+            "masters": masters,
+            "weights": weights if recipe.offload == "all" else updated,
             "gradients": gradients,
-            **({"weights": weights} if recipe.offload == "all" else {}),
         }
     )
     if recipe.offload == "all":

@@ -42,8 +42,8 @@ def adapter_parameters(model: ModelSpec, rank: int, targets: LoraTargets) -> int
     """Trained parameters of the adapters: r (n + m) for each adapted n x m matrix.
 
     ``qv`` adapts queries and values, ``all`` every matrix of the blocks; head and embedding
-    stay as they are (Hu et al. 2021, arXiv 2106.09685, section 4.1). Experts and latent
-    attention are not covered.
+    stay as they are (Hu et al. 2021, arXiv 2106.09685, section 4.1). Latent attention is not
+    covered, nor are experts with ``all``.
 
     Example: 39,976,960 for Llama-2 7B at rank 16 on all matrices.
     """

@@ -46,6 +46,7 @@ class Changed(NamedTuple):
 
 _SINGLE = (
     Change("micro_batch", 1),
+    Change("precision", "bf16"),
     Change("attention", "flash"),
     Change("loss", "chunked"),
     Change("loss", "fused"),
@@ -54,6 +55,7 @@ _SINGLE = (
     Change("checkpointing", "selective"),
     Change("checkpointing", "full"),
     Change("recipe", "master"),
+    Change("offload", "none"),
     Change("offload", "optimizer"),
     Change("offload", "all"),
     Change("optimizer", "adamw8bit", costs_quality=True),
@@ -65,11 +67,12 @@ _SINGLE = (
 
 _LADDER = (
     (Change("micro_batch", 1),),
+    (Change("precision", "bf16"),),
     (Change("attention", "flash"),),
     (Change("loss", "fused"),),
     (Change("recipe", "master"), Change("recipe", "pure", costs_quality=True)),
     (Change("checkpointing", "full"),),
-    (Change("offload", "optimizer"), Change("offload", "all")),
+    (Change("offload", "none"), Change("offload", "optimizer"), Change("offload", "all")),
     (Change("optimizer", "adamw8bit", costs_quality=True),),
     (
         Change("method", "lora", costs_quality=True),
@@ -114,13 +117,19 @@ def _is_dear(change: Change) -> bool:
     return change.costs_quality or change.option == "offload"
 
 
+def _moves_to_host(change: Change) -> bool:
+    return change.option == "offload" and change.value != "none"
+
+
 def _combinations(run: TrainingRun, *, offload: bool) -> Iterator[tuple[Change, ...]]:
+    bf16 = Change("precision", "bf16")
+    runs = [run, _applied(run, bf16)] if _possible(run, bf16) else [run]
     rungs: list[list[Change | None]] = []
     for rung in _LADDER:
         usable = [
             change
             for change in rung
-            if (offload or change.option != "offload") and _possible(run, change)
+            if (offload or not _moves_to_host(change)) and any(_possible(r, change) for r in runs)
         ]
         rungs.append([None, *usable])
     for picked in product(*rungs):
@@ -134,7 +143,7 @@ def remedies(run: TrainingRun) -> list[Changed]:
     best = cheapest_fit(run, offload=True)
     if best is None:
         return []
-    if all(change.option != "offload" for change in best.changes):
+    if not any(map(_moves_to_host, best.changes)):
         return [best]
     other = cheapest_fit(run, offload=False)
     return [best] if other is None else [best, other]
@@ -142,6 +151,7 @@ def remedies(run: TrainingRun) -> list[Changed]:
 
 _PRICES = {
     ("checkpointing", "full"): (0, 1),
+    ("offload", "none"): (-1, 0),
     ("offload", "optimizer"): (1, 0),
     ("offload", "all"): (2, 0),
 }
@@ -161,10 +171,10 @@ def _cost(changes: tuple[Change, ...]) -> tuple[int, int, int, int]:
 
 def _changed(run: TrainingRun, memory: Memory, changes: tuple[Change, ...]) -> Changed | None:
     """The run with ``changes``; ``None`` where they cannot be made."""
-    if not all(_possible(run, change) for change in changes):
-        return None
     other = run
     for change in changes:
+        if not _possible(other, change):
+            return None
         other = _applied(other, change)
     found = memory_of(other)
     if found is None:
@@ -182,27 +192,46 @@ def executed_flops_per_token(run: TrainingRun) -> float:
     return float(counted + recomputed_flops_per_token(model, run.seq_len, recipe.checkpointing))
 
 
+_STEPS: dict[str, tuple[str, ...]] = {
+    "loss": ("plain", "chunked", "fused"),
+    "checkpointing": ("none", "selective", "full"),
+    "method": ("full", "frozen", "lora", "qlora"),
+}
+"""Values that need ever less memory: a change only goes on."""
+
+
 def _possible(run: TrainingRun, change: Change) -> bool:
     """Whether a change changes something, and can be made to this run."""
     assert isinstance(run.work, NamedModel)
-    recipe, model = run.recipe, run.work.spec
+    recipe, model, value = run.recipe, run.work.spec, change.value
+    now = {
+        "loss": recipe.loss,
+        "checkpointing": recipe.checkpointing,
+        "method": recipe.method.kind,
+    }
+    if change.option in now:
+        steps = _STEPS[change.option]
+        if steps.index(value) <= steps.index(now[change.option]):
+            return False
     checks = {
         "micro_batch": run.micro_batch != 1,
+        "precision": recipe.mode == "fp32" and run.gpu.spec.peak_flops_per_s("bf16") is not None,
         "attention": recipe.attention != "flash"
         and best_attention(run.gpu.spec, recipe.precision) == "flash",
-        "loss": recipe.loss == "plain" and not (recipe.keep_logits and change.value == "fused"),
+        "loss": not (recipe.keep_logits and value == "fused"),
         "keep_logits": recipe.keep_logits,
         "optimizer_impl": recipe.optimizer == "adamw" and recipe.optimizer_impl != "fused",
-        "checkpointing": recipe.checkpointing == "none"
-        and not (change.value == "selective" and recipe.attention not in {"math", "eager"}),
-        "recipe": recipe.precision in {"bf16", "fp16"}
-        and recipe.recipe not in {change.value, "pure"}
+        "checkpointing": value == "full" or recipe.attention in {"math", "eager"},
+        "recipe": recipe.mode != "fp32"
+        and recipe.recipe not in {value, "pure"}
         and not recipe.method.has_adapters,
-        "offload": recipe.offload == "none"
-        and not recipe.method.has_adapters
-        and not (change.value == "optimizer" and _keeps_no_state(recipe)),
+        "offload": recipe.offload != value
+        and (value == "none" or not recipe.method.has_adapters)
+        and not (value == "optimizer" and _keeps_no_state(recipe)),
         "optimizer": recipe.optimizer == "adamw",
-        "method": _adaptable(model) and recipe.method.kind == "full" and recipe.mode != "fp32",
+        "method": _adaptable(model)
+        and recipe.mode != "fp32"
+        and not (value == "qlora" and recipe.offload != "none"),
     }
     return checks[change.option]
 
@@ -223,8 +252,13 @@ def _applied(run: TrainingRun, change: Change) -> TrainingRun:
         return run.resized(micro_batch=change.value, seq_len=run.seq_len)
     recipe = run.recipe
     if change.option == "method":
-        method = Method(kind=change.value)
-        recipe = recipe._replace(method=method, recipe="pure")
+        had = recipe.method if recipe.method.has_adapters else Method()
+        recipe = recipe._replace(method=had._replace(kind=change.value), recipe="pure")
+        return run._replace(recipe=recipe)
+    if change.option == "precision":
+        recipe = recipe._replace(precision=change.value)
+        if not run.asked("attention"):
+            recipe = recipe._replace(attention=best_attention(run.gpu.spec, change.value))
         return run._replace(recipe=recipe)
     recipe = _consistent(recipe._replace(**{change.option: change.value}))
     how = run.how

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 from gptbudget.errors import UsageError
 from gptbudget.plan.choose import Chooser
 from gptbudget.specs.gpu import GpuSpec, Precision
-from gptbudget.specs.method import Method
+from gptbudget.specs.method import LoraTargets, Method
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.options import StackName
 from gptbudget.specs.recipe import LossKind, Offload, Optimizer, OptimizerImpl, Recipe, RecipeKind
@@ -96,15 +96,21 @@ def _adapters(choose: Chooser, model: ModelSpec, kind: Literal["lora", "qlora"])
             f"({narrowest})",
             f"give at most {narrowest}",
         )
-    if model.experts is not None or model.attention.latent is not None:
+    targets: LoraTargets = choose.take("lora_targets", "all")
+    if model.attention.latent is not None:
         raise UsageError(
-            f"{kind} on {model.name} is not modelled (experts or latent attention)",
-            "use --method full, or a dense model",
+            f"{kind} on the latent attention of {model.name} is not modelled",
+            "use --method full, or another model",
+        )
+    if model.experts is not None and targets == "all":
+        raise UsageError(
+            f"{kind} on the experts of {model.name} is not modelled",
+            "use --lora-targets qv, or --method full",
         )
     return Method(
         kind=kind,
         lora_rank=rank,
-        lora_targets=choose.take("lora_targets", "all"),
+        lora_targets=targets,
         lora_precision=choose.take("lora_precision", "fp32"),
         lora_dropout=choose.take("lora_dropout", 0.0),
         double_quant=kind == "lora" or choose.take("double_quant", default=True),

@@ -44,6 +44,8 @@ class ScoredRow(NamedTuple):
     group: tuple[tuple[str, str], ...]
     predicted: float
     published: float
+    peak_phase: str | None = None
+    """The part of the step in which it peaked."""
     peak_phase_right: bool | None = None
 
     @property
@@ -93,6 +95,7 @@ def _rows(step: MeasuredStep, stacks: Stacks, source: str) -> list[ScoredRow]:
             group,
             float(ours.peak_bytes),
             step.peak_bytes,
+            step.peak_phase,
             _PART_OF_STEP[ours.peak_phase] == step.peak_phase,
         )
     ]

@@ -26,6 +26,8 @@ def command(run: TrainingRun, name: str, changes: Iterable[Change] = ()) -> str:
         given.pop("optimizer_impl", None)
     if "method" in changed:
         given.pop("recipe", None)
+    if changed.get("offload") == "none":
+        given.pop("host_memory", None)
     words = [word for pair in {**given, **changed}.items() for word in _flag(*pair)]
     return shlex.join(["gptbudget", name, *words])
 

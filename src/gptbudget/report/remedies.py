@@ -35,7 +35,7 @@ def remedy_data(estimate: Estimate, changed: Changed, name: str = "compare") -> 
 def advice(result: Mapping[str, Any]) -> tuple[str, ...]:
     """The remedies of a result as sentences that end in a command; or that there is none."""
     memory = result["memory"]
-    sentences = tuple(str(remedy["text"]) for remedy in result["remedies"])
+    sentences = tuple(f"to fit: {remedy['text']}" for remedy in result["remedies"])
     missing = memory["fits"] is False and not sentences
     return ("no change of the recipe makes it fit on one card",) if missing else sentences
 
@@ -47,7 +47,7 @@ def _sentence(estimate: Estimate, changed: Changed, name: str) -> str:
         needs.append(f"{format_bytes(host)} of host memory")
     needs.append(cost_in_words(changed))
     asked = command(estimate.run, name, changed.changes)
-    return f"to fit: {flags(changed.changes)} ({', '.join(needs)}): {asked}"
+    return f"{flags(changed.changes)} ({', '.join(needs)}): {asked}"
 
 
 def cost_in_words(changed: Changed) -> str:

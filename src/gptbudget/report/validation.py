@@ -16,13 +16,13 @@ _GROUPED = ("implementation", "precision", "attention", "checkpointing")
 def validation_document(rows: Sequence[ScoredRow], source: str, what: str) -> Document:
     """The memory section: errors by phase, by group, and the worst rows."""
     peaks = [row for row in rows if row.figure == "peak"]
-    by_figure, groups, whole = by_group(rows, ("figure",)), by_group(peaks, _GROUPED), score(peaks)
+    by_figure, whole = by_group(rows, ("figure",)), score(peaks)
+    groups = by_group(rows, ("figure", *_GROUPED))
     median, p95, worst = (_percent(value) for value in (whole.median, whole.p95, whole.worst))
     headline = (
         f"memory against PyTorch: {whole.rows} training steps, median error of the peak "
         f"{median}, 95 % within {p95}, worst {worst}"
     )
-    right = [row.peak_phase_right for row in peaks]
     records = [_row_data(row) for row in rows]
     scores = [_score_data(found) for found in (whole, *by_figure, *groups)]
     data = {"schema": 1, "groups": scores, "rows": records}
@@ -30,14 +30,16 @@ def validation_document(rows: Sequence[ScoredRow], source: str, what: str) -> Do
         headline,
         (
             _table("by phase", ("figure",), by_figure),
-            _table("peak by group", _GROUPED, groups),
+            _table("peak by group", _GROUPED, by_group(peaks, _GROUPED)),
+            _phases_by_group(groups),
             _worst(peaks),
         ),
         data,
         records,
         (
             f"{source}: {what}",
-            f"the part of the step that peaks is right in {sum(map(bool, right))} of {len(right)}",
+            f"which part of the step peaks is right where it is the backward pass in "
+            f"{_right(peaks, backward=True)}, elsewhere in {_right(peaks, backward=False)}",
         ),
     )
 
@@ -56,6 +58,27 @@ def _table(title: str, names: tuple[str, ...], scores: Sequence[Score]) -> Table
         for found in scores
     )
     return Table(columns, rows, title=title, right=frozenset(columns[len(names) :]))
+
+
+def _phases_by_group(groups: Sequence[Score]) -> Table:
+    """The worst error of every phase in every group."""
+    figures = list(dict.fromkeys(dict(found.group)["figure"] for found in groups))
+    worst: dict[tuple[str, ...], dict[str, float]] = {}
+    for found in groups:
+        (_, figure), *group = found.group
+        worst.setdefault(tuple(value for _, value in group), {})[figure] = found.worst
+    rows = tuple(
+        (*group, *(_percent(of[figure]) for figure in figures)) for group, of in worst.items()
+    )
+    columns = (*_GROUPED, *(figure.replace("_", " ") for figure in figures))
+    right = frozenset(columns[len(_GROUPED) :])
+    return Table(columns, rows, title="worst of each phase by group", right=right)
+
+
+def _right(peaks: Sequence[ScoredRow], *, backward: bool) -> str:
+    """How many of the steps that peak there, or elsewhere, we say so of."""
+    found = [row.peak_phase_right for row in peaks if (row.peak_phase == "backward") is backward]
+    return f"{sum(map(bool, found))} of {len(found)}"
 
 
 def _worst(peaks: Sequence[ScoredRow]) -> Table:
