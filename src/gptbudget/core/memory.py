@@ -145,7 +145,7 @@ def _measure(
         recipe=recipe,
         states=states,
         begin=_begin(model, recipe, how, states),
-        kept_by_blocks=trained_layers * kept,
+        kept_by_blocks=trained_layers * kept + _checkpointed_mask(recipe, how, tokens * seq_len),
         kept_by_one=layer,
         computed_again={"none": 0, "selective": scores, "full": layer}[recipe.checkpointing],
         residual=residual,
@@ -175,6 +175,13 @@ def _begin(model: ModelSpec, recipe: Recipe, how: Implementation, states: States
             "buffers": mask if registered else 0,
         }
     )
+
+
+def _checkpointed_mask(recipe: Recipe, how: Implementation, pairs: Any) -> Any:
+    """A mask of each pair that is an input of every checkpointed block, kept once for all."""
+    passed = recipe.attention == "eager" and how.stack.passes_mask
+    checkpointed = recipe.checkpointing == "full"
+    return (2 if recipe.mode == "pure" else 4) * pairs if passed and checkpointed else 0
 
 
 def _autocast_copies(model: ModelSpec, recipe: Recipe, *, head: bool) -> Any:
