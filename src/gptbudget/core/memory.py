@@ -134,7 +134,8 @@ def _measure(
     states = training_states(model, recipe, how.stack.master_gradient_bytes)
     tokens = micro_batch * seq_len
     residual = (2 if mode == "pure" else 4) * tokens * model.width
-    layer, scores = size(tensors), size(score_tensors(recipe, tensors))
+    layer = size(tensors) + _viewed(model, recipe, how, micro_batch, seq_len)
+    scores = size(score_tensors(recipe, tensors))
     kept = {"none": layer, "selective": layer - scores, "full": residual}[recipe.checkpointing]
     trained_layers = model.layers - recipe.method.frozen_layers
     attention = how.parts.attention_differentiated.get(recipe.attention, {}).get(mode, {})
@@ -175,6 +176,21 @@ def _begin(model: ModelSpec, recipe: Recipe, how: Implementation, states: States
             "buffers": mask if registered else 0,
         }
     )
+
+
+def _viewed(
+    model: ModelSpec, recipe: Recipe, how: Implementation, micro_batch: Any, seq_len: Any
+) -> Any:
+    """Queries and keys that a view of the values keeps alive in one layer.
+
+    Written-out attention multiplies matrices of all sequences and heads at once. In fp32 the
+    values of a single sequence are such matrices as they lie in the product they come from with
+    queries and keys; those of several sequences are copied.
+    """
+    fused = model.block_kind in how.stack.fused_qkv
+    if not (fused and recipe.attention == "math" and recipe.mode == "fp32"):
+        return 0
+    return where(micro_batch == 1, 4 * seq_len * (model.query_width + model.kv_width), 0)
 
 
 def _checkpointed_mask(recipe: Recipe, how: Implementation, pairs: Any) -> Any:
