@@ -76,15 +76,9 @@ def training_states(model: ModelSpec, recipe: Recipe, master_gradient_bytes: flo
     if recipe.offload == "none":
         host: Parts[Any] = Parts({})
         return States(weights, gradients, state, masters, weight, trained, table, host)
-    updated = 0 if recipe.recipe == "master" else weight * trained
-    host = Parts(
-        {
-            "optimizer_state": state,
-            "masters": masters,
-            "weights": weights if recipe.offload == "all" else updated,
-            "gradients": gradients,
-        }
-    )
+    updated = {"masters": masters} if masters else {"weights": weight * trained}
+    everything = {"weights": weights} if recipe.offload == "all" else {}
+    host = Parts({"optimizer_state": state, "gradients": gradients, **updated, **everything})
     if recipe.offload == "all":
         weights = _on_card(model, weights, _base_bytes(recipe) * outside_blocks(model))
         gradients = _on_card(model, gradients, gradients * _share_outside_blocks(model))

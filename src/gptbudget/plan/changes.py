@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from gptbudget.core.activations import Implementation
 from gptbudget.core.flops import recomputed_flops_per_token, train_flops_per_token
 from gptbudget.plan.estimate import Memory, memory_of
-from gptbudget.plan.recipe import best_attention
+from gptbudget.plan.recipe import best_attention, default_storage
 from gptbudget.plan.run import NamedModel, TrainingRun
 from gptbudget.specs.method import Method
 from gptbudget.specs.model import ModelSpec
@@ -69,6 +69,7 @@ _LADDER = (
     (Change("micro_batch", 1),),
     (Change("precision", "bf16"),),
     (Change("attention", "flash"),),
+    (Change("keep_logits", value=False),),
     (Change("loss", "fused"),),
     (Change("recipe", "master"), Change("recipe", "pure", costs_quality=True)),
     (Change("checkpointing", "full"),),
@@ -117,13 +118,20 @@ def _is_dear(change: Change) -> bool:
     return change.costs_quality or change.option == "offload"
 
 
+def _unlocked(run: TrainingRun) -> TrainingRun:
+    """The run with the changes made that others may wait for."""
+    for change in (Change("precision", "bf16"), Change("keep_logits", value=False)):
+        if _possible(run, change):
+            run = _applied(run, change)
+    return run
+
+
 def _moves_to_host(change: Change) -> bool:
     return change.option == "offload" and change.value != "none"
 
 
 def _combinations(run: TrainingRun, *, offload: bool) -> Iterator[tuple[Change, ...]]:
-    bf16 = Change("precision", "bf16")
-    runs = [run, _applied(run, bf16)] if _possible(run, bf16) else [run]
+    runs = (run, _unlocked(run))
     rungs: list[list[Change | None]] = []
     for rung in _LADDER:
         usable = [
@@ -226,12 +234,9 @@ def _possible(run: TrainingRun, change: Change) -> bool:
         and recipe.recipe not in {value, "pure"}
         and not recipe.method.has_adapters,
         "offload": recipe.offload != value
-        and (value == "none" or not recipe.method.has_adapters)
         and not (value == "optimizer" and _keeps_no_state(recipe)),
         "optimizer": recipe.optimizer == "adamw",
-        "method": _adaptable(model)
-        and recipe.mode != "fp32"
-        and not (value == "qlora" and recipe.offload != "none"),
+        "method": _adaptable(model) and recipe.mode != "fp32",
     }
     return checks[change.option]
 
@@ -257,6 +262,9 @@ def _applied(run: TrainingRun, change: Change) -> TrainingRun:
         return run._replace(recipe=recipe)
     if change.option == "precision":
         recipe = recipe._replace(precision=change.value)
+        if not run.asked("recipe"):
+            kind = default_storage(change.value, run.stack, recipe.method)
+            recipe = recipe._replace(recipe=kind)
         if not run.asked("attention"):
             recipe = recipe._replace(attention=best_attention(run.gpu.spec, change.value))
         return run._replace(recipe=recipe)

@@ -117,14 +117,18 @@ def _adapters(choose: Chooser, model: ModelSpec, kind: Literal["lora", "qlora"])
     )
 
 
-def _storage(choose: Chooser, precision: Precision, stack: StackName, method: Method) -> RecipeKind:
+def default_storage(precision: Precision, stack: StackName, method: Method) -> RecipeKind:
     """How weights are stored; adapters stand beside a base in the compute precision."""
-    default: RecipeKind = "autocast"
+    if precision in {"fp32", "tf32"}:
+        return "autocast"
+    if method.has_adapters:
+        return "pure"
+    return "master" if stack in {"native", "megatron", "megatron-2021"} else "autocast"
+
+
+def _storage(choose: Chooser, precision: Precision, stack: StackName, method: Method) -> RecipeKind:
+    default = default_storage(precision, stack, method)
     full_precision = precision in {"fp32", "tf32"}
-    if not full_precision and method.has_adapters:
-        default = "pure"
-    elif not full_precision and stack in {"native", "megatron", "megatron-2021"}:
-        default = "master"
     if full_precision and choose.options.recipe is None:
         return default
     recipe: RecipeKind = choose.take("recipe", default)
