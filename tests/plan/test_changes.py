@@ -162,6 +162,11 @@ def test_changes_that_save_nothing_are_said(cli: Cli) -> None:
         ),
         pytest.param(f"{XL} --precision fp32", {"method": set(), "recipe": set()}, id="fp32"),
         pytest.param(f"{XL} --recipe master", {"recipe": {"pure"}}, id="master"),
+        pytest.param(
+            f"{XL} --recipe master --optimizer sgd --offload optimizer",
+            {"recipe": set(), "method": set(), "offload": {"none", "all"}},
+            id="masters-are-the-state-of-sgd",
+        ),
         pytest.param(f"{XL} --recipe pure", {"recipe": set()}, id="pure"),
         pytest.param(f"{XL} --optimizer sgd", {"offload": {"all"}, "optimizer": set()}, id="sgd"),
         pytest.param(
@@ -255,6 +260,12 @@ def test_compare_offers_the_same_ways(cli: Cli) -> None:
             " --micro-batch 16",
             {},
             id="defaults-that-follow-the-precision",
+        ),
+        pytest.param(
+            "--gpu 4090 --model llama-2-7b --precision tf32 --optimizer sgd --micro-batch 8"
+            " --seq-len 1024 --loss chunked --stack megatron-2021",
+            {},
+            id="attention-that-the-stack-fixes",
         ),
     ],
 )

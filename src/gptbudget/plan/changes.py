@@ -184,6 +184,8 @@ def _changed(run: TrainingRun, memory: Memory, changes: tuple[Change, ...]) -> C
         if not _possible(other, change):
             return None
         other = _applied(other, change)
+    if other.recipe.offload == "optimizer" and _keeps_no_state(other.recipe):
+        return None
     found = memory_of(other)
     if found is None:
         return None
@@ -266,7 +268,9 @@ def _applied(run: TrainingRun, change: Change) -> TrainingRun:
             kind = default_storage(change.value, run.stack, recipe.method)
             recipe = recipe._replace(recipe=kind)
         if not run.asked("attention"):
-            recipe = recipe._replace(attention=best_attention(run.gpu.spec, change.value))
+            best = best_attention(run.gpu.spec, change.value)
+            fixed = None if run.how is None else run.how.stack.attention
+            recipe = recipe._replace(attention=fixed or best)
         return run._replace(recipe=recipe)
     recipe = _consistent(recipe._replace(**{change.option: change.value}))
     how = run.how
