@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 from gptbudget.plan.changes import Changed, single_changes
-from gptbudget.plan.estimate import Estimate, Memory, memory_of
-from gptbudget.plan.run import NamedModel, TrainingRun
+from gptbudget.plan.estimate import Estimate, Memory
+from gptbudget.plan.largest import Largest, largest_that_fit
+from gptbudget.plan.run import TrainingRun
 from gptbudget.report.answer import answer
 from gptbudget.report.command import flags
 from gptbudget.report.document import Document, Table
@@ -17,15 +18,6 @@ from gptbudget.report.verdict import host_amount, subject
 from gptbudget.units import format_bytes, format_percent
 
 _BAR_WIDTH = 24
-_MOST_MICRO_BATCH = 2**16
-_MOST_SEQ_LEN = 2**24
-
-
-class Largest(NamedTuple):
-    """The largest micro-batch and sequence that fit, everything else as it is."""
-
-    micro_batch: int | None
-    seq_len: int | None
 
 
 def memory_document(estimate: Estimate) -> Document:
@@ -156,39 +148,3 @@ def _saved(amount: float) -> str:
     if amount < 0:
         return f"-{format_bytes(-amount)}"
     return format_bytes(amount) if amount >= 1 else "nothing"
-
-
-def largest_that_fit(run: TrainingRun) -> Largest:
-    """Search the largest micro-batch and sequence that fit the card."""
-    assert isinstance(run.work, NamedModel)
-    assert run.micro_batch is not None
-    assert run.seq_len is not None
-    micro_batch, seq_len, model = run.micro_batch, run.seq_len, run.work.spec
-    longest = model.context if model.positions.kind == "learned" else _MOST_SEQ_LEN
-    most = _MOST_MICRO_BATCH
-    if run.asked("global_batch_tokens") and run.global_batch_tokens is not None:
-        most = run.global_batch_tokens // seq_len
-        longest = min(longest, run.global_batch_tokens // micro_batch)
-
-    def fits(micro_batch: int, seq_len: int) -> bool:
-        memory = memory_of(run.resized(micro_batch=micro_batch, seq_len=seq_len))
-        return memory is not None and bool(memory.fits_accumulated)
-
-    return Largest(
-        _largest(lambda size: fits(size, seq_len), most),
-        _largest(lambda size: fits(micro_batch, size), longest),
-    )
-
-
-def _largest(fits: Callable[[int], bool], most: int) -> int | None:
-    """The largest number up to ``most`` that fits; memory only grows with it."""
-    if not fits(1):
-        return None
-    low, high = 1, 2
-    while high <= most and fits(high):
-        low, high = high, high * 2
-    high = min(high, most + 1)
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if fits(middle) else (low, middle)
-    return low

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gptbudget.plan.changes import Changed, remedies
+from gptbudget.plan.changes import Changed
 from gptbudget.plan.estimate import Estimate
+from gptbudget.plan.remedies import remedies
 from gptbudget.report.command import command, flags
 from gptbudget.units import format_bytes
 

@@ -1,0 +1,121 @@
+"""The cheapest changes that make a run fit.
+
+A change that costs quality never comes before one that does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain, product
+
+from gptbudget.plan.changes import Change, Changed, applied, changed_run, is_possible
+from gptbudget.plan.estimate import Memory, memory_of
+from gptbudget.plan.run import TrainingRun
+
+Changes = tuple[Change, ...]
+
+_LADDER = (
+    (Change("micro_batch", 1),),
+    (Change("precision", "bf16"),),
+    (Change("attention", "flash"),),
+    (Change("keep_logits", value=False),),
+    (Change("loss", "fused"),),
+    (Change("recipe", "master"), Change("recipe", "pure", costs_quality=True)),
+    (Change("checkpointing", "full"),),
+    (Change("offload", "none"), Change("offload", "optimizer"), Change("offload", "all")),
+    (Change("optimizer", "adamw8bit", costs_quality=True),),
+    (
+        Change("method", "lora", costs_quality=True),
+        Change("method", "qlora", costs_quality=True),
+    ),
+)
+"""What combinations are made of: at most one of each rung."""
+
+
+_LOCKS = (Change("precision", "bf16"), Change("keep_logits", value=False))
+"""Changes that others may wait for."""
+
+_PRICES = {
+    ("checkpointing", "full"): (0, 1),
+    ("offload", "none"): (-1, 0),
+    ("offload", "optimizer"): (1, 0),
+    ("offload", "all"): (2, 0),
+}
+"""Traffic to the host and recomputation, in ranks; other lossless changes cost neither."""
+
+_LOSSES = {"method": 4}
+"""Training a few weights is another undertaking than training all of them in fewer bits."""
+
+
+def remedies(run: TrainingRun) -> list[Changed]:
+    """What makes a run fit: the cheapest way, and the cheapest without moving to the host."""
+    best = cheapest_fit(run, offload=True)
+    if best is None:
+        return []
+    if not any(map(_moves_to_host, best.changes)):
+        return [best]
+    other = cheapest_fit(run, offload=False)
+    return [best] if other is None else [best, other]
+
+
+def cheapest_fit(run: TrainingRun, *, offload: bool) -> Changed | None:
+    """The combination of changes that makes the run fit at the least cost, if there is one.
+
+    Least: no loss of quality, then no traffic to the host, then no recomputation, then fewest
+    changes. Without ``offload`` nothing is moved to the host. Combinations that lose the same
+    are passed over together when all free changes on top of them do not help.
+    """
+    memory = memory_of(run)
+    assert memory is not None
+    ordered = sorted(_combinations(run, offload=offload), key=_cost)
+    largest = {_dear(changes): changes for changes in sorted(ordered, key=len)}
+    hopeful: dict[Changes, bool] = {}
+    for changes in ordered:
+        dear = _dear(changes)
+        if dear not in hopeful:
+            hopeful[dear] = _fitting(run, memory, largest[dear]) is not None
+        if hopeful[dear] and (found := _fitting(run, memory, changes)) is not None:
+            return found
+    return None
+
+
+def _fitting(run: TrainingRun, memory: Memory, changes: Changes) -> Changed | None:
+    """The changed run, if it can be made and fits."""
+    changed = changed_run(run, memory, changes)
+    return changed if changed is not None and changed.memory.fits_accumulated else None
+
+
+def _dear(changes: Changes) -> Changes:
+    """Those that lose quality or move memory to or from the host."""
+    return tuple(change for change in changes if change.costs_quality or change.option == "offload")
+
+
+def _moves_to_host(change: Change) -> bool:
+    return change.option == "offload" and change.value != "none"
+
+
+def _combinations(run: TrainingRun, *, offload: bool) -> Iterator[Changes]:
+    """Every choice of at most one change from each rung."""
+    unlocked = run
+    for change in _LOCKS:
+        unlocked = applied(unlocked, change) if is_possible(unlocked, change) else unlocked
+    rungs: list[list[Changes]] = []
+    for rung in _LADDER:
+        usable = [
+            (change,)
+            for change in rung
+            if (offload or not _moves_to_host(change))
+            and (is_possible(run, change) or is_possible(unlocked, change))
+        ]
+        rungs.append([(), *usable])
+    for picked in product(*rungs):
+        changes = tuple(chain.from_iterable(picked))
+        if changes:
+            yield changes
+
+
+def _cost(changes: Changes) -> tuple[int, int, int, int]:
+    """What a combination costs, the worst first: quality, traffic, recomputation, effort."""
+    lost = sum(_LOSSES.get(change.option, 1) for change in changes if change.costs_quality)
+    prices = [_PRICES.get((change.option, change.value), (0, 0)) for change in changes]
+    return lost, sum(p[0] for p in prices), sum(p[1] for p in prices), len(changes)
