@@ -20,7 +20,7 @@ from gptbudget.plan.estimate import estimate as estimate_run
 from gptbudget.plan.rank import best_first
 from gptbudget.plan.run import BareSize, FlopsAmount, NamedGpu, NamedModel, Origin, Require, Work
 from gptbudget.specs.model import ModelSpec
-from gptbudget.specs.options import Options, ReadingOptions
+from gptbudget.specs.options import ADAPTER_OPTIONS, RECIPE_OPTIONS, Options, ReadingOptions
 from gptbudget.units import parse_count
 
 if TYPE_CHECKING:
@@ -38,21 +38,9 @@ _NEED_A_SHAPE = (
     "seq_len",
     "micro_batch",
     "global_batch_tokens",
-    "recipe",
-    "optimizer",
-    "optimizer_impl",
-    "attention",
-    "checkpointing",
-    "loss",
-    "dropout",
-    "keep_logits",
-    "offload",
+    *RECIPE_OPTIONS,
     "method",
-    "lora_rank",
-    "lora_targets",
-    "lora_precision",
-    "lora_dropout",
-    "double_quant",
+    *ADAPTER_OPTIONS,
     "stack",
 )
 """Options about memory and recipe."""

@@ -31,7 +31,7 @@ def command(invocation: Invocation) -> None:
     """
     from gptbudget import api
     from gptbudget.errors import UsageError
-    from gptbudget.plan.complete import refuse_beyond_positions
+    from gptbudget.plan.job import refuse_beyond_positions
     from gptbudget.render.output import write
     from gptbudget.report.models import model_document, models_document
     from gptbudget.specs.options import ReadingOptions

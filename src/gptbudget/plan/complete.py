@@ -6,13 +6,12 @@ Each value remembers its origin, so that a default is shown as a default.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from gptbudget.core.activations import implementation
 from gptbudget.core.parameters import count_parameters
-from gptbudget.core.scaling import compute_optimal_tokens
 from gptbudget.errors import UsageError
 from gptbudget.plan.choose import Chooser
+from gptbudget.plan.job import batch_of, tokens_of
 from gptbudget.plan.recipe import NamedStack, complete_recipe
 from gptbudget.plan.run import (
     BareSize,
@@ -30,15 +29,10 @@ from gptbudget.specs.gpu import GpuSpec, Precision
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.options import Convention, FlopsConvention, Options, StackName
 from gptbudget.specs.recipe import Recipe
-from gptbudget.units import YEAR_S, PerParameter, format_count
+from gptbudget.units import YEAR_S
 
-_GLOBAL_BATCH_TOKENS = 524_288
 _GOODPUT_OF_CLUSTERS = 0.9
 _GPUS_WITHOUT_LOSS = 8
-_USUAL_SEQ_LEN = 8192
-_BYTES_PER_TOKEN = 96e9 / 2.29e10
-"""English text in GPT-2's vocabulary: WebText2's 96 GB are 2.29e10 tokens (Kaplan et al. 2020,
-arXiv 2001.08361, section 2.3)."""
 
 
 def complete_run(
@@ -65,8 +59,8 @@ def complete_run(
     gpus = choose.take("gpus", 1)
     precision, peak = precision_and_peak(gpu, options.precision)
     choose.take("precision", precision)
-    tokens, notes = _tokens(choose, work)
-    batch = _batch(choose, model, gpus)
+    tokens, notes = tokens_of(choose, work)
+    batch = batch_of(choose, model, gpus)
     stack, recipe = _software(choose, gpu.spec, model, precision, evidence)
     utilization = choose.take("utilization", None)
     return TrainingRun(
@@ -186,101 +180,6 @@ def precision_and_peak(gpu: NamedGpu, wanted: Precision | None) -> tuple[Precisi
     if peak is None:
         raise UsageError(f"{gpu.key} has no {precision} peak", f"it has {known}")
     return precision, peak
-
-
-def _tokens(choose: Chooser, work: Work) -> tuple[float | None, tuple[str, ...]]:
-    """How many tokens are trained on, and what was assumed on the way."""
-    if isinstance(work, FlopsAmount):
-        choose.derived("flops", work.flops, "flops")
-        return None, ()
-    if isinstance(work, NamedModel):
-        parameters: float = count_parameters(work.spec).active
-        published = work.spec.training_tokens
-    else:
-        parameters, published = work.parameters, None
-    notes: tuple[str, ...] = ()
-    epochs = choose.options.epochs or 1.0
-    if choose.options.data is not None:
-        tokens = choose.derived("tokens", choose.options.data / _BYTES_PER_TOKEN, "data")
-        notes = (
-            f"--data: {_BYTES_PER_TOKEN:.2f} bytes of English text a token, as in WebText2 "
-            "with GPT-2's vocabulary (Kaplan et al. 2020, section 2.3)",
-        )
-    else:
-        wanted = choose.take("tokens", compute_optimal_tokens(parameters), catalog=published)
-        if isinstance(wanted, PerParameter):
-            wanted = choose.derived("tokens", wanted.tokens_per_parameter * parameters, "tokens")
-        tokens = wanted
-        if choose.chosen_origins["tokens"] == "default":
-            of = "active parameters (a law of dense models)" if _has_experts(work) else "size"
-            notes = (
-                f"{format_count(tokens)} tokens are the compute-optimal number for this {of} "
-                "(Besiroglu et al. 2024); no published count is in the catalog",
-            )
-    if epochs != 1:
-        choose.derived("epochs", epochs, "epochs")
-        tokens *= epochs
-        choose.chosen["tokens"] = tokens
-    return tokens, notes
-
-
-def _has_experts(work: Work) -> bool:
-    return isinstance(work, NamedModel) and work.spec.experts is not None
-
-
-class _Batch(NamedTuple):
-    seq_len: int | None
-    micro_batch: int | None
-    global_batch_tokens: int | None
-    notes: tuple[str, ...] = ()
-
-
-def _batch(choose: Chooser, model: ModelSpec | None, gpus: int) -> _Batch:
-    """Sequence length, micro-batch and whole micro-batches a step."""
-    if model is None:
-        return _Batch(None, None, None)
-    seq_len = choose.take("seq_len", model.context, catalog=model.default_seq_len)
-    refuse_beyond_positions(model, seq_len)
-    micro_batch = choose.take("micro_batch", 1)
-    smallest = micro_batch * seq_len * gpus
-    wanted = choose.take(
-        "global_batch_tokens", _GLOBAL_BATCH_TOKENS, catalog=model.global_batch_tokens
-    )
-    if choose.options.global_batch_tokens is not None and wanted < smallest:
-        raise UsageError(
-            f"--global-batch-tokens {wanted} is less than one micro-batch on each GPU "
-            f"({micro_batch} x {seq_len} x {gpus} = {smallest} tokens)",
-            "raise it, or lower --micro-batch",
-        )
-    whole = max(1, round(wanted / smallest)) * smallest
-    choose.chosen["global_batch_tokens"] = whole
-    rounded = (f"a step of {wanted} tokens is rounded to whole micro-batches: {whole} tokens",)
-    notes = rounded if choose.options.global_batch_tokens not in {None, whole} else ()
-    return _Batch(seq_len, micro_batch, whole, (*notes, *_length_notes(choose, model, seq_len)))
-
-
-def _length_notes(choose: Chooser, model: ModelSpec, seq_len: int) -> tuple[str, ...]:
-    """Say when the length is what the model can take, and probably not what it is trained on."""
-    assumed = choose.options.seq_len is None and model.training_seq_len is None
-    if not assumed or seq_len <= _USUAL_SEQ_LEN:
-        return ()
-    return (
-        f"{seq_len:,} tokens are the longest sequence of {model.name}; training usually runs "
-        "shorter ones, which take far less time and memory: give --seq-len",
-    )
-
-
-def refuse_beyond_positions(model: ModelSpec, seq_len: int) -> None:
-    """Learned positions end at the context.
-
-    Raises:
-        UsageError: the sequence is longer.
-    """
-    if model.positions.kind == "learned" and seq_len > model.context:
-        raise UsageError(
-            f"--seq-len {seq_len} is more than the {model.context} positions of {model.name}",
-            f"give at most {model.context}",
-        )
 
 
 def _default_stack(gpus: int) -> StackName:

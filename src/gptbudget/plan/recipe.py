@@ -9,7 +9,7 @@ from gptbudget.plan.choose import Chooser
 from gptbudget.specs.gpu import GpuSpec, Precision
 from gptbudget.specs.method import LoraTargets, Method
 from gptbudget.specs.model import ModelSpec
-from gptbudget.specs.options import StackName
+from gptbudget.specs.options import ADAPTER_OPTIONS, StackName
 from gptbudget.specs.recipe import LossKind, Offload, Optimizer, OptimizerImpl, Recipe, RecipeKind
 from gptbudget.specs.stack import AttentionKind, Stack
 
@@ -21,8 +21,6 @@ _IMPLEMENTATIONS: dict[Optimizer, tuple[OptimizerImpl, ...]] = {
     "adafactor": ("foreach", "loop"),
 }
 """Implementations that differ in memory, the default first; Adafactor's loop is Hugging Face's."""
-
-_ADAPTER_OPTIONS = ("lora_rank", "lora_targets", "lora_precision", "lora_dropout", "double_quant")
 
 
 class NamedStack(NamedTuple):
@@ -70,7 +68,7 @@ def _method(choose: Chooser, model: ModelSpec) -> Method:
     """The training method; its own options need it."""
     text: str = choose.take("method", "full")
     kind, _, layers = text.partition(":")
-    for name in _ADAPTER_OPTIONS:
+    for name in ADAPTER_OPTIONS:
         needs = "qlora" if name == "double_quant" else "lora"
         if getattr(choose.options, name) is not None and kind not in {"qlora", needs}:
             raise UsageError(

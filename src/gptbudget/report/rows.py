@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from gptbudget.plan.estimate import Estimate
 from gptbudget.plan.run import NamedModel
+from gptbudget.specs.options import ADAPTER_OPTIONS, RECIPE_OPTIONS
 from gptbudget.units import (
     format_bytes,
     format_count,
@@ -175,21 +176,9 @@ def _cost(estimate: Estimate) -> Iterator[Row]:
 
 _SHOWN = (
     "precision",
-    "recipe",
+    *RECIPE_OPTIONS,
     "method",
-    "lora_rank",
-    "lora_targets",
-    "lora_precision",
-    "lora_dropout",
-    "double_quant",
-    "optimizer",
-    "optimizer_impl",
-    "attention",
-    "checkpointing",
-    "loss",
-    "dropout",
-    "keep_logits",
-    "offload",
+    *ADAPTER_OPTIONS,
     "seq_len",
     "micro_batch",
     "stack",

@@ -91,6 +91,22 @@ Dropout = Annotated[float, BeforeValidator(_share), Field(ge=0, lt=1)]
 Tokens = Annotated[float | units.PerParameter, BeforeValidator(units.parse_tokens)]
 
 
+RECIPE_OPTIONS = (
+    "recipe",
+    "optimizer",
+    "optimizer_impl",
+    "attention",
+    "checkpointing",
+    "loss",
+    "dropout",
+    "keep_logits",
+    "offload",
+)
+"""How a step is computed, beside its precision."""
+
+ADAPTER_OPTIONS = ("lora_rank", "lora_targets", "lora_precision", "lora_dropout", "double_quant")
+
+
 class Options(Spec):
     """The options of a question, as given."""
 
