@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from gptbudget.catalog.measured import STACKS
 from gptbudget.catalog.reference import load_evidence
 from gptbudget.core.activations import Implementation, implementation
 from gptbudget.specs.model import ModelSpec
-
-STACKS = {"nanogpt": "eager", "hf-gpt2": "hf", "hf-llama": "hf"}
 
 
 def rules(model: ModelSpec, block: str, loss: str = "plain") -> Implementation:

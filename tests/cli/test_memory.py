@@ -36,6 +36,7 @@ CHANGE_KEYS = {
     "host_bytes",
     "flops_ratio",
     "costs_quality",
+    "sums_in_16_bit",
 }
 
 

@@ -54,7 +54,7 @@ CARDS = {"12 GB": "4070ti", "24 GB": "4090"}
 def cell(gpu: str, **options: Any) -> str:
     memory = estimate(gpu=gpu, **options).memory
     assert memory is not None
-    return f"{memory.peak_bytes / GIB:.1f}{'' if memory.fits else ' **no**'}"
+    return f"{memory.peak_bytes / GIB:.1f}{'' if memory.fits_accumulated else ' **no**'}"
 
 
 def adapter_table() -> str:

@@ -11,7 +11,7 @@ from gptbudget.specs.evidence import MeasuredStep
 from gptbudget.specs.method import Method
 from gptbudget.specs.recipe import Recipe
 
-_STACKS = {"nanogpt": "eager", "hf-gpt2": "hf", "hf-llama": "hf"}
+STACKS = {"nanogpt": "eager", "hf-gpt2": "hf", "hf-llama": "hf"}
 """The stack that stands for each implementation that was measured."""
 
 _PHASES = (
@@ -48,7 +48,7 @@ def _step(number: int, row: dict[str, Any], catalog: Catalog) -> MeasuredStep:
     return MeasuredStep(
         id=f"pytorch-{number:03d}-{row['block']}-{row['model']}",
         implementation=row["block"],
-        stack=_STACKS[row["block"]],
+        stack=STACKS[row["block"]],
         model=catalog.models.find(row["model"]).spec,
         recipe=_recipe(row),
         micro_batch=row["micro_batch"],

@@ -52,7 +52,9 @@ class Implementation(NamedTuple):
             and model.attention.latent is None
             and model.norms.per_block == _PER_BLOCK_OUTPUTS
             and model.positions.kind in {"learned", "rotary"}
-            and model.attention.qk_norm in {"none", "head"}
+            and model.attention.qk_norm == "none"
+            and not model.norms.unit_offset
+            and (model.ffn.gated or self.stack.composed is None or model.ffn.composed_activation)
         )
         return plain_parts and model.block_kind in self.stack.measured
 
@@ -61,7 +63,8 @@ def implementation(model: ModelSpec, stack: str, stacks: Stacks, loss: str) -> I
     """The parts that ``stack`` uses for ``model``; ``loss`` is plain, chunked or fused."""
     chosen, parts = stacks.stacks[stack], stacks.parts
     norm = chosen.rmsnorm if model.norms.kind == "rmsnorm" else chosen.layernorm
-    network = chosen.gated if model.ffn.gated else chosen.plain
+    plain = (model.ffn.composed_activation and chosen.composed) or chosen.plain
+    network = chosen.gated if model.ffn.gated else plain
     return Implementation(
         chosen,
         parts,

@@ -13,6 +13,7 @@ from gptbudget.core.parts import Parts
 from gptbudget.core.trained import outside_blocks, trained_parameters
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Optimizer, Recipe
+from gptbudget.specs.stack import Stack
 
 _STATES: dict[Optimizer, float] = {
     "adamw": 2,
@@ -83,6 +84,13 @@ def training_states(model: ModelSpec, recipe: Recipe, master_gradient_bytes: flo
         weights = _on_card(model, weights, _base_bytes(recipe) * outside_blocks(model))
         gradients = _on_card(model, gradients, gradients * _share_outside_blocks(model))
     return States(weights, gradients, 0, 0, weight, trained, table, host)
+
+
+def gradients_are_narrow(recipe: Recipe, stack: Stack) -> bool:
+    """Whether gradients are summed in 16 bit, which rounds small ones away."""
+    if recipe.mode != "pure" or recipe.method.has_adapters:
+        return False
+    return recipe.recipe == "pure" or stack.master_gradient_bytes == 2  # noqa: PLR2004 - 16 bit
 
 
 def optimizer_bytes(model: ModelSpec, recipe: Recipe, trained: Any) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from gptbudget.core.flops import recomputed_flops_per_token, train_flops_per_token
+from gptbudget.core.states import gradients_are_narrow
 from gptbudget.plan.estimate import Memory, memory_of
 from gptbudget.plan.recipe import best_attention, default_storage
 from gptbudget.plan.run import NamedModel, TrainingRun
@@ -33,6 +34,8 @@ class Changed(NamedTuple):
     """Of the whole bill; negative when it needs more."""
     flops_ratio: float
     """Executed FLOPs over those of the run as it was."""
+    sums_in_16_bit: bool
+    """Gradients of several micro-batches are, and were not."""
 
     @property
     def costs_quality(self) -> bool:
@@ -84,7 +87,15 @@ def changed_run(run: TrainingRun, memory: Memory, changes: tuple[Change, ...]) -
     if found is None:
         return None
     ratio = executed_flops_per_token(other) / executed_flops_per_token(run)
-    return Changed(changes, found, memory.peak_bytes - found.peak_bytes, ratio)
+    saved_bytes = memory.peak_bytes - found.peak_bytes
+    narrow = _sums_in_16_bit(other, found) and not _sums_in_16_bit(run, memory)
+    return Changed(changes, found, saved_bytes, ratio, narrow)
+
+
+def _sums_in_16_bit(run: TrainingRun, memory: Memory) -> bool:
+    assert run.how is not None
+    many = run.recipe.accumulate or memory.accumulated_bytes is not None
+    return many and gradients_are_narrow(run.recipe, run.how.stack)
 
 
 def executed_flops_per_token(run: TrainingRun) -> float:

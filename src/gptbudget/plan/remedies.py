@@ -52,7 +52,7 @@ def remedies(run: TrainingRun) -> list[Changed]:
     best = cheapest_fit(run, offload=True)
     if best is None:
         return []
-    if not any(map(_moves_to_host, best.changes)):
+    if not any(map(moves_to_host, best.changes)):
         return [best]
     other = cheapest_fit(run, offload=False)
     return [best] if other is None else [best, other]
@@ -90,7 +90,8 @@ def _dear(changes: Changes) -> Changes:
     return tuple(change for change in changes if change.costs_quality or change.option == "offload")
 
 
-def _moves_to_host(change: Change) -> bool:
+def moves_to_host(change: Change) -> bool:
+    """Whether a change puts something into host memory."""
     return change.option == "offload" and change.value != "none"
 
 
@@ -104,7 +105,7 @@ def _combinations(run: TrainingRun, *, offload: bool) -> Iterator[Changes]:
         usable = [
             (change,)
             for change in rung
-            if (offload or not _moves_to_host(change))
+            if (offload or not moves_to_host(change))
             and (is_possible(run, change) or is_possible(unlocked, change))
         ]
         rungs.append([(), *usable])

@@ -19,7 +19,7 @@ def answers(estimates: Sequence[Estimate]) -> dict[str, Any]:
     """The whole answer: the request with origins, and one result a row."""
     return {
         "schema": SCHEMA,
-        "request": _request(estimates),
+        "request": request_data(estimates),
         "results": [answer(estimate) for estimate in estimates],
     }
 
@@ -51,7 +51,7 @@ def answer(estimate: Estimate) -> dict[str, Any]:
     }
 
 
-def _request(estimates: Sequence[Estimate]) -> dict[str, Any]:
+def request_data(estimates: Sequence[Estimate]) -> dict[str, Any]:
     """Each option with its value and origin; a list where the rows differ."""
     names = list(dict.fromkeys(name for e in estimates for name in e.run.values))
     request = {}

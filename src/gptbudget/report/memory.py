@@ -9,11 +9,12 @@ from gptbudget.plan.changes import Changed, single_changes
 from gptbudget.plan.estimate import Estimate, Memory
 from gptbudget.plan.largest import Largest, largest_that_fit
 from gptbudget.plan.run import TrainingRun
-from gptbudget.report.answer import answer
+from gptbudget.report.answer import answer, request_data
 from gptbudget.report.command import flags
 from gptbudget.report.document import Document, Table
 from gptbudget.report.notes import memory_notes
 from gptbudget.report.remedies import advice, cost_in_words, found_remedies, remedy_data
+from gptbudget.report.rows import assumed
 from gptbudget.report.verdict import host_amount, subject
 from gptbudget.units import format_bytes, format_percent
 
@@ -37,6 +38,7 @@ def memory_document(estimate: Estimate) -> Document:
         ),
         _largest_table(run, largest),
         _changes_table(changes),
+        _assumed_table(estimate),
     )
     return Document(
         _headline(estimate, memory),
@@ -80,12 +82,7 @@ def _data(
     text = _headline(estimate, memory) if memory else ""
     result["verdict"] = {"feasible": fits, "text": text}
     result["notes"] = memory_notes(estimate)
-    return {"schema": 1, "request": _request(estimate), "results": [result]}
-
-
-def _request(estimate: Estimate) -> dict[str, Any]:
-    run = estimate.run
-    return {name: {"value": run.values[name], "origin": run.origins[name]} for name in run.values}
+    return {"schema": 1, "request": request_data([estimate]), "results": [result]}
 
 
 def _words(name: str) -> str:
@@ -127,6 +124,11 @@ def _largest_table(run: TrainingRun, largest: Largest) -> Table:
 
 def _shown(value: int | None) -> str:
     return "none" if value is None else f"{value:,}"
+
+
+def _assumed_table(estimate: Estimate) -> Table:
+    rows = tuple(tuple(row) for row in assumed(estimate) if row.label != "goodput")
+    return Table(("", "", ""), rows, title="assumed")
 
 
 def _changes_table(changes: list[Changed]) -> Table:

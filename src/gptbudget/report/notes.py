@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from gptbudget.core.overhead import is_cuda
+from gptbudget.core.states import gradients_are_narrow
 from gptbudget.plan.estimate import Estimate
 from gptbudget.plan.run import NamedModel
 from gptbudget.report.verdict import unknown_memory
+from gptbudget.specs.model import ModelSpec
+from gptbudget.specs.recipe import Recipe
 from gptbudget.units import format_bytes, format_count, format_number, format_percent
 
 
@@ -36,6 +39,8 @@ def _time_notes(estimate: Estimate) -> list[str]:
     ]
     if run.recipe.checkpointing == "full":
         found.append("full checkpointing runs the forward pass of the blocks twice: time is longer")
+    if run.recipe.offload != "none":
+        found.append("traffic of the offload and the update on the host are not in the time")
     return [*found, *_goodput_notes(run.goodput)]
 
 
@@ -65,16 +70,12 @@ def _sixteen_bit_notes(estimate: Estimate) -> list[str]:
     assert memory is not None
     assert run.how is not None
     many = run.recipe.accumulate or memory.accumulated_bytes is not None
-    narrow = run.recipe.recipe == "pure" or run.how.stack.master_gradient_bytes == _SIXTEEN_BIT
-    if run.recipe.mode != "pure" or run.recipe.method.has_adapters or not (many and narrow):
+    if not (many and gradients_are_narrow(run.recipe, run.how.stack)):
         return []
     return [
         "gradients are accumulated in 16 bit, which rounds small ones away; one large micro-batch "
         "a step, or fp32 accumulation (2 more bytes a parameter), avoids that"
     ]
-
-
-_SIXTEEN_BIT = 2
 
 
 def _overhead_notes(estimate: Estimate) -> list[str]:
@@ -94,15 +95,34 @@ def _evidence_notes(estimate: Estimate) -> list[str]:
     found = []
     if not run.how.measured(run.work.spec):
         found.append(f"memory figures of the {run.stack} stack are {run.how.stack.evidence}")
-    unmeasured = {
-        "loss": run.recipe.loss if run.recipe.loss != "plain" else "",
-        "checkpointing": "selective" if run.recipe.checkpointing == "selective" else "",
-        "offload": run.recipe.offload if run.recipe.offload != "none" else "",
-        "method": run.recipe.method.kind if run.recipe.method.kind in {"qlora", "frozen"} else "",
-    }
-    named = [f"--{name} {value}" for name, value in unmeasured.items() if value]
-    if named:
-        found.append(f"counted from the implementation, not measured: {', '.join(named)}")
+    unmeasured = _unmeasured(run.recipe, run.work.spec)
+    if unmeasured:
+        found.append(f"counted from the implementation, not measured: {', '.join(unmeasured)}")
+    return found
+
+
+_MEASURED = {
+    "precision": {"bf16", "fp32"},
+    "recipe": {"autocast", "pure"},
+    "optimizer": {"adamw", "adafactor", "sgd", "sgdm"},
+    "checkpointing": {"none", "full"},
+    "loss": {"plain"},
+    "offload": {"none"},
+}
+"""Values of each option that measured steps have."""
+
+
+def _unmeasured(recipe: Recipe, model: ModelSpec) -> list[str]:
+    """What of a recipe and a model no measured step has, in no stack."""
+    values = {name: getattr(recipe, name) for name in _MEASURED}
+    found = [f"--{name} {value}" for name, value in values.items() if value not in _MEASURED[name]]
+    method = recipe.method.kind
+    if method in {"qlora", "frozen"} or (method == "lora" and not model.ffn.gated):
+        found.append(f"--method {method}")
+    if model.experts is not None:
+        found.append("experts")
+    if model.attention.latent is not None:
+        found.append("latent attention")
     return found
 
 

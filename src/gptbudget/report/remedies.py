@@ -7,7 +7,7 @@ from typing import Any
 
 from gptbudget.plan.changes import Changed
 from gptbudget.plan.estimate import Estimate
-from gptbudget.plan.remedies import remedies
+from gptbudget.plan.remedies import moves_to_host, remedies
 from gptbudget.report.command import command, flags
 from gptbudget.units import format_bytes
 
@@ -30,6 +30,7 @@ def remedy_data(estimate: Estimate, changed: Changed, name: str = "compare") -> 
         "host_bytes": changed.memory.host_bytes or None,
         "flops_ratio": changed.flops_ratio,
         "costs_quality": changed.costs_quality,
+        "sums_in_16_bit": changed.sums_in_16_bit,
     }
 
 
@@ -52,10 +53,16 @@ def _sentence(estimate: Estimate, changed: Changed, name: str) -> str:
 
 
 def cost_in_words(changed: Changed) -> str:
-    """FLOPs and quality that a change costs."""
+    """FLOPs, traffic and quality that a change costs."""
     flops = f"{changed.flops_ratio - 1:+.0%} FLOPs"
-    words = "no more FLOPs" if abs(changed.flops_ratio - 1) < _NOTHING else flops
-    return f"{words}, costs quality" if changed.costs_quality else words
+    words = ["no more FLOPs" if abs(changed.flops_ratio - 1) < _NOTHING else flops]
+    if any(map(moves_to_host, changed.changes)):
+        words.append("traffic to the host")
+    if changed.sums_in_16_bit:
+        words.append("sums gradients in 16 bit")
+    if changed.costs_quality:
+        words.append("costs quality")
+    return ", ".join(words)
 
 
 _NOTHING = 0.005

@@ -42,7 +42,7 @@ def sections(estimate: Estimate) -> list[Section]:
         Section("memory on one GPU", tuple(_memory(estimate))),
         Section("time", tuple(_time(estimate))),
         Section("cost", tuple(_cost(estimate))),
-        Section("assumed", tuple(_assumed(estimate))),
+        Section("assumed", tuple(assumed(estimate))),
     )
     return [section for section in found if section.rows]
 
@@ -186,7 +186,7 @@ _SHOWN = (
 )
 
 
-def _assumed(estimate: Estimate) -> Iterator[Row]:
+def assumed(estimate: Estimate) -> Iterator[Row]:
     """The options that shape the answer, each with its origin."""
     if not isinstance(estimate.run.work, NamedModel):
         return

@@ -55,6 +55,8 @@ class FeedForward(Spec):
     """``None``: four times the model width."""
     gated: bool
     bias: bool
+    composed_activation: bool = False
+    """Hugging Face writes it out in elementary operations (``gelu_new``), each with a tensor."""
 
 
 class Experts(Spec):

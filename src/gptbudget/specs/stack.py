@@ -108,6 +108,8 @@ class Stack(NamedTuple):
     """The attention of this stack, where it is not the best that card and precision have."""
     fp32_softmax: tuple[str, ...] = ()
     """Kinds of block that compute materialized probabilities in fp32 and copy them to 16 bit."""
+    composed: str | None = None
+    """The ungated network where the model's activation is written out; ``None``: never is."""
     passes_mask: bool = False
     """A mask for each sequence is an input of every block."""
     registers_mask: bool = False

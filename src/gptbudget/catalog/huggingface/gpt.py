@@ -10,6 +10,7 @@ from gptbudget.catalog.huggingface.shared import (
     USUAL,
     Model,
     Names,
+    composed_activation,
     head_count,
     kv_head_count,
     sizes,
@@ -73,6 +74,12 @@ def _gpt_like(c: HfConfig, names: Names, *, context: int) -> Model:
 
 def gpt2(c: HfConfig) -> Model:
     """GPT-2 and GPT-3."""
+    model = _gpt2_like(c)
+    model["ffn"] |= composed_activation(c, "activation_function")
+    return model
+
+
+def _gpt2_like(c: HfConfig) -> Model:
     if c.flag("add_cross_attention", default=False):
         raise c.fault("add_cross_attention", "true belongs to an encoder-decoder model")
     return _gpt_like(c, _GPT2, context=1024)
@@ -80,7 +87,8 @@ def gpt2(c: HfConfig) -> Model:
 
 def gpt_bigcode(c: HfConfig) -> Model:
     """StarCoder: GPT-2 with one key/value head."""
-    model = gpt2(c)
+    model = _gpt2_like(c)
+    model["ffn"] |= composed_activation(c, "activation_function", default=False)
     if c.flag("multi_query", default=True):
         model["attention"]["kv_heads"] = 1
     return model
@@ -89,6 +97,7 @@ def gpt_bigcode(c: HfConfig) -> Model:
 def gpt_neo(c: HfConfig) -> Model:
     """GPT-Neo: GPT-2 without biases on queries, keys and values; layers alternate."""
     model = _gpt_like(c, _NEO, context=2048)
+    model["ffn"] |= composed_activation(c, "activation_function")
     window = c.whole("window_size", default=256)
     if local := _local_layers(c, model["layers"]):
         model["attention"] |= {"window": window, "windowed_layers": local}
@@ -116,6 +125,7 @@ def _local_layers(c: HfConfig, layers: int) -> int:
 def gptj(c: HfConfig) -> Model:
     """GPT-J: parallel branches behind one norm, rotary positions, a biased head."""
     model = _gpt_like(c, _GPT2, context=2048)
+    model["ffn"] |= composed_activation(c, "activation_function")
     model["norms"]["per_block"] = 1
     model["positions"] = dict(ROTARY)
     model["head"] = {**tied_head(c, default=False), "bias": True}

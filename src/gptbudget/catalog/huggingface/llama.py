@@ -10,6 +10,7 @@ from gptbudget.catalog.huggingface.shared import (
     RMSNORM,
     ROTARY,
     Model,
+    composed_activation,
     grouped_attention,
     routed_experts,
     sizes,
@@ -243,7 +244,7 @@ def starcoder2(c: HfConfig) -> Model:
 def phi(c: HfConfig) -> Model:
     """Phi-1 to Phi-2: parallel branches behind one norm, biases everywhere, also on the head."""
     model = _llama_like(c, context=2048)
-    model["ffn"] |= {"gated": False, "bias": True}
+    model["ffn"] |= {"gated": False, "bias": True, **composed_activation(c, "hidden_act")}
     model["norms"] = {**LAYERNORM, "per_block": 1}
     model["head"]["bias"] = True
     if c.flag("qk_layernorm", default=False):

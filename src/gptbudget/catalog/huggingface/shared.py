@@ -118,6 +118,15 @@ def tied_head(c: HfConfig, *, default: bool) -> Model:
     return {"tied": c.flag("tie_word_embeddings", default=default)}
 
 
+def composed_activation(c: HfConfig, key: str, *, default: bool = True) -> Model:
+    """Whether the library writes the activation out in elementary operations."""
+    kind = c.raw(key)
+    if not isinstance(kind, str | None):
+        raise c.fault(key, f"a word belongs here, not {shown(kind)}")
+    composed = default if kind is None else kind in {"gelu_new", "gelu_fast"}
+    return {"composed_activation": True} if composed else {}
+
+
 def routed_experts(c: HfConfig, count: int, active: int, width: int) -> Model:
     """Routed experts, of which each token visits a few."""
     if active > count:
