@@ -270,3 +270,17 @@ def test_help_names_every_default(cli: Cli) -> None:
 def test_help_names_the_default_format(cli: Cli, command: str) -> None:
     out = cli(*command.split(), "--help").out
     assert re.search(r"--format.*table\|json\|csv\|markdown.*\[default: table\]", out)
+
+
+@pytest.mark.parametrize("columns", ["40", "64", "80", "100", "200"])
+@pytest.mark.parametrize("command", ["gpus", "models", "validate"])
+def test_no_number_is_broken(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, command: str, columns: str
+) -> None:
+    number = r"(?<=[ ])[-+]?[0-9][0-9.,]*%?(?!\S)"  # a folded name stands at the left edge
+    monkeypatch.setenv("COLUMNS", "1000")
+    whole = set(re.findall(number, cli(command).out))
+    monkeypatch.setenv("COLUMNS", columns)
+    shown = set(re.findall(number, cli(command).out))
+
+    assert shown <= whole

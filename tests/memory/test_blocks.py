@@ -178,3 +178,22 @@ def test_a_fused_loss_never_holds_the_logits() -> None:
     logits = 2 * 4 * 2048 * 128_256
 
     assert found.phases["loss_backward"]["logits"] < logits / 8
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        pytest.param("gpt2", "python-gelu", id="gelu_new"),
+        pytest.param("gpt-neo-125m", "python-gelu", id="gelu_new-of-another-family"),
+        pytest.param("opt-125m", "fused-gelu", id="relu"),
+        pytest.param("pythia-160m", "fused-gelu", id="gelu"),
+    ],
+)
+def test_activation_that_hugging_face_writes_out(name: str, part: str) -> None:
+    stacks = load_evidence().stacks
+    model = load_catalog().models.find(name).spec
+
+    assert (
+        implementation(model, "hf", stacks, "plain").feed_forward is stacks.parts.feed_forward[part]
+    )
+    assert implementation(model, "hf", stacks, "plain").measured(model) is (name == "gpt2")

@@ -53,6 +53,7 @@ class Implementation(NamedTuple):
             and model.norms.per_block == _PER_BLOCK_OUTPUTS
             and model.positions.kind in {"learned", "rotary"}
             and model.attention.qk_norm == "none"
+            and model.attention.window is None
             and not model.norms.unit_offset
             and (model.ffn.gated or self.stack.composed is None or model.ffn.composed_activation)
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Iterable
 from typing import Literal, TextIO
 
 from rich.console import Console, RenderableType
@@ -15,6 +16,15 @@ from gptbudget.report.document import Document, Table
 
 _NARROW = 64
 """Below this many columns a row becomes a block of lines."""
+
+_GAP = 2
+"""Columns of the terminal between two of a table."""
+
+_NAME = 12
+"""Columns of the terminal that a folded name needs at the least."""
+
+_LEAST = 6
+"""Columns of the terminal for the last one, whose cells are folded."""
 
 _PIPE_WIDTH = 100
 """Columns of output that does not go to a terminal, unless ``COLUMNS`` says otherwise."""
@@ -62,19 +72,31 @@ def _console(stream: TextIO) -> Console:
 
 
 def _drawn(table: Table, width: int) -> RenderableType:
-    return _stacked(table) if width < _NARROW else _columns(table)
+    """Columns where every number stays whole, else a block of lines for each row."""
+    words = [_longest_word(cells) for cells in zip(table.columns, *table.rows, strict=True)]
+    others = sum(words[1:-1]) + min(words[-1], _LEAST) + _GAP * (len(words) - 1)
+    if width < _NARROW or min(words[0], _NAME) + others > width:
+        return _stacked(table)
+    return _columns(table, fold_names=words[0] + others > width)
 
 
-def _columns(table: Table) -> RichTable:
-    """One line a row, long cells folded."""
-    drawn = RichTable(box=None, padding=(0, 2, 0, 0), show_header=any(table.columns))
+def _longest_word(cells: Iterable[str]) -> int:
+    return max((len(word) for cell in cells for word in cell.split()), default=0)
+
+
+def _columns(table: Table, *, fold_names: bool) -> RichTable:
+    """One line a row; cells fold at spaces, and names where there is no room for them."""
+    drawn = RichTable(box=None, padding=(0, _GAP, 0, 0), show_header=any(table.columns))
+    last = len(table.columns) - 1
     for position, column in enumerate(table.columns):
+        one_word = all(" " not in row[position] for row in table.rows)
         drawn.add_column(
             column,
             justify="right" if column in table.right else "left",
             style="dim" if position > 1 and not column else "",
             header_style="bold",
             overflow="fold",
+            no_wrap=one_word and position != last and not (position == 0 and fold_names),
         )
     for row in table.rows:
         drawn.add_row(*(Text(cell) for cell in row))
