@@ -163,6 +163,8 @@ def test_accumulation_keeps_the_gradients(pair: Pair, recipe: Recipe, batch: int
         # A fused loss has the gradient of the head ready in the forward pass.
         assert kept.phases[phase]["gradients"] == gradients
         assert 0 <= freed.phases[phase]["gradients"] <= gradients
+        if load_evidence().stacks.stacks[pair[1]].keeps_gradients:
+            assert freed.phases[phase] == kept.phases[phase]
     assert kept.phases["backward_end"] == freed.phases["backward_end"]
     most = (freed.peak_bytes + gradients) * (1 + 1e-12)
     assert freed.peak_bytes <= kept.peak_bytes <= most

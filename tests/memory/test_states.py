@@ -15,8 +15,10 @@ import pytest
 from gptbudget import load_catalog
 from gptbudget.catalog.reference import load_evidence
 from gptbudget.core.parameters import count_parameters
+from gptbudget.core.placement import place
 from gptbudget.core.states import States, nf4_bytes, training_states
 from gptbudget.core.trained import adapter_parameters
+from gptbudget.specs.layout import ONE_RANK
 from gptbudget.specs.method import LoraTargets, Method
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Recipe
@@ -31,9 +33,8 @@ def model(name: str) -> ModelSpec:
 
 def states(name: str, stack: str = "eager", **options: Any) -> States:
     recipe = Recipe(**{"precision": "bf16", **options})
-    return training_states(
-        model(name), recipe, load_evidence().stacks.stacks[stack].master_gradient_bytes
-    )
+    placement = place(model(name), recipe.method, ONE_RANK)
+    return training_states(placement, recipe, 0, load_evidence().stacks.stacks[stack])
 
 
 # weights + gradients + optimizer state + masters
@@ -43,6 +44,7 @@ BYTES: dict[str, tuple[dict[str, Any], tuple[float, float, float, float]]] = {
     "master-adamw": ({"recipe": "master"}, (2, 2, 8, 4)),
     "megatron-adamw": ({"recipe": "master", "stack": "megatron"}, (2, 4, 8, 4)),
     "megatron-2021-adamw": ({"recipe": "master", "stack": "megatron-2021"}, (2, 4, 8, 4)),
+    "megatron-fp16": ({"precision": "fp16", "recipe": "master", "stack": "megatron"}, (2, 2, 8, 8)),
     "megatron-fp32": ({"precision": "fp32", "stack": "megatron"}, (4, 4, 8, 0)),
     "pure-adamw": ({"recipe": "pure"}, (2, 2, 4, 0)),
     "autocast-8bit": ({"optimizer": "adamw8bit"}, (4, 4, 2 + 8 / 2048, 0)),

@@ -215,7 +215,15 @@ def test_no_class_speaks_of_fp32() -> None:
         ({}, "the 285 W that the catalog gives"),
         ({"gpu": "a100"}, "price $"),
         ({"gpu": "a100", "gpus": 16, "model": "llama-2-7b"}, "goodput 90 %"),
-        ({"gpu": "a100", "gpus": 16}, "sharding over several GPUs is not modelled yet"),
+        ({"gpu": "a100", "gpus": 16}, "every GPU needs the same"),
+        (
+            {"gpu": "a100", "gpus": 16, "tp": 2},
+            "not measured: --recipe master, ZeRO stage 1, tensor",
+        ),
+        (
+            {"gpu": "a100", "gpus": 16, "pp": 4},
+            "the last of 4 pipeline stages needs most: head, logits and loss beside 3 blocks",
+        ),
         ({"utilization": "40%"}, "utilization 40 % of the bf16 peak as given, in 6ND FLOPs"),
         ({"utilization": "40%", "convention": "exact"}, "in exact FLOPs"),
         ({"checkpointing": "full"}, "forward pass of the blocks twice"),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gptbudget import api
-from gptbudget.cli.options import ASSUMPTIONS, HARDWARE, JOB, METHOD, RECIPE
+from gptbudget.cli.options import ASSUMPTIONS, HARDWARE, JOB, LAYOUT, METHOD, RECIPE
 from gptbudget.report.answer import answer
 from gptbudget.report.document import flatten
 
@@ -18,6 +18,7 @@ CHANGES: list[tuple[str, Any, str, dict[str, Any]]] = [
     ("gpu", "rtx-4090", "gpu.name", {}),
     ("gpus", 2, "memory.peak_bytes", {}),
     ("gpus", 8, "time.wall_clock_s", {"gpu": "a100"}),
+    ("gpus_per_node", 4, "memory.host_bytes", {"gpus": 8, "offload": "optimizer"}),
     ("gpu_memory", "2GiB", "memory.fits", {}),
     ("reserve", "1GiB", "memory.usable_bytes", {}),
     ("model", "gpt2-medium", "model.parameters", {}),
@@ -55,6 +56,15 @@ CHANGES: list[tuple[str, Any, str, dict[str, Any]]] = [
     ("double_quant", False, "memory.peak_bytes", {"method": "qlora"}),
     ("dropout", 0.1, "memory.peak_bytes", {}),
     ("keep_logits", True, "memory.peak_bytes", {}),
+    ("dp", 2, "memory.peak_bytes", {}),
+    ("tp", 2, "memory.peak_bytes", {}),
+    ("pp", 2, "memory.peak_bytes", {}),
+    ("vp", 3, "memory.rank.micro_batches_in_flight", {"pp": 2}),
+    ("cp", 2, "memory.peak_bytes", {}),
+    ("ep", 4, "memory.peak_bytes", {"model": "mixtral-8x7b", "gpus": 8}),
+    ("zero", 1, "memory.peak_bytes", {"gpus": 2}),
+    ("sequence_parallel", True, "memory.peak_bytes", {"tp": 2}),
+    ("dp_shard", 2, "memory.peak_bytes", {"gpus": 4}),
     ("utilization", 0.2, "time.wall_clock_s", {}),
     ("goodput", 0.5, "time.wall_clock_s", {}),
     ("stack", "hf", "memory.peak_bytes", {}),
@@ -92,4 +102,6 @@ def test_option_changes_the_answer(
 
 
 def test_every_option_of_compare_is_in_the_table() -> None:
-    assert {change[0] for change in CHANGES} == {*(*HARDWARE, *JOB, *RECIPE, *METHOD, *ASSUMPTIONS)}
+    groups = (HARDWARE, JOB, RECIPE, METHOD, LAYOUT, ASSUMPTIONS)
+
+    assert {change[0] for change in CHANGES} == {name for group in groups for name in group}

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import typer
 
-from gptbudget.cli.options import ASSUMPTIONS, HARDWARE, JOB, METHOD, RECIPE, Invocation, takes
+from gptbudget.cli.options import (
+    ASSUMPTIONS,
+    HARDWARE,
+    JOB,
+    LAYOUT,
+    METHOD,
+    RECIPE,
+    Invocation,
+    takes,
+)
 
 EPILOG = "Example: gptbudget compare --gpu 4070ti --model gpt2-xl"
 
 _THE_ANSWER_IS_NO = 5
 
 
-@takes(HARDWARE, JOB, RECIPE, METHOD, ASSUMPTIONS, scenario=True)
+@takes(HARDWARE, JOB, RECIPE, METHOD, LAYOUT, ASSUMPTIONS, scenario=True)
 def command(invocation: Invocation) -> None:
     """Available against required compute, memory fit, wall clock and cost."""
     from gptbudget import api

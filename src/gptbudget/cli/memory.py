@@ -8,6 +8,7 @@ from gptbudget.cli.options import (
     ASSUMPTIONS,
     HARDWARE,
     JOB,
+    LAYOUT,
     METHOD,
     RECIPE,
     Invocation,
@@ -21,10 +22,11 @@ _JOB = ("model", "seq_len", "micro_batch", "global_batch_tokens")
 
 
 @takes(
-    {name: flag for name, flag in HARDWARE.items() if name != "gpus"},
+    HARDWARE,
     {name: JOB[name] for name in _JOB},
     RECIPE,
     METHOD,
+    LAYOUT,
     {"stack": ASSUMPTIONS["stack"]},
     scenario=True,
 )

@@ -19,6 +19,7 @@ _HARDWARE = "Hardware"
 _JOB = "Job"
 _RECIPE = "Recipe"
 _METHOD = "Method"
+_LAYOUT = "Layout"
 _ASSUMPTIONS = "Assumptions"
 _OUTPUT = "Output"
 
@@ -53,7 +54,10 @@ HARDWARE = {
         "NAME",
         kind=list[str],
     ),
-    "gpus": Flag(_HARDWARE, "How many of them.", "N", "1"),
+    "gpus": Flag(_HARDWARE, "How many of them.", "N", "1, or what the layout needs"),
+    "gpus_per_node": Flag(
+        _HARDWARE, "How many share a host's memory.", "N", "8, or fewer if fewer are linked"
+    ),
     "gpu_memory": Flag(_HARDWARE, "Memory of one, in place of the catalog's.", "SIZE", "catalog"),
     "reserve": Flag(_HARDWARE, "Memory to leave free, for a desktop say.", "SIZE", "0"),
     "host_memory": Flag(
@@ -168,6 +172,36 @@ METHOD = {
     ),
 }
 
+LAYOUT = {
+    "dp": Flag(_LAYOUT, "Data-parallel replicas.", "N", "what is left of --gpus"),
+    "tp": Flag(_LAYOUT, "Tensor-parallel GPUs, which cut every matrix.", "N", "1"),
+    "pp": Flag(_LAYOUT, "Pipeline stages, which cut the layers.", "N", "1"),
+    "vp": Flag(_LAYOUT, "Interleaved model chunks on each pipeline stage.", "N", "1"),
+    "cp": Flag(_LAYOUT, "Context-parallel GPUs, which cut the sequence.", "N", "1"),
+    "ep": Flag(
+        _LAYOUT, "Expert-parallel GPUs, which cut the experts; inside the others.", "N", "1"
+    ),
+    "zero": Flag(
+        _LAYOUT,
+        "What data-parallel GPUs share: 1 optimizer state, 2 gradients too, 3 weights too (FSDP).",
+        "0|1|2|3",
+        "3; 1 with --tp, --pp or native kernels",
+    ),
+    "sequence_parallel": Flag(
+        _LAYOUT,
+        "Tensor-parallel GPUs share norms and residuals by position.",
+        kind=bool,
+        default="no",
+        names=("--sequence-parallel/--no-sequence-parallel",),
+    ),
+    "dp_shard": Flag(
+        _LAYOUT,
+        "Of the data-parallel GPUs, how many share one copy (hybrid sharding).",
+        "N",
+        "all",
+    ),
+}
+
 ASSUMPTIONS = {
     "utilization": Flag(
         _ASSUMPTIONS,
@@ -185,7 +219,7 @@ ASSUMPTIONS = {
         _ASSUMPTIONS,
         "Software stack.",
         "native|megatron|megatron-2021|compiled|eager|hf",
-        "compiled, across nodes eager",
+        "compiled; beyond 8 GPUs eager; megatron with --tp or --pp",
     ),
     "convention": Flag(_ASSUMPTIONS, "FLOPs of the headline.", "6nd|exact", "6nd"),
     "price": Flag(_ASSUMPTIONS, "US dollars per GPU-hour.", "USD", "catalog"),

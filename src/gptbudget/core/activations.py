@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from gptbudget.specs.layout import ONE_RANK, Layout
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Recipe
 from gptbudget.specs.stack import (
@@ -75,22 +76,30 @@ def implementation(model: ModelSpec, stack: str, stacks: Stacks, loss: str) -> I
     )
 
 
-def sized(model: ModelSpec, tensors: Tensors, micro_batch: Any, seq_len: Any) -> Any:
-    """Bytes of a set of tensors: what each unit counts, times its bytes."""
-    tokens, heads = micro_batch * seq_len, model.attention.heads
+def sized(
+    model: ModelSpec, tensors: Tensors, micro_batch: Any, seq_len: Any, layout: Layout = ONE_RANK
+) -> Any:
+    """Bytes of a set of tensors on one rank: what each unit counts, times its bytes.
+
+    Context-parallel ranks have a share of the positions. Tensor-parallel ranks have a share of
+    heads, network and vocabulary; what is as wide as the model is whole on each, or shared by
+    position with sequence parallelism (Korthikanti et al. 2022, arXiv 2205.05198, table 2).
+    """
+    tokens, heads = micro_batch * seq_len / layout.cp, model.attention.heads
+    outer, tp = tokens / (layout.tp if layout.sequence_parallel else 1), layout.tp
     query, kv = model.query_width, model.kv_width
     if model.attention.latent is not None:  # keys are as wide as queries, values as outputs
         query = kv = heads * model.score_channels // 2
     counts: dict[Unit, Any] = {
-        "width": tokens * model.width,
-        "query": tokens * query,
-        "kv": tokens * kv,
-        "ffn": tokens * model.active_ffn_width,
-        "vocabulary": tokens * model.vocabulary,
-        "head": tokens * heads,
-        "kv_head": tokens * model.kv_heads,
-        "token": tokens,
-        "score": tokens * seq_len * heads,
+        "width": outer * model.width,
+        "query": tokens * query / tp,
+        "kv": tokens * kv / tp,
+        "ffn": tokens * model.active_ffn_width / tp,
+        "vocabulary": tokens * model.vocabulary / tp,
+        "head": tokens * heads / tp,
+        "kv_head": tokens * model.kv_heads / tp,
+        "token": outer,
+        "score": tokens * seq_len * heads / tp,
         "pair": seq_len * seq_len,
     }
     return sum(size * counts[unit] for unit, size in tensors.items())

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from gptbudget.core.parts import Parts
+from gptbudget.specs.layout import ONE_RANK, Layout
 from gptbudget.units import GIB
 
 _MIB = 2**20
@@ -38,8 +39,21 @@ another (https://github.com/vllm-project/vllm/issues/10637). Many small odd-size
 fragment far more (GMLake, arXiv 2401.08156)."""
 
 
-def overhead_parts(framework_bytes: Any, compute_capability: str | None) -> Parts[Any]:
-    """Context, workspaces and allocator slack beside ``framework_bytes`` of tensors.
+_COLLECTIVE_BYTES = 688 * _MIB
+"""What NCCL takes for the first collective: measured on four A100 with NVLink,
+https://github.com/NVIDIA/nccl/issues/964. It depends on links and channels, and hardly on the
+number of ranks. Groups split from the first share it (ncclCommSplit, splitShare); groups made one
+by one take as much each, which is left out."""
+
+_ALL_TO_ALL_BYTES = 3.28e9
+"""What the first all-to-all takes beside that, on eight H100:
+https://github.com/NVIDIA/nccl/issues/1685 (1.06 to 4.34 GB)."""
+
+
+def overhead_parts(
+    framework_bytes: Any, compute_capability: str | None, layout: Layout = ONE_RANK
+) -> Parts[Any]:
+    """Context, workspaces, collectives and allocator slack beside ``framework_bytes`` of tensors.
 
     Known for CUDA only; hardware without a compute capability has none of these parts.
     """
@@ -49,9 +63,20 @@ def overhead_parts(framework_bytes: Any, compute_capability: str | None) -> Part
         {
             "driver_context": CONTEXT_BYTES,
             "workspaces": workspace_bytes(float(compute_capability or 0)),
+            **({"collectives": collective_bytes(layout)} if layout.gpus > 1 else {}),
             "allocator_slack": ALLOCATOR_SLACK * framework_bytes,
         }
     )
+
+
+def collective_bytes(layout: Layout) -> float:
+    """What the communication library keeps on a rank of several, in bytes.
+
+    Example: 688 MiB for FSDP, 3.7 GiB where tokens are sent to experts on other GPUs.
+    """
+    if layout.gpus == 1:
+        return 0
+    return _COLLECTIVE_BYTES + (_ALL_TO_ALL_BYTES if layout.ep > 1 else 0)
 
 
 def is_cuda(compute_capability: str | None) -> bool:

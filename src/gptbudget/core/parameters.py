@@ -58,6 +58,65 @@ def count_parameters(model: ModelSpec) -> ParameterCount:
     return ParameterCount(parts, inactive=_inactive(model))
 
 
+class BlockParameters(NamedTuple):
+    """Parameters of one block, by how parallelism may cut them."""
+
+    attention: int
+    """Matrices."""
+    feed_forward: int
+    """Matrices and biases of a dense network."""
+    feed_forward_matrices: int
+    experts: int
+    """Matrices and biases of all routed experts."""
+    expert_matrices: int
+    shared_expert: int
+    """Matrices of the expert that every token visits."""
+    router: int
+    whole: int
+    """Norms and other vectors: on every rank."""
+
+
+def block_parameters(model: ModelSpec) -> BlockParameters:
+    """Parameters of one block; a block has either the dense network or router and experts."""
+    experts = model.experts
+    routed = experts.count * _one_expert(model) if experts else 0
+    return BlockParameters(
+        attention=_attention_weights(model),
+        feed_forward=_ffn_weights(model) + _ffn_biases(model),
+        feed_forward_matrices=_ffn_weights(model),
+        experts=routed + _expert_biases(model),
+        expert_matrices=routed,
+        shared_expert=_shared_expert(model),
+        router=_router_weights(model) + _router_biases(model),
+        whole=_attention_vectors(model) + model.norms.per_block * model.norms.tensors * model.width,
+    )
+
+
+class EndsOfModel(NamedTuple):
+    """Parameters outside the blocks."""
+
+    table: int
+    """The vocabulary matrix: the embedding, and as large again the head when it is not tied."""
+    below: int
+    """Positions, the norm of the embedding, projections to and from another width."""
+    above: int
+    """The norm behind the last block."""
+    head_bias: int
+
+
+def ends_of_model(model: ModelSpec) -> EndsOfModel:
+    """Parameters of embedding, positions, final norm and head."""
+    norm = model.norms.tensors * model.width
+    return EndsOfModel(
+        table=model.vocabulary * _embedding_width(model),
+        below=position_table(model)
+        + _projection_weights(model)
+        + int(model.norms.embedding) * norm,
+        above=int(model.norms.final) * norm,
+        head_bias=model.vocabulary if model.head.bias else 0,
+    )
+
+
 def checkpoint_only(model: ModelSpec) -> Parts[int]:
     """Values that a checkpoint stores and no gradient trains, beside the parameters.
 

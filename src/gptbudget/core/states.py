@@ -1,6 +1,7 @@
-"""Bytes that live from step to step: weights, gradients, optimizer state, masters.
+"""Bytes that live from step to step on one rank: weights, gradients, optimizer state, masters.
 
-Legend: N parameters, n trained ones, w bytes of a weight.
+ZeRO shares them among data-parallel ranks: stage 1 optimizer state and masters, stage 2 the
+gradients too, stage 3 the weights too (Rajbhandari et al. 2020, arXiv 1910.02054, section 5).
 """
 
 from __future__ import annotations
@@ -8,10 +9,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from gptbudget.core.elementwise import minimum
-from gptbudget.core.parameters import count_parameters, matmul_weights
 from gptbudget.core.parts import Parts
-from gptbudget.core.trained import outside_blocks, trained_parameters
-from gptbudget.specs.model import ModelSpec
+from gptbudget.core.placement import Held, Placement
+from gptbudget.specs.layout import Zero
 from gptbudget.specs.recipe import Optimizer, Recipe
 from gptbudget.specs.stack import Stack
 
@@ -42,7 +42,7 @@ arXiv 2104.07857, section 5.2; not measured)."""
 
 
 class States(NamedTuple):
-    """What a step begins with, and what its gradients and optimizer take."""
+    """What a step begins with on one rank, and what its gradients and optimizer take."""
 
     weights: Any
     """On the card."""
@@ -52,61 +52,103 @@ class States(NamedTuple):
     masters: Any
     weight_bytes_each: int
     """Of a trained weight."""
-    trained: int
+    trained: Any
+    """Trained parameters whose optimizer state is on this rank."""
     table: Any
     """Bytes of the gradient of the vocabulary matrix; zero when it is frozen."""
     host: Parts[Any]
     """What lives in host memory instead, and the copy of the weights that is updated there."""
 
 
-def training_states(model: ModelSpec, recipe: Recipe, master_gradient_bytes: float) -> States:
-    """States of one recipe, in bytes.
+def training_states(placement: Placement, recipe: Recipe, zero: Zero, stack: Stack) -> States:
+    """States of one recipe on one rank, in bytes.
 
     Published: 16 bytes a parameter for fp32 or autocast AdamW, so 23.21 GiB for GPT-2 XL; 18 in
-    Megatron's bf16 with fp32 gradients (docs/user-guide/features/dist_optimizer.md); 8 in pure
-    bf16; Llama-2 7B in NF4 with double quantization is 3.24 GiB of 4.127-bit matrices.
+    Megatron's bf16 with fp32 gradients, 6 + 12/d with its distributed optimizer, 20 and 4 + 16/d
+    in its fp16 (docs/user-guide/features/dist_optimizer.md); 8 in pure bf16; 120, 31.4, 16.6 and
+    1.9 GB for 7.5 billion in 16 bit with fp32 masters over 64 ranks in stages 0 to 3 (ZeRO,
+    figure 1); Llama-2 7B in NF4 with double quantization is 3.24 GiB of 4.127-bit matrices.
     """
-    trained = trained_parameters(model, recipe.method)
-    weight = _weight_bytes(recipe)
-    gradient = weight if recipe.recipe != "master" else master_gradient_bytes
-    weights = _stored_weights(model, recipe, trained)
-    gradients = gradient * trained
-    state = optimizer_bytes(model, recipe, trained)
-    masters = 4 * trained if recipe.recipe == "master" and recipe.mode == "pure" else 0
-    table = _table_gradient(model, recipe, gradient)
-    if recipe.offload == "none":
-        host: Parts[Any] = Parts({})
-        return States(weights, gradients, state, masters, weight, trained, table, host)
-    updated = {"masters": masters} if masters else {"weights": weight * trained}
-    everything = {"weights": weights} if recipe.offload == "all" else {}
-    host = Parts({"optimizer_state": state, "gradients": gradients, **updated, **everything})
-    if recipe.offload == "all":
-        weights = _on_card(model, weights, _base_bytes(recipe) * outside_blocks(model))
-        gradients = _on_card(model, gradients, gradients * _share_outside_blocks(model))
-    return States(weights, gradients, 0, 0, weight, trained, table, host)
+    weight = weight_bytes(recipe)
+    gradient = gradient_bytes(recipe, stack)
+    kinds = placement.kinds
+    cut = 2 if gathers(recipe, zero) else 3
+    weights = sum(_stored(held, recipe) / _ways(held, zero, cut) for held in kinds)
+    gradients = sum(gradient * held.trained / _ways(held, zero, 2) for held in kinds)
+    state = sum(optimizer_bytes(held, recipe) / _ways(held, zero, 1) for held in kinds)
+    trained = sum(held.trained / _ways(held, zero, 1) for held in kinds)
+    masters = _master_bytes(recipe, stack) * trained
+    table = gradient * placement.table / _ways(placement.ends, zero, 2)
+    on_card = States(
+        weights=weights,
+        gradients=gradients,
+        optimizer_state=state,
+        masters=masters,
+        weight_bytes_each=weight,
+        trained=trained,
+        table=table if placement.trains_table else 0,
+        host=Parts({}),
+    )
+    return on_card if recipe.offload == "none" else _offloaded(on_card, placement, recipe)
+
+
+def _offloaded(states: States, placement: Placement, recipe: Recipe) -> States:
+    """The optimizer works on the host, or everything but the blocks at work lives there."""
+    each = states.weight_bytes_each
+    updated = {"masters": states.masters} if states.masters else {"weights": each * states.trained}
+    everything = {"weights": states.weights} if recipe.offload == "all" else {}
+    host = Parts(
+        {
+            "optimizer_state": states.optimizer_state,
+            "gradients": states.gradients,
+            **updated,
+            **everything,
+        }
+    )
+    card = states._replace(optimizer_state=0, masters=0, host=host)
+    if recipe.offload == "optimizer":
+        return card
+    total = sum(held.parameters for held in placement.kinds)
+    outside = placement.ends.parameters / total
+    return card._replace(
+        weights=_on_card(placement, states.weights, base_bytes(recipe) * placement.ends.parameters),
+        gradients=_on_card(placement, states.gradients, states.gradients * outside),
+    )
+
+
+def _ways(held: Held, zero: Zero, stage: int) -> int:
+    """Into how many pieces a state of these parameters is cut, from ``stage`` on."""
+    return held.shards if zero >= stage else 1
+
+
+def gathers(recipe: Recipe, zero: Zero) -> bool:
+    """Whether weights are put together block by block for compute: FSDP, in 16 bit where asked.
+
+    Stage 3 is FSDP2; so is stage 2 with fp32 weights, which then keeps all 16-bit weights
+    between forward and backward pass (``reshard_after_forward=False``).
+    """
+    return zero == 3 or (zero == 2 and recipe.recipe == "autocast")  # noqa: PLR2004
 
 
 def gradients_are_narrow(recipe: Recipe, stack: Stack) -> bool:
     """Whether gradients are summed in 16 bit, which rounds small ones away."""
-    if recipe.mode != "pure" or recipe.method.has_adapters:
-        return False
-    return recipe.recipe == "pure" or stack.master_gradient_bytes == 2  # noqa: PLR2004 - 16 bit
+    wide = recipe.mode != "pure" or recipe.method.has_adapters
+    return not wide and gradient_bytes(recipe, stack) == 2  # noqa: PLR2004 - 16 bit
 
 
-def optimizer_bytes(model: ModelSpec, recipe: Recipe, trained: Any) -> Any:
+def optimizer_bytes(held: Held, recipe: Recipe) -> Any:
     """Bytes an optimizer keeps between steps: in fp32, in pure 16 bit in the type of the weights.
 
     AdamW on fp32 weights: 8 N, so 11.6 GiB for GPT-2 XL; bitsandbytes' 8-bit AdamW: 2.004 N.
     Muon keeps one tensor for the matrices of the blocks and AdamW's two for everything else.
     """
-    each = 2 if recipe.recipe == "pure" and _weight_bytes(recipe) == 2 else 4  # noqa: PLR2004
+    each = 2 if recipe.recipe == "pure" and weight_bytes(recipe) == 2 else 4  # noqa: PLR2004
     if recipe.optimizer in {"adamw8bit", "paged-adamw8bit"}:
-        return _ADAMW8BIT_BYTES * trained
+        return _ADAMW8BIT_BYTES * held.trained
     if recipe.optimizer == "muon":
-        matrices = matmul_weights(model)
-        in_blocks = minimum(trained, matrices.total - matrices["head"])
-        return each * (in_blocks + 2 * (trained - in_blocks))
-    return each * _STATES[recipe.optimizer] * trained
+        in_blocks = minimum(held.trained, held.matrices)
+        return each * (in_blocks + 2 * (held.trained - in_blocks))
+    return each * _STATES[recipe.optimizer] * held.trained
 
 
 def nf4_bytes(weights: Any, *, double_quant: bool) -> Any:
@@ -114,42 +156,49 @@ def nf4_bytes(weights: Any, *, double_quant: bool) -> Any:
     return weights * (_NF4_DOUBLE_BYTES if double_quant else _NF4_BYTES)
 
 
-def _weight_bytes(recipe: Recipe) -> int:
+def weight_bytes(recipe: Recipe) -> int:
     """Bytes of one trained weight; adapters have a precision of their own."""
     if recipe.method.has_adapters:
         return 4 if recipe.method.lora_precision == "fp32" else 2
-    return _base_bytes(recipe)
+    return base_bytes(recipe)
 
 
-def _base_bytes(recipe: Recipe) -> int:
+def base_bytes(recipe: Recipe) -> int:
     """Bytes of one weight that is neither an adapter's nor quantized."""
     return 2 if recipe.mode == "pure" else 4
 
 
-def _stored_weights(model: ModelSpec, recipe: Recipe, trained: int) -> Any:
+def gradient_bytes(recipe: Recipe, stack: Stack) -> float:
+    """Bytes of one gradient: as wide as its weight, but where masters are summed in fp32."""
+    if recipe.recipe == "master" and not _copies_gradients(recipe, stack):
+        return stack.master_gradient_bytes
+    return weight_bytes(recipe)
+
+
+def _master_bytes(recipe: Recipe, stack: Stack) -> int:
+    """Bytes of an fp32 master, and of its own gradient where there is one."""
+    if recipe.recipe != "master" or recipe.mode != "pure":
+        return 0
+    return 8 if _copies_gradients(recipe, stack) else 4
+
+
+def _copies_gradients(recipe: Recipe, stack: Stack) -> bool:
+    """Megatron sums in fp16 when it trains in fp16, and copies the sum for the masters."""
+    return recipe.precision == "fp16" and stack.copies_fp16_gradients
+
+
+def _stored(held: Held, recipe: Recipe) -> Any:
     """Weights as they lie in memory: quantized, 16 bit or fp32, and adapters beside them."""
-    total, base = count_parameters(model).total, _base_bytes(recipe)
+    base = base_bytes(recipe)
     if not recipe.method.has_adapters:
-        return base * total
-    adapters = _weight_bytes(recipe) * trained
+        return base * held.parameters
+    adapters = weight_bytes(recipe) * held.trained
     if recipe.method.kind == "lora":
-        return base * total + adapters
-    matrices = matmul_weights(model)
-    quantized = matrices.total - matrices["head"]
-    packed = nf4_bytes(quantized, double_quant=recipe.method.double_quant)
-    return packed + base * (total - quantized) + adapters
+        return base * held.parameters + adapters
+    packed = nf4_bytes(held.matrices, double_quant=recipe.method.double_quant)
+    return packed + base * (held.parameters - held.matrices) + adapters
 
 
-def _table_gradient(model: ModelSpec, recipe: Recipe, gradient: float) -> Any:
-    """Bytes of the gradient of the vocabulary matrix, which may be frozen."""
-    frozen = recipe.method.has_adapters or (recipe.method.kind == "frozen" and model.head.tied)
-    return 0 if frozen else gradient * matmul_weights(model)["head"]
-
-
-def _on_card(model: ModelSpec, amount: Any, outside: Any) -> Any:
+def _on_card(placement: Placement, amount: Any, outside: Any) -> Any:
     """With everything offloaded: what stands outside the blocks, and two blocks of the rest."""
-    return outside + (amount - outside) * min(1.0, _BLOCKS_ON_CARD / model.layers)
-
-
-def _share_outside_blocks(model: ModelSpec) -> float:
-    return outside_blocks(model) / count_parameters(model).total
+    return outside + (amount - outside) * min(1.0, _BLOCKS_ON_CARD / placement.layers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gptbudget.core.parameters import count_parameters, matmul_weights, position_table
+from gptbudget.core.parameters import count_parameters, ends_of_model
 from gptbudget.specs.method import LoraTargets, Method
 from gptbudget.specs.model import ModelSpec
 
@@ -20,22 +20,18 @@ def trained_parameters(model: ModelSpec, method: Method) -> int:
 def frozen_parameters(model: ModelSpec, frozen_layers: int) -> int:
     """Parameters of the embedding (a tied head is the embedding), positions and first blocks.
 
-    The final norm is above them and trains.
+    Final norm and head are above them and train.
     """
-    outside = outside_blocks(model)
-    in_blocks = count_parameters(model).total - outside
-    final_norm = int(model.norms.final) * model.norms.tensors * model.width
-    head = 0 if model.head.tied else matmul_weights(model)["head"]
-    embedding = outside - final_norm - head
-    return embedding + in_blocks * frozen_layers // model.layers
+    ends = ends_of_model(model)
+    in_blocks = count_parameters(model).total - outside_blocks(model)
+    return ends.table + ends.below + in_blocks * frozen_layers // model.layers
 
 
 def outside_blocks(model: ModelSpec) -> int:
-    """Parameters of embedding, positions, final norm and untied head."""
-    parts = count_parameters(model).parts
-    norms = (int(model.norms.final) + int(model.norms.embedding)) * model.norms.tensors
-    tables = sum(parts.get(part, 0) for part in ("embedding", "head", "embedding_projection"))
-    return tables + position_table(model) + norms * model.width
+    """Parameters of embedding, positions, final norm and head."""
+    ends = ends_of_model(model)
+    head = 0 if model.head.tied else ends.table
+    return ends.table + ends.below + ends.above + head + ends.head_bias
 
 
 def adapter_parameters(model: ModelSpec, rank: int, targets: LoraTargets) -> int:

@@ -13,6 +13,7 @@ from gptbudget.plan.run import NamedModel, TrainingRun
 from gptbudget.specs.gpu import Precision
 from gptbudget.specs.method import Method
 from gptbudget.specs.model import ModelSpec
+from gptbudget.specs.options import LAYOUT_OPTIONS
 from gptbudget.specs.recipe import Recipe
 
 
@@ -53,6 +54,8 @@ _SINGLE = (
     Change("optimizer_impl", "fused"),
     Change("checkpointing", "selective"),
     Change("checkpointing", "full"),
+    Change("sequence_parallel", value=True),
+    Change("zero", 3),
     Change("recipe", "master"),
     Change("offload", "none"),
     Change("offload", "optimizer"),
@@ -107,7 +110,8 @@ def executed_flops_per_token(run: TrainingRun) -> float:
     return float(counted + recomputed_flops_per_token(model, run.seq_len, recipe.checkpointing))
 
 
-_STEPS: dict[str, tuple[str, ...]] = {
+_STEPS: dict[str, tuple[Any, ...]] = {
+    "zero": (0, 1, 2, 3),
     "loss": ("plain", "chunked", "fused"),
     "checkpointing": ("none", "selective", "full"),
     "method": ("full", "frozen", "lora", "qlora"),
@@ -118,16 +122,24 @@ _STEPS: dict[str, tuple[str, ...]] = {
 def is_possible(run: TrainingRun, change: Change) -> bool:
     """Whether a change changes something, and can be made to this run."""
     allowed = _ALLOWED.get(change.option)
-    return _goes_on(run.recipe, change) and (allowed is None or allowed(run, change.value))
+    return _goes_on(run, change) and (allowed is None or allowed(run, change.value))
 
 
-def _goes_on(recipe: Recipe, change: Change) -> bool:
+def _goes_on(run: TrainingRun, change: Change) -> bool:
     """Whether the new value is another one, and further on where there is an order."""
-    steps = _STEPS.get(change.option)
+    now, steps = _value(run, change.option), _STEPS.get(change.option)
     if steps is None:
-        return bool(getattr(recipe, change.option, None) != change.value)
-    now = recipe.method.kind if change.option == "method" else getattr(recipe, change.option)
+        return bool(now != change.value)
     return steps.index(change.value) > steps.index(now)
+
+
+def _value(run: TrainingRun, option: str) -> Any:
+    """What an option of a run is now."""
+    if option == "method":
+        return run.recipe.method.kind
+    if option == "micro_batch":
+        return run.micro_batch
+    return getattr(run.layout if option in LAYOUT_OPTIONS else run.recipe, option)
 
 
 def _stores_otherwise(run: TrainingRun, _: Any) -> bool:
@@ -142,7 +154,8 @@ def _adapts(run: TrainingRun, _: Any) -> bool:
 
 
 _ALLOWED: dict[str, Callable[[TrainingRun, Any], bool]] = {
-    "micro_batch": lambda run, value: run.micro_batch != value,
+    "sequence_parallel": lambda run, _: run.layout.tp > 1,
+    "zero": lambda run, _: run.layout.dp * run.layout.cp > 1,
     "precision": lambda run, value: (
         run.recipe.mode == "fp32" and run.gpu.spec.peak_flops_per_s(value) is not None
     ),
@@ -176,6 +189,8 @@ def applied(run: TrainingRun, change: Change) -> TrainingRun:
         case "micro_batch":
             assert run.seq_len is not None
             return run.resized(micro_batch=change.value, seq_len=run.seq_len)
+        case "sequence_parallel" | "zero":
+            return run._replace(layout=run.layout._replace(**{change.option: change.value}))
         case "precision":
             return run._replace(recipe=_in_precision(run, change.value))
         case "method":

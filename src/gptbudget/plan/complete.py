@@ -12,6 +12,7 @@ from gptbudget.core.parameters import count_parameters
 from gptbudget.errors import UsageError
 from gptbudget.plan.choose import Chooser
 from gptbudget.plan.job import batch_of, tokens_of
+from gptbudget.plan.layout import complete_layout, degrees_of, gpus_on_a_host, refuse_recipe
 from gptbudget.plan.recipe import NamedStack, complete_recipe
 from gptbudget.plan.run import (
     BareSize,
@@ -26,6 +27,7 @@ from gptbudget.plan.run import (
 )
 from gptbudget.specs.evidence import Evidence, UtilizationClass
 from gptbudget.specs.gpu import GpuSpec, Precision
+from gptbudget.specs.layout import Layout
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.options import Convention, FlopsConvention, Options, StackName
 from gptbudget.specs.recipe import Recipe
@@ -56,16 +58,19 @@ def complete_run(
     model = work.spec if isinstance(work, NamedModel) else None
     if not isinstance(work, FlopsAmount):
         choose.derived("model", getattr(work, "asked", "") or work.key, "model")
-    gpus = choose.take("gpus", 1)
+    degrees = degrees_of(choose)
+    gpus = degrees.gpus
     precision, peak = precision_and_peak(gpu, options.precision)
     choose.take("precision", precision)
     tokens, notes = tokens_of(choose, work)
-    batch = batch_of(choose, model, gpus)
-    stack, recipe = _software(choose, gpu.spec, model, precision, evidence)
+    batch = batch_of(choose, model, degrees.dp)
+    stack, recipe, layout = _software(choose, gpu.spec, model, precision, degrees, evidence)
+    refuse_recipe(layout, recipe, batch.seq_len)
     utilization = choose.take("utilization", None)
     return TrainingRun(
         gpu=gpu,
-        gpus=gpus,
+        layout=layout,
+        gpus_on_host=gpus_on_a_host(choose, gpu.spec, recipe, gpus),
         usable_bytes=_usable_bytes(choose, gpu.spec),
         host_memory_bytes=options.host_memory,
         work=work,
@@ -97,18 +102,20 @@ def _software(
     gpu: GpuSpec,
     model: ModelSpec | None,
     precision: Precision,
+    degrees: Layout,
     evidence: Evidence,
-) -> tuple[StackName, Recipe]:
-    """Stack and recipe; without a model only the precision means anything."""
-    default: StackName = _default_stack(choose.chosen["gpus"])
+) -> tuple[StackName, Recipe, Layout]:
+    """Stack, recipe and layout; without a model only the precision means anything."""
+    default = _default_stack(degrees)
     if model is None:
-        return default, Recipe(precision=precision)
+        return default, Recipe(precision=precision), degrees
     stack: StackName = choose.take("stack", default)
+    layout = complete_layout(choose, degrees, model, stack)
     named = NamedStack(stack, evidence.stacks.stacks[stack])
-    recipe = complete_recipe(choose, gpu, model, precision, named)
+    recipe = complete_recipe(choose, gpu, model, precision, named, layout.dp)
     if choose.options.host_memory is not None:
         choose.take("host_memory", 0.0)
-    return stack, recipe
+    return stack, recipe, layout
 
 
 def _cost_assumptions(
@@ -182,9 +189,11 @@ def precision_and_peak(gpu: NamedGpu, wanted: Precision | None) -> tuple[Precisi
     return precision, peak
 
 
-def _default_stack(gpus: int) -> StackName:
-    """Compiled on one card or one node, eager modules for sharded training across nodes."""
-    return "compiled" if gpus <= _GPUS_WITHOUT_LOSS else "eager"
+def _default_stack(layout: Layout) -> StackName:
+    """Compiled on one card or one node, eager across nodes; Megatron where layers are cut."""
+    if layout.tp > 1 or layout.pp > 1:
+        return "megatron"
+    return "compiled" if layout.gpus <= _GPUS_WITHOUT_LOSS else "eager"
 
 
 def _default_goodput(gpus: int, utilization: float | None) -> float:

@@ -265,7 +265,7 @@ def _time_of(
 
 def memory_of(run: TrainingRun) -> Memory | None:
     """The bill on one GPU; ``None`` where it is not modelled (see the notes of the answer)."""
-    if run.how is None or run.gpus > 1 or not isinstance(run.work, NamedModel):
+    if run.how is None or not isinstance(run.work, NamedModel):
         return None
     if run.recipe.precision in {"fp8", "fp4"}:
         return None
@@ -273,28 +273,37 @@ def memory_of(run: TrainingRun) -> Memory | None:
     if by_phase is None:
         return None
     capability = run.gpu.spec.compute_capability
-    overhead = overhead_parts(by_phase.peak_bytes, capability)
+    overhead = overhead_parts(by_phase.peak_bytes, capability, run.layout)
     memory = Memory(by_phase, overhead, run.usable_bytes, run.host_memory_bytes, None)
     if memory.fits is False or run.recipe.accumulate or not _is_accumulated(run):
         return memory
     longer = _phases(run, run.recipe._replace(accumulate=True))
     assert longer is not None
     peak = longer.peak_bytes
-    accumulated = float(peak + overhead_parts(peak, capability).total)
+    accumulated = float(peak + overhead_parts(peak, capability, run.layout).total)
+    if accumulated == memory.peak_bytes:
+        return memory
     return memory._replace(accumulated_bytes=accumulated)
 
 
 def _phases(run: TrainingRun, recipe: Recipe) -> MemoryByPhase | None:
     assert isinstance(run.work, NamedModel)
     assert run.how is not None
-    return memory_by_phase(run.work.spec, recipe, run.how, run.micro_batch, run.seq_len)
+    found = memory_by_phase(
+        run.work.spec,
+        recipe,
+        run.how,
+        run.micro_batch,
+        run.seq_len,
+        run.layout,
+        run.micro_batches,
+    )
+    return found and found._replace(host=found.host.scaled(run.gpus_on_host))
 
 
 def _is_accumulated(run: TrainingRun) -> bool:
-    """Whether a step has more tokens than the micro-batches of all GPUs."""
-    if run.global_batch_tokens is None or run.micro_batch is None or run.seq_len is None:
-        return False
-    return run.global_batch_tokens > run.micro_batch * run.seq_len * run.gpus
+    """Whether a step has more tokens than one micro-batch of every replica."""
+    return run.micro_batches > 1
 
 
 def _cost(run: TrainingRun, time: Time) -> Cost:

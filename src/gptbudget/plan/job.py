@@ -68,21 +68,21 @@ class Batch(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def batch_of(choose: Chooser, model: ModelSpec | None, gpus: int) -> Batch:
+def batch_of(choose: Chooser, model: ModelSpec | None, replicas: int) -> Batch:
     """Sequence length, micro-batch and whole micro-batches a step."""
     if model is None:
         return Batch(None, None, None)
     seq_len = choose.take("seq_len", model.context, catalog=model.default_seq_len)
     refuse_beyond_positions(model, seq_len)
     micro_batch = choose.take("micro_batch", 1)
-    smallest = micro_batch * seq_len * gpus
+    smallest = micro_batch * seq_len * replicas
     wanted = choose.take(
         "global_batch_tokens", _GLOBAL_BATCH_TOKENS, catalog=model.global_batch_tokens
     )
     if choose.options.global_batch_tokens is not None and wanted < smallest:
         raise UsageError(
-            f"--global-batch-tokens {wanted} is less than one micro-batch on each GPU "
-            f"({micro_batch} x {seq_len} x {gpus} = {smallest} tokens)",
+            f"--global-batch-tokens {wanted} is less than one micro-batch on each "
+            f"replica ({micro_batch} x {seq_len} x {replicas} = {smallest} tokens)",
             "raise it, or lower --micro-batch",
         )
     whole = max(1, round(wanted / smallest)) * smallest

@@ -31,7 +31,12 @@ class NamedStack(NamedTuple):
 
 
 def complete_recipe(
-    choose: Chooser, gpu: GpuSpec, model: ModelSpec, precision: Precision, stack: NamedStack
+    choose: Chooser,
+    gpu: GpuSpec,
+    model: ModelSpec,
+    precision: Precision,
+    stack: NamedStack,
+    replicas: int,
 ) -> Recipe:
     """Complete the recipe of one run.
 
@@ -58,7 +63,7 @@ def complete_recipe(
         loss=loss,
         dropout=choose.take("dropout", 0.0),
         keep_logits=keep_logits,
-        accumulate=_accumulates(choose),
+        accumulate=_accumulates(choose, replicas),
         offload=_offload(choose, optimizer, recipe),
         method=method,
     )
@@ -187,10 +192,10 @@ def _offload(choose: Chooser, optimizer: Optimizer, recipe: RecipeKind) -> Offlo
     return offload
 
 
-def _accumulates(choose: Chooser) -> bool:
+def _accumulates(choose: Chooser, replicas: int) -> bool:
     """Whether gradients of several micro-batches are added up; only where it was asked for."""
     if choose.options.global_batch_tokens is None:
         return False
     chosen = choose.chosen
-    one = chosen.get("micro_batch", 1) * chosen.get("seq_len", 1) * chosen["gpus"]
+    one = chosen.get("micro_batch", 1) * chosen.get("seq_len", 1) * replicas
     return bool(chosen.get("global_batch_tokens", 0) > one)

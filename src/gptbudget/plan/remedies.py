@@ -20,6 +20,8 @@ _LADDER = (
     (Change("attention", "flash"),),
     (Change("keep_logits", value=False),),
     (Change("loss", "fused"),),
+    (Change("sequence_parallel", value=True),),
+    (Change("zero", 3),),
     (Change("recipe", "master"), Change("recipe", "pure", costs_quality=True)),
     (Change("checkpointing", "full"),),
     (Change("offload", "none"), Change("offload", "optimizer"), Change("offload", "all")),

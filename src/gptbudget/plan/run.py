@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 from gptbudget.core.activations import Implementation
 from gptbudget.specs.evidence import UtilizationClass
 from gptbudget.specs.gpu import GpuSpec
+from gptbudget.specs.layout import Layout
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.options import Convention, StackName
 from gptbudget.specs.recipe import Recipe
@@ -72,7 +73,9 @@ class TrainingRun(NamedTuple):
     """One accelerator type and one piece of work, ready to be estimated."""
 
     gpu: NamedGpu
-    gpus: int
+    layout: Layout
+    gpus_on_host: int
+    """How many share the host's memory; counted for an offload."""
     usable_bytes: float | None
     host_memory_bytes: float | None
     work: Work
@@ -97,13 +100,27 @@ class TrainingRun(NamedTuple):
     """The options as they apply to this run, by option name, for showing."""
     notes: tuple[str, ...] = ()
 
+    @property
+    def gpus(self) -> int:
+        """Accelerators in all."""
+        return self.layout.gpus
+
     def asked(self, option: str) -> bool:
         """Whether the user said this option, as a flag or in a scenario."""
         return self.origins.get(option) in {"given", "scenario"}
 
+    @property
+    def micro_batches(self) -> int:
+        """Micro-batches that each replica runs in a step."""
+        if self.global_batch_tokens is None or not self.micro_batch or not self.seq_len:
+            return 1
+        return max(
+            1, self.global_batch_tokens // (self.micro_batch * self.seq_len * self.layout.dp)
+        )
+
     def resized(self, *, micro_batch: int, seq_len: int) -> TrainingRun:
         """The run with another micro-batch or sequence, and whole micro-batches a step."""
-        smallest = micro_batch * seq_len * self.gpus
+        smallest = micro_batch * seq_len * self.layout.dp
         batch = max(1, round((self.global_batch_tokens or 0) / smallest)) * smallest
         accumulate = self.asked("global_batch_tokens") and batch > smallest
         return self._replace(

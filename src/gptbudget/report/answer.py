@@ -8,6 +8,7 @@ from typing import Any
 from gptbudget.plan.estimate import Estimate
 from gptbudget.plan.run import BareSize, FlopsAmount, NamedModel
 from gptbudget.report.notes import notes
+from gptbudget.report.rank import rank_data
 from gptbudget.report.remedies import found_remedies, remedy_data
 from gptbudget.report.verdict import verdict
 
@@ -98,7 +99,7 @@ def _memory(estimate: Estimate) -> dict[str, Any]:
             "phases": {},
             "host_bytes": None,
         }
-        return {**unknown, "usable_bytes": run.usable_bytes}
+        return {**unknown, "usable_bytes": run.usable_bytes, "rank": None}
     return {
         "peak_bytes": memory.peak_bytes,
         "framework_bytes": memory.by_phase.peak_bytes,
@@ -109,6 +110,7 @@ def _memory(estimate: Estimate) -> dict[str, Any]:
         "parts": dict(memory.parts),
         "phases": {name: parts.total for name, parts in memory.by_phase.phases.items()},
         "host_bytes": memory.host_bytes or None,
+        "rank": rank_data(estimate),
     }
 
 

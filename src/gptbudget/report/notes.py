@@ -6,7 +6,9 @@ from gptbudget.core.overhead import is_cuda
 from gptbudget.core.states import gradients_are_narrow
 from gptbudget.plan.estimate import Estimate
 from gptbudget.plan.run import NamedModel
+from gptbudget.report.rank import worst_rank
 from gptbudget.report.verdict import unknown_memory
+from gptbudget.specs.layout import Layout
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Recipe
 from gptbudget.units import format_bytes, format_count, format_number, format_percent
@@ -55,7 +57,9 @@ def memory_notes(estimate: Estimate) -> list[str]:
     reason = unknown_memory(estimate)
     if reason is not None:
         return [f"memory is not given: {reason}"]
+    rank = worst_rank(estimate)
     return [
+        *([rank] if rank else []),
         *_accumulation_notes(estimate),
         *_sixteen_bit_notes(estimate),
         *_evidence_notes(estimate),
@@ -95,7 +99,7 @@ def _evidence_notes(estimate: Estimate) -> list[str]:
     found = []
     if not run.how.measured(run.work.spec):
         found.append(f"memory figures of the {run.stack} stack are {run.how.stack.evidence}")
-    unmeasured = _unmeasured(run.recipe, run.work.spec)
+    unmeasured = [*_unmeasured(run.recipe, run.work.spec), *_unmeasured_layout(run.layout)]
     if unmeasured:
         found.append(f"counted from the implementation, not measured: {', '.join(unmeasured)}")
     return found
@@ -124,6 +128,19 @@ def _unmeasured(recipe: Recipe, model: ModelSpec) -> list[str]:
     if model.attention.latent is not None:
         found.append("latent attention")
     return found
+
+
+def _unmeasured_layout(layout: Layout) -> list[str]:
+    """What of a layout was not measured; FSDP was, against PyTorch's own tracker."""
+    found = {
+        f"ZeRO stage {layout.zero}": layout.zero in {1, 2},
+        "hybrid sharding": layout.dp_shard not in {None, layout.dp},
+        "tensor parallelism": layout.tp > 1,
+        "pipeline": layout.pp > 1,
+        "context parallelism": layout.cp > 1,
+        "expert parallelism": layout.ep > 1,
+    }
+    return [what for what, applies in found.items() if applies and layout.gpus > 1]
 
 
 def _host_notes(estimate: Estimate) -> list[str]:

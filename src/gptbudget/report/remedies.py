@@ -39,7 +39,8 @@ def advice(result: Mapping[str, Any]) -> tuple[str, ...]:
     memory = result["memory"]
     sentences = tuple(f"to fit: {remedy['text']}" for remedy in result["remedies"])
     missing = memory["fits"] is False and not sentences
-    return ("no change of the recipe makes it fit on one card",) if missing else sentences
+    cards = "one card" if result["gpus"] == 1 else "these cards"
+    return (f"no change of the recipe makes it fit on {cards}",) if missing else sentences
 
 
 def _sentence(estimate: Estimate, changed: Changed, name: str) -> str:

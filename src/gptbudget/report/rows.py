@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from gptbudget.plan.estimate import Estimate
 from gptbudget.plan.run import NamedModel
-from gptbudget.specs.options import ADAPTER_OPTIONS, RECIPE_OPTIONS
+from gptbudget.report.rank import worst_rank
+from gptbudget.specs.options import ADAPTER_OPTIONS, LAYOUT_OPTIONS, RECIPE_OPTIONS
 from gptbudget.units import (
     format_bytes,
     format_count,
@@ -104,6 +105,9 @@ def _memory(estimate: Estimate) -> Iterator[Row]:
     yield Row(
         "needed", format_bytes(memory.peak_bytes), f"at the peak: {memory.phase.replace('_', ' ')}"
     )
+    rank = worst_rank(estimate)
+    if rank is not None:
+        yield Row("on which GPU", rank)
     usable = "unknown" if memory.usable_bytes is None else format_bytes(memory.usable_bytes)
     reported = "as CUDA reports it" if run.gpu.spec.memory_reported_gib else "nominal"
     given = run.origins.get("gpu_memory") not in {"catalog", "default"}
@@ -179,6 +183,8 @@ _SHOWN = (
     *RECIPE_OPTIONS,
     "method",
     *ADAPTER_OPTIONS,
+    *LAYOUT_OPTIONS,
+    "gpus_per_node",
     "seq_len",
     "micro_batch",
     "stack",

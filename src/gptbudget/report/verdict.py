@@ -99,9 +99,6 @@ def unknown_memory(estimate: Estimate) -> str | None:
         bare = isinstance(run.work, BareSize)
         return f"{'a bare size' if bare else 'an amount of FLOPs'} has no shape"
     precision, attention = run.recipe.precision, run.recipe.attention
-    reasons = (
-        (run.gpus > 1, "sharding over several GPUs is not modelled yet"),
-        (precision in {"fp8", "fp4"}, f"{precision} training memory is not modelled yet"),
-    )
-    found = (reason for applies, reason in reasons if applies)
-    return next(found, f"{attention} attention in {precision} was not measured")
+    if precision in {"fp8", "fp4"}:
+        return f"{precision} training memory is not modelled yet"
+    return f"{attention} attention in {precision} was not measured"

@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field
 from gptbudget import units
 from gptbudget.specs.base import Spec, Text
 from gptbudget.specs.gpu import Precision
+from gptbudget.specs.layout import Zero
 from gptbudget.specs.method import LoraPrecision, LoraTargets
 from gptbudget.specs.recipe import (
     Checkpointing,
@@ -79,6 +80,16 @@ def _method(raw: object) -> str:
     raise ValueError(msg)
 
 
+def _zero(raw: object) -> int:
+    """A ZeRO stage: 0, 1, 2 or 3."""
+    text = str(raw).strip()
+    if text in {"0", "1", "2", "3"}:
+        return int(text)
+    msg = f"{raw!r} is not a ZeRO stage: write 0, 1, 2 or 3 (FSDP is 3)"
+    raise ValueError(msg)
+
+
+ZeroStage = Annotated[Zero, BeforeValidator(_zero)]
 MethodText = Annotated[str, BeforeValidator(_method)]
 Names = Annotated[tuple[Text, ...], BeforeValidator(_many), Field(min_length=1)]
 Amount = Annotated[float, BeforeValidator(units.parse_amount)]
@@ -104,6 +115,9 @@ RECIPE_OPTIONS = (
 )
 """How a step is computed, beside its precision."""
 
+LAYOUT_OPTIONS = ("dp", "tp", "pp", "vp", "cp", "ep", "zero", "sequence_parallel", "dp_shard")
+"""How a run is spread over several GPUs."""
+
 ADAPTER_OPTIONS = ("lora_rank", "lora_targets", "lora_precision", "lora_dropout", "double_quant")
 
 
@@ -115,6 +129,7 @@ class Options(Spec):
     gpu_memory: ByteAmount | None = None
     reserve: Annotated[float, BeforeValidator(_bytes_or_none)] | None = None
     host_memory: ByteAmount | None = None
+    gpus_per_node: Whole | None = None
 
     model: Names | None = None
     tokens: Tokens | None = None
@@ -143,6 +158,16 @@ class Options(Spec):
     lora_precision: LoraPrecision | None = None
     lora_dropout: Dropout | None = None
     double_quant: bool | None = None
+
+    dp: Whole | None = None
+    tp: Whole | None = None
+    pp: Whole | None = None
+    vp: Whole | None = None
+    cp: Whole | None = None
+    ep: Whole | None = None
+    zero: ZeroStage | None = None
+    sequence_parallel: bool | None = None
+    dp_shard: Whole | None = None
 
     utilization: Share | None = None
     goodput: Share | None = None

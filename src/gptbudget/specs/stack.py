@@ -42,6 +42,8 @@ class NormMemory(NamedTuple):
     """Kept besides when its weight is trained."""
     token: float
     """Statistics, per token."""
+    differentiated: ByMode
+    """Alive while it is differentiated, with its gradient and that of the residual stream."""
     source: str
     unit_offset: ByMode | None = None
     """Kept besides when the weight is stored as its distance from one."""
@@ -114,6 +116,12 @@ class Stack(NamedTuple):
     """A mask for each sequence is an input of every block."""
     registers_mask: bool = False
     """Each layer registers a causal mask over the whole context for eager attention."""
+    keeps_gradients: bool = False
+    """Gradients have a buffer that is never freed, and is reduced in place."""
+    frees_outputs: bool = False
+    """A pipeline stage frees its output once it is sent."""
+    copies_fp16_gradients: bool = False
+    """In fp16 gradients are summed in 16 bit, and copied to fp32 for the masters."""
     master_gradient_bytes: float = 2
     """Bytes of a gradient in the ``master`` recipe."""
     measured: tuple[str, ...] = ()

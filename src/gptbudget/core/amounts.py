@@ -1,0 +1,188 @@
+"""The amounts that the phases of a step share, for one rank of a layout, in bytes."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from gptbudget.core.activations import (
+    Implementation,
+    head_tensors,
+    layer_tensors,
+    score_tensors,
+    sized,
+)
+from gptbudget.core.buffers import gradient_buckets, messages
+from gptbudget.core.elementwise import maximum, where
+from gptbudget.core.gathering import Gathering, gathering
+from gptbudget.core.parts import Parts
+from gptbudget.core.placement import Placement
+from gptbudget.core.states import States, gathers, training_states
+from gptbudget.specs.layout import Layout
+from gptbudget.specs.model import ModelSpec
+from gptbudget.specs.recipe import Recipe
+
+_AUTOCAST_COPY_BYTES = 2
+"""Each matrix that multiplies is kept in 16 bit for the backward pass, head included."""
+
+
+class Step(NamedTuple):
+    """What one rank has alive in a training step, and when."""
+
+    model: ModelSpec
+    recipe: Recipe
+    placement: Placement
+    states: States
+    begin: Parts[Any]
+    """Alive before a step: weights, optimizer state, accumulated gradients, masks, buckets."""
+    messages: Any
+    """Buffers of communication while a pass runs."""
+    kept_by_blocks: Any
+    """What all blocks keep for the backward passes that are due."""
+    kept_by_each: Any
+    """What one block keeps for one of them."""
+    kept_by_one: Any
+    """What one block keeps once it is computed again, or at once."""
+    computed_again: Any
+    """What checkpointing brings back for the block being differentiated."""
+    mask: Any
+    """A mask that is an input of every checkpointed block."""
+    residual: Any
+    """One residual stream, and its gradient."""
+    head_saved: Any
+    logits_held: Any
+    forward_temporary: Any
+    loss_backward_temporary: Any
+    block_backward_temporary: Any
+    norm_backward_temporary: Any
+    block_copies: Any
+    """Autocast copies of the matrices of all blocks."""
+    head_copy: Any
+    fused_head_gradient: Any
+    """A fused loss has the gradient of the head ready with the loss."""
+    gathering: Gathering | None
+    """FSDP's buffers, where weights are gathered block by block."""
+
+    @property
+    def layers(self) -> int:
+        """Blocks of the stage that are differentiated."""
+        return max(1, self.placement.trained_layers)
+
+    @property
+    def accumulates(self) -> bool:
+        """Whether gradients are there before the step's last backward pass."""
+        return "gradients" in self.begin and bool(self.recipe.accumulate)
+
+
+def step_amounts(
+    model: ModelSpec,
+    recipe: Recipe,
+    how: Implementation,
+    micro_batch: Any,
+    seq_len: Any,
+    layout: Layout,
+    placement: Placement,
+) -> Step | None:
+    """Measure one rank; ``None`` when the attention kind does not exist in this precision."""
+    states = training_states(placement, recipe, layout.zero, how.stack)
+    shares = gathers(recipe, layout.zero)
+    buckets = gradient_buckets(states, placement, recipe, layout, how.stack)
+    gathered = gathering(model, placement, recipe, layout, how.stack) if shares else None
+    if shares and recipe.mode == "autocast":  # FSDP casts the weights, autocast has nothing to do
+        recipe = recipe._replace(recipe="pure")
+    tensors, mode = layer_tensors(model, recipe, how), recipe.mode
+    if tensors is None:
+        return None
+
+    def size(part: Any) -> Any:
+        return sized(model, part, micro_batch, seq_len, layout)
+
+    tokens = micro_batch * seq_len / layout.cp
+    element = 2 if mode == "pure" else 4
+    width = size({"width": 1})
+    residual = element * width
+    layer = size(tensors) + _viewed(model, recipe, how, micro_batch, seq_len)
+    scores = size(score_tensors(recipe, tensors))
+    kept = {"none": layer, "selective": layer - scores, "full": residual}[recipe.checkpointing]
+    attention = how.parts.attention_differentiated.get(recipe.attention, {}).get(mode, {})
+    network_freed = size({"ffn": tensors.get("ffn", 0)})
+    mask = _checkpointed_mask(recipe, how, tokens * seq_len)
+    last = int(placement.last)
+    trained = placement.trained_layers / placement.layers
+    return Step(
+        model=model,
+        recipe=recipe,
+        placement=placement,
+        states=states,
+        begin=_begin(model, recipe, how, states, buckets),
+        messages=messages(model, layout, tokens, placement.in_flight, how.stack),
+        kept_by_blocks=placement.in_flight * placement.trained_layers * kept + mask,
+        kept_by_each=kept,
+        kept_by_one=layer,
+        computed_again={"none": 0, "selective": scores, "full": layer}[recipe.checkpointing],
+        mask=mask,
+        residual=residual,
+        head_saved=last * size(head_tensors(model, recipe, how)),
+        logits_held=last * (element if mode != "autocast" else 2) * size({"vocabulary": 1})
+        if recipe.keep_logits
+        else 0,
+        forward_temporary=last * size(how.loss.forward_temporary[mode]),
+        loss_backward_temporary=last * size(how.loss.backward_temporary[mode]),
+        block_backward_temporary=maximum(
+            size(how.feed_forward.differentiated[mode]), size(attention) - network_freed
+        )
+        + _dequantized(model, recipe, layout),
+        norm_backward_temporary=width * how.norm.differentiated[mode],
+        block_copies=_autocast_copies(recipe, placement.block_matrices * trained),
+        head_copy=_autocast_copies(recipe, last * placement.table),
+        fused_head_gradient=last * states.table if recipe.loss == "fused" else 0,
+        gathering=gathered,
+    )
+
+
+def _begin(
+    model: ModelSpec, recipe: Recipe, how: Implementation, states: States, buckets: Any
+) -> Parts[Any]:
+    registered = how.stack.registers_mask and recipe.attention == "eager"
+    mask = (2 if recipe.mode == "pure" else 4) * model.layers * model.context**2
+    return Parts(
+        {
+            "weights": states.weights,
+            "gradients": states.gradients if recipe.accumulate else 0,
+            "optimizer_state": states.optimizer_state,
+            "masters": states.masters,
+            "buffers": mask if registered else 0,
+            "communication_buffers": buckets,
+        }
+    )
+
+
+def _viewed(
+    model: ModelSpec, recipe: Recipe, how: Implementation, micro_batch: Any, seq_len: Any
+) -> Any:
+    """Queries and keys that a view of the values keeps alive in one layer.
+
+    Written-out attention multiplies matrices of all sequences and heads at once. In fp32 the
+    values of a single sequence are such matrices as they lie in the product they come from with
+    queries and keys; those of several sequences are copied.
+    """
+    fused = model.block_kind in how.stack.fused_qkv
+    if not (fused and recipe.attention == "math" and recipe.mode == "fp32"):
+        return 0
+    return where(micro_batch == 1, 4 * seq_len * (model.query_width + model.kv_width), 0)
+
+
+def _checkpointed_mask(recipe: Recipe, how: Implementation, pairs: Any) -> Any:
+    """A mask of each pair that is an input of every checkpointed block, kept once for all."""
+    passed = recipe.attention == "eager" and how.stack.passes_mask
+    checkpointed = recipe.checkpointing == "full"
+    return (2 if recipe.mode == "pure" else 4) * pairs if passed and checkpointed else 0
+
+
+def _autocast_copies(recipe: Recipe, matrices: Any) -> Any:
+    """16-bit copies that autocast keeps of fp32 matrices that multiply."""
+    return _AUTOCAST_COPY_BYTES * matrices if recipe.mode == "autocast" else 0
+
+
+def _dequantized(model: ModelSpec, recipe: Recipe, layout: Layout) -> Any:
+    """The largest 4-bit matrix, unpacked to 16 bit while it multiplies."""
+    return 2 * model.width * model.ffn_width / layout.tp if recipe.method.kind == "qlora" else 0

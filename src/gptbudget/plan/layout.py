@@ -1,0 +1,162 @@
+"""The layout of a run over several GPUs: completed, and refused where it cannot be."""
+
+from __future__ import annotations
+
+from gptbudget.errors import UsageError
+from gptbudget.plan.choose import Chooser
+from gptbudget.specs.gpu import GpuSpec
+from gptbudget.specs.layout import Layout, Zero
+from gptbudget.specs.model import ModelSpec
+from gptbudget.specs.options import LAYOUT_OPTIONS, StackName
+from gptbudget.specs.recipe import Recipe
+
+_DEGREES = ("dp", "tp", "pp", "cp")
+"""Together they are all GPUs; experts are spread inside them."""
+
+_GPUS_PER_NODE = 8
+
+
+def degrees_of(choose: Chooser) -> Layout:
+    """How many GPUs there are, and how many of them each kind of parallelism has.
+
+    Raises:
+        UsageError: the degrees do not multiply to the number of GPUs.
+    """
+    options = choose.options
+    tp, pp, cp = options.tp or 1, options.pp or 1, options.cp or 1
+    ways = tp * pp * cp
+    gpus = choose.take("gpus", (options.dp or 1) * ways)
+    dp = options.dp or gpus // ways
+    if dp * ways != gpus:
+        given = [
+            f"--{name} {getattr(options, name)}" for name in _DEGREES if getattr(options, name)
+        ]
+        product = (options.dp or 1) * ways
+        relation = "is not" if options.dp else "does not divide"
+        equals = f" = {product}" if len(given) > 1 else ""
+        raise UsageError(
+            f"{' x '.join(given)}{equals} {relation} --gpus {gpus}",
+            "give degrees that multiply to the number of GPUs",
+        )
+    return Layout(dp=dp, tp=tp, pp=pp, vp=options.vp or 1, cp=cp, ep=options.ep or 1)
+
+
+def complete_layout(choose: Chooser, degrees: Layout, model: ModelSpec, stack: StackName) -> Layout:
+    """Complete the layout of one run; a single GPU has none, unless it was asked for.
+
+    Raises:
+        UsageError: something does not divide by something, or has no effect.
+    """
+    _refuse_what_does_not_divide(choose, degrees, model)
+    if degrees.gpus == 1 and all(getattr(choose.options, name) is None for name in LAYOUT_OPTIONS):
+        return degrees
+    for name in ("dp", "tp", "pp", "vp", "cp", "ep"):
+        choose.take(name, getattr(degrees, name))
+    layout = degrees._replace(
+        zero=choose.take("zero", default_zero(degrees, stack)),
+        sequence_parallel=choose.take("sequence_parallel", default=False),
+        dp_shard=choose.options.dp_shard,
+    )
+    if layout.sequence_parallel and layout.tp == 1:
+        raise UsageError("--sequence-parallel has no effect without --tp", "add --tp, or drop it")
+    if layout.dp_shard is not None:
+        _refuse_bad_shards(layout, layout.dp_shard)
+        choose.take("dp_shard", layout.dp_shard)
+    return layout
+
+
+def default_zero(layout: Layout, stack: StackName) -> Zero:
+    """FSDP where data parallelism is alone; else only the optimizer is shared, as Megatron does."""
+    if layout.gpus == 1:
+        return 0
+    return 1 if layout.tp > 1 or layout.pp > 1 or stack == "native" else 3
+
+
+def refuse_recipe(layout: Layout, recipe: Recipe, seq_len: int | None) -> None:
+    """A ring of context-parallel GPUs needs a kernel that takes keys block by block.
+
+    Raises:
+        UsageError: the attention or the length does not allow it.
+    """
+    if layout.cp == 1 or seq_len is None:
+        return
+    if recipe.attention in {"math", "eager"}:
+        raise UsageError(
+            f"--cp {layout.cp} cannot cut attention that is written out ({recipe.attention})",
+            "use --attention flash",
+        )
+    if seq_len % layout.cp:
+        raise UsageError(
+            f"--cp {layout.cp} does not divide --seq-len {seq_len}", "change one of them"
+        )
+
+
+def gpus_on_a_host(choose: Chooser, gpu: GpuSpec, recipe: Recipe, gpus: int) -> int:
+    """How many GPUs share the memory of a host, which an offload needs.
+
+    Raises:
+        UsageError: it was given, and there is no offload.
+    """
+    given = choose.options.gpus_per_node
+    linked = gpu.link.domain_gpus if gpu.link else None
+    default = min(_GPUS_PER_NODE, linked or _GPUS_PER_NODE)
+    if recipe.offload == "none":
+        if given is not None:
+            raise UsageError(
+                "--gpus-per-node has no effect without --offload", "add --offload optimizer or all"
+            )
+        return min(gpus, default)
+    if gpus > 1 or given is not None:
+        choose.take("gpus_per_node", default)
+    return min(gpus, given or default)
+
+
+def _refuse_what_does_not_divide(choose: Chooser, layout: Layout, model: ModelSpec) -> None:
+    tp, pp, vp, ep = layout.tp, layout.pp, layout.vp, layout.ep
+    for what, size in (
+        (f"{model.attention.heads} heads", model.attention.heads),
+        (f"{model.kv_heads} key-value heads", model.kv_heads),
+        (f"{model.ffn_width} channels of the feed-forward network", model.ffn_width),
+    ):
+        if size % tp:
+            raise UsageError(
+                f"--tp {tp} does not divide the {what} of {model.name}", "choose a divisor"
+            )
+    if vp > 1 and pp == 1:
+        raise UsageError("--vp interleaves pipeline stages, and there is one", "add --pp")
+    if pp * vp > model.layers:
+        chunks = f" x --vp {vp} = {pp * vp} chunks" if vp > 1 else ""
+        raise UsageError(
+            f"--pp {pp}{chunks} is more than the {model.layers} layers of {model.name}",
+            f"give at most {model.layers}",
+        )
+    if vp > 1 and model.layers % (pp * vp):
+        raise UsageError(
+            f"--pp {pp} x --vp {vp} = {pp * vp} does not divide the {model.layers} layers of "
+            f"{model.name}",
+            "choose a divisor",
+        )
+    if choose.options.ep is None or ep == 1:
+        return
+    if model.experts is None:
+        raise UsageError(f"--ep {ep} spreads experts, and {model.name} has none", "drop it")
+    if model.experts.count % ep:
+        raise UsageError(
+            f"--ep {ep} does not divide the {model.experts.count} experts of {model.name}",
+            "choose a divisor",
+        )
+    inside = (choose.options.dp_shard or layout.dp) * layout.cp * tp
+    if inside % ep:
+        raise UsageError(
+            f"--ep {ep} does not divide the {inside} GPUs of a pipeline stage that it lies in",
+            "choose a divisor",
+        )
+
+
+def _refuse_bad_shards(layout: Layout, dp_shard: int) -> None:
+    if layout.dp % dp_shard:
+        raise UsageError(
+            f"--dp-shard {dp_shard} does not divide --dp {layout.dp}", "choose a divisor"
+        )
+    if not layout.zero:
+        raise UsageError("--dp-shard shares nothing with --zero 0", "add --zero 1, 2 or 3")

@@ -1,0 +1,62 @@
+"""How a run is laid out over several accelerators: the degree of each kind of parallelism."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+Zero = Literal[0, 1, 2, 3]
+"""What data-parallel ranks share: nothing, optimizer states, gradients too, weights too."""
+
+
+class Layout(NamedTuple):
+    """Degrees of parallelism; one of each is a single accelerator.
+
+    Megatron-LM's names: data (dp), tensor (tp), pipeline (pp) with model chunks a stage (vp),
+    context (cp) and expert (ep) parallelism. Experts are spread inside the other degrees.
+    """
+
+    dp: int = 1
+    tp: int = 1
+    pp: int = 1
+    vp: int = 1
+    cp: int = 1
+    ep: int = 1
+    zero: Zero = 0
+    sequence_parallel: bool = False
+    """Tensor-parallel ranks share norms, dropout and the residual stream by position."""
+    dp_shard: int | None = None
+    """Of the data-parallel ranks, how many share one copy (hybrid sharding); ``None``: all."""
+
+    @property
+    def gpus(self) -> int:
+        """Accelerators in all."""
+        return self.dp * self.tp * self.pp * self.cp
+
+    @property
+    def shards(self) -> int:
+        """Ranks that share states of the weights all tokens use: data times context degree.
+
+        Context-parallel ranks hold the same weights, so that they share them too (Megatron-LM,
+        ``--use-distributed-optimizer``; torchtitan, ``dp_shard_cp``).
+        """
+        return (self.dp_shard or self.dp) * self.cp if self.zero else 1
+
+    @property
+    def expert_ways(self) -> int:
+        """Into how many pieces experts are cut: by experts, else as all other matrices.
+
+        With an expert degree each expert is whole on its rank, also beside tensor parallelism
+        (Megatron-LM, ``--expert-tensor-parallel-size 1``).
+        """
+        return self.ep if self.ep > 1 else self.tp
+
+    @property
+    def expert_shards(self) -> int:
+        """Ranks that share states of the same experts."""
+        if not self.zero:
+            return 1
+        return (self.dp_shard or self.dp) * self.cp * self.tp // self.expert_ways
+
+
+ONE_RANK = Layout()
+"""A single accelerator."""

@@ -1,0 +1,292 @@
+"""Memory of one GPU of several: published figures, laws of sharding, and what cannot be."""
+
+from __future__ import annotations
+
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from gptbudget import load_catalog
+from gptbudget.catalog.reference import load_evidence
+from gptbudget.core.activations import implementation
+from gptbudget.core.buffers import messages
+from gptbudget.core.memory import MemoryByPhase, memory_by_phase
+from gptbudget.core.overhead import overhead_parts
+from gptbudget.core.parameters import count_parameters
+from gptbudget.core.placement import Held, in_flight, place
+from gptbudget.core.states import training_states
+from gptbudget.specs.layout import ONE_RANK, Layout, Zero
+from gptbudget.specs.method import Method
+from gptbudget.specs.model import ModelSpec
+from gptbudget.specs.recipe import Recipe
+from gptbudget.units import GIB
+from tests.conftest import Cli
+
+MODELS = Path(__file__).parent.parent / "published" / "models.yaml"
+STACKS = load_evidence().stacks
+NONE = Held(0, 0, 0, 1)
+
+
+@cache
+def model(name: str) -> ModelSpec:
+    return load_catalog().models.find(name).spec
+
+
+def memory(
+    name: str, layout: Layout, stack: str = "megatron", micro_batches: int = 64, **options: Any
+) -> MemoryByPhase:
+    recipe = Recipe(**{"precision": "bf16", "recipe": "master", **options})
+    how = implementation(model(name), stack, STACKS, recipe.loss)
+    found = memory_by_phase(model(name), recipe, how, 1, 2048, layout, micro_batches)
+    assert found is not None
+    return found
+
+
+def states_of(parameters: float, shards: int, zero: Zero, stack: str, **options: Any) -> float:
+    """Bytes of all states of a rank that holds ``parameters``."""
+    held = Held(parameters, parameters, 0, shards)
+    whole = place(model("gpt2"), Method(), ONE_RANK)
+    placement = whole._replace(dense=held, experts=NONE, ends=NONE, table=0)
+    recipe = Recipe(**{"precision": "bf16", "recipe": "master", **options})
+    found = training_states(placement, recipe, zero, STACKS.stacks[stack])
+    return float(found.weights + found.gradients + found.optimizer_state + found.masters)
+
+
+@pytest.mark.parametrize(("zero", "gb"), [(0, 120), (1, 31.4), (2, 16.6), (3, 1.9)])
+def test_zero_of_7_5_billion_over_64(zero: Zero, gb: float) -> None:
+    # Rajbhandari et al. 2020, arXiv 1910.02054, figure 1; 1.5 %: two to three digits.
+    assert states_of(7.5e9, 64, zero, "eager") / 1e9 == pytest.approx(gb, rel=0.015)
+
+
+@pytest.mark.parametrize("shards", [1, 2, 64, 1024])
+def test_megatrons_distributed_optimizer(shards: int) -> None:
+    # Megatron-LM, docs/user-guide/features/dist_optimizer.md: 6 + 12/d, 4 + 16/d, 8 + 8/d.
+    wide = {"precision": "fp32", "recipe": "autocast"}
+
+    assert states_of(1, shards, 1, "megatron") == 6 + 12 / shards
+    assert states_of(1, shards, 1, "megatron", precision="fp16") == 4 + 16 / shards
+    assert states_of(1, shards, 1, "megatron", **wide) == 8 + 8 / shards
+
+
+def test_checkpoint_of_a_trillion() -> None:
+    # Narayanan et al. 2021, section 5.10: 13.8 TB; 3 %: the file is weights, masters and moments.
+    gpt = load_catalog([MODELS]).models.find("megatron-1t").spec
+    placement = place(gpt, Method(), ONE_RANK)
+    recipe = Recipe(precision="bf16", recipe="master")
+    states = training_states(placement, recipe, 0, STACKS.stacks["megatron"])
+
+    held = states.weights + states.masters + states.optimizer_state
+    assert held / 1e12 == pytest.approx(13.8, rel=0.03)
+
+
+def test_a_replica_holds_the_whole_model_once() -> None:
+    # Stages together hold every parameter once; a tied matrix is on the first and the last.
+    for name, twice in (("gpt2-xl", True), ("llama-2-7b", False), ("mixtral-8x7b", False)):
+        for pp in (1, 2, 3, 8):
+            layout = Layout(pp=pp)
+            ranks = [place(model(name), Method(), layout, stage) for stage in range(pp)]
+            held = sum(kind.parameters for rank in ranks for kind in rank.kinds)
+            again = ranks[0].table if twice and pp > 1 else 0
+            assert held == pytest.approx(count_parameters(model(name)).total + again, rel=1e-12)
+
+
+def test_interleaving_keeps_more_in_flight() -> None:
+    # Korthikanti et al. 2022, section 4.2.3: 1 + (p - 1) / (p m) of the model's; 175B: p 8, m 3.
+    assert in_flight(Layout(pp=8, vp=3), 0, 64) / 8 == pytest.approx(1.29, abs=0.005)
+    assert in_flight(Layout(pp=8), 0, 64) == 8
+    assert in_flight(Layout(pp=8), 7, 64) == 1
+    assert in_flight(Layout(pp=8), 0, 2) == 2
+
+
+def test_outputs_of_530b_that_megatron_frees() -> None:
+    # Korthikanti et al. 2022, appendix B: s b h p in 16 bit over 35 stages, "2.73 GB" (GiB).
+    gpt = load_catalog([MODELS]).models.find("megatron-530b").spec
+    layout = Layout(tp=8, pp=35)
+    kept, freed = (
+        messages(gpt, layout, 2048, in_flight(layout, 0, 280), STACKS.stacks[stack])
+        for stack in ("eager", "megatron")
+    )
+
+    assert (kept - freed) / GIB == pytest.approx(2.73, rel=2e-3)
+
+
+def test_experts_are_cut_by_experts_and_the_rest_by_tensor_degree() -> None:
+    # 8 experts of Mixtral: 45.1 billion of its 46.7 billion parameters.
+    mixtral, method = model("mixtral-8x7b"), Method()
+    whole = place(mixtral, method, ONE_RANK)
+    spread = place(mixtral, method, Layout(dp=2, tp=4, ep=8, zero=1))
+
+    assert spread.experts.parameters == whole.experts.parameters / 8
+    assert spread.dense.matrices < whole.dense.matrices / 3.9
+    assert (spread.dense.shards, spread.experts.shards) == (2, 1)
+
+
+def test_states_are_shared_by_the_ranks_that_have_the_same_weights() -> None:
+    # Context-parallel ranks hold the same weights; a hybrid keeps one copy for each group.
+    assert Layout(dp=4, cp=2, tp=8, zero=1).shards == 8
+    assert Layout(dp=4, dp_shard=2, cp=2, tp=8, zero=3).shards == 4
+    assert Layout(dp=4, cp=2, tp=8).shards == 1
+
+
+@pytest.mark.parametrize("stack", ["eager", "compiled", "hf"])
+def test_buckets_hold_every_gradient_again(stack: str) -> None:
+    # torch.nn.parallel.DistributedDataParallel, gradient_as_bucket_view: "gradients size".
+    plain = {"recipe": "autocast", "optimizer": "sgd"}
+    one = memory("gpt2", ONE_RANK, stack, 1, **plain).phases["optimizer_step"]
+    two = memory("gpt2", Layout(dp=2), stack, 1, **plain).phases["optimizer_step"]
+
+    assert two["communication_buffers"] == one["gradients"] == two["gradients"]
+    assert memory("gpt2", Layout(dp=2), "megatron").phases["start"]["communication_buffers"] == 0
+
+
+def test_the_first_collective_has_its_price() -> None:
+    # https://github.com/NVIDIA/nccl/issues/964: 688 MiB; an all-to-all on top, issues/1685.
+    one, fsdp, experts = (
+        overhead_parts(0, "9.0", layout).get("collectives", 0)
+        for layout in (ONE_RANK, Layout(dp=8, zero=3), Layout(dp=8, ep=8))
+    )
+
+    assert (one, fsdp) == (0, 688 * 2**20)
+    assert experts - fsdp == pytest.approx((4.34 - 1.06) * 1e9)
+
+
+names = st.sampled_from(["gpt2-xl", "llama-2-7b", "llama-3.1-8b", "qwen2.5-14b", "mixtral-8x7b"])
+stacks = st.sampled_from(["eager", "hf", "compiled", "native", "megatron", "megatron-2021"])
+degrees = st.sampled_from([1, 2, 4, 8])
+RECIPES: list[dict[str, Any]] = [
+    {"recipe": kind, "optimizer": optimizer, "checkpointing": checkpointing}
+    for kind in ("autocast", "master", "pure")
+    for optimizer in ("adamw", "adamw8bit", "sgd", "muon")
+    for checkpointing in ("none", "full")
+]
+recipes = st.sampled_from(RECIPES)
+
+
+@st.composite
+def layouts(draw: st.DrawFn) -> Layout:
+    tp = draw(degrees)
+    return Layout(
+        dp=draw(degrees),
+        tp=tp,
+        pp=draw(degrees),
+        cp=draw(degrees),
+        zero=cast("Zero", draw(st.sampled_from([0, 1, 2, 3]))),
+        sequence_parallel=tp > 1 and draw(st.booleans()),
+    )
+
+
+def peak(name: str, layout: Layout, stack: str, recipe: dict[str, Any]) -> float:
+    """The whole bill, with what stands outside the framework."""
+    tensors = memory(name, layout, stack, **recipe).peak_bytes
+    return float(tensors + overhead_parts(tensors, "9.0", layout).total)
+
+
+def _with(layout: Layout, axis: str, degree: int) -> Layout:
+    return Layout(**{**layout._asdict(), axis: degree})
+
+
+@pytest.mark.parametrize("axis", ["dp", "tp", "cp"])
+@given(name=names, layout=layouts(), stack=stacks, recipe=recipes)
+@settings(deadline=None, max_examples=150)
+def test_more_shards_never_need_more(
+    axis: str, name: str, layout: Layout, stack: str, recipe: dict[str, Any]
+) -> None:
+    # From one rank on only where data parallelism shares something: replicas share nothing.
+    assume(axis != "dp" or layout.zero >= 1)
+    cut = [_with(layout, axis, degree) for degree in (2, 4, 8)]
+    if axis == "tp" and not layout.sequence_parallel:
+        cut.insert(0, layout._replace(tp=1))
+    found = [peak(name, each, stack, recipe) for each in cut]
+
+    assert all(more <= fewer * (1 + 1e-12) for fewer, more in pairwise(found))
+
+
+@given(name=names, layout=layouts(), stack=stacks, recipe=recipes)
+@settings(deadline=None, max_examples=150)
+def test_more_stages_never_have_larger_states(
+    name: str, layout: Layout, stack: str, recipe: dict[str, Any]
+) -> None:
+    def states(pp: int) -> float:
+        found = [
+            training_states(
+                place(model(name), Method(), layout._replace(pp=pp), stage),
+                Recipe(**{"precision": "bf16", **recipe}),
+                layout.zero,
+                STACKS.stacks[stack],
+            )
+            for stage in range(pp)
+        ]
+        totals = (s.weights + s.gradients + s.optimizer_state + s.masters for s in found)
+        return float(max(totals))
+
+    assert all(more <= fewer for fewer, more in pairwise(map(states, (1, 2, 3, 4, 8, 16))))
+
+
+@given(name=names, layout=layouts(), stack=stacks, recipe=recipes)
+@settings(deadline=None, max_examples=150)
+def test_all_gpus_together_hold_the_states(
+    name: str, layout: Layout, stack: str, recipe: dict[str, Any]
+) -> None:
+    recipe = {"precision": "bf16", **recipe}
+    whole = training_states(
+        place(model(name), Method(), ONE_RANK), Recipe(**recipe), 0, STACKS.stacks[stack]
+    )
+    states = whole.weights + whole.optimizer_state + whole.masters + whole.gradients
+
+    found = memory(name, layout, stack, **recipe).peak_bytes
+    assert found * layout.gpus >= states * (1 - 1e-12)
+
+
+BAD = {
+    "--gpus 12 --tp 8": "--tp 8 does not divide --gpus 12",
+    "--gpus 16 --dp 2 --tp 4": "--dp 2 x --tp 4 = 8 is not --gpus 16",
+    "--gpus 8 --tp 2 --pp 8": "--tp 2 x --pp 8 = 16 does not divide --gpus 8",
+    "--gpus 8 --cp 3": "--cp 3 does not divide --gpus 8",
+    "--tp 3": "--tp 3 does not divide the 32 heads of Llama 3.1 8B",
+    "--tp 16": "--tp 16 does not divide the 8 key-value heads of Llama 3.1 8B",
+    "--pp 33": "--pp 33 is more than the 32 layers of Llama 3.1 8B",
+    "--vp 2": "--vp interleaves pipeline stages, and there is one",
+    "--pp 4 --vp 3": "--pp 4 x --vp 3 = 12 does not divide the 32 layers of Llama 3.1 8B",
+    "--pp 16 --vp 4": "--pp 16 x --vp 4 = 64 chunks is more than the 32 layers of Llama 3.1 8B",
+    "--gpus 4 --ep 2": "--ep 2 spreads experts, and Llama 3.1 8B has none",
+    "--model mixtral-8x7b --gpus 9 --ep 3": "--ep 3 does not divide the 8 experts of Mixtral 8x7B",
+    "--model mixtral-8x7b --gpus 6 --ep 4": "--ep 4 does not divide the 6 GPUs of a pipeline stage",
+    "--gpus 8 --sequence-parallel": "--sequence-parallel has no effect without --tp",
+    "--gpus 8 --dp-shard 3": "--dp-shard 3 does not divide --dp 8",
+    "--gpus 8 --zero 0 --dp-shard 4": "--dp-shard shares nothing with --zero 0",
+    "--gpus 8 --zero 4": "'4' is not a ZeRO stage; write 0, 1, 2 or 3",
+    "--cp 8 --seq-len 1001": "--cp 8 does not divide --seq-len 1001",
+    "--cp 2 --attention eager": "--cp 2 cannot cut attention that is written out (eager)",
+    "--gpus 8 --gpus-per-node 4": "--gpus-per-node has no effect without --offload",
+    "--tp 0": "'0' is not a whole number",
+    "--pp 1.5": "is not a whole number",
+}
+
+
+@pytest.mark.parametrize("command", ["memory", "compare"])
+@pytest.mark.parametrize(("options", "said"), BAD.items(), ids=BAD)
+def test_layouts_that_cannot_be(cli: Cli, command: str, options: str, said: str) -> None:
+    given = options if "--model" in options else f"--model llama-3.1-8b {options}"
+    result = cli(command, "--gpu", "h100", *given.split())
+
+    assert result.code == 2
+    assert said in " ".join(result.err.split())
+    assert not result.out
+
+
+def test_the_worst_rank_is_named(cli: Cli) -> None:
+    layout = ("--seq-len", "8192", "--tp", "4", "--pp", "8")
+    asked = ("memory", "--gpu", "h100", "--model", "llama-3.1-70b", *layout, "-o", "json")
+    first = cli(*asked).json["results"][0]["memory"]
+    last = cli(*asked, "--global-batch-tokens", "8192").json["results"][0]["memory"]
+
+    assert first["rank"]["stage"] == 1
+    assert first["rank"]["micro_batches_in_flight"] == 8
+    assert "the embedding, and 10 blocks with 8 micro-batches in flight" in first["rank"]["text"]
+    assert last["rank"]["stage"] == 8
+    assert "head, logits and loss" in last["rank"]["text"]
