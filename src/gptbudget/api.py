@@ -20,7 +20,13 @@ from gptbudget.plan.estimate import estimate as estimate_run
 from gptbudget.plan.rank import best_first
 from gptbudget.plan.run import BareSize, FlopsAmount, NamedGpu, NamedModel, Origin, Require, Work
 from gptbudget.specs.model import ModelSpec
-from gptbudget.specs.options import ADAPTER_OPTIONS, RECIPE_OPTIONS, Options, ReadingOptions
+from gptbudget.specs.options import (
+    ADAPTER_OPTIONS,
+    LAYOUT_OPTIONS,
+    RECIPE_OPTIONS,
+    Options,
+    ReadingOptions,
+)
 from gptbudget.units import parse_count
 
 if TYPE_CHECKING:
@@ -41,6 +47,8 @@ _NEED_A_SHAPE = (
     *RECIPE_OPTIONS,
     "method",
     *ADAPTER_OPTIONS,
+    *LAYOUT_OPTIONS,
+    "gpus_per_node",
     "stack",
 )
 """Options about memory and recipe."""

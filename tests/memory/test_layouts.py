@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import cache
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -12,6 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from gptbudget import load_catalog
+from gptbudget.catalog.paths import data_file
 from gptbudget.catalog.reference import load_evidence
 from gptbudget.core.activations import implementation
 from gptbudget.core.buffers import messages
@@ -27,7 +27,7 @@ from gptbudget.specs.recipe import Recipe
 from gptbudget.units import GIB
 from tests.conftest import Cli
 
-MODELS = Path(__file__).parent.parent / "published" / "models.yaml"
+MODELS = data_file("published_models.yaml")
 STACKS = load_evidence().stacks
 NONE = Held(0, 0, 0, 1)
 

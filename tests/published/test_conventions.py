@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from gptbudget import load_catalog
+from gptbudget.catalog.paths import data_file
 from gptbudget.core.conventions import (
     chinchilla_layers,
     convention_flops_per_token,
@@ -31,7 +32,7 @@ from gptbudget.specs.options import FlopsConvention
 from tests.conftest import Cli
 
 HERE = Path(__file__).parent
-CATALOGS = [HERE / "models.yaml", HERE / "rates_models.yaml"]
+CATALOGS = [data_file("published_models.yaml"), HERE / "rates_models.yaml"]
 TABLES: dict[str, Any] = yaml.safe_load((HERE / "rates.yaml").read_text())
 LEFT_OUT: list[dict[str, str]] = TABLES.pop("left-out")
 ROWS = [

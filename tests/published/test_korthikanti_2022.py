@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gptbudget import load_catalog
+from gptbudget.catalog.paths import data_file
 from gptbudget.catalog.reference import load_evidence
 from gptbudget.core.activations import implementation
 from gptbudget.core.flops import train_flops_per_token
@@ -16,7 +16,7 @@ from gptbudget.core.parts import Parts
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Checkpointing, Recipe
 
-MODELS = Path(__file__).with_name("models.yaml")
+MODELS = data_file("published_models.yaml")
 
 
 def model(name: str) -> ModelSpec:

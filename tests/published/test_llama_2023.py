@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from gptbudget import estimate, load_catalog
+from gptbudget.catalog.paths import data_file
 from gptbudget.core.flops import train_flops_per_token_6n
 from gptbudget.core.parameters import count_parameters
 from gptbudget.units import DAY_S
 
-MODELS = Path(__file__).with_name("models.yaml")
+MODELS = data_file("published_models.yaml")
 
 # Parameters of the checkpoints; tokens; A100-hours of Table 15; MFU that follows, in 6ND.
 RUNS = {

@@ -6,18 +6,17 @@ https://www.databricks.com/blog/mpt-7b
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from gptbudget import load_catalog
+from gptbudget.catalog.paths import data_file
 from gptbudget.core.cost import gpu_hours, rent_usd
 from gptbudget.core.flops import train_flops_per_token
 from gptbudget.core.parameters import count_parameters
 from gptbudget.specs.model import ModelSpec
 from gptbudget.units import DAY_S
 
-MODELS = Path(__file__).with_name("models.yaml")
+MODELS = data_file("published_models.yaml")
 
 PARAMETERS = {
     "125m": 125_311_488,

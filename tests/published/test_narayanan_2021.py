@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from gptbudget import load_catalog
+from gptbudget.catalog.paths import data_file
 from gptbudget.core.flops import recomputed_flops_per_token, train_flops_per_token
 from gptbudget.core.parameters import count_parameters
 from gptbudget.core.wall_clock import delivered_flops_per_s, wall_clock_s
 from gptbudget.specs.model import ModelSpec
 from gptbudget.units import DAY_S
 
-MODELS = Path(__file__).with_name("models.yaml")
+MODELS = data_file("published_models.yaml")
 PEAK = 312e12
 
 BILLIONS = {

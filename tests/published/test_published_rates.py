@@ -8,15 +8,14 @@ DeepSeek-V3: arXiv 2412.19437, Table 1
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from gptbudget import load_catalog
+from gptbudget.catalog.paths import data_file
 from gptbudget.core.cost import rent_usd
 from gptbudget.core.flops import train_flops_per_token, train_flops_per_token_6n
 
-MODELS = Path(__file__).with_name("models.yaml")
+MODELS = data_file("published_models.yaml")
 
 
 @pytest.mark.parametrize(

@@ -164,7 +164,7 @@ def test_validate_prints_these_errors(cli: Cli) -> None:
     figures = {
         (row["id"], row["figure"]): row["error"]
         for row in printed["rows"]
-        if row["source"].startswith("PyTorch")
+        if row["source"].startswith("PyTorch MemTracker")
     }
     expected = {
         (row.step.id, figure): error for row in scored() for figure, error in row.errors.items()

@@ -143,8 +143,8 @@ class Catalog:
     files: tuple[Path, ...]
 
 
-def load_catalog(extra: Iterable[Path] = ()) -> Catalog:
-    """Read the shipped catalog, the user's, and ``extra`` files or folders, in that order.
+def load_catalog(extra: Iterable[Path] = (), *, user: bool = True) -> Catalog:
+    """Read the shipped catalog, the ``user``'s, and ``extra`` files or folders, in that order.
 
     Raises:
         FileError: a file cannot be read or is not a catalog.
@@ -152,7 +152,7 @@ def load_catalog(extra: Iterable[Path] = ()) -> Catalog:
     catalog = Catalog(
         Section("gpus", "accelerator", build_gpu),
         Section("models", "model", build_model),
-        catalog_files(extra),
+        catalog_files(extra, user=user),
     )
     shipped = shipped_files()
     only_shipped = catalog.files == shipped

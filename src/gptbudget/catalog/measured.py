@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from gptbudget.catalog.catalog import Catalog
 from gptbudget.catalog.paths import data_file
 from gptbudget.specs.evidence import MeasuredStep
+from gptbudget.specs.layout import ONE_RANK, Layout
 from gptbudget.specs.method import Method
 from gptbudget.specs.recipe import Recipe
 
@@ -22,6 +23,9 @@ _PHASES = (
     "backward_end",
     "optimizer_step",
 )
+ONE_GPU = "pytorch_steps.json"
+SHARDED = "pytorch_fsdp_steps.json"
+_TRACKERS = {ONE_GPU: "PyTorch MemTracker", SHARDED: "PyTorch FSDPMemTracker"}
 _METHOD = ("lora_rank", "lora_targets", "lora_precision", "lora_dropout")
 
 
@@ -33,24 +37,27 @@ class MeasuredSteps(NamedTuple):
     steps: tuple[MeasuredStep, ...]
 
 
-def load_measured_steps(catalog: Catalog) -> MeasuredSteps:
-    """Every measured step, its model taken from the catalog."""
-    table = json.loads(data_file("pytorch_steps.json").read_text(encoding="utf-8"))
+def load_measured_steps(catalog: Catalog, file: str = ONE_GPU) -> MeasuredSteps:
+    """Every measured step of a table, its model taken from the catalog."""
+    table = json.loads(data_file(file).read_text(encoding="utf-8"))
     versions = ", ".join(f"{name} {version}" for name, version in table["versions"].items())
     steps = tuple(
         _step(number, dict(zip(table["columns"], row, strict=True)), catalog)
         for number, row in enumerate(table["rows"], start=1)
     )
-    return MeasuredSteps(table["what"], f"PyTorch MemTracker ({versions})", steps)
+    return MeasuredSteps(table["what"], f"{_TRACKERS[file]} ({versions})", steps)
 
 
 def _step(number: int, row: dict[str, Any], catalog: Catalog) -> MeasuredStep:
+    gpus = row.get("gpus")
+    tracker = "pytorch" if gpus is None else "pytorch-fsdp"
     return MeasuredStep(
-        id=f"pytorch-{number:03d}-{row['block']}-{row['model']}",
+        id=f"{tracker}-{number:03d}-{row['block']}-{row['model']}",
         implementation=row["block"],
         stack=STACKS[row["block"]],
         model=catalog.models.find(row["model"]).spec,
         recipe=_recipe(row),
+        layout=ONE_RANK if gpus is None else Layout(dp=gpus, zero=row["zero"]),
         micro_batch=row["micro_batch"],
         seq_len=row["seq_len"],
         phase_bytes={phase: row[phase] for phase in _PHASES},
@@ -71,8 +78,8 @@ def _recipe(row: dict[str, Any]) -> Recipe:
         optimizer_impl=row["optimizer_impl"],
         attention=row["attention"],
         checkpointing=row["checkpointing"],
-        dropout=row["dropout"],
-        keep_logits=row["keep_logits"],
-        accumulate=row["accumulate"],
+        dropout=row.get("dropout", 0.0),
+        keep_logits=row.get("keep_logits", False),
+        accumulate=row.get("accumulate", False),
         method=method,
     )

@@ -43,21 +43,25 @@ def user_catalog() -> Path:
     return platformdirs.user_config_path("gptbudget")
 
 
-def catalog_files(extra: Iterable[Path] = ()) -> tuple[Path, ...]:
+def catalog_files(extra: Iterable[Path] = (), *, user: bool = True) -> tuple[Path, ...]:
     """Every catalog file that is read, in order; later files win, whole entries.
 
     Raises:
         FileError: ``$GPTBUDGET_CATALOG`` or one of ``extra`` is not there or holds no YAML.
     """
     files = list(shipped_files())
-    user = user_catalog()
-    if os.environ.get(_USER_CATALOG_VARIABLE):
-        files += _yaml_files(user, f"${_USER_CATALOG_VARIABLE}")
-    elif user.is_dir():
-        files += _files_in(user)
+    if user:
+        files += _files_of_user()
     for path in extra:
         files += _yaml_files(path, "--catalog")
     return tuple(files)
+
+
+def _files_of_user() -> list[Path]:
+    folder = user_catalog()
+    if os.environ.get(_USER_CATALOG_VARIABLE):
+        return _yaml_files(folder, f"${_USER_CATALOG_VARIABLE}")
+    return _files_in(folder) if folder.is_dir() else []
 
 
 def _yaml_files(path: Path, origin: str) -> list[Path]:

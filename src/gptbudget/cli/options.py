@@ -113,7 +113,10 @@ RECIPE = {
         "adamw",
     ),
     "optimizer_impl": Flag(
-        _RECIPE, "PyTorch's implementation of it.", "fused|foreach|loop", "fused"
+        _RECIPE,
+        "How it runs: PyTorch's kernels, or within the backward pass, which frees each gradient.",
+        "fused|foreach|loop|in-backward",
+        "fused",
     ),
     "attention": Flag(
         _RECIPE,
@@ -218,7 +221,7 @@ ASSUMPTIONS = {
     "stack": Flag(
         _ASSUMPTIONS,
         "Software stack.",
-        "native|megatron|megatron-2021|compiled|eager|hf",
+        "native|megatron|megatron-2021|compiled|eager|hf|hf-2024|litgpt|torchtune|torchtitan|nanotron",
         "compiled; beyond 8 GPUs eager; megatron with --tp or --pp",
     ),
     "convention": Flag(_ASSUMPTIONS, "FLOPs of the headline.", "6nd|exact", "6nd"),

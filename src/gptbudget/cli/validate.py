@@ -6,17 +6,20 @@ from gptbudget.cli.options import Invocation, takes
 
 EPILOG = "Example: gptbudget validate -o json"
 
+_TITLES = ("one GPU", "FSDP")
+
 
 @takes()
 def command(invocation: Invocation) -> None:
-    """Our error against PyTorch's own accounting of training steps, phase by phase."""
-    from gptbudget import api
-    from gptbudget.catalog.measured import load_measured_steps
-    from gptbudget.catalog.reference import load_evidence
-    from gptbudget.plan.validation import score_steps
+    """Our error against PyTorch's own accounting, and against published peaks and outcomes."""
     from gptbudget.render.output import write
-    from gptbudget.report.validation import validation_document
+    from gptbudget.report.validation import Measured, Published, validation_document
+    from gptbudget.validation import against_pytorch, against_runs
 
-    measured = load_measured_steps(api.load_catalog(invocation.catalogs))
-    rows = score_steps(measured.steps, load_evidence().stacks, measured.source)
-    write(validation_document(rows, measured.source, measured.what), invocation.fmt)
+    measured = [
+        Measured(title, found.measured.source, found.measured.what, found.rows)
+        for title, found in zip(_TITLES, against_pytorch(invocation.catalogs), strict=True)
+    ]
+    runs = against_runs()
+    published = Published(runs.published, runs.rows, runs.fits, runs.left_out)
+    write(validation_document(measured, published), invocation.fmt)

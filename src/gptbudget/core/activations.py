@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from gptbudget.core.elementwise import minimum
 from gptbudget.specs.layout import ONE_RANK, Layout
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Recipe
@@ -32,6 +33,9 @@ from gptbudget.specs.stack import Parts as StackParts
 
 _ELEMENT_BYTES: dict[Mode, int] = {"autocast": 2, "pure": 2, "fp32": 4}
 """Of the tensors that matrix products read."""
+
+_CHUNK_TOKENS = 128
+"""Tokens of each sequence in a chunk of logits (LitGPT, chunked_cross_entropy)."""
 
 _PER_BLOCK_OUTPUTS = 2
 """Norm outputs that products read: before attention and before the network."""
@@ -72,7 +76,7 @@ def implementation(model: ModelSpec, stack: str, stacks: Stacks, loss: str) -> I
         parts,
         parts.norms[norm],
         parts.feed_forward[network],
-        parts.losses[chosen.loss if loss == "plain" else loss],
+        parts.losses[{"plain": chosen.loss, "chunked": chosen.chunked}.get(loss, loss)],
     )
 
 
@@ -96,6 +100,7 @@ def sized(
         "kv": tokens * kv / tp,
         "ffn": tokens * model.active_ffn_width / tp,
         "vocabulary": tokens * model.vocabulary / tp,
+        "logit_chunk": minimum(tokens, micro_batch * _CHUNK_TOKENS) * model.vocabulary / tp,
         "head": tokens * heads / tp,
         "kv_head": tokens * model.kv_heads / tp,
         "token": outer,
@@ -113,7 +118,8 @@ def layer_tensors(model: ModelSpec, recipe: Recipe, how: Implementation) -> Tens
     adapted = recipe.method.has_adapters
     return _summed(
         _norms(model, recipe, how, count=model.norms.per_block),
-        _adapter_inputs(model, recipe) if adapted else _product_inputs(model, recipe, how),
+        _adapter_inputs(model, recipe, how) if adapted else _product_inputs(model, recipe, how),
+        quantized_inputs(recipe, how),
         attention,
         _latents(model, recipe, how),
         _network(recipe, how),
@@ -132,10 +138,15 @@ def head_tensors(model: ModelSpec, recipe: Recipe, how: Implementation) -> Tenso
     )
 
 
-def score_tensors(recipe: Recipe, tensors: Tensors) -> Tensors:
-    """The part of a layer's tensors that selective checkpointing computes again."""
-    del recipe
-    return {unit: size for unit, size in tensors.items() if unit in {"score", "pair"}}
+def recomputed_tensors(how: Implementation, tensors: Tensors) -> Tensors:
+    """The part of a layer's tensors that selective checkpointing computes again.
+
+    The scores (Korthikanti et al. 2022), or all that the stack's own policy does not keep.
+    """
+    kept = how.stack.selective
+    if kept is None:
+        return {unit: size for unit, size in tensors.items() if unit in {"score", "pair"}}
+    return {unit: size - kept.get(unit, 0) for unit, size in tensors.items()}
 
 
 def _norms(model: ModelSpec, recipe: Recipe, how: Implementation, count: int) -> Tensors:
@@ -153,29 +164,56 @@ def _product_inputs(model: ModelSpec, recipe: Recipe, how: Implementation) -> Te
     size = _ELEMENT_BYTES[recipe.mode]
     if recipe.mode != "autocast":
         return {"width": size * min(_PER_BLOCK_OUTPUTS, max(1, model.norms.per_block))}
+    if how.stack.shares_casts:
+        return {"width": size * _PER_BLOCK_OUTPUTS}
     fused = model.block_kind in how.stack.fused_qkv
     reads = (1 if fused else 3) + (2 if model.ffn.gated else 1)
     return {"width": size * reads}
 
 
-def _adapter_inputs(model: ModelSpec, recipe: Recipe) -> Tensors:
+def _adapter_inputs(model: ModelSpec, recipe: Recipe, how: Implementation) -> Tensors:
     """Inputs of the adapters; the frozen products beside them need none of theirs.
 
-    In 16 bit adapters share their input; in fp32 (peft's default) and under autocast each has
-    its own copy. Each also keeps its r-wide inner value and, with dropout, a byte per input.
+    In 16 bit adapters share their input; in fp32 (peft's default), under autocast and behind a
+    dropout of its own each has a copy. Each also keeps its r-wide inner value and, with dropout,
+    a byte per input. Where queries, keys and values are one product they have one dropout.
     """
     method, every = recipe.method, recipe.method.lora_targets == "all"
-    shared = recipe.mode == "pure" and method.lora_precision == "bf16"
+    shared = _adapters_share(recipe)
     size = 4 if recipe.mode != "autocast" and method.lora_precision == "fp32" else 2
+    fused = model.block_kind in how.stack.fused_qkv
     gates = 2 if model.ffn.gated else 1
-    readers: Tensors = {"width": 3 + gates, "query": 1, "ffn": 1} if every else {"width": 2}
+    into = (3 if every else 2) if not fused else 1
+    readers: Tensors = {"width": into + (gates if every else 0)}
+    if every:
+        readers.update({"query": 1, "ffn": 1})
     if shared:
         copies: Tensors = {"width": 4, "ffn": 2} if every else {"width": 2}
     else:
         copies = {unit: size * count for unit, count in readers.items()}
     mask = {unit: float(count) for unit, count in readers.items()} if method.lora_dropout else {}
-    inner: Tensors = {"token": size * method.lora_rank * sum(readers.values())}
-    return _summed(copies, mask, inner)
+    adapters = (3 + gates + 2) if every else 2
+    inner: Tensors = {"token": size * method.lora_rank * adapters}
+    spread = how.stack.spread_adapters if not every else {}
+    return _summed(copies, mask, inner, spread)
+
+
+def _adapters_share(recipe: Recipe) -> bool:
+    method = recipe.method
+    return recipe.mode == "pure" and method.lora_precision == "bf16" and not method.lora_dropout
+
+
+def quantized_inputs(recipe: Recipe, how: Implementation) -> Tensors:
+    """Inputs of frozen 4-bit products, where their kernel keeps them though nobody needs them.
+
+    bitsandbytes up to 0.43: MatMul4Bit holds its input (autograd/_functions.py). Adapters that
+    share their input keep it already.
+    """
+    if recipe.method.kind != "qlora" or not how.stack.keeps_quantized_inputs:
+        return {}
+    if not _adapters_share(recipe):
+        return {"width": 4, "ffn": 2, "query": how.stack.copies_attention_output}
+    return {} if recipe.method.lora_targets == "all" else {"width": 2, "ffn": 2}
 
 
 def _attention(model: ModelSpec, recipe: Recipe, how: Implementation) -> Tensors | None:
@@ -184,6 +222,9 @@ def _attention(model: ModelSpec, recipe: Recipe, how: Implementation) -> Tensors
     kept = how.parts.attention.get(kind, {}).get(mode)
     if kept is None:
         return None
+    variant = how.stack.multihead if model.kv_heads == model.attention.heads else how.stack.grouped
+    if variant is not None:
+        kept = how.parts.attention_variants[variant].get(kind, {}).get(mode, kept)
     if kind == "eager":
         kept = _eager(model, mode, how, kept)
     dropped = how.parts.attention_dropout.get(kind, {}).get(mode, {}) if recipe.dropout else {}

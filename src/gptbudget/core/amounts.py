@@ -8,12 +8,14 @@ from gptbudget.core.activations import (
     Implementation,
     head_tensors,
     layer_tensors,
-    score_tensors,
+    quantized_inputs,
+    recomputed_tensors,
     sized,
 )
 from gptbudget.core.buffers import gradient_buckets, messages
 from gptbudget.core.elementwise import maximum, where
-from gptbudget.core.gathering import Gathering, gathering
+from gptbudget.core.gathering import Gathering, gathering, whole_gradients
+from gptbudget.core.parameters import ends_of_model
 from gptbudget.core.parts import Parts
 from gptbudget.core.placement import Placement
 from gptbudget.core.states import States, gathers, training_states
@@ -61,6 +63,10 @@ class Step(NamedTuple):
     """A fused loss has the gradient of the head ready with the loss."""
     gathering: Gathering | None
     """FSDP's buffers, where weights are gathered block by block."""
+    flattens_gradients: bool
+    """DeepSpeed copies gradients flat and to fp32 for the step."""
+    hole: Any
+    """What the allocator holds beside the loss because its last tensor fits no freed block."""
 
     @property
     def layers(self) -> int:
@@ -87,6 +93,7 @@ def step_amounts(
     shares = gathers(recipe, layout.zero)
     buckets = gradient_buckets(states, placement, recipe, layout, how.stack)
     gathered = gathering(model, placement, recipe, layout, how.stack) if shares else None
+    whole = whole_gradients(placement, recipe, layout, how.stack) if gathered else None
     if shares and recipe.mode == "autocast":  # FSDP casts the weights, autocast has nothing to do
         recipe = recipe._replace(recipe="pure")
     tensors, mode = layer_tensors(model, recipe, how), recipe.mode
@@ -101,46 +108,59 @@ def step_amounts(
     width = size({"width": 1})
     residual = element * width
     layer = size(tensors) + _viewed(model, recipe, how, micro_batch, seq_len)
-    scores = size(score_tensors(recipe, tensors))
-    kept = {"none": layer, "selective": layer - scores, "full": residual}[recipe.checkpointing]
+    again = size(recomputed_tensors(how, tensors))
+    kept = {"none": layer, "selective": layer - again, "full": residual}[recipe.checkpointing]
     attention = how.parts.attention_differentiated.get(recipe.attention, {}).get(mode, {})
     network_freed = size({"ffn": tensors.get("ffn", 0)})
     mask = _checkpointed_mask(recipe, how, tokens * seq_len)
+    accumulated = states if whole is None else states._replace(gradients=whole)
     last = int(placement.last)
+    held = placement.trained_layers * size(quantized_inputs(recipe, how))
+    held = held if how.stack.holds_inputs else 0
     trained = placement.trained_layers / placement.layers
     return Step(
         model=model,
         recipe=recipe,
         placement=placement,
         states=states,
-        begin=_begin(model, recipe, how, states, buckets),
+        begin=_begin(model, recipe, how, accumulated, buckets, held),
         messages=messages(model, layout, tokens, placement.in_flight, how.stack),
         kept_by_blocks=placement.in_flight * placement.trained_layers * kept + mask,
         kept_by_each=kept,
         kept_by_one=layer,
-        computed_again={"none": 0, "selective": scores, "full": layer}[recipe.checkpointing],
+        computed_again={"none": 0, "selective": again, "full": layer}[recipe.checkpointing],
         mask=mask,
         residual=residual,
         head_saved=last * size(head_tensors(model, recipe, how)),
-        logits_held=last * (element if mode != "autocast" else 2) * size({"vocabulary": 1})
+        logits_held=last * how.loss.logit_bytes[mode] * size({"vocabulary": 1})
         if recipe.keep_logits
         else 0,
         forward_temporary=last * size(how.loss.forward_temporary[mode]),
-        loss_backward_temporary=last * size(how.loss.backward_temporary[mode]),
+        loss_backward_temporary=last
+        * (size(how.loss.backward_temporary[mode]) + how.loss.table_gradients * states.table),
         block_backward_temporary=maximum(
             size(how.feed_forward.differentiated[mode]), size(attention) - network_freed
         )
-        + _dequantized(model, recipe, layout),
+        + _unpacked(model, recipe, how, layout),
         norm_backward_temporary=width * how.norm.differentiated[mode],
         block_copies=_autocast_copies(recipe, placement.block_matrices * trained),
         head_copy=_autocast_copies(recipe, last * placement.table),
         fused_head_gradient=last * states.table if recipe.loss == "fused" else 0,
         gathering=gathered,
+        flattens_gradients=how.stack.flattens_gradients
+        and recipe.recipe == "master"
+        and layout.zero in {1, 2},
+        hole=last * how.loss.hole * size({"vocabulary": 1}),
     )
 
 
 def _begin(
-    model: ModelSpec, recipe: Recipe, how: Implementation, states: States, buckets: Any
+    model: ModelSpec,
+    recipe: Recipe,
+    how: Implementation,
+    states: States,
+    buckets: Any,
+    held: Any,
 ) -> Parts[Any]:
     registered = how.stack.registers_mask and recipe.attention == "eager"
     mask = (2 if recipe.mode == "pure" else 4) * model.layers * model.context**2
@@ -152,6 +172,7 @@ def _begin(
             "masters": states.masters,
             "buffers": mask if registered else 0,
             "communication_buffers": buckets,
+            "activations": held,
         }
     )
 
@@ -183,6 +204,11 @@ def _autocast_copies(recipe: Recipe, matrices: Any) -> Any:
     return _AUTOCAST_COPY_BYTES * matrices if recipe.mode == "autocast" else 0
 
 
-def _dequantized(model: ModelSpec, recipe: Recipe, layout: Layout) -> Any:
+def _unpacked(model: ModelSpec, recipe: Recipe, how: Implementation, layout: Layout) -> Any:
     """The largest 4-bit matrix, unpacked to 16 bit while it multiplies."""
-    return 2 * model.width * model.ffn_width / layout.tp if recipe.method.kind == "qlora" else 0
+    if recipe.method.kind != "qlora":
+        return 0
+    largest = model.width * model.ffn_width
+    if how.stack.quantizes_head:
+        largest = max(largest, ends_of_model(model).table)
+    return how.stack.unpacked_bytes * largest / layout.tp

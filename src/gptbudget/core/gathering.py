@@ -43,7 +43,7 @@ class Gathering(NamedTuple):
     ends_reduced: Any
     """All gradients outside the blocks and their shards, as the reduction takes and gives them."""
     keeps: bool
-    """Weights stay together between forward and backward pass."""
+    """Weights stay together between forward and backward pass; in a pipeline they always do."""
 
 
 def gathering(
@@ -76,8 +76,30 @@ def gathering(
         ends_gradients=compute * ends.trained,
         table_gradient=compute * table,
         ends_reduced=reduce * ends.trained * (1 + 1 / ends.shards),
-        keeps=layout.zero < 3,  # noqa: PLR2004 - stage 3 cuts them up again
+        keeps=layout.zero < 3 or layout.pp > 1,  # noqa: PLR2004 - stage 3 cuts them up again
     )
+
+
+def whole_gradients(
+    placement: Placement, recipe: Recipe, layout: Layout, stack: Stack
+) -> Any | None:
+    """Gradients that are summed over micro-batches before they are cut up; ``None``: never.
+
+    A pipeline of FSDP ranks sums them in the type of the reduction until its last micro-batch
+    (torch.distributed.pipelining, ``set_requires_gradient_sync``). Under ``no_sync`` FSDP's flat
+    parameters sum them in the type of compute, those of frozen weights beside adapters too.
+    """
+    if not recipe.accumulate:
+        return None
+    trained = sum(held.trained for held in placement.kinds)
+    if stack.gathers_gradients:
+        flat = placement.dense.parameters + placement.experts.parameters
+        beside = trained if recipe.method.has_adapters else placement.ends.trained
+        return _COMPUTE_BYTES * (flat + beside)
+    if layout.pp > 1:
+        wide = recipe.recipe == "autocast"
+        return (_REDUCE_BYTES if wide else gradient_bytes(recipe, stack)) * trained
+    return None
 
 
 def _gathered(block: Held, recipe: Recipe, compute: int) -> Any:

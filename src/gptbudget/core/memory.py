@@ -34,6 +34,10 @@ from gptbudget.specs.layout import ONE_RANK, Layout
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Recipe
 
+_FLAT_BYTES = 2
+"""Of a gradient that DeepSpeed copies flat before it copies it to fp32 for the masters
+(deepspeed/runtime/zero/stage_1_and_2.py, get_flat_partition and unscale_and_clip_grads)."""
+
 Phase = Literal[
     "start",
     "forward_peak",
@@ -52,6 +56,8 @@ class MemoryByPhase(NamedTuple):
     host: Parts[Any]
     rank: Placement
     """What the GPU that needs most holds."""
+    cached: Any
+    """What the allocator holds at the peak beside what is alive; given back before it runs out."""
 
     @property
     def peak_bytes(self) -> Any:
@@ -72,11 +78,13 @@ def memory_by_phase(
     seq_len: Any,
     layout: Layout = ONE_RANK,
     micro_batches: int = 1,
+    stage: int | None = None,
 ) -> MemoryByPhase | None:
     """Bytes at each phase of a steady training step (optimizer state exists), on the worst rank.
 
     ``None`` when the attention kind does not exist in this precision. ``micro_batches`` are those
-    of a step and replica, which fill a pipeline.
+    of a step and replica, which fill a pipeline. A ``stage`` asks for that
+    one in place of the worst.
 
     Assumes that the caller keeps only the loss (unless ``keep_logits``) and sets gradients to
     None after each step. GPT-2 XL with nanoGPT's blocks at 8 x 1,024 tokens peaks at 45.34 GiB
@@ -84,16 +92,32 @@ def memory_by_phase(
     """
     if how.stack.keeps_gradients or (layout.pp > 1 and micro_batches > 1):
         recipe = recipe._replace(accumulate=True)
+    if how.stack.unties_head and model.head.tied:
+        model = model.model_copy(update={"head": model.head.model_copy(update={"tied": False})})
     worst: MemoryByPhase | None = None
-    for stage in stages_that_may_be_worst(model, recipe.method, layout):
-        placement = place(model, recipe.method, layout, stage, micro_batches)
+    asked = [stage] if stage is not None else None
+    for each in asked or stages_that_may_be_worst(model, recipe.method, layout):
+        placement = place(model, recipe.method, layout, each, micro_batches)
         step = step_amounts(model, recipe, how, micro_batch, seq_len, layout, placement)
         if step is None:
             return None
-        found = MemoryByPhase(_phases(step), step.states.host, placement)
+        found = MemoryByPhase(_phases(step), step.states.host, placement, _cached(step))
         if worst is None or _any_larger(found.peak_bytes, worst.peak_bytes):
             worst = found
     return worst
+
+
+def _cached(step: Step) -> Any:
+    """Blocks that are free and fit nothing: a hole beside the loss, and FSDP's own pools.
+
+    Shards of gradients and gathered weights are allocated in streams of their own, whose freed
+    blocks no other stream may take (torch.distributed.fsdp, _fsdp_collectives.py).
+    """
+    of = step.gathering
+    if of is None:
+        return step.hole
+    shards = 0 if step.recipe.accumulate else step.layers * of.shard
+    return step.hole + shards + of.ends
 
 
 def _any_larger(one: Any, other: Any) -> bool:
@@ -369,6 +393,8 @@ def _optimizer_temporaries(step: Step) -> Any:
     recipe, states = step.recipe, step.states
     if recipe.offload != "none":
         return 0
+    if step.flattens_gradients:
+        return (_FLAT_BYTES + 4) * states.trained
     if recipe.optimizer == "adafactor":  # torch's; the loop is Hugging Face's: four fp32 copies
         loop = recipe.optimizer_impl == "loop"
         return 4 * 4 * step.placement.table if loop else states.table

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from gptbudget.core.elementwise import minimum
+from gptbudget.core.elementwise import maximum, minimum
 from gptbudget.core.parts import Parts
 from gptbudget.core.placement import Held, Placement
 from gptbudget.specs.layout import Zero
@@ -29,6 +29,9 @@ one of Lion (arXiv 2302.06675) and of momentum SGD. Adafactor's are rows and col
 _ADAMW8BIT_BYTES = 2 + 2 * 4 / 2048
 """Bytes a parameter of 8-bit AdamW: two 1-byte moments and a 4-byte scale for each 2,048 values
 (bitsandbytes, optim/optimizer.py; tensors below 4,096 values, which stay fp32, are left out)."""
+
+# Paged states are managed memory: pages move to the host when the card is full (bitsandbytes,
+# functional.get_paged), so that what must fit on the card is without them.
 
 _NF4_BYTES = 4 / 8 + 4 / 64
 """A 4-bit value, and an fp32 scale for each 64 (Dettmers et al. 2023, arXiv 2305.14314)."""
@@ -73,8 +76,12 @@ def training_states(placement: Placement, recipe: Recipe, zero: Zero, stack: Sta
     gradient = gradient_bytes(recipe, stack)
     kinds = placement.kinds
     cut = 2 if gathers(recipe, zero) else 3
+    if stack.quantizes_head:
+        kinds = (*kinds[:-1], kinds[-1]._replace(matrices=placement.table))
     weights = sum(_stored(held, recipe) / _ways(held, zero, cut) for held in kinds)
     gradients = sum(gradient * held.trained / _ways(held, zero, 2) for held in kinds)
+    if recipe.optimizer_impl == "in-backward":
+        gradients = gradient * maximum(placement.block.trained, placement.ends.trained)
     state = sum(optimizer_bytes(held, recipe) / _ways(held, zero, 1) for held in kinds)
     trained = sum(held.trained / _ways(held, zero, 1) for held in kinds)
     masters = _master_bytes(recipe, stack) * trained
@@ -89,7 +96,11 @@ def training_states(placement: Placement, recipe: Recipe, zero: Zero, stack: Sta
         table=table if placement.trains_table else 0,
         host=Parts({}),
     )
-    return on_card if recipe.offload == "none" else _offloaded(on_card, placement, recipe)
+    if recipe.offload != "none":
+        return _offloaded(on_card, placement, recipe)
+    if recipe.optimizer == "paged-adamw8bit":
+        return on_card._replace(optimizer_state=0, host=Parts({"optimizer_state": state}))
+    return on_card
 
 
 def _offloaded(states: States, placement: Placement, recipe: Recipe) -> States:

@@ -17,6 +17,7 @@ from gptbudget.core.parameters import ParameterCount, count_parameters
 from gptbudget.core.parts import Parts
 from gptbudget.core.wall_clock import delivered_flops_per_s, wall_clock_s
 from gptbudget.plan.run import BareSize, FlopsAmount, NamedModel, TrainingRun
+from gptbudget.specs.evidence import Figure
 from gptbudget.specs.recipe import Recipe
 
 
@@ -61,6 +62,21 @@ class Memory(NamedTuple):
     def peak_bytes(self) -> float:
         """The whole bill, in bytes."""
         return float(self.parts.total)
+
+    @property
+    def reserved_bytes(self) -> float:
+        """What PyTorch's allocator holds at the peak (``torch.cuda.max_memory_reserved``).
+
+        More than it needs: freed blocks that fit nothing are given back only when memory runs out.
+        """
+        outside = sum(self.overhead.get(part, 0) for part in ("driver_context", "collectives"))
+        return float(self.peak_bytes - outside + self.by_phase.cached)
+
+    def figure(self, kind: Figure) -> float:
+        """The bill as somebody would have measured it, in bytes."""
+        tensors = float(self.by_phase.peak_bytes + self.overhead.get("workspaces", 0))
+        on_card = float(self.peak_bytes + self.by_phase.cached)
+        return {"allocated": tensors, "reserved": self.reserved_bytes, "card": on_card}[kind]
 
     @property
     def fits(self) -> bool | None:
@@ -263,13 +279,16 @@ def _time_of(
     )
 
 
-def memory_of(run: TrainingRun) -> Memory | None:
-    """The bill on one GPU; ``None`` where it is not modelled (see the notes of the answer)."""
+def memory_of(run: TrainingRun, stage: int | None = None) -> Memory | None:
+    """The bill of the GPU that needs most, or of one on a stage of the pipeline.
+
+    ``None`` where it is not modelled (see the notes of the answer).
+    """
     if run.how is None or not isinstance(run.work, NamedModel):
         return None
     if run.recipe.precision in {"fp8", "fp4"}:
         return None
-    by_phase = _phases(run, run.recipe)
+    by_phase = _phases(run, run.recipe, stage)
     if by_phase is None:
         return None
     capability = run.gpu.spec.compute_capability
@@ -277,7 +296,7 @@ def memory_of(run: TrainingRun) -> Memory | None:
     memory = Memory(by_phase, overhead, run.usable_bytes, run.host_memory_bytes, None)
     if memory.fits is False or run.recipe.accumulate or not _is_accumulated(run):
         return memory
-    longer = _phases(run, run.recipe._replace(accumulate=True))
+    longer = _phases(run, run.recipe._replace(accumulate=True), stage)
     assert longer is not None
     peak = longer.peak_bytes
     accumulated = float(peak + overhead_parts(peak, capability, run.layout).total)
@@ -286,7 +305,7 @@ def memory_of(run: TrainingRun) -> Memory | None:
     return memory._replace(accumulated_bytes=accumulated)
 
 
-def _phases(run: TrainingRun, recipe: Recipe) -> MemoryByPhase | None:
+def _phases(run: TrainingRun, recipe: Recipe, stage: int | None) -> MemoryByPhase | None:
     assert isinstance(run.work, NamedModel)
     assert run.how is not None
     found = memory_by_phase(
@@ -297,13 +316,14 @@ def _phases(run: TrainingRun, recipe: Recipe) -> MemoryByPhase | None:
         run.seq_len,
         run.layout,
         run.micro_batches,
+        stage,
     )
     return found and found._replace(host=found.host.scaled(run.gpus_on_host))
 
 
 def _is_accumulated(run: TrainingRun) -> bool:
-    """Whether a step has more tokens than one micro-batch of every replica."""
-    return run.micro_batches > 1
+    """Whether a step has more tokens than one micro-batch of every replica, and can have."""
+    return run.micro_batches > 1 and run.recipe.optimizer_impl != "in-backward"
 
 
 def _cost(run: TrainingRun, time: Time) -> Cost:

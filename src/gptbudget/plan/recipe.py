@@ -17,10 +17,16 @@ _FLASH_COMPUTE_CAPABILITY = 8.0
 """Below it PyTorch has no flash attention: torch.nn.functional.scaled_dot_product_attention."""
 
 _IMPLEMENTATIONS: dict[Optimizer, tuple[OptimizerImpl, ...]] = {
-    "adamw": ("fused", "foreach", "loop"),
+    "adamw": ("fused", "foreach", "loop", "in-backward"),
+    "adamw8bit": ("fused", "in-backward"),
+    "paged-adamw8bit": ("fused", "in-backward"),
     "adafactor": ("foreach", "loop"),
 }
 """Implementations that differ in memory, the default first; Adafactor's loop is Hugging Face's."""
+
+
+_WITH_MASTERS = frozenset({"native", "megatron", "megatron-2021", "nanotron"})
+"""Stacks that keep 16-bit weights and fp32 masters."""
 
 
 class NamedStack(NamedTuple):
@@ -53,17 +59,25 @@ def complete_recipe(
             "--keep-logits has nothing to keep: a fused loss never holds the logits",
             "drop it, or use --loss plain",
         )
+    accumulate = _accumulates(choose, replicas)
+    implementation = _implementation(choose, optimizer)
+    if accumulate and implementation == "in-backward":
+        raise UsageError(
+            "--optimizer-impl in-backward updates weights as their gradients come, so that no "
+            "micro-batches can be accumulated",
+            "drop --global-batch-tokens, or the other",
+        )
     return Recipe(
         precision=precision,
         recipe=recipe,
         optimizer=optimizer,
-        optimizer_impl=_implementation(choose, optimizer),
+        optimizer_impl=implementation,
         attention=_attention(choose, gpu, precision, stack.spec),
         checkpointing=choose.take("checkpointing", "none"),
         loss=loss,
         dropout=choose.take("dropout", 0.0),
         keep_logits=keep_logits,
-        accumulate=_accumulates(choose, replicas),
+        accumulate=accumulate,
         offload=_offload(choose, optimizer, recipe),
         method=method,
     )
@@ -126,7 +140,7 @@ def default_storage(precision: Precision, stack: StackName, method: Method) -> R
         return "autocast"
     if method.has_adapters:
         return "pure"
-    return "master" if stack in {"native", "megatron", "megatron-2021"} else "autocast"
+    return "master" if stack in _WITH_MASTERS else "autocast"
 
 
 def _storage(choose: Chooser, precision: Precision, stack: StackName, method: Method) -> RecipeKind:
@@ -185,7 +199,8 @@ def _offload(choose: Chooser, optimizer: Optimizer, recipe: RecipeKind) -> Offlo
     offload: Offload = choose.take("offload", "none")
     if offload == "optimizer" and optimizer == "sgd" and recipe != "master":
         raise UsageError("--offload optimizer: sgd keeps no state to offload", "drop it")
-    if offload == "none" and choose.options.host_memory is not None:
+    unused = offload == "none" and optimizer != "paged-adamw8bit"
+    if unused and choose.options.host_memory is not None:
         raise UsageError(
             "--host-memory has no effect without --offload", "add --offload optimizer or all"
         )

@@ -1,4 +1,4 @@
-"""Our error against what was measured: row by row, and by group."""
+"""Our error against what was measured and published: row by row, and by group."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import NamedTuple
 
 from gptbudget.core.activations import implementation
 from gptbudget.core.memory import memory_by_phase
-from gptbudget.specs.evidence import MeasuredStep
+from gptbudget.plan.estimate import memory_of
+from gptbudget.plan.run import TrainingRun
+from gptbudget.specs.evidence import MeasuredStep, PublishedMemory
 from gptbudget.specs.stack import Stacks
 
 _OURS: dict[str, tuple[str, ...]] = {
@@ -54,6 +56,19 @@ class ScoredRow(NamedTuple):
         return self.predicted / self.published - 1
 
 
+class ScoredFit(NamedTuple):
+    """One run that ran or ran out of memory, and what we say of it."""
+
+    id: str
+    source: str
+    border: bool
+    """It is one batch size from what its card holds."""
+    predicted: bool | None
+    published: bool
+    peak_bytes: float
+    usable_bytes: float | None
+
+
 class Score(NamedTuple):
     """The errors of a group of rows."""
 
@@ -77,7 +92,9 @@ def score_steps(steps: Iterable[MeasuredStep], stacks: Stacks, source: str) -> l
 
 def _rows(step: MeasuredStep, stacks: Stacks, source: str) -> list[ScoredRow]:
     how = implementation(step.model, step.stack, stacks, step.recipe.loss)
-    ours = memory_by_phase(step.model, step.recipe, how, step.micro_batch, step.seq_len)
+    ours = memory_by_phase(
+        step.model, step.recipe, how, step.micro_batch, step.seq_len, step.layout
+    )
     assert ours is not None
     totals = {str(phase): float(parts.total) for phase, parts in ours.phases.items()}
     group = (
@@ -104,6 +121,36 @@ def _rows(step: MeasuredStep, stacks: Stacks, source: str) -> list[ScoredRow]:
         published = step.phase_bytes[figure]
         rows.append(ScoredRow(step.id, source, "peak_bytes", figure, group, predicted, published))
     return rows
+
+
+def score_published(
+    row: PublishedMemory, run: TrainingRun
+) -> tuple[ScoredRow | None, ScoredFit | None]:
+    """Score one published run: its peak, if there is one, and whether it fits."""
+    memory = memory_of(run, stage=0 if row.first_rank else None)
+    if memory is None:
+        return None, None
+    fit = ScoredFit(
+        row.id,
+        row.source.key,
+        row.source.border,
+        memory.fits,
+        row.ran,
+        memory.peak_bytes,
+        memory.usable_bytes,
+    )
+    if row.peak_bytes is None:
+        return None, fit
+    group = (
+        ("source", row.source.key),
+        ("method", run.recipe.method.kind),
+        ("kind", row.figure),
+    )
+    predicted = memory.figure(row.figure)
+    return (
+        ScoredRow(row.id, row.source.key, "peak_bytes", "peak", group, predicted, row.peak_bytes),
+        fit,
+    )
 
 
 def score(rows: Sequence[ScoredRow], group: tuple[tuple[str, str], ...] = ()) -> Score:

@@ -92,7 +92,14 @@ def _model(estimate: Estimate) -> dict[str, Any]:
 def _memory(estimate: Estimate) -> dict[str, Any]:
     memory, run = estimate.memory, estimate.run
     if memory is None:
-        names = ("peak_bytes", "framework_bytes", "accumulated_bytes", "fits", "phase")
+        names = (
+            "peak_bytes",
+            "framework_bytes",
+            "reserved_bytes",
+            "accumulated_bytes",
+            "fits",
+            "phase",
+        )
         unknown: dict[str, Any] = {
             **dict.fromkeys(names),
             "parts": {},
@@ -103,6 +110,7 @@ def _memory(estimate: Estimate) -> dict[str, Any]:
     return {
         "peak_bytes": memory.peak_bytes,
         "framework_bytes": memory.by_phase.peak_bytes,
+        "reserved_bytes": memory.reserved_bytes,
         "accumulated_bytes": memory.accumulated_bytes,
         "usable_bytes": memory.usable_bytes,
         "fits": memory.fits,

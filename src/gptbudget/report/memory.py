@@ -13,6 +13,7 @@ from gptbudget.report.answer import answer, request_data
 from gptbudget.report.command import flags
 from gptbudget.report.document import Document, Table
 from gptbudget.report.notes import memory_notes
+from gptbudget.report.rank import where
 from gptbudget.report.remedies import advice, cost_in_words, found_remedies, remedy_data
 from gptbudget.report.rows import assumed
 from gptbudget.report.verdict import host_amount, subject
@@ -58,8 +59,8 @@ def _headline(estimate: Estimate, memory: Memory) -> str:
     if memory.fits and not memory.fits_accumulated:
         needs += f", {format_bytes(memory.accumulated_bytes or 0)} accumulating gradients,"
     host = host_amount(memory)
-    where = f"at the peak, in {_words(memory.phase)}"
-    return f"{word}: {subject(estimate)} needs {needs} of {of}{host} {where}."
+    phase = f"at the peak, in {_words(memory.phase)}{where(estimate)}"
+    return f"{word}: {subject(estimate)} needs {needs} of {of}{host} {phase}."
 
 
 def _data(

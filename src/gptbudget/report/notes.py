@@ -153,12 +153,16 @@ def _host_notes(estimate: Estimate) -> list[str]:
         f"{part.replace('_', ' ')} {format_bytes(amount)}"
         for part, amount in memory.by_phase.host.items()
     )
+    if estimate.run.recipe.offload == "none":
+        return [f"paged states move to the host when the card is full, and count there: {parts}"]
     return [f"the offload keeps in host memory: {parts}"]
 
 
 def _accumulation_notes(estimate: Estimate) -> list[str]:
     """What gradient accumulation would add, when the bill leaves it out."""
     run, memory = estimate.run, estimate.memory
+    if run.recipe.optimizer_impl == "in-backward":
+        return ["with the optimizer in the backward pass a step is one micro-batch of each replica"]
     if memory is None or memory.accumulated_bytes is None:
         return []
     assert run.micro_batch is not None

@@ -13,11 +13,22 @@ def worst_rank(estimate: Estimate) -> str | None:
     memory, run = estimate.memory, estimate.run
     if memory is None or run.gpus == 1:
         return None
-    rank, stages = memory.by_phase.rank, run.layout.pp
-    if stages == 1:
+    if run.layout.pp == 1:
         return "every GPU needs the same"
-    which = {0: "first", stages - 1: "last"}.get(rank.stage, f"{rank.stage + 1}th")
-    return f"the {which} of {stages} pipeline stages needs most: {_why(rank)}"
+    return f"{_which(estimate)} needs most: {_why(memory.by_phase.rank)}"
+
+
+def where(estimate: Estimate) -> str:
+    """The same as the end of a clause, where GPUs differ: ``on the first of 8 pipeline stages``."""
+    differ = estimate.memory is not None and estimate.run.layout.pp > 1
+    return f" on {_which(estimate)}" if differ else ""
+
+
+def _which(estimate: Estimate) -> str:
+    assert estimate.memory is not None
+    stage, stages = estimate.memory.by_phase.rank.stage, estimate.run.layout.pp
+    which = {0: "first", stages - 1: "last"}.get(stage, f"{stage + 1}th")
+    return f"the {which} of {stages} pipeline stages"
 
 
 def rank_data(estimate: Estimate) -> dict[str, Any] | None:

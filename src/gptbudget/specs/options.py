@@ -37,7 +37,19 @@ FlopsConvention = Literal[
     "llmc",
 ]
 Convention = Literal["6nd", "exact"]
-StackName = Literal["native", "megatron", "megatron-2021", "compiled", "eager", "hf"]
+StackName = Literal[
+    "native",
+    "megatron",
+    "megatron-2021",
+    "compiled",
+    "eager",
+    "hf",
+    "hf-2024",
+    "litgpt",
+    "torchtune",
+    "torchtitan",
+    "nanotron",
+]
 
 
 def _many(raw: Any) -> Any:

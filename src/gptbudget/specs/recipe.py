@@ -12,7 +12,8 @@ RecipeKind = Literal["autocast", "pure", "master"]
 Optimizer = Literal[
     "adamw", "adamw8bit", "paged-adamw8bit", "adafactor", "sgd", "sgdm", "lion", "muon"
 ]
-OptimizerImpl = Literal["fused", "foreach", "loop"]
+OptimizerImpl = Literal["fused", "foreach", "loop", "in-backward"]
+"""How the update is computed; in the backward pass each gradient is used and freed at once."""
 Checkpointing = Literal["none", "selective", "full"]
 LossKind = Literal["plain", "fused", "chunked"]
 Offload = Literal["none", "optimizer", "all"]

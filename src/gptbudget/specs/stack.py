@@ -16,11 +16,22 @@ Mode = Literal["autocast", "pure", "fp32"]
 AttentionKind = Literal["flash", "efficient", "math", "eager"]
 
 Unit = Literal[
-    "width", "query", "kv", "ffn", "vocabulary", "head", "kv_head", "token", "score", "pair"
+    "width",
+    "query",
+    "kv",
+    "ffn",
+    "vocabulary",
+    "logit_chunk",
+    "head",
+    "kv_head",
+    "token",
+    "score",
+    "pair",
 ]
 """What bytes are counted for (b micro-batch, s sequence length): b s times the model width,
 the channels of all query heads, of all key heads, the feed-forward width, the vocabulary, the
-number of query or of key heads; b s alone; b s^2 times the query heads; s^2 alone."""
+number of query or of key heads; b s alone; b s^2 times the query heads; s^2 alone. A chunk of
+logits is that of 128 tokens of each sequence: b 128 V."""
 
 Tensors = dict[Unit, float]
 """Bytes of a set of tensors, by unit."""
@@ -69,6 +80,13 @@ class LossMemory(NamedTuple):
     backward_temporary: TensorsByMode
     """Alive with all that is kept while the loss is differentiated."""
     source: str
+    logit_bytes: ByMode = {"autocast": 2, "pure": 2, "fp32": 4}  # noqa: RUF012 - never changed
+    """Of a logit that the caller may keep."""
+    hole: float = 0
+    """Bytes for each logit that the allocator holds beside what is alive: the last gradient fits
+    into no freed block, because those are cut up or too small."""
+    table_gradients: int = 0
+    """Gradients of the head that are alive while it is differentiated chunk by chunk."""
 
 
 class Parts(NamedTuple):
@@ -79,6 +97,8 @@ class Parts(NamedTuple):
     """What attention keeps: queries, keys, values, its output, and what its kernel needs."""
     attention_differentiated: TensorsByAttention
     """Alive while attention that materializes its scores is differentiated."""
+    attention_variants: dict[str, TensorsByAttention]
+    """What is kept where queries, keys and values lie otherwise, by name."""
     qk_norm: TensorsByMode
     """Kept by norms on queries and keys."""
     dropout: Tensors
@@ -106,6 +126,36 @@ class Stack(NamedTuple):
     """Kinds of block whose queries, keys and values are one product: their input is cast once."""
     evidence: str
     """What the figures of kinds of block are that were not measured whole."""
+    multihead: str | None = None
+    """How attention lies in memory where every query head has its keys: a variant."""
+    grouped: str | None = None
+    """The same where query heads share keys."""
+    chunked: str = "chunked"
+    """The loss that ``--loss chunked`` stands for."""
+    selective: Tensors | None = None
+    """What selective checkpointing keeps; ``None``: everything but scores."""
+    shares_casts: bool = False
+    """Under autocast an activation is cast once for all products that read it."""
+    quantizes_head: bool = False
+    """QLoRA keeps the head in 4 bit too."""
+    keeps_quantized_inputs: bool = False
+    """4-bit products keep their inputs though their weights are frozen."""
+    copies_attention_output: float = 0
+    """Bytes a channel of attention's output that its projection copies to read."""
+    spread_adapters: Tensors = {}  # noqa: RUF012 - never changed
+    """Kept where adapters of some of queries, keys and values are spread over all of them."""
+    unties_head: bool = False
+    """The head is a matrix of its own also where the model ties it to the embedding."""
+    holds_inputs: bool = False
+    """What 4-bit products keep lives on until the next loss."""
+    unpacked_bytes: float = 2
+    """Of a 4-bit weight that is unpacked to multiply."""
+    gathers_gradients: bool = False
+    """While micro-batches are accumulated FSDP keeps gradients whole."""
+    flattens_gradients: bool = False
+    """With masters and ZeRO, gradients are copied flat and to fp32 at the step (DeepSpeed)."""
+    adapts_head: bool = False
+    """Adapters on all matrices are on the head too."""
     attention: AttentionKind | None = None
     """The attention of this stack, where it is not the best that card and precision have."""
     fp32_softmax: tuple[str, ...] = ()

@@ -1,0 +1,105 @@
+"""Published peaks and outcomes of memory: how wrong we are, and nothing quietly left out."""
+
+from __future__ import annotations
+
+import re
+import statistics
+from collections import Counter
+from functools import cache
+
+import pytest
+
+from gptbudget import load_catalog
+from gptbudget.catalog.paths import data_file
+from gptbudget.catalog.published import load_published_memory
+from gptbudget.catalog.reference import load_evidence
+from gptbudget.plan.validation import ScoredRow, score
+from gptbudget.specs.evidence import PublishedMemory
+from gptbudget.validation import AgainstRuns, against_runs, run_of
+from tests.conftest import Cli
+
+ROWS, LEFT_OUT = load_published_memory()
+
+
+@cache
+def scored() -> AgainstRuns:
+    return against_runs()
+
+
+def within_15(rows: list[ScoredRow]) -> float:
+    return sum(abs(row.error) <= 0.15 for row in rows) / len(rows)
+
+
+def median(rows: list[ScoredRow]) -> float:
+    return statistics.median(abs(row.error) for row in rows)
+
+
+def test_peaks() -> None:
+    rows = scored().rows
+
+    assert len(rows) == sum(row.peak_bytes is not None for row in ROWS) >= 140
+    assert median(rows) <= 0.08
+    assert within_15(rows) >= 0.80
+
+
+@pytest.mark.parametrize("left", sorted({row.source for row in scored().rows}))
+def test_peaks_do_not_rest_on_one_source(left: str) -> None:
+    rows = [row for row in scored().rows if row.source != left]
+
+    assert median(rows) <= 0.08
+    assert within_15(rows) >= 0.80
+
+
+@pytest.mark.parametrize(("ran", "share"), [(True, 0.97), (False, 0.90)])
+def test_outcomes(ran: bool, share: float) -> None:  # noqa: FBT001 - a parameter of the test
+    fits = [fit for fit in scored().fits if fit.published is ran and not fit.border]
+
+    assert sum(fit.predicted is ran for fit in fits) >= share * len(fits)
+
+
+def test_every_row_is_scored_or_left_out_once() -> None:
+    ids = [row.id for row in ROWS] + [row for left in LEFT_OUT for row in left.ids]
+
+    assert not [row for row, count in Counter(ids).items() if count > 1]
+    assert len(scored().fits) == len(ROWS)
+    assert all(left.reason and left.ids for left in LEFT_OUT)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+def test_row_says_what_a_run_needs(row: PublishedMemory) -> None:
+    # Shape and card by name, and what no default of ours stands for.
+    said = {"precision", "attention", "checkpointing", "micro_batch", "seq_len", "stack"}
+    if row.source.key != "nanochat":  # only that it ran out of memory, at the default layout
+        assert said <= set(row.options)
+    assert re.match(r"https://", row.source.url)
+    assert row.peak_bytes is None or row.ran
+
+
+def test_rows_are_the_runs_they_describe() -> None:
+    catalog = load_catalog([data_file("published_models.yaml")], user=False)
+    for row in ROWS:
+        run = run_of(row, catalog, load_evidence())
+        assert run.gpus == row.options.get("gpus", 1)
+        assert run.micro_batch == row.options.get("micro_batch", 1)
+
+
+def test_validate_prints_them(cli: Cli) -> None:
+    printed = cli("validate", "-o", "json").json
+    ours = {row.id: row.error for row in scored().rows}
+    shown = {
+        row["id"]: row["error"]
+        for row in printed["rows"]
+        if row["quantity"] == "peak_bytes" and row["id"] in ours
+    }
+    whole = next(
+        group
+        for group in printed["groups"]
+        if group["section"] == "published" and not group["group"]
+    )
+
+    assert shown == pytest.approx(ours)
+    assert whole["median"] == pytest.approx(score(scored().rows).median)
+    assert printed["fits"]["all"]["ran"] + printed["fits"]["all"]["out_of_memory"] + sum(
+        printed["fits"]["at_the_border"][key] for key in ("ran", "out_of_memory")
+    ) == len(ROWS)
+    assert {row for left in printed["left_out"] for row in left["ids"]}
