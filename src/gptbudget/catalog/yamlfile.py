@@ -97,11 +97,14 @@ def parse_yaml(path: Path, text: str) -> YamlFile:
     except yaml.YAMLError as error:
         raise _syntax_error(path, text, error) from None
     except _TooDeepError as error:
-        raise FileError(
-            f"{path}:{error.args[0]}: nested more than {_DEEPEST} levels deep",
-            "name a catalog or scenario",
-        ) from None
+        raise _too_deep(f"{path}:{error.args[0]}") from None
     return YamlFile(path, _value(path, root, set()), root)
+
+
+def _too_deep(where: str) -> FileError:
+    return FileError(
+        f"{where}: nested more than {_DEEPEST} levels deep", "name a catalog or scenario"
+    )
 
 
 def _syntax_error(path: Path, text: str, error: yaml.YAMLError) -> FileError:
@@ -112,6 +115,8 @@ def _syntax_error(path: Path, text: str, error: yaml.YAMLError) -> FileError:
         line = text.count("\n", 0, getattr(error, "position", None) or 0) + 1
     where = f"{path}:{line}"
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "not YAML"
+    if problem == "exceeded maximum nesting depth":  # libyaml's own limit, from PyYAML 6.0.4 on
+        return _too_deep(where)
     return FileError(f"{where}: not valid YAML ({problem})", "correct the line")
 
 
