@@ -76,8 +76,14 @@ def implementation(model: ModelSpec, stack: str, stacks: Stacks, loss: str) -> I
         parts,
         parts.norms[norm],
         parts.feed_forward[network],
-        parts.losses[{"plain": chosen.loss, "chunked": chosen.chunked}.get(loss, loss)],
+        loss_memory(chosen, parts, loss),
     )
+
+
+def loss_memory(stack: Stack, parts: StackParts, loss: str) -> LossMemory:
+    """What ``loss`` (plain, chunked or fused) is in a stack."""
+    own = {"plain": stack.loss, "chunked": stack.chunked}
+    return parts.losses[own.get(loss, loss)]
 
 
 def sized(

@@ -18,7 +18,8 @@ from gptbudget.core.gathering import Gathering, gathering, whole_gradients
 from gptbudget.core.parameters import ends_of_model
 from gptbudget.core.parts import Parts
 from gptbudget.core.placement import Placement
-from gptbudget.core.states import States, gathers, training_states
+from gptbudget.core.sharing import sharing_of
+from gptbudget.core.states import States, training_states
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Recipe
@@ -36,6 +37,8 @@ class Step(NamedTuple):
     states: States
     begin: Parts[Any]
     """Alive before a step: weights, optimizer state, accumulated gradients, masks, buckets."""
+    reduces_at_end: bool
+    """Gradients are whole until the last micro-batch, and cut up for the optimizer."""
     messages: Any
     """Buffers of communication while a pass runs."""
     kept_by_blocks: Any
@@ -90,11 +93,11 @@ def step_amounts(
 ) -> Step | None:
     """Measure one rank; ``None`` when the attention kind does not exist in this precision."""
     states = training_states(placement, recipe, layout.zero, how.stack)
-    shares = gathers(recipe, layout.zero)
+    sharing = sharing_of(recipe, layout.zero, how.stack)
     buckets = gradient_buckets(states, placement, recipe, layout, how.stack)
-    gathered = gathering(model, placement, recipe, layout, how.stack) if shares else None
+    gathered = gathering(model, placement, recipe, layout, how.stack) if sharing == "fsdp" else None
     whole = whole_gradients(placement, recipe, layout, how.stack) if gathered else None
-    if shares and recipe.mode == "autocast":  # FSDP casts the weights, autocast has nothing to do
+    if gathered and recipe.mode == "autocast":  # FSDP casts the weights, autocast has nothing to do
         recipe = recipe._replace(recipe="pure")
     tensors, mode = layer_tensors(model, recipe, how), recipe.mode
     if tensors is None:
@@ -107,7 +110,7 @@ def step_amounts(
     element = 2 if mode == "pure" else 4
     width = size({"width": 1})
     residual = element * width
-    layer = size(tensors) + _viewed(model, recipe, how, micro_batch, seq_len)
+    layer = size(tensors) + _viewed(model, recipe, how, micro_batch, seq_len) / layout.tp
     again = size(recomputed_tensors(how, tensors))
     kept = {"none": layer, "selective": layer - again, "full": residual}[recipe.checkpointing]
     attention = how.parts.attention_differentiated.get(recipe.attention, {}).get(mode, {})
@@ -117,14 +120,15 @@ def step_amounts(
     last = int(placement.last)
     held = placement.trained_layers * size(quantized_inputs(recipe, how))
     held = held if how.stack.holds_inputs else 0
-    trained = placement.trained_layers / placement.layers
+    trained = placement.trained_layers / max(1, placement.layers)
     return Step(
         model=model,
         recipe=recipe,
         placement=placement,
         states=states,
         begin=_begin(model, recipe, how, accumulated, buckets, held),
-        messages=messages(model, layout, tokens, placement.in_flight, how.stack),
+        reduces_at_end=whole is not None,
+        messages=messages(model, layout, tokens, placement.in_flight, how.stack, mode),
         kept_by_blocks=placement.in_flight * placement.trained_layers * kept + mask,
         kept_by_each=kept,
         kept_by_one=layer,
@@ -139,7 +143,7 @@ def step_amounts(
         loss_backward_temporary=last
         * (size(how.loss.backward_temporary[mode]) + how.loss.table_gradients * states.table),
         block_backward_temporary=maximum(
-            size(how.feed_forward.differentiated[mode]), size(attention) - network_freed
+            size(how.feed_forward.differentiated[mode]), size(attention) - network_freed, 0
         )
         + _unpacked(model, recipe, how, layout),
         norm_backward_temporary=width * how.norm.differentiated[mode],
@@ -147,9 +151,7 @@ def step_amounts(
         head_copy=_autocast_copies(recipe, last * placement.table),
         fused_head_gradient=last * states.table if recipe.loss == "fused" else 0,
         gathering=gathered,
-        flattens_gradients=how.stack.flattens_gradients
-        and recipe.recipe == "master"
-        and layout.zero in {1, 2},
+        flattens_gradients=sharing == "deepspeed",
         hole=last * how.loss.hole * size({"vocabulary": 1}),
     )
 

@@ -42,6 +42,8 @@ class Gathering(NamedTuple):
     """The vocabulary matrix's of that."""
     ends_reduced: Any
     """All gradients outside the blocks and their shards, as the reduction takes and gives them."""
+    frees: bool
+    """The optimizer runs in the backward pass and frees each gradient."""
     keeps: bool
     """Weights stay together between forward and backward pass; in a pipeline they always do."""
 
@@ -54,30 +56,38 @@ def gathering(
     Llama-2 7B in 16-bit compute: 0.49 GiB outside the blocks and 0.38 GiB for a block, as much
     for the next, and 0.75 GiB for the gradients of one in the fp32 reduction.
     """
-    full_precision = recipe.mode == "fp32"
-    compute = base_bytes(recipe) if full_precision else _COMPUTE_BYTES
+    compute = compute_bytes(recipe)
     gradient = gradient_bytes(recipe, stack)
     reduce = _REDUCE_BYTES if recipe.recipe == "autocast" else gradient
     made = weight_bytes(recipe) if recipe.method.has_adapters else compute
-    block, ends = placement.block, placement.ends
-    several = int(block.shards > 1)
-    whole = _gathered(block, recipe, compute)
+    ends = placement.ends
+    kinds = placement.block_kinds
+    on_host = recipe.offload == "all"
+    shared = [held for held in kinds if on_host or held.shards > 1]
+    own = made * sum(held.trained for held in kinds)
     early = 2 / 3 if model.ffn.gated else 1 / 2
-    share = placement.network / block.parameters if not recipe.method.has_adapters else 0.5
+    parameters = sum(held.parameters for held in kinds)
+    share = placement.network / parameters if not recipe.method.has_adapters else 0.5
     table = placement.table if placement.trains_table else 0
     return Gathering(
         ends=compute * ends.parameters,
-        block=whole,
-        ahead=several * whole,
-        reduced=several * reduce * block.trained,
-        shard=gradient * block.trained / block.shards,
-        own=made * block.trained,
-        network=made * block.trained * share * early,
+        block=sum(_gathered(held, recipe, compute) for held in kinds),
+        ahead=sum(_gathered(held, recipe, compute) for held in shared),
+        reduced=reduce * sum(held.trained for held in shared),
+        shard=0 if on_host else gradient * sum(held.trained / held.shards for held in kinds),
+        own=own,
+        network=own * share * early,
         ends_gradients=compute * ends.trained,
         table_gradient=compute * table,
         ends_reduced=reduce * ends.trained * (1 + 1 / ends.shards),
         keeps=layout.zero < 3 or layout.pp > 1,  # noqa: PLR2004 - stage 3 cuts them up again
+        frees=recipe.optimizer_impl == "in-backward",
     )
+
+
+def compute_bytes(recipe: Recipe) -> int:
+    """Bytes of a gathered weight: 16 bit, whatever its shards are, but in full precision."""
+    return base_bytes(recipe) if recipe.mode == "fp32" else _COMPUTE_BYTES
 
 
 def whole_gradients(
@@ -95,7 +105,7 @@ def whole_gradients(
     if stack.gathers_gradients:
         flat = placement.dense.parameters + placement.experts.parameters
         beside = trained if recipe.method.has_adapters else placement.ends.trained
-        return _COMPUTE_BYTES * (flat + beside)
+        return compute_bytes(recipe) * (flat + beside)
     if layout.pp > 1:
         wide = recipe.recipe == "autocast"
         return (_REDUCE_BYTES if wide else gradient_bytes(recipe, stack)) * trained

@@ -97,7 +97,8 @@ def memory_by_phase(
     worst: MemoryByPhase | None = None
     asked = [stage] if stage is not None else None
     for each in asked or stages_that_may_be_worst(model, recipe.method, layout):
-        placement = place(model, recipe.method, layout, each, micro_batches)
+        by_cost = how.stack.splits_by_cost
+        placement = place(model, recipe.method, layout, each, micro_batches, by_cost=by_cost)
         step = step_amounts(model, recipe, how, micro_batch, seq_len, layout, placement)
         if step is None:
             return None
@@ -116,7 +117,7 @@ def _cached(step: Step) -> Any:
     of = step.gathering
     if of is None:
         return step.hole
-    shards = 0 if step.recipe.accumulate else step.layers * of.shard
+    shards = 0 if step.recipe.accumulate or of.frees else step.layers * of.shard
     return step.hole + shards + of.ends
 
 
@@ -293,7 +294,6 @@ def _embedding_backward(step: Step) -> Parts[Any]:
         activations=_of_others(step),
         logits=step.logits_held,
         temporaries=twins * int(step.placement.last) * step.states.table + step.residual,
-        communication_buffers=step.messages,
     )
 
 
@@ -303,6 +303,11 @@ def _gathered_moments(step: Step, of: Gathering) -> list[Parts[Any]]:
     blocks = sorted({0, min(1, layers - 1), max(0, layers - 2), layers - 1})
     moments = [moment for done in blocks for moment in _gathered_block(step, of, done)]
     return [*moments, _gathered_embedding(step, of), _gathered_reduction(step, of)]
+
+
+def _shards(step: Step, of: Gathering, done: int) -> Any:
+    """Gradients of the blocks that are done, cut up; the optimizer may have used and freed them."""
+    return _gradients(step, min(done, 1) * of.shard if of.frees else done * of.shard)
 
 
 def _gathered_block(step: Step, of: Gathering, done: int) -> list[Parts[Any]]:
@@ -321,7 +326,7 @@ def _gathered_block(step: Step, of: Gathering, done: int) -> list[Parts[Any]]:
         activations=kept,
         logits=step.logits_held,
     )
-    shards = _gradients(step, done * of.shard)
+    shards = _shards(step, of, done)
     head = of.table_gradient if step.placement.last else 0
     return [
         _with(
@@ -345,8 +350,8 @@ def _gathered_embedding(step: Step, of: Gathering) -> Parts[Any]:
     return _with(
         step.begin,
         gathered_weights=_gathered(step),
-        communication_buffers=step.messages + of.reduced,
-        gradients=_gradients(step, step.layers * of.shard) + of.ends_gradients,
+        communication_buffers=of.reduced,
+        gradients=_shards(step, of, step.layers) + of.ends_gradients,
         activations=_of_others(step),
         logits=step.logits_held,
         temporaries=tied,
@@ -357,8 +362,8 @@ def _gathered_reduction(step: Step, of: Gathering) -> Parts[Any]:
     """The gradients outside the blocks are reduced, after their weights were cut up again."""
     return _with(
         step.begin,
-        communication_buffers=step.messages + of.ends_reduced,
-        gradients=_gradients(step, step.layers * of.shard) + of.ends_gradients,
+        communication_buffers=of.ends_reduced,
+        gradients=_shards(step, of, step.layers) + of.ends_gradients,
         activations=_of_others(step),
         logits=step.logits_held,
     )
@@ -375,9 +380,12 @@ def _embedded(step: Step) -> Any:
 
 
 def _backward_end(step: Step) -> Parts[Any]:
+    whole = step.begin["gradients"] if step.reduces_at_end else 0
     return _with(
         step.begin,
-        gradients=_gradients(step, step.states.gradients),
+        gradients=_gradients(step, step.states.gradients)
+        if not whole
+        else step.states.gradients - whole,
         activations=_embedded(step),
         logits=step.logits_held,
         temporaries=_embedded(step),

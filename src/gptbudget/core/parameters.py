@@ -63,6 +63,8 @@ class BlockParameters(NamedTuple):
 
     attention: int
     """Matrices."""
+    attention_whole: int
+    """Of these, what leads down to latents: on every tensor-parallel rank."""
     feed_forward: int
     """Matrices and biases of a dense network."""
     feed_forward_matrices: int
@@ -82,6 +84,7 @@ def block_parameters(model: ModelSpec) -> BlockParameters:
     routed = experts.count * _one_expert(model) if experts else 0
     return BlockParameters(
         attention=_attention_weights(model),
+        attention_whole=_down_weights(model),
         feed_forward=_ffn_weights(model) + _ffn_biases(model),
         feed_forward_matrices=_ffn_weights(model),
         experts=routed + _expert_biases(model),
@@ -188,6 +191,14 @@ def _latent_attention_weights(model: ModelSpec) -> int:
     down = model.width * (latent.kv_rank + latent.rope_width)
     up = latent.kv_rank * heads * (latent.nope_width + latent.value_width)
     return queries + down + up + heads * latent.value_width * model.width
+
+
+def _down_weights(model: ModelSpec) -> int:
+    """Matrices from the model's width down to latents; none without latent attention."""
+    latent = model.attention.latent
+    if latent is None:
+        return 0
+    return model.width * ((latent.query_rank or 0) + latent.kv_rank + latent.rope_width)
 
 
 def _attention_vectors(model: ModelSpec) -> int:

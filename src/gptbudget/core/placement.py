@@ -47,7 +47,8 @@ class Placement(NamedTuple):
     table: Any
     """Rows of the vocabulary on this rank times their width."""
     block: Held
-    """The largest single block, dense and expert weights together."""
+    """The largest single block, without its routed experts."""
+    block_experts: Held
     network: Any
     """Of that block, its feed-forward network or router and experts."""
 
@@ -55,6 +56,11 @@ class Placement(NamedTuple):
     def kinds(self) -> tuple[Held, ...]:
         """Everything on the rank, by who shares it."""
         return (self.dense, self.experts, self.ends)
+
+    @property
+    def block_kinds(self) -> tuple[Held, ...]:
+        """The largest single block, by who shares it."""
+        return (self.block, self.block_experts)
 
     @property
     def trains_table(self) -> bool:
@@ -67,64 +73,113 @@ class Placement(NamedTuple):
         return self.dense.matrices + self.experts.matrices
 
 
-def stages_that_may_be_worst(model: ModelSpec, method: Method, layout: Layout) -> list[int]:
-    """The first stage, the first that trains, and the last: no other needs more memory.
+def stages_that_may_be_worst(model: ModelSpec, method: Method, layout: Layout) -> range | list[int]:
+    """The first stage and the last, where all blocks are alike; else every stage.
 
-    Stages between hold fewer micro-batches than the first and neither end of the model.
+    Stages between hold fewer micro-batches than the first and neither end of the model; but
+    frozen blocks keep nothing, and blocks with experts hold more than dense ones.
     """
-    training = [
-        stage for stage in range(layout.pp) if _trained_layers(model, method, layout, stage)
-    ]
-    return sorted({0, training[0] if training else 0, layout.pp - 1})
+    if method.frozen_layers or (model.dense_layers and model.expert_layers):
+        return range(layout.pp)
+    return sorted({0, layout.pp - 1})
 
 
 def place(
-    model: ModelSpec, method: Method, layout: Layout, stage: int = 0, micro_batches: Any = 1
+    model: ModelSpec,
+    method: Method,
+    layout: Layout,
+    stage: int = 0,
+    micro_batches: Any = 1,
+    *,
+    by_cost: bool = False,
 ) -> Placement:
     """What a rank of ``stage`` holds, with ``micro_batches`` a step and replica.
 
+    Stages have as many blocks each, or, ``by_cost``, as many parameters with the head among them.
+    Dense blocks of a model with experts are taken to come first, as in DeepSeek's.
+
     Example: GPT-3 175B over 8 tensor and 8 pipeline ranks holds 12 of 96 blocks, an eighth each.
     """
-    layers = sum(len(chunk) for chunk in _chunks(model, layout, stage))
-    trained_layers = _trained_layers(model, method, layout, stage)
-    one = block_parameters(model)
-    dense_layers, expert_layers = _kinds_of_layers(model, layers)
-    tp, ways = layout.tp, layout.expert_ways
-    matrices = (
-        layers * one.attention / tp
-        + dense_layers * one.feed_forward_matrices / tp
-        + expert_layers * (one.shared_expert / tp + one.router)
-    )
-    biases = dense_layers * (one.feed_forward - one.feed_forward_matrices) / tp
-    dense = matrices + biases + layers * one.whole
-    network, multiplied = one.feed_forward / tp, one.feed_forward_matrices / tp
-    if expert_layers:
-        beside = one.shared_expert / tp + one.router
-        network, multiplied = beside + one.experts / ways, beside + one.expert_matrices / ways
-    block = one.attention / tp + one.whole + network
+    chunks = _by_cost(model, layout, stage) if by_cost else _evenly(model, layout, stage)
+    first_trained = method.frozen_layers
+    held = _Blocks.of(model, layout, chunks, 0)
+    trained = _Blocks.of(model, layout, chunks, first_trained)
+    largest = _Blocks.of(model, layout, [range(model.layers - 1, model.layers)], 0)
+    if not held.experts:
+        largest = _Blocks.of(model, layout, [range(1)], 0) if model.dense_layers else largest
+    adapters = _adapters(model, method, layout)
     first, last = stage == 0, stage == layout.pp - 1
-    of_blocks = _Trained(model, method, layout, layers, trained_layers)
+
+    def kind(of: _Blocks, learns: _Blocks, shards: int, *, experts: bool) -> Held:
+        parameters = of.experts if experts else of.dense
+        gradients: Any = learns.experts if experts else learns.dense
+        if method.has_adapters:
+            gradients = 0 if experts else adapters * of.layers
+        matrices = of.expert_matrices if experts else of.dense_matrices
+        return Held(parameters, gradients, matrices, shards)
+
+    one = block_parameters(model)
     return Placement(
         stage=stage,
-        layers=layers,
-        trained_layers=trained_layers,
+        layers=held.layers,
+        trained_layers=trained.layers,
         in_flight=in_flight(layout, stage, micro_batches),
         first=first,
         last=last,
-        dense=Held(dense, of_blocks.of(dense), matrices, layout.shards),
-        experts=Held(
-            expert_layers * one.experts / ways,
-            of_blocks.of(expert_layers * one.experts / ways, adapted=False),
-            expert_layers * one.expert_matrices / ways,
-            layout.expert_shards,
-        ),
+        dense=kind(held, trained, layout.shards, experts=False),
+        experts=kind(held, trained, layout.expert_shards, experts=True),
         ends=_ends(model, method, layout, first=first, last=last),
-        table=ends_of_model(model).table / tp if first or last else 0,
-        block=Held(
-            block, of_blocks.of(block, layers=1), one.attention / tp + multiplied, layout.shards
-        ),
-        network=network,
+        table=ends_of_model(model).table / layout.tp if first or last else 0,
+        block=kind(largest, largest, layout.shards, experts=False),
+        block_experts=kind(largest, largest, layout.expert_shards, experts=True),
+        network=largest.dense + largest.experts - one.whole - _attention(model, layout),
     )
+
+
+class _Blocks(NamedTuple):
+    """Parameters of some blocks on one rank."""
+
+    layers: int
+    dense: Any
+    dense_matrices: Any
+    experts: Any
+    expert_matrices: Any
+
+    @classmethod
+    def of(cls, model: ModelSpec, layout: Layout, chunks: list[range], first: int) -> _Blocks:
+        """Of the blocks from ``first`` on in ``chunks``; dense blocks are the model's first."""
+        one, tp, ways = block_parameters(model), layout.tp, layout.expert_ways
+        layers = sum(max(0, chunk.stop - max(chunk.start, first)) for chunk in chunks)
+        border = model.dense_layers
+        routed = sum(max(0, chunk.stop - max(chunk.start, first, border)) for chunk in chunks)
+        plain = layers - routed
+        matrices = (
+            layers * _attention(model, layout)
+            + plain * one.feed_forward_matrices / tp
+            + routed * (one.shared_expert / tp + one.router)
+        )
+        biases = plain * (one.feed_forward - one.feed_forward_matrices) / tp
+        return cls(
+            layers,
+            matrices + biases + layers * one.whole,
+            matrices,
+            routed * one.experts / ways,
+            routed * one.expert_matrices / ways,
+        )
+
+
+def _attention(model: ModelSpec, layout: Layout) -> Any:
+    """Matrices of attention; what leads down to latents is whole on every tensor rank."""
+    one = block_parameters(model)
+    return (one.attention - one.attention_whole) / layout.tp + one.attention_whole
+
+
+def _adapters(model: ModelSpec, method: Method, layout: Layout) -> Any:
+    """Adapters of one block, cut as the matrices they adapt."""
+    if not method.has_adapters:
+        return 0
+    every = adapter_parameters(model, method.lora_rank, method.lora_targets)
+    return every / model.layers / layout.tp
 
 
 def in_flight(layout: Layout, stage: int, micro_batches: Any) -> Any:
@@ -141,7 +196,7 @@ def in_flight(layout: Layout, stage: int, micro_batches: Any) -> Any:
     return chunks / layout.vp
 
 
-def _chunks(model: ModelSpec, layout: Layout, stage: int) -> list[range]:
+def _evenly(model: ModelSpec, layout: Layout, stage: int) -> list[range]:
     """The blocks of a stage; the first stages take one more where they do not divide."""
     pieces = layout.pp * layout.vp
     whole, more = divmod(model.layers, pieces)
@@ -152,37 +207,25 @@ def _chunks(model: ModelSpec, layout: Layout, stage: int) -> list[range]:
     return [range(begin(piece), begin(piece + 1)) for piece in range(stage, pieces, layout.pp)]
 
 
-def _trained_layers(model: ModelSpec, method: Method, layout: Layout, stage: int) -> int:
-    frozen = method.frozen_layers
-    return sum(block >= frozen for chunk in _chunks(model, layout, stage) for block in chunk)
+def _by_cost(model: ModelSpec, layout: Layout, stage: int) -> list[range]:
+    """The blocks of a stage where each ends with the block that exceeds its share.
 
-
-def _kinds_of_layers(model: ModelSpec, layers: int) -> tuple[Any, Any]:
-    """Dense and expert blocks of a stage, in the proportion of the model."""
-    if layers == model.layers:
-        return model.dense_layers, model.expert_layers
-    expert = layers * model.expert_layers / model.layers
-    return layers - expert, expert
-
-
-class _Trained(NamedTuple):
-    """How many of a stage's parameters have gradients."""
-
-    model: ModelSpec
-    method: Method
-    layout: Layout
-    layers: int
-    trained_layers: int
-
-    def of(self, parameters: Any, *, layers: int | None = None, adapted: bool = True) -> Any:
-        """Of ``parameters`` in ``layers`` blocks; adapters are cut as the matrices beside them."""
-        method = self.method
-        if method.has_adapters:
-            each = adapter_parameters(self.model, method.lora_rank, method.lora_targets)
-            share = (layers or self.layers) / self.model.layers / self.layout.tp
-            return each * share if adapted else 0
-        whole = layers is not None or self.trained_layers == self.layers
-        return parameters if whole else parameters * self.trained_layers / self.layers
+    The head counts with its parameters (nanotron, models/base.py, ``build_model``): 11 of 16
+    blocks are on the first of two stages where the head weighs four.
+    """
+    one = block_parameters(model)
+    block = one.attention + one.feed_forward + one.experts + one.shared_expert + one.router
+    share = (model.layers * block + ends_of_model(model).table) / layout.pp
+    begin, spent = 0, 0.0
+    for piece in range(layout.pp):
+        end = begin
+        while end < model.layers and spent <= share * (piece + 1):
+            end, spent = end + 1, spent + block
+        end = model.layers if piece == layout.pp - 1 else end
+        if piece == stage:
+            return [range(begin, end)]
+        begin = end
+    return []
 
 
 def _ends(model: ModelSpec, method: Method, layout: Layout, *, first: bool, last: bool) -> Held:

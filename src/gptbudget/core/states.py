@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from gptbudget.core.elementwise import maximum, minimum
 from gptbudget.core.parts import Parts
 from gptbudget.core.placement import Held, Placement
+from gptbudget.core.sharing import sharing_of
 from gptbudget.specs.layout import Zero
 from gptbudget.specs.recipe import Optimizer, Recipe
 from gptbudget.specs.stack import Stack
@@ -75,13 +76,16 @@ def training_states(placement: Placement, recipe: Recipe, zero: Zero, stack: Sta
     weight = weight_bytes(recipe)
     gradient = gradient_bytes(recipe, stack)
     kinds = placement.kinds
-    cut = 2 if gathers(recipe, zero) else 3
+    fsdp = sharing_of(recipe, zero, stack) == "fsdp"
+    cut = 2 if fsdp else 3
     if stack.quantizes_head:
         kinds = (*kinds[:-1], kinds[-1]._replace(matrices=placement.table))
     weights = sum(_stored(held, recipe) / _ways(held, zero, cut) for held in kinds)
     gradients = sum(gradient * held.trained / _ways(held, zero, 2) for held in kinds)
     if recipe.optimizer_impl == "in-backward":
-        gradients = gradient * maximum(placement.block.trained, placement.ends.trained)
+        block = sum(held.trained / _ways(held, zero, 2) for held in placement.block_kinds)
+        ends = placement.ends.trained / _ways(placement.ends, zero, 2)
+        gradients = gradient * maximum(block, ends)
     state = sum(optimizer_bytes(held, recipe) / _ways(held, zero, 1) for held in kinds)
     trained = sum(held.trained / _ways(held, zero, 1) for held in kinds)
     masters = _master_bytes(recipe, stack) * trained
@@ -97,14 +101,19 @@ def training_states(placement: Placement, recipe: Recipe, zero: Zero, stack: Sta
         host=Parts({}),
     )
     if recipe.offload != "none":
-        return _offloaded(on_card, placement, recipe)
+        return _offloaded(on_card, placement, recipe, gradient, fsdp=fsdp)
     if recipe.optimizer == "paged-adamw8bit":
         return on_card._replace(optimizer_state=0, host=Parts({"optimizer_state": state}))
     return on_card
 
 
-def _offloaded(states: States, placement: Placement, recipe: Recipe) -> States:
-    """The optimizer works on the host, or everything but the blocks at work lives there."""
+def _offloaded(
+    states: States, placement: Placement, recipe: Recipe, gradient: float, *, fsdp: bool
+) -> States:
+    """The optimizer works on the host, or everything but the blocks at work lives there.
+
+    FSDP's gathered weights are those at work, so that nothing else is on the card.
+    """
     each = states.weight_bytes_each
     updated = {"masters": states.masters} if states.masters else {"weights": each * states.trained}
     everything = {"weights": states.weights} if recipe.offload == "all" else {}
@@ -119,26 +128,22 @@ def _offloaded(states: States, placement: Placement, recipe: Recipe) -> States:
     card = states._replace(optimizer_state=0, masters=0, host=host)
     if recipe.offload == "optimizer":
         return card
-    total = sum(held.parameters for held in placement.kinds)
-    outside = placement.ends.parameters / total
+    if fsdp:
+        return card._replace(weights=0, gradients=0, table=0)
+    blocks = min(_BLOCKS_ON_CARD, placement.layers)
+    weights = sum(_stored(held, recipe) for held in placement.block_kinds)
+    learned = sum(held.trained for held in placement.block_kinds)
+    trained_blocks = min(_BLOCKS_ON_CARD, placement.trained_layers)
     return card._replace(
-        weights=_on_card(placement, states.weights, base_bytes(recipe) * placement.ends.parameters),
-        gradients=_on_card(placement, states.gradients, states.gradients * outside),
+        weights=_stored(placement.ends, recipe) + blocks * weights,
+        gradients=gradient * (placement.ends.trained + trained_blocks * learned),
+        table=gradient * placement.table if placement.trains_table else 0,
     )
 
 
 def _ways(held: Held, zero: Zero, stage: int) -> int:
     """Into how many pieces a state of these parameters is cut, from ``stage`` on."""
     return held.shards if zero >= stage else 1
-
-
-def gathers(recipe: Recipe, zero: Zero) -> bool:
-    """Whether weights are put together block by block for compute: FSDP, in 16 bit where asked.
-
-    Stage 3 is FSDP2; so is stage 2 with fp32 weights, which then keeps all 16-bit weights
-    between forward and backward pass (``reshard_after_forward=False``).
-    """
-    return zero == 3 or (zero == 2 and recipe.recipe == "autocast")  # noqa: PLR2004
 
 
 def gradients_are_narrow(recipe: Recipe, stack: Stack) -> bool:
@@ -208,8 +213,3 @@ def _stored(held: Held, recipe: Recipe) -> Any:
         return base * held.parameters + adapters
     packed = nf4_bytes(held.matrices, double_quant=recipe.method.double_quant)
     return packed + base * (held.parameters - held.matrices) + adapters
-
-
-def _on_card(placement: Placement, amount: Any, outside: Any) -> Any:
-    """With everything offloaded: what stands outside the blocks, and two blocks of the rest."""
-    return outside + (amount - outside) * min(1.0, _BLOCKS_ON_CARD / placement.layers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gptbudget.core.parameters import count_parameters, ends_of_model
+from gptbudget.core.parameters import block_parameters, count_parameters, ends_of_model
 from gptbudget.specs.method import LoraTargets, Method
 from gptbudget.specs.model import ModelSpec
 
@@ -20,11 +20,14 @@ def trained_parameters(model: ModelSpec, method: Method) -> int:
 def frozen_parameters(model: ModelSpec, frozen_layers: int) -> int:
     """Parameters of the embedding (a tied head is the embedding), positions and first blocks.
 
-    Final norm and head are above them and train.
+    Final norm and head are above them and train. Dense blocks of a model with experts come first.
     """
-    ends = ends_of_model(model)
-    in_blocks = count_parameters(model).total - outside_blocks(model)
-    return ends.table + ends.below + in_blocks * frozen_layers // model.layers
+    ends, one = ends_of_model(model), block_parameters(model)
+    routed = max(0, frozen_layers - model.dense_layers)
+    each = one.attention + one.whole
+    dense = each + one.feed_forward
+    expert = each + one.experts + one.shared_expert + one.router
+    return ends.table + ends.below + (frozen_layers - routed) * dense + routed * expert
 
 
 def outside_blocks(model: ModelSpec) -> int:

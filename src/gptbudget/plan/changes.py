@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from gptbudget.core.activations import loss_memory
 from gptbudget.core.flops import recomputed_flops_per_token, train_flops_per_token
 from gptbudget.core.states import gradients_are_narrow
 from gptbudget.plan.estimate import Memory, memory_of
@@ -203,7 +204,8 @@ def applied(run: TrainingRun, change: Change) -> TrainingRun:
             )
         case "loss":
             assert run.how is not None
-            run = run._replace(how=run.how._replace(loss=run.how.parts.losses[change.value]))
+            found = loss_memory(run.how.stack, run.how.parts, change.value)
+            run = run._replace(how=run.how._replace(loss=found))
     return run._replace(recipe=recipe._replace(**{change.option: change.value}))
 
 

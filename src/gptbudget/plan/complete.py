@@ -112,7 +112,7 @@ def _software(
     stack: StackName = choose.take("stack", default)
     layout = complete_layout(choose, degrees, model, stack)
     named = NamedStack(stack, evidence.stacks.stacks[stack])
-    recipe = complete_recipe(choose, gpu, model, precision, named, layout.dp)
+    recipe = complete_recipe(choose, gpu, model, precision, named, layout)
     if choose.options.host_memory is not None:
         choose.take("host_memory", 0.0)
     return stack, recipe, layout

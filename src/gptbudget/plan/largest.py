@@ -35,15 +35,17 @@ def largest_that_fit(run: TrainingRun) -> Largest:
         memory = memory_of(run.resized(micro_batch=micro_batch, seq_len=seq_len))
         return memory is not None and bool(memory.fits_accumulated)
 
+    piece = run.sequence_piece
+    pieces = _largest(lambda count: fits(micro_batch, count * piece), longest // piece)
     return Largest(
         _largest(lambda size: fits(size, seq_len), most),
-        _largest(lambda size: fits(micro_batch, size), longest),
+        None if pieces is None else pieces * piece,
     )
 
 
 def _largest(fits: Callable[[int], bool], most: int) -> int | None:
     """The largest number up to ``most`` that fits; memory only grows with it."""
-    if not fits(1):
+    if most < 1 or not fits(1):
         return None
     low, high = 1, 2
     while high <= most and fits(high):

@@ -73,22 +73,21 @@ def default_zero(layout: Layout, stack: StackName) -> Zero:
 
 
 def refuse_recipe(layout: Layout, recipe: Recipe, seq_len: int | None) -> None:
-    """A ring of context-parallel GPUs needs a kernel that takes keys block by block.
+    """Ranks that cut the sequence need equal shares, and a ring a kernel that takes keys by block.
 
     Raises:
         UsageError: the attention or the length does not allow it.
     """
-    if layout.cp == 1 or seq_len is None:
-        return
-    if recipe.attention in {"math", "eager"}:
+    if layout.cp > 1 and recipe.attention in {"math", "eager"}:
         raise UsageError(
             f"--cp {layout.cp} cannot cut attention that is written out ({recipe.attention})",
             "use --attention flash",
         )
-    if seq_len % layout.cp:
-        raise UsageError(
-            f"--cp {layout.cp} does not divide --seq-len {seq_len}", "change one of them"
-        )
+    ways = layout.cp * (layout.tp if layout.sequence_parallel else 1)
+    if seq_len is not None and seq_len % ways:
+        shared = f" x --tp {layout.tp} with --sequence-parallel" if ways > layout.cp else ""
+        cut = f"--cp {layout.cp}{shared}" if layout.cp > 1 else shared.removeprefix(" x ")
+        raise UsageError(f"{cut} does not divide --seq-len {seq_len}", "change one of them")
 
 
 def gpus_on_a_host(choose: Chooser, gpu: GpuSpec, recipe: Recipe, gpus: int) -> int:

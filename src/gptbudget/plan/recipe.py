@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+from gptbudget.core.sharing import sharing_of
 from gptbudget.errors import UsageError
 from gptbudget.plan.choose import Chooser
 from gptbudget.specs.gpu import GpuSpec, Precision
+from gptbudget.specs.layout import Layout
 from gptbudget.specs.method import LoraTargets, Method
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.options import ADAPTER_OPTIONS, StackName
@@ -42,7 +44,7 @@ def complete_recipe(
     model: ModelSpec,
     precision: Precision,
     stack: NamedStack,
-    replicas: int,
+    layout: Layout,
 ) -> Recipe:
     """Complete the recipe of one run.
 
@@ -59,28 +61,42 @@ def complete_recipe(
             "--keep-logits has nothing to keep: a fused loss never holds the logits",
             "drop it, or use --loss plain",
         )
-    accumulate = _accumulates(choose, replicas)
-    implementation = _implementation(choose, optimizer)
-    if accumulate and implementation == "in-backward":
-        raise UsageError(
-            "--optimizer-impl in-backward updates weights as their gradients come, so that no "
-            "micro-batches can be accumulated",
-            "drop --global-batch-tokens, or the other",
-        )
-    return Recipe(
+    found = Recipe(
         precision=precision,
         recipe=recipe,
         optimizer=optimizer,
-        optimizer_impl=implementation,
+        optimizer_impl=_implementation(choose, optimizer),
         attention=_attention(choose, gpu, precision, stack.spec),
         checkpointing=choose.take("checkpointing", "none"),
         loss=loss,
         dropout=choose.take("dropout", 0.0),
         keep_logits=keep_logits,
-        accumulate=accumulate,
+        accumulate=_accumulates(choose, layout.dp),
         offload=_offload(choose, optimizer, recipe),
         method=method,
     )
+    if found.optimizer_impl == "in-backward":
+        _refuse_gradients_that_stay(found, layout, stack)
+    return found
+
+
+def _refuse_gradients_that_stay(recipe: Recipe, layout: Layout, stack: NamedStack) -> None:
+    """An update in the backward pass frees each gradient, which nothing else may hold."""
+    sharing = sharing_of(recipe, layout.zero, stack.spec)
+    reasons = {
+        "sums micro-batches, as --global-batch-tokens asks": recipe.accumulate,
+        "sums micro-batches, as a pipeline does": layout.pp > 1,
+        f"has a gradient buffer, as the {stack.key} stack does": sharing == "buffer",
+        "keeps gradients in buckets, as replicas and DeepSpeed do": sharing == "deepspeed"
+        or (sharing == "replicas" and layout.dp > 1),
+    }
+    for reason, applies in reasons.items():
+        if applies:
+            raise UsageError(
+                "--optimizer-impl in-backward frees each gradient at once, and nothing is freed "
+                f"that {reason}",
+                "drop it, or use one GPU or --zero 3",
+            )
 
 
 def _method(choose: Chooser, model: ModelSpec) -> Method:

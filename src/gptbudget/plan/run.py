@@ -110,6 +110,11 @@ class TrainingRun(NamedTuple):
         return self.origins.get(option) in {"given", "scenario"}
 
     @property
+    def sequence_piece(self) -> int:
+        """What a sequence must be a multiple of, so that ranks have equal shares of it."""
+        return self.layout.cp * (self.layout.tp if self.layout.sequence_parallel else 1)
+
+    @property
     def micro_batches(self) -> int:
         """Micro-batches that each replica runs in a step."""
         if self.global_batch_tokens is None or not self.micro_batch or not self.seq_len:

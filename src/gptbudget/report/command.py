@@ -32,9 +32,15 @@ def command(run: TrainingRun, name: str, changes: Iterable[Change] = ()) -> str:
     return shlex.join(["gptbudget", name, *words])
 
 
-def flags(changes: Iterable[Change]) -> str:
-    """Changes as they are typed."""
-    return shlex.join([word for change in changes for word in _flag(change.option, change.value)])
+def flags(run: TrainingRun, changes: Iterable[Change]) -> str:
+    """Changes as they are typed behind the command as it was.
+
+    Adapters stand beside 16-bit weights: a recipe that was given has to be given anew.
+    """
+    changed = {change.option: change.value for change in changes}
+    if "method" in changed and run.asked("recipe") and run.recipe.recipe != "pure":
+        changed["recipe"] = "pure"
+    return shlex.join([word for pair in changed.items() for word in _flag(*pair)])
 
 
 def _flag(option: str, value: Any) -> list[str]:

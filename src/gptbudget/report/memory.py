@@ -38,7 +38,7 @@ def memory_document(estimate: Estimate) -> Document:
             memory,
         ),
         _largest_table(run, largest),
-        _changes_table(changes),
+        _changes_table(run, changes),
         _assumed_table(estimate),
     )
     return Document(
@@ -132,11 +132,11 @@ def _assumed_table(estimate: Estimate) -> Table:
     return Table(("", "", ""), rows, title="assumed")
 
 
-def _changes_table(changes: list[Changed]) -> Table:
+def _changes_table(run: TrainingRun, changes: list[Changed]) -> Table:
     """Each change for itself; also those that save nothing."""
     rows = tuple(
         (
-            flags(c.changes),
+            flags(run, c.changes),
             _saved(c.saved_bytes),
             format_bytes(c.memory.peak_bytes),
             cost_in_words(c),

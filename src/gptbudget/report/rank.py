@@ -27,8 +27,9 @@ def where(estimate: Estimate) -> str:
 def _which(estimate: Estimate) -> str:
     assert estimate.memory is not None
     stage, stages = estimate.memory.by_phase.rank.stage, estimate.run.layout.pp
-    which = {0: "first", stages - 1: "last"}.get(stage, f"{stage + 1}th")
-    return f"the {which} of {stages} pipeline stages"
+    if 0 < stage < stages - 1:
+        return f"stage {stage + 1} of {stages} of the pipeline"
+    return f"the {'last' if stage else 'first'} of {stages} pipeline stages"
 
 
 def rank_data(estimate: Estimate) -> dict[str, Any] | None:
@@ -53,4 +54,4 @@ def _why(rank: Placement) -> str:
         return f"the embedding, and {blocks}"
     if rank.last:
         return f"head, logits and loss beside {rank.layers} blocks"
-    return f"the first stage that trains, {blocks}"
+    return f"it trains {rank.trained_layers} of {blocks}"

@@ -50,7 +50,7 @@ def _sentence(estimate: Estimate, changed: Changed, name: str) -> str:
         needs.append(f"{format_bytes(host)} of host memory")
     needs.append(cost_in_words(changed))
     asked = command(estimate.run, name, changed.changes)
-    return f"{flags(changed.changes)} ({', '.join(needs)}): {asked}"
+    return f"{flags(estimate.run, changed.changes)} ({', '.join(needs)}): {asked}"
 
 
 def cost_in_words(changed: Changed) -> str:

@@ -152,10 +152,8 @@ class Stack(NamedTuple):
     """Of a 4-bit weight that is unpacked to multiply."""
     gathers_gradients: bool = False
     """While micro-batches are accumulated FSDP keeps gradients whole."""
-    flattens_gradients: bool = False
-    """With masters and ZeRO, gradients are copied flat and to fp32 at the step (DeepSpeed)."""
-    adapts_head: bool = False
-    """Adapters on all matrices are on the head too."""
+    splits_by_cost: bool = False
+    """Pipeline stages have as many parameters each, the head counted, in place of blocks."""
     attention: AttentionKind | None = None
     """The attention of this stack, where it is not the best that card and precision have."""
     fp32_softmax: tuple[str, ...] = ()

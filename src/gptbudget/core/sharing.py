@@ -1,0 +1,27 @@
+"""How data-parallel ranks share what they hold, and so which buffers that takes."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from gptbudget.specs.layout import Zero
+from gptbudget.specs.recipe import Recipe
+from gptbudget.specs.stack import Stack
+
+Sharing = Literal["replicas", "buffer", "deepspeed", "fsdp"]
+"""Whole weights and gradients in buckets (DistributedDataParallel); a gradient buffer that is
+reduced in place (Megatron, llm.c); buckets and a flat copy for 16-bit weights with masters
+(DeepSpeed); weights that are put together block by block (FSDP2)."""
+
+
+def sharing_of(recipe: Recipe, zero: Zero, stack: Stack) -> Sharing:
+    """The software that a stack, a recipe and a stage of ZeRO stand for.
+
+    Stage 3 is FSDP2; so is stage 2 with fp32 weights, which then keeps all 16-bit weights between
+    forward and backward pass (``reshard_after_forward=False``).
+    """
+    if zero == 3 or (zero == 2 and recipe.recipe == "autocast"):  # noqa: PLR2004 - ZeRO stages
+        return "fsdp"
+    if stack.keeps_gradients:
+        return "buffer"
+    return "deepspeed" if zero and recipe.recipe == "master" else "replicas"
