@@ -168,37 +168,57 @@ def test_a_given_utilization_is_that_of_the_whole_run() -> None:
 
 
 @pytest.mark.parametrize(
-    ("gpu", "gpus", "model", "mfu"),
+    ("options", "name"),
     [
-        # the middle of what is published for the class
-        ("rtx-4070-ti", 1, "gpt2", 0.45),
-        ("rtx-4090", 1, "gpt2-xl", 0.45),
-        ("rtx-3090", 1, "gpt2", 0.55),
-        ("a100", 1, "gpt2", 0.33),
-        ("a100", 8, "gpt2-xl", 0.54),
-        ("t4", 1, "gpt2", None),
-        ("rtx-4070-ti", 2, "gpt2", None),
-        ("mi300x", 1, "gpt2", None),
+        ({}, "GeForce and workstation cards"),
+        ({"stack": "native"}, "native kernels"),
+        ({"stack": "hf"}, "Hugging Face Trainer"),
+        ({"method": "lora"}, "adapters beside frozen weights"),
+        ({"gpu": "t4"}, "Volta, Pascal and older"),
+        ({"gpu": "mi300x"}, "hardware of which no published run was compared"),
+        ({"gpu": "tpu-v4"}, "TPUs"),
+        ({"gpu": "h100", "gpus": 8}, "PyTorch and Megatron on data-centre GPUs"),
+        ({"gpu": "h100", "precision": "fp8"}, "fp8 and fp4"),
+        ({"gpu": "h100", "model": "mixtral-8x7b"}, "mixtures of experts"),
+        (
+            {"gpu": "h100", "gpus": 1024, "tp": 4},
+            "tensor and pipeline parallelism over more than 512 GPUs",
+        ),
     ],
 )
-def test_utilization_of_the_class(gpu: str, gpus: int, model: str, mfu: float | None) -> None:
-    found = only(gpu=gpu, gpus=gpus, model=model)
+def test_range_of_the_class(options: dict[str, Any], name: str) -> None:
+    found = only(**options)
 
-    if mfu is None:
-        assert found.time is None
-        assert found.compute.ratio is None
-        assert found.feasible is not True
-        assert any("give --utilization" in note for note in notes(found))
-    else:
-        assert found.time is not None
-        assert found.time.mfu == pytest.approx(mfu)
-        assert found.time.low_s is not None
-        assert found.time.high_s is not None
-        assert found.time.low_s < found.time.wall_clock_s < found.time.high_s
+    assert found.run.time_range is not None
+    assert found.run.time_range.name == name
+    assert found.time is not None
+    assert found.time.low_s is not None
+    assert found.time.high_s is not None
+    assert found.time.low_s < found.time.wall_clock_s < found.time.high_s
+    assert found.time.parts is not None
+    assert found.time.step_s == pytest.approx(found.time.parts.total)
 
 
-def test_no_class_speaks_of_fp32() -> None:
-    assert only(precision="fp32").time is None
+def test_hardware_of_before_such_programs_is_not_predicted() -> None:
+    found = only(gpu="bluegene-l-2005")
+
+    assert found.time is None
+    assert found.compute.ratio is None
+    assert any("give --utilization" in note for note in notes(found))
+
+
+def test_what_is_missing_of_a_card_is_named(tmp_path: Path) -> None:
+    card = tmp_path / "card.yaml"
+    card.write_text("gpus: {mine: {name: Mine, memory_gib: 80, peak_tflops: {bf16: 100}}}")
+    question = api.ask({"gpu": "mine", "gpus": 16, "model": "gpt2"})
+    (found,) = api.compare(question, [card]).estimates
+    said = " ".join(notes(found))
+
+    assert found.time is not None
+    assert "the memory bandwidth of mine is not known" in said
+    assert "the link between cards of mine is not known" in said
+    assert "crosses nodes over 10 GB/s of network a GPU (default: --network)" in said
+    assert "no published run on such hardware was compared" in said
 
 
 # --- notes ---
@@ -207,7 +227,11 @@ def test_no_class_speaks_of_fp32() -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({}, "MFU 45 % (default) is the middle of 35 % to 55 %"),
+        ({}, "time is predicted for the compiled stack (default), part by part"),
+        ({}, "likely range: 0.95 to 1.25 times the prediction, as for GeForce"),
+        ({}, "nobody published a measured matmul rate of rtx-4070-ti: 82.59 TFLOP/s"),
+        ({"gpu": "a100", "gpus": 16}, "over 25 GB/s of network a GPU (default: --network)"),
+        ({"offload": "optimizer"}, "the update on the host is not in the time"),
         ({}, "3.130B tokens are the compute-optimal number"),
         ({}, "upper bound, not measured"),
         ({}, "whose gradients are freed"),
@@ -226,7 +250,6 @@ def test_no_class_speaks_of_fp32() -> None:
         ),
         ({"utilization": "40%"}, "utilization 40 % of the bf16 peak as given, in 6ND FLOPs"),
         ({"utilization": "40%", "convention": "exact"}, "in exact FLOPs"),
-        ({"checkpointing": "full"}, "forward pass of the blocks twice"),
         ({"data": "40GB"}, "bytes of English text a token"),
         ({"model": "1.5B", "utilization": 0.4}, "memory is not given: a bare size has no shape"),
         ({"model": "gopher-1.4b"}, "not measured"),

@@ -18,6 +18,7 @@ CHANGES: list[tuple[str, Any, str, dict[str, Any]]] = [
     ("gpu", "rtx-4090", "gpu.name", {}),
     ("gpus", 2, "memory.peak_bytes", {}),
     ("gpus", 8, "time.wall_clock_s", {"gpu": "a100"}),
+    ("network", 1, "time.step_s", {"gpu": "a100", "gpus": 16, "dp": 16, "zero": 0}),
     ("gpus_per_node", 4, "memory.host_bytes", {"gpus": 8, "offload": "optimizer"}),
     ("gpu_memory", "2GiB", "memory.fits", {}),
     ("reserve", "1GiB", "memory.usable_bytes", {}),

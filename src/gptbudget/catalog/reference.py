@@ -1,4 +1,4 @@
-"""Reference data of the package: stacks, utilization classes, grids.
+"""Reference data of the package: stacks, likely ranges of time, grids.
 
 These files are not a user's: the tests hold their form, so nothing is validated here.
 """
@@ -10,17 +10,18 @@ from functools import cache
 from gptbudget.catalog.paths import data_file
 from gptbudget.catalog.yamlfile import read_yaml
 from gptbudget.errors import UsageError
-from gptbudget.specs.evidence import Evidence, Grid, UtilizationClass
+from gptbudget.specs.evidence import Evidence, Grid
 from gptbudget.specs.stack import stacks_from
+from gptbudget.specs.time_range import TimeRange
 from gptbudget.units import parse_amount
 
 
 @cache
 def load_evidence() -> Evidence:
     """Everything measured or published that estimates stand on."""
-    classes = read_yaml(data_file("utilization.yaml")).data["classes"]
+    classes = read_yaml(data_file("time_ranges.yaml")).data["classes"]
     return Evidence(
-        tuple(UtilizationClass(**fields) for fields in classes),
+        tuple(TimeRange(**fields) for fields in classes),
         stacks_from(read_yaml(data_file("stacks.yaml")).data),
     )
 

@@ -22,7 +22,7 @@ _JOB = ("model", "seq_len", "micro_batch", "global_batch_tokens")
 
 
 @takes(
-    HARDWARE,
+    {name: flag for name, flag in HARDWARE.items() if name != "network"},
     {name: JOB[name] for name in _JOB},
     RECIPE,
     METHOD,

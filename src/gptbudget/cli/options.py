@@ -58,6 +58,12 @@ HARDWARE = {
     "gpus_per_node": Flag(
         _HARDWARE, "How many share a host's memory.", "N", "8, or fewer if fewer are linked"
     ),
+    "network": Flag(
+        _HARDWARE,
+        "Network of one GPU to other nodes, in GB/s and one direction.",
+        "GB/S",
+        "25 up to A100, 50 from H100, 10 without a fast link",
+    ),
     "gpu_memory": Flag(_HARDWARE, "Memory of one, in place of the catalog's.", "SIZE", "catalog"),
     "reserve": Flag(_HARDWARE, "Memory to leave free, for a desktop say.", "SIZE", "0"),
     "host_memory": Flag(
@@ -210,7 +216,7 @@ ASSUMPTIONS = {
         _ASSUMPTIONS,
         "Share of the peak that reaches the model, in the FLOPs of --convention.",
         "SHARE",
-        "published for the hardware class",
+        "predicted",
     ),
     "goodput": Flag(
         _ASSUMPTIONS,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from gptbudget.core.elementwise import minimum
 from gptbudget.core.parameters import count_parameters, matmul_weights
 from gptbudget.core.parts import Parts
 from gptbudget.core.trained import adapter_parameters, frozen_parameters, trained_parameters
@@ -143,7 +144,7 @@ def _score_flops_per_token(model: ModelSpec, seq_len: int, square: Square) -> fl
 
 def _span(seq_len: int, window: int | None, square: Square) -> float:
     """Mean number of positions a query meets."""
-    width = seq_len if window is None else min(window, seq_len)
+    width = seq_len if window is None else minimum(window, seq_len)
     if square == "full":
         return width
     return (width * (width + 1) / 2 + (seq_len - width) * width) / seq_len

@@ -40,5 +40,6 @@ class Parts(Mapping[str, T], Generic[T]):
         return Parts({part: amount * factor for part, amount in self.amounts.items()})
 
     def present(self) -> Parts[T]:
-        """Only the parts that are not zero."""
-        return Parts({part: amount for part, amount in self.amounts.items() if amount})
+        """Only the parts that are not zero; arrays are kept."""
+        kept = {p: a for p, a in self.amounts.items() if hasattr(a, "__array__") or a}
+        return Parts(kept)

@@ -8,11 +8,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gptbudget.core.activations import implementation
-from gptbudget.core.parameters import count_parameters
 from gptbudget.errors import UsageError
 from gptbudget.plan.choose import Chooser
 from gptbudget.plan.job import batch_of, tokens_of
 from gptbudget.plan.layout import complete_layout, degrees_of, gpus_on_a_host, refuse_recipe
+from gptbudget.plan.likely import likely_range
+from gptbudget.plan.machine import (
+    AssumedMachine,
+    default_network_gb_per_s,
+    domain_of,
+    machine_of,
+)
 from gptbudget.plan.recipe import NamedStack, complete_recipe
 from gptbudget.plan.run import (
     BareSize,
@@ -25,12 +31,14 @@ from gptbudget.plan.run import (
     TrainingRun,
     Work,
 )
-from gptbudget.specs.evidence import Evidence, UtilizationClass
+from gptbudget.specs.evidence import Evidence
 from gptbudget.specs.gpu import GpuSpec, Precision
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.options import Convention, FlopsConvention, Options, StackName
 from gptbudget.specs.recipe import Recipe
+from gptbudget.specs.speed import Speed
+from gptbudget.specs.stack import Stack
 from gptbudget.units import YEAR_S
 
 _GOODPUT_OF_CLUSTERS = 0.9
@@ -67,6 +75,14 @@ def complete_run(
     stack, recipe, layout = _software(choose, gpu.spec, model, precision, degrees, evidence)
     refuse_recipe(layout, recipe, batch.seq_len)
     utilization = choose.take("utilization", None)
+    predicted = utilization is None and model is not None
+    if not predicted and options.network is not None:
+        raise UsageError("--network has no effect with --utilization", "drop one of them")
+    machine = (
+        _machine(choose, gpu.spec, precision, peak, layout, evidence.stacks.stacks[stack].speed)
+        if predicted
+        else None
+    )
     return TrainingRun(
         gpu=gpu,
         layout=layout,
@@ -85,9 +101,11 @@ def complete_run(
         how=None if model is None else implementation(model, stack, evidence.stacks, recipe.loss),
         convention=_convention(choose),
         utilization=utilization,
-        utilization_class=None
-        if utilization or model is None
-        else _utilization_class(gpu.spec, gpus, model, precision, evidence),
+        machine=machine,
+        time_range=None
+        if machine is None
+        else likely_range(gpu.spec, layout, recipe, stack, model, evidence),
+        other_stacks=_others(choose, gpu.spec, gpus, evidence) if machine else {},
         goodput=choose.take("goodput", _default_goodput(gpus, utilization)),
         cost=_cost_assumptions(choose, gpu.spec, grid_g_per_kwh),
         require=require or Require(),
@@ -201,22 +219,39 @@ def _default_goodput(gpus: int, utilization: float | None) -> float:
     return 1.0 if utilization or gpus <= _GPUS_WITHOUT_LOSS else _GOODPUT_OF_CLUSTERS
 
 
-def _utilization_class(
-    gpu: GpuSpec, gpus: int, model: ModelSpec, precision: Precision, evidence: Evidence
-) -> UtilizationClass | None:
-    """The published figure for this hardware, count and size, if there is one."""
-    if precision not in {"bf16", "fp16"}:
+def _machine(
+    choose: Chooser,
+    gpu: GpuSpec,
+    precision: Precision,
+    peak: float,
+    layout: Layout,
+    speed: Speed,
+) -> AssumedMachine | None:
+    """What time is predicted with; hardware of before such programs has no such rates."""
+    crosses = layout.gpus > domain_of(gpu)
+    network = choose.options.network
+    if crosses:
+        network = choose.take("network", default_network_gb_per_s(gpu))
+    elif network is not None:
+        raise UsageError(
+            f"--network has no effect: {layout.gpus} x {gpu.name} are behind one link",
+            "drop it, or give more --gpus",
+        )
+    if gpu.segment == "historic":
         return None
-    parameters = count_parameters(model).active
-    for figure in evidence.utilization:
-        if (
-            gpu.architecture in figure.architectures
-            and gpu.segment in figure.segments
-            and figure.gpus[0] <= gpus <= figure.gpus[1]
-            and figure.parameters[0] <= parameters < figure.parameters[1]
-        ):
-            return figure
-    return None
+    return machine_of(gpu, precision, peak, speed, network or default_network_gb_per_s(gpu))
+
+
+_COMPARED = ("native", "compiled", "hf")
+"""Software of one card at home, from the fastest to the slowest."""
+
+
+def _others(choose: Chooser, gpu: GpuSpec, gpus: int, evidence: Evidence) -> dict[str, Stack]:
+    """On one card at home, where software is a free choice, what each kind would reach."""
+    at_home = gpu.segment in {"consumer", "laptop"} and gpus == 1
+    if not at_home or choose.options.stack is not None:
+        return {}
+    return {name: evidence.stacks.stacks[name] for name in _COMPARED}
 
 
 def _cloud_price(gpu: GpuSpec) -> float | None:

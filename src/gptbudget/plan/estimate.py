@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from gptbudget.core import cost as cost_formulas
 from gptbudget.core.flops import (
-    recomputed_flops_per_token,
     six_n_of_method,
     train_flops_per_token,
     train_flops_per_token_6n,
@@ -15,10 +16,12 @@ from gptbudget.core.memory import MemoryByPhase, memory_by_phase
 from gptbudget.core.overhead import overhead_parts
 from gptbudget.core.parameters import ParameterCount, count_parameters
 from gptbudget.core.parts import Parts
+from gptbudget.core.step_time.step import step_time
 from gptbudget.core.wall_clock import delivered_flops_per_s, wall_clock_s
 from gptbudget.plan.run import BareSize, FlopsAmount, NamedModel, TrainingRun
 from gptbudget.specs.evidence import Figure
 from gptbudget.specs.recipe import Recipe
+from gptbudget.specs.stack import Stack
 
 
 class Compute(NamedTuple):
@@ -113,6 +116,10 @@ class Time(NamedTuple):
     """Share of the peak in exact, full-square model FLOPs."""
     tokens_per_s: float | None
     step_s: float | None
+    parts: Parts[Any] | None = None
+    """Seconds of one step; ``None`` with a given utilization."""
+    by_stack: Mapping[str, Time] = MappingProxyType({})
+    """The same with other software."""
 
 
 class Cost(NamedTuple):
@@ -222,56 +229,62 @@ def _required(
 
 
 def _time(run: TrainingRun, headline: float, exact: float | None) -> Time | None:
-    """Wall clock from the given utilization, else from the published figure of the class."""
+    """Wall clock from the given utilization, else from the predicted step."""
     if run.utilization is not None:
-        wall = _seconds(run, headline, run.utilization)
-        return _time_of(run, wall, None, None, headline, exact)
-    figure = run.utilization_class
-    if figure is None or exact is None:
+        delivered = delivered_flops_per_s(
+            run.gpus, run.peak_flops_per_s, run.utilization, run.goodput
+        )
+        return _time_of(run, float(wall_clock_s(headline, delivered)), headline, exact)
+    if run.how is None or run.machine is None or run.tokens is None:
         return None
-    slowest, fastest = figure.mfu
-    work = exact * _recompute_factor(run)
-    return _time_of(
-        run,
-        _seconds(run, work, figure.middle),
-        _seconds(run, work, fastest),
-        _seconds(run, work, slowest),
-        headline,
-        exact,
+    parts = step_parts(run, run.how.stack)
+    wall = _wall_of(run, parts)
+    likely = run.time_range
+    others = {
+        name: _wall_of(run, step_parts(run, stack)) for name, stack in run.other_stacks.items()
+    }
+    found = _time_of(run, wall, headline, exact)
+    return found._replace(
+        low_s=wall * likely.low if likely else None,
+        high_s=wall * likely.high if likely else None,
+        parts=parts,
+        by_stack={name: _time_of(run, each, headline, exact) for name, each in others.items()},
     )
 
 
-def _seconds(run: TrainingRun, flops: float, utilization: float) -> float:
-    delivered = delivered_flops_per_s(run.gpus, run.peak_flops_per_s, utilization, run.goodput)
-    return float(wall_clock_s(flops, delivered))
+def step_parts(run: TrainingRun, stack: Stack) -> Parts[Any]:
+    """Seconds of one step by part, with the speed of ``stack``."""
+    assert isinstance(run.work, NamedModel)
+    assert run.machine is not None
+    return step_time(
+        run.work.spec,
+        run.recipe,
+        stack,
+        run.machine.machine,
+        run.layout,
+        run.micro_batch,
+        run.seq_len,
+        run.micro_batches,
+    ).present()
 
 
-def _recompute_factor(run: TrainingRun) -> float:
-    """Executed over counted FLOPs: checkpointing runs the forward pass of the blocks twice."""
-    if run.recipe.checkpointing == "none" or not isinstance(run.work, NamedModel):
-        return 1.0
+def _wall_of(run: TrainingRun, parts: Parts[Any]) -> float:
+    """Seconds of the whole run at the predicted step; the rest of the clock is lost."""
+    assert run.tokens is not None
+    assert run.micro_batch is not None
     assert run.seq_len is not None
-    model, recipe = run.work.spec, run.recipe
-    counted = train_flops_per_token(model, run.seq_len, "full", recipe.method).total
-    again = recomputed_flops_per_token(model, run.seq_len, recipe.checkpointing)
-    return float(1 + again / counted)
+    step_tokens = run.micro_batch * run.seq_len * run.layout.dp * run.micro_batches
+    return float(run.tokens / step_tokens * parts.total / run.goodput)
 
 
-def _time_of(
-    run: TrainingRun,
-    wall: float,
-    low: float | None,
-    high: float | None,
-    headline: float,
-    exact: float | None,
-) -> Time:
+def _time_of(run: TrainingRun, wall: float, headline: float, exact: float | None) -> Time:
     peak_flops = run.gpus * run.peak_flops_per_s * wall * run.goodput
     tokens_per_s = None if run.tokens is None else run.tokens / (wall * run.goodput)
     batch = run.global_batch_tokens
     return Time(
         wall_clock_s=wall,
-        low_s=low,
-        high_s=high,
+        low_s=None,
+        high_s=None,
         utilization=headline / peak_flops,
         mfu=None if exact is None else exact / peak_flops,
         tokens_per_s=tokens_per_s,

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 from gptbudget.core.activations import Implementation
-from gptbudget.specs.evidence import UtilizationClass
+from gptbudget.plan.machine import AssumedMachine
 from gptbudget.specs.gpu import GpuSpec
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.options import Convention, StackName
 from gptbudget.specs.recipe import Recipe
+from gptbudget.specs.stack import Stack
+from gptbudget.specs.time_range import TimeRange
 
 Origin = Literal["given", "scenario", "catalog", "default"]
 
@@ -91,7 +93,11 @@ class TrainingRun(NamedTuple):
     """What the stack keeps in memory for this kind of model."""
     convention: Convention
     utilization: float | None
-    utilization_class: UtilizationClass | None
+    machine: AssumedMachine | None
+    """What the time is predicted with; ``None`` with a given utilization, or without a shape."""
+    time_range: TimeRange | None
+    other_stacks: Mapping[str, Stack]
+    """Software that the same run could use, to show beside it what that would reach."""
     goodput: float
     cost: CostAssumptions
     require: Require

@@ -133,7 +133,16 @@ def _time(estimate: Estimate) -> dict[str, Any]:
         "low_s",
         "high_s",
     )
-    return {**{name: getattr(time, name, None) for name in names}, "parts": {}}
+    parts = None if time is None else time.parts
+    others = {} if time is None else time.by_stack
+    return {
+        **{name: getattr(time, name, None) for name in names},
+        "parts": dict(parts or {}),
+        "by_stack": {
+            name: {"tokens_per_s": other.tokens_per_s, "wall_clock_s": other.wall_clock_s}
+            for name, other in others.items()
+        },
+    }
 
 
 def _cost(estimate: Estimate) -> dict[str, Any]:

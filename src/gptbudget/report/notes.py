@@ -22,7 +22,6 @@ def notes(estimate: Estimate) -> list[str]:
 
 def _time_notes(estimate: Estimate) -> list[str]:
     run = estimate.run
-    figure = run.utilization_class
     if run.utilization is not None:
         convention = "6ND" if run.convention == "6nd" else "exact"
         given = (
@@ -30,20 +29,52 @@ def _time_notes(estimate: Estimate) -> list[str]:
             f"given, in {convention} FLOPs"
         )
         return [given, *_goodput_notes(run.goodput)]
-    if figure is None:
-        return [
-            "no published utilization for this hardware, size and precision: give --utilization"
-        ]
-    low, high = figure.mfu
-    found = [
-        f"MFU {format_percent(figure.middle)} (default) is the middle of {format_percent(low)} to "
-        f"{format_percent(high)}, published for {figure.name}: {', '.join(figure.sources)}"
-    ]
-    if run.recipe.checkpointing == "full":
-        found.append("full checkpointing runs the forward pass of the blocks twice: time is longer")
+    if run.machine is None:
+        return ["no time can be predicted for hardware of before such programs: give --utilization"]
+    found = [*_prediction_notes(estimate), *_machine_notes(estimate)]
     if run.recipe.offload != "none":
-        found.append("traffic of the offload and the update on the host are not in the time")
+        found.append("the update on the host is not in the time; the traffic to it is")
     return [*found, *_goodput_notes(run.goodput)]
+
+
+def _prediction_notes(estimate: Estimate) -> list[str]:
+    """What the time stands on, and how far such predictions have been off."""
+    run, likely = estimate.run, estimate.run.time_range
+    named = "" if run.asked("stack") else " (default)"
+    found = [
+        f"time is predicted for the {run.stack} stack{named}, part by part: time.parts in JSON"
+    ]
+    if likely is None:
+        found.append("no published run on such hardware was compared, so that no range is given")
+    else:
+        found.append(
+            f"likely range: {likely.low:g} to {likely.high:g} times the prediction, as for "
+            f"{likely.name} ({likely.evidence})"
+        )
+    return found
+
+
+def _machine_notes(estimate: Estimate) -> list[str]:
+    """What had to be assumed of the machine."""
+    run = estimate.run
+    assert run.machine is not None
+    found = []
+    if not run.machine.matmul_is_measured and run.recipe.mode != "fp32":
+        found.append(
+            f"nobody published a measured matmul rate of {run.gpu.key}: "
+            f"{format_number(run.machine.machine.matmul_flops_per_s / 1e12, 4)} TFLOP/s from its "
+            "nominal peak, as for its kin"
+        )
+    found += [
+        f"the {what} of {run.gpu.key} is not known, and what depends on it is left out or assumed"
+        for what in run.machine.missing
+    ]
+    if run.origins.get("network") == "default":
+        network = run.values["network"]
+        found.append(
+            f"the layout crosses nodes over {network:g} GB/s of network a GPU (default: --network)"
+        )
+    return found
 
 
 def _goodput_notes(goodput: float) -> list[str]:
@@ -87,7 +118,8 @@ def _overhead_notes(estimate: Estimate) -> list[str]:
     if is_cuda(estimate.run.gpu.spec.compute_capability):
         return []
     return [
-        "driver context, workspaces and allocator slack of this hardware are not known and left out"
+        "driver context, workspaces, the communication library's buffers and allocator slack of "
+        "this hardware are not known and left out"
     ]
 
 

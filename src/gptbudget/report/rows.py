@@ -41,7 +41,7 @@ def sections(estimate: Estimate) -> list[Section]:
     found = (
         Section("compute", tuple(_compute(estimate))),
         Section("memory on one GPU", tuple(_memory(estimate))),
-        Section("time", tuple(_time(estimate))),
+        Section("time", (*_time(estimate), *_seconds(estimate))),
         Section("cost", tuple(_cost(estimate))),
         Section("assumed", tuple(assumed(estimate))),
     )
@@ -146,11 +146,21 @@ def _assumption(estimate: Estimate) -> str:
     peak = f"{format_number(run.peak_flops_per_s / 1e12, 4)} TFLOP/s {run.recipe.precision} peak"
     if run.utilization is not None:
         return f"at {format_percent(run.utilization)} of the {peak}"
-    assert run.utilization_class is not None
-    middle = f"at an MFU of {format_percent(run.utilization_class.middle)} (default) of the {peak}"
-    if run.recipe.checkpointing == "none" or time.mfu is None:
-        return middle
-    return f"{middle}, {format_percent(time.mfu)} after recomputation"
+    return f"predicted: an MFU of {format_percent(time.mfu or 0)} of the {peak}"
+
+
+def _seconds(estimate: Estimate) -> Iterator[Row]:
+    """Where the seconds of a step go, and what other software would make of them."""
+    time, run = estimate.time, estimate.run
+    if time is None or time.parts is None:
+        return
+    for name, seconds in time.parts.items():
+        share = format_percent(seconds / time.parts.total)
+        yield Row(f"  {name.replace('_', ' ')}", format_duration(seconds), share)
+    for name, other in time.by_stack.items():
+        speed = f"{format_number(other.tokens_per_s or 0)} tokens/s"
+        here = ", as above" if name == run.stack else ""
+        yield Row(f"with {name}", speed, f"{format_duration(other.wall_clock_s)}{here}")
 
 
 def _cost(estimate: Estimate) -> Iterator[Row]:
@@ -185,6 +195,7 @@ _SHOWN = (
     *ADAPTER_OPTIONS,
     *LAYOUT_OPTIONS,
     "gpus_per_node",
+    "network",
     "seq_len",
     "micro_batch",
     "stack",

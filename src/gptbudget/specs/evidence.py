@@ -9,26 +9,7 @@ from gptbudget.specs.layout import ONE_RANK, Layout
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Recipe
 from gptbudget.specs.stack import Stacks
-
-
-class UtilizationClass(NamedTuple):
-    """The MFU that plain PyTorch (on TPU: XLA) was published to reach on a class of hardware."""
-
-    name: str
-    architectures: tuple[str, ...]
-    segments: tuple[str, ...]
-    gpus: tuple[int, int]
-    """Fewest and most accelerators the figure holds for."""
-    mfu: tuple[float, float]
-    """Lowest and highest well-tuned run; 6 N + attention over the full square."""
-    sources: tuple[str, ...]
-    parameters: tuple[float, float] = (1, 1e13)
-    """Smallest model, and the size from which it no longer holds."""
-
-    @property
-    def middle(self) -> float:
-        """The middle of the range."""
-        return sum(self.mfu) / 2
+from gptbudget.specs.time_range import TimeRange
 
 
 class Grid(NamedTuple):
@@ -42,7 +23,7 @@ class Grid(NamedTuple):
 class Evidence(NamedTuple):
     """Everything measured or published that an estimate may use."""
 
-    utilization: tuple[UtilizationClass, ...]
+    time_ranges: tuple[TimeRange, ...]
     stacks: Stacks
 
 

@@ -142,6 +142,7 @@ class Options(Spec):
     reserve: Annotated[float, BeforeValidator(_bytes_or_none)] | None = None
     host_memory: ByteAmount | None = None
     gpus_per_node: Whole | None = None
+    network: Amount | None = None
 
     model: Names | None = None
     tokens: Tokens | None = None

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
+from gptbudget.specs.speed import Speed
+
 Mode = Literal["autocast", "pure", "fp32"]
 """16-bit compute on fp32 weights, 16-bit tensors throughout, or fp32 throughout."""
 
@@ -126,6 +128,7 @@ class Stack(NamedTuple):
     """Kinds of block whose queries, keys and values are one product: their input is cast once."""
     evidence: str
     """What the figures of kinds of block are that were not measured whole."""
+    speed: Speed
     multihead: str | None = None
     """How attention lies in memory where every query head has its keys: a variant."""
     grouped: str | None = None
@@ -193,5 +196,8 @@ def stacks_from(data: Mapping[str, Any]) -> Stacks:
     }
     return Stacks(
         Parts(**{**parts, **built}),
-        {name: Stack(**fields) for name, fields in data["stacks"].items()},
+        {
+            name: Stack(**{**fields, "speed": Speed(**fields["speed"])})
+            for name, fields in data["stacks"].items()
+        },
     )

@@ -1,0 +1,1 @@
+"""Seconds of a training step, part by part, from the model, the machine and the software."""

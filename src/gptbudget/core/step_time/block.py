@@ -1,0 +1,194 @@
+"""One transformer block on one rank: products, elementwise work, attention, and again.
+
+Legend: T tokens of a micro-batch on this rank, t tensor-parallel degree.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from gptbudget.core.elementwise import maximum
+from gptbudget.core.flops import Square, forward_flops_per_token
+from gptbudget.core.step_time.matmul import ELEMENT_BYTES, operands_s, product_s, traffic_s
+from gptbudget.specs.machine import Machine
+from gptbudget.specs.model import ModelSpec
+from gptbudget.specs.recipe import Recipe
+from gptbudget.specs.speed import Speed
+
+_BACKWARD_PRODUCTS = 2
+_BACKWARD_FLASH = 2.5
+"""Flash attention computes the scores again (Dao 2023, arXiv 2307.08691)."""
+
+_HALF_SPEED_LENGTH = 400
+"""Tokens at which flash attention reaches half its rate: the shape of its published curves."""
+
+_SMALL_HEAD_WIDTH, _SMALL_HEAD_SHARE = 64, 0.85
+_WRITTEN_OUT_SHARE = 0.52
+"""Of the matmul rate, what batched products of written-out attention reach; by hand."""
+
+_WIDTH_TRAFFIC = 44
+"""Elements for each channel of the model that well-fused kernels move in a block, forward and
+backward; by hand, from counting the tensors of a block."""
+
+_SHARED_BY_TENSOR = 0.35
+"""Of that, what lies between the cut products; the rest is norms and residuals."""
+
+_GATED_TRAFFIC, _PLAIN_TRAFFIC = 8, 6
+"""Elements for each channel of the network."""
+
+_FORWARD_SHARE = 0.38
+_CAST_ELEMENTS = 10
+"""Elements for each channel that casts to 8 bit move; first guess, by hand."""
+
+_NF4_BYTES = 4
+"""Traffic of a 4-bit weight that is unpacked for one use."""
+
+_EXPERT_TILE_ROWS = 128
+_PERMUTED_ELEMENTS = 10
+_PER_OPERATION_PRODUCTS = 0.5
+"""Of the products, those that checkpointing by operation computes again (torchtitan)."""
+
+
+class BlockTime(NamedTuple):
+    """Seconds of one block and micro-batch on one rank."""
+
+    products: Any
+    attention: Any
+    elementwise: Any
+    recomputation: Any
+
+    @property
+    def total(self) -> Any:
+        """Forward and backward pass, and what is computed again."""
+        return self.products + self.attention + self.elementwise + self.recomputation
+
+
+class Share(NamedTuple):
+    """What of a block one rank works on."""
+
+    tokens: Any
+    """Of a micro-batch, on this rank."""
+    seq_len: Any
+    """Of the whole sequence."""
+    tp: Any
+    tp_shared: Any
+    """Ranks that share norms and residuals: t with sequence parallelism, else 1."""
+    experts: Any
+    """Experts of a layer on this rank."""
+
+
+def block_s(
+    model: ModelSpec, recipe: Recipe, speed: Speed, machine: Machine, share: Share
+) -> BlockTime:
+    """Seconds of one block, averaged over dense and expert layers.
+
+    Example: a block of GPT-3 175B over 8 tensor ranks takes 16.7 ms of an A100's time a
+    micro-batch of 2,048 tokens at half its peak.
+    """
+    forward, backward = products_s(model, recipe, machine, share)
+    around = elementwise_s(model, recipe, speed, machine, share)
+    score_forward, score_backward = attention_s(model, recipe, speed, machine, share)
+    ahead = _FORWARD_SHARE * around
+    again: Any = 0
+    if recipe.checkpointing == "full":
+        again = forward + ahead + score_forward
+    elif recipe.checkpointing == "selective":
+        by_operation = recipe.attention in {"flash", "efficient"}
+        again = _PER_OPERATION_PRODUCTS * forward + ahead if by_operation else score_forward
+    return BlockTime(forward + backward, score_forward + score_backward, around, again)
+
+
+def products_s(model: ModelSpec, recipe: Recipe, machine: Machine, share: Share) -> tuple[Any, Any]:
+    """Seconds of the products of weights, forward and backward.
+
+    Frozen weights need no gradient of their own; 4-bit ones are unpacked for each use.
+    """
+    narrow = recipe.precision in {"fp8", "fp4"}
+    tokens, tp, width = share.tokens, share.tp, model.width
+    query, kv = model.query_width / tp, model.kv_width / tp
+    forward = product_s(tokens, query + 2 * kv, width, machine, narrow=narrow)
+    forward += product_s(tokens, width, query, machine, narrow=narrow)
+    into = 2 if model.ffn.gated else 1
+    dense, routed = model.dense_layers / model.layers, model.expert_layers / model.layers
+    if dense:
+        forward += dense * _network_s(
+            tokens, width, model.ffn_width / tp, into, machine, narrow=narrow
+        )
+    if routed:
+        forward += routed * _experts_s(model, machine, share, into, narrow=narrow)
+    if narrow:
+        casts = ELEMENT_BYTES * _CAST_ELEMENTS * (width + model.active_ffn_width) * tokens / tp
+        forward += traffic_s(casts, machine) / (1 + _BACKWARD_PRODUCTS)
+    if recipe.method.kind == "qlora":
+        weights = width * (query + 2 * kv) + width * query
+        weights += (into + 1) * width * model.ffn_width / tp
+        forward += traffic_s(_NF4_BYTES * weights, machine)
+    backward = forward * (1 if recipe.method.has_adapters else _BACKWARD_PRODUCTS)
+    return forward, backward
+
+
+def _network_s(
+    tokens: Any, width: Any, ffn: Any, into: int, machine: Machine, *, narrow: bool
+) -> Any:
+    return product_s(tokens, into * ffn, width, machine, narrow=narrow) + product_s(
+        tokens, width, ffn, machine, narrow=narrow
+    )
+
+
+def _experts_s(model: ModelSpec, machine: Machine, share: Share, into: int, *, narrow: bool) -> Any:
+    """Routed experts: every one gets half a tile of padding, and all their weights are read."""
+    assert model.experts is not None
+    experts = model.experts
+    rows = share.tokens * experts.active / share.tp + share.experts * _EXPERT_TILE_ROWS / 2
+    routed = _network_s(rows, model.width, experts.width, into, machine, narrow=narrow)
+    others = (into + 1) * model.width * experts.width * maximum(share.experts - 1, 0)
+    moved = _PERMUTED_ELEMENTS * share.tokens * experts.active * model.width / share.tp
+    total = routed + operands_s(others, machine) + traffic_s(ELEMENT_BYTES * moved, machine) / 3
+    if experts.shared_width:
+        total += _network_s(
+            share.tokens,
+            model.width,
+            experts.shared_width / share.tp,
+            into,
+            machine,
+            narrow=narrow,
+        )
+    return total
+
+
+def elementwise_s(
+    model: ModelSpec, recipe: Recipe, speed: Speed, machine: Machine, share: Share
+) -> Any:
+    """Seconds of norms, activations, rotations, residuals, forward and backward."""
+    between = (_GATED_TRAFFIC if model.ffn.gated else _PLAIN_TRAFFIC) * model.active_ffn_width
+    around = _SHARED_BY_TENSOR / share.tp + (1 - _SHARED_BY_TENSOR) / share.tp_shared
+    elements = speed.elementwise * (_WIDTH_TRAFFIC * model.width * around + between / share.tp)
+    if recipe.method.has_adapters:
+        elements += (
+            speed.adapter_traffic * (8 * model.width + 3 * model.active_ffn_width) / share.tp
+        )
+    return traffic_s(ELEMENT_BYTES * share.tokens * elements, machine)
+
+
+def attention_s(
+    model: ModelSpec, recipe: Recipe, speed: Speed, machine: Machine, share: Share
+) -> tuple[Any, Any]:
+    """Seconds of the attention core, forward and backward.
+
+    Flash works on the causal half, at a rate that grows with the sequence; written out, the full
+    square is computed and every score passes through memory.
+    """
+    kernels = recipe.attention in {"flash", "efficient"}
+    square: Square = "causal" if kernels else "full"
+    of_scores = forward_flops_per_token(model, share.seq_len, square).get("attention_scores", 0)
+    flops = share.tokens * of_scores / model.layers / share.tp
+    if kernels:
+        rate = machine.matmul_flops_per_s * machine.attention_share
+        rate = rate * share.seq_len / (share.seq_len + _HALF_SPEED_LENGTH)
+        if model.head_width <= _SMALL_HEAD_WIDTH:
+            rate = rate * _SMALL_HEAD_SHARE
+        return flops / rate, _BACKWARD_FLASH * flops / rate
+    products = flops / (_WRITTEN_OUT_SHARE * machine.matmul_flops_per_s)
+    scores = share.tokens * share.seq_len * model.attention.heads / share.tp
+    passed = traffic_s(speed.score_bytes * scores, machine)
+    return products + passed / 3, _BACKWARD_PRODUCTS * (products + passed / 3)

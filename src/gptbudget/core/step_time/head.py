@@ -1,0 +1,25 @@
+"""Logits and loss on the last stage."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gptbudget.core.step_time.matmul import product_s, traffic_s
+from gptbudget.specs.machine import Machine
+from gptbudget.specs.model import ModelSpec
+from gptbudget.specs.recipe import Recipe
+from gptbudget.specs.speed import Speed
+
+
+def head_s(
+    model: ModelSpec, recipe: Recipe, speed: Speed, machine: Machine, tokens: Any, tp: Any
+) -> Any:
+    """Seconds of the head's products and of the loss over the vocabulary, in 16 bit.
+
+    Three products, two where the head is frozen beside adapters. A fused loss runs the head's
+    product once more in place of keeping the logits.
+    """
+    vocabulary = model.vocabulary / tp
+    products = 2 if recipe.method.has_adapters else 3
+    one = product_s(tokens, vocabulary, model.embedding_width or model.width, machine)
+    return products * one + traffic_s(speed.logit_bytes * tokens * vocabulary, machine)

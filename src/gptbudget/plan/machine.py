@@ -1,0 +1,144 @@
+"""An accelerator of the catalog as the machine of the time formula, and what was assumed."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from gptbudget.specs.gpu import GpuSpec, Precision
+from gptbudget.specs.machine import Machine
+from gptbudget.specs.speed import Speed
+
+_SUSTAINED = 0.92
+"""Of the best measured matmul rate: 0.80 of an A100's nominal peak, set by hand; fits on 277
+published runs give 0.91, and 0.90 to 0.91 with any source left out."""
+
+_SUSTAINED_ON_HOPPER = 0.95
+"""A further factor on Hopper and data-centre Blackwell; lowered from 1 after seeing errors."""
+
+_NOMINAL_SHARES = {"consumer": 1.03, "laptop": 1.03}
+_NOMINAL_SHARE, _TPU_SHARE = 0.80, 0.90
+"""Matmul rate over nominal peak where nobody measured it: GeForce boosts beyond its rated clock."""
+
+_FLASH, _FLASH_ON_HOPPER, _HOPPER_KERNELS = 0.70, 0.42, 0.75
+"""Rate of flash attention over that of products (FlashAttention-2 and -3's published curves)."""
+
+_FP8_SHARE, _FP4_SHARE, _MOST_FP8_RATIO = 0.95, 0.70, 2.0
+_LINK_SHARE, _HOST_LINK_SHARE = 0.8, 0.4
+"""Of nominal rates, what collectives reach: over NVLink and network, and through a host that
+cannot pass messages from card to card."""
+
+_PCIE_LANE_BYTES_PER_S = {1: 0.25e9, 2: 0.5e9, 3: 0.985e9, 4: 1.969e9, 5: 3.938e9, 6: 7.563e9}
+"""Of one lane and direction, by generation (PCI-SIG)."""
+
+_USUAL_PCIE = (4, 16)
+_HOPPER = 9.0
+_GPUS_PER_NODE = 8
+_NETWORK_GB_PER_S = {"old": 25.0, "hopper": 50.0, "pcie": 10.0}
+"""Of one GPU and direction where none is given: 200 Gb/s up to A100, 400 Gb/s from H100, and
+less where cards share a slot network."""
+
+
+class AssumedMachine(NamedTuple):
+    """The machine, and what had to be assumed of it."""
+
+    machine: Machine
+    matmul_is_measured: bool
+    missing: tuple[str, ...]
+    """Figures that nobody publishes: the parts they stand for are left out, or a default."""
+
+
+def machine_of(
+    gpu: GpuSpec,
+    precision: Precision,
+    peak_flops_per_s: float,
+    speed: Speed,
+    network_gb_per_s: float,
+) -> AssumedMachine:
+    """The machine that products in ``precision`` run on; fp8 and fp4 stand on the 16-bit rate."""
+    narrow = precision in {"fp8", "fp4"}
+    base = gpu.peak_flops_per_s("bf16") or gpu.peak_flops_per_s("fp16") if narrow else None
+    nominal = base or peak_flops_per_s
+    measured = _measured_flops_per_s(gpu) if precision in {"bf16", "fp16", "fp8", "fp4"} else None
+    hopper = is_hopper(gpu)
+    missing = []
+    if gpu.memory_bandwidth_gb_per_s is None:
+        missing.append("memory bandwidth")
+    link = gpu.link.gb_per_s_per_direction if gpu.link else None
+    if link is None and gpu.pcie is None:
+        missing.append("link between cards")
+    host = _pcie_bytes_per_s(gpu)
+    return AssumedMachine(
+        Machine(
+            matmul_flops_per_s=measured or nominal * _nominal_share(gpu),
+            sustained_share=_SUSTAINED * (_SUSTAINED_ON_HOPPER if hopper else 1),
+            narrow_ratio=_narrow_ratio(precision, peak_flops_per_s / nominal) if narrow else 1,
+            attention_share=_attention_share(speed, hopper=hopper),
+            memory_bytes_per_s=(gpu.memory_bandwidth_gb_per_s or math.inf) * 1e9,
+            multiprocessors=_multiprocessors(gpu),
+            link_bytes_per_s=_LINK_SHARE * link * 1e9 if link else _HOST_LINK_SHARE * host,
+            domain_gpus=domain_of(gpu),
+            network_bytes_per_s=_LINK_SHARE * network_gb_per_s * 1e9,
+            host_bytes_per_s=_LINK_SHARE * host,
+        ),
+        measured is not None,
+        tuple(missing),
+    )
+
+
+def domain_of(gpu: GpuSpec) -> int:
+    """Cards behind the fast link, else those that share a host."""
+    return (gpu.link.domain_gpus if gpu.link else None) or _GPUS_PER_NODE
+
+
+def default_network_gb_per_s(gpu: GpuSpec) -> float:
+    """Network of one GPU and direction that is assumed for this card."""
+    if gpu.link is None:
+        return _NETWORK_GB_PER_S["pcie"]
+    return _NETWORK_GB_PER_S["hopper" if is_hopper(gpu) else "old"]
+
+
+def is_hopper(gpu: GpuSpec) -> bool:
+    """Hopper, or a data-centre GPU after it."""
+    names = ("Hopper", "Blackwell (GB100)", "Blackwell Ultra")
+    return (gpu.architecture or "").startswith(names)
+
+
+def _measured_flops_per_s(gpu: GpuSpec) -> float | None:
+    rates = gpu.measured_matmul_tflops
+    tflops = (rates.bf16 or rates.fp16) if rates else None
+    return None if tflops is None else tflops * 1e12
+
+
+def _nominal_share(gpu: GpuSpec) -> float:
+    if (gpu.architecture or "").startswith("TPU"):
+        return _TPU_SHARE
+    return _NOMINAL_SHARES.get(gpu.segment or "", _NOMINAL_SHARE)
+
+
+def _narrow_ratio(precision: Precision, ratio: float) -> float:
+    """Products in 8 bit sustain at most twice the 16-bit rate, in 4 bit a share of theirs."""
+    if precision == "fp8":
+        return _FP8_SHARE * min(_MOST_FP8_RATIO, ratio)
+    return _FP4_SHARE * ratio
+
+
+def _attention_share(speed: Speed, *, hopper: bool) -> float:
+    if not hopper:
+        return _FLASH
+    return _HOPPER_KERNELS if speed.hopper_attention else _FLASH_ON_HOPPER
+
+
+def _multiprocessors(gpu: GpuSpec) -> float:
+    """64 lanes each on Volta, Turing and the large chips of Pascal and Ampere, else 128."""
+    capability = gpu.compute_capability or ""
+    if gpu.cores is None or not capability[:1].isdigit():
+        return 0
+    return gpu.cores / (64 if capability in {"6.0", "7.0", "7.5", "8.0"} else 128)
+
+
+def _pcie_bytes_per_s(gpu: GpuSpec) -> float:
+    generation, lanes = (
+        (gpu.pcie.generation, gpu.pcie.lanes) if gpu.pcie is not None else _USUAL_PCIE
+    )
+    return _PCIE_LANE_BYTES_PER_S[generation] * lanes

@@ -1,0 +1,26 @@
+"""How fast software is: the constants of the time formula that belong to a stack."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Speed(NamedTuple):
+    """Constants of one stack, from the ``speed`` of ``stacks.yaml``."""
+
+    elementwise: float
+    """Memory traffic outside products, in units of what well-fused kernels need."""
+    overlap: float
+    """Share of data-parallel communication that can run beside computation."""
+    logit_bytes: float
+    """Traffic of the loss for each logit."""
+    score_bytes: float
+    """Traffic of attention that is written out, for each score."""
+    host_s: float
+    """What the host needs to start one layer of one micro-batch; 0 where nothing waits for it."""
+    hopper_attention: bool
+    """Attention kernels made for Hopper (cuDNN, FlashAttention-3)."""
+    adapter_traffic: float
+    """Traffic of adapters in units of the channels they read and write."""
+    evidence: str
+    """How each was obtained, and the runs it stands on."""
