@@ -155,6 +155,22 @@ def test_the_first_collective_has_its_price() -> None:
     assert experts - fsdp == pytest.approx((4.34 - 1.06) * 1e9)
 
 
+def test_a_long_sequence_of_llama() -> None:
+    # ml-engineering, training/performance: one sequence of 32,768 tokens of Llama-3.1-8B has a
+    # hidden state of 0.25 GiB, 8 GiB of checkpoints, and 15.66 GiB of logits in fp32.
+    llama, recipe = model("llama-3.1-8b"), Recipe(precision="bf16", checkpointing="full")
+    how = implementation(llama, "hf-2024", STACKS, "plain")
+    found = memory_by_phase(llama, recipe._replace(recipe="pure"), how, 1, 32768)
+    assert found is not None
+    end, vocabulary = found.phases["forward_end"], 32768 * llama.vocabulary
+
+    hidden = 2 * 32768 * llama.width
+    assert hidden / GIB == 0.25
+    assert end["activations"] / GIB == pytest.approx(8, rel=0.005)
+    assert 4 * vocabulary / GIB == pytest.approx(15.66, rel=0.005)
+    assert end["logits"] >= 4 * vocabulary
+
+
 names = st.sampled_from(["gpt2-xl", "llama-2-7b", "llama-3.1-8b", "qwen2.5-14b", "mixtral-8x7b"])
 stacks = st.sampled_from(["eager", "hf", "compiled", "native", "megatron", "megatron-2021"])
 degrees = st.sampled_from([1, 2, 4, 8])
@@ -244,7 +260,7 @@ BAD = {
     "--tp 16": "--tp 16 does not divide the 8 key-value heads of Llama 3.1 8B",
     "--pp 33": "--pp 33 is more than the 32 layers of Llama 3.1 8B",
     "--vp 2": "--vp interleaves pipeline stages, and there is one",
-    "--pp 4 --vp 3": "--pp 4 x --vp 3 = 12 does not divide the 32 layers of Llama 3.1 8B",
+    "--pp 4 --vp 3": "--pp 4 x --vp 3 = 12 divides neither the 32 layers of Llama 3.1 8B, nor",
     "--pp 16 --vp 4": "--pp 16 x --vp 4 = 64 chunks is more than the 32 layers of Llama 3.1 8B",
     "--gpus 4 --ep 2": "--ep 2 spreads experts, and Llama 3.1 8B has none",
     "--model mixtral-8x7b --gpus 9 --ep 3": "--ep 3 does not divide the 8 experts of Mixtral 8x7B",
@@ -255,7 +271,7 @@ BAD = {
     "--gpus 8 --zero 4": "'4' is not a ZeRO stage; write 0, 1, 2 or 3",
     "--cp 8 --seq-len 1001": "--cp 8 does not divide --seq-len 1001",
     "--cp 2 --attention eager": "--cp 2 cannot cut attention that is written out (eager)",
-    "--gpus 8 --gpus-per-node 4": "--gpus-per-node has no effect without --offload",
+    "--gpus-per-node 4": "--gpus-per-node has no effect on one GPU",
     "--tp 8 --sequence-parallel --seq-len 1001": "--tp 8 with --sequence-parallel does not divide",
     "--gpus 8 --zero 0 --optimizer-impl in-backward": "keeps gradients in buckets, as replicas",
     "--pp 2 --optimizer-impl in-backward": "that sums micro-batches, as a pipeline does",
@@ -274,6 +290,21 @@ def test_layouts_that_cannot_be(cli: Cli, command: str, options: str, said: str)
     assert result.code == 2
     assert said in " ".join(result.err.split())
     assert not result.out
+
+
+@pytest.mark.parametrize(
+    ("command", "options", "said"),
+    [
+        ("memory", "", "--gpus-per-node has no effect without --offload"),
+        ("compare", "--utilization 0.4", "has no effect with --utilization and without --offload"),
+    ],
+)
+def test_a_host_without_effect(cli: Cli, command: str, options: str, said: str) -> None:
+    asked = f"--gpu h100 --model gpt2 --gpus 8 --gpus-per-node 4 {options}"
+    result = cli(command, *asked.split())
+
+    assert (result.code, result.out) == (2, "")
+    assert said in " ".join(result.err.split())
 
 
 def test_the_worst_rank_is_named(cli: Cli) -> None:

@@ -13,10 +13,13 @@ from gptbudget.core.activations import implementation
 from gptbudget.core.flops import train_flops_per_token
 from gptbudget.core.memory import memory_by_phase
 from gptbudget.core.parts import Parts
+from gptbudget.specs.layout import ONE_RANK, Layout
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Checkpointing, Recipe
+from gptbudget.units import GIB
 
 MODELS = data_file("published_models.yaml")
+MIB = GIB / 1024
 
 
 def model(name: str) -> ModelSpec:
@@ -45,7 +48,9 @@ STATISTICS = 2 * 2 * 4
 """Bytes a token that PyTorch keeps beside the formula: mean and deviation of two LayerNorms."""
 
 
-def kept(name: str, checkpointing: Checkpointing, micro_batch: int = 1) -> Parts[Any]:
+def kept(
+    name: str, checkpointing: Checkpointing, micro_batch: int = 1, layout: Layout = ONE_RANK
+) -> Parts[Any]:
     """What the paper's assumptions keep: 16-bit tensors, dropout, attention written out."""
     m = model(name)
     how = implementation(m, "megatron-2021", load_evidence().stacks, "plain")
@@ -56,7 +61,7 @@ def kept(name: str, checkpointing: Checkpointing, micro_batch: int = 1) -> Parts
         checkpointing=checkpointing,
         dropout=0.1,
     )
-    found = memory_by_phase(m, recipe, how, micro_batch, 2048)
+    found = memory_by_phase(m, recipe, how, micro_batch, 2048, layout, micro_batches=512)
     assert found is not None
     return found.phases["forward_end"]
 
@@ -98,3 +103,55 @@ def test_embedding_and_head_are_a_small_share(checkpointing: Checkpointing, shar
     outside = parts["logits"] + 2048 * model("megatron-22b").width
 
     assert outside / parts["activations"] == pytest.approx(share, rel=2e-3)
+
+
+TENSOR = Layout(tp=8)
+SEQUENCE = Layout(tp=8, sequence_parallel=True)
+
+
+@pytest.mark.parametrize(
+    ("checkpointing", "layout", "mib"),
+    [
+        ("none", ONE_RANK, 2736),
+        ("none", TENSOR, 552),
+        ("none", SEQUENCE, 342),
+        ("selective", TENSOR, 312),
+        ("selective", SEQUENCE, 102),
+        ("full", ONE_RANK, 48),
+    ],
+)
+def test_activations_of_one_layer_of_175b(
+    checkpointing: Checkpointing, layout: Layout, mib: float
+) -> None:
+    # Table 2, one sequence over 8 tensor-parallel ranks; the statistics of norms are on top.
+    found = kept("megatron-175b", checkpointing, layout=layout)["activations"] / 96
+
+    assert found / MIB == pytest.approx(mib, abs=STATISTICS * 2048 / MIB)
+
+
+def test_share_of_the_tensor_parallel_baseline() -> None:
+    # Figure 7: under 20 % with sequence parallelism and selective recomputation, 10 % with full.
+    baseline = kept("megatron-175b", "none", layout=TENSOR)["activations"]
+    selective = kept("megatron-175b", "selective", layout=SEQUENCE)["activations"]
+    full = kept("megatron-175b", "full")["activations"]
+
+    assert 100 * selective / baseline == pytest.approx(18.48, rel=2e-3)
+    assert 100 * full / baseline == pytest.approx(8.70, rel=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "micro_batch", "layout", "gib"),
+    [
+        ("megatron-22b", 4, SEQUENCE, 9.5625),
+        ("megatron-175b", 1, SEQUENCE._replace(pp=8, vp=3), 12.352),
+        ("megatron-530b", 1, SEQUENCE._replace(pp=35, vp=3), 23.075),
+        ("megatron-1t", 1, SEQUENCE._replace(pp=64), 26.5625),
+    ],
+)
+def test_activations_of_the_first_stage(
+    name: str, micro_batch: int, layout: Layout, gib: float
+) -> None:
+    # Table 3 by equation 6 and section 4.2.3: 34 s b h L / t, times 1 + (p - 1)/(p m).
+    found = kept(name, "selective", micro_batch, layout)["activations"]
+
+    assert found / GIB == pytest.approx(gib, rel=1e-3)

@@ -19,9 +19,12 @@ from gptbudget.units import parse_amount
 @cache
 def load_evidence() -> Evidence:
     """Everything measured or published that estimates stand on."""
-    classes = read_yaml(data_file("time_ranges.yaml")).data["classes"]
+    ranges = read_yaml(data_file("time_ranges.yaml")).data
     return Evidence(
-        tuple(TimeRange(**fields) for fields in classes),
+        tuple(TimeRange(**fields) for fields in ranges["classes"]),
+        frozenset(ranges["compared"]["architectures"]),
+        frozenset(ranges["compared"]["gpus"]),
+        (ranges["uncompared"]["low"], ranges["uncompared"]["high"]),
         stacks_from(read_yaml(data_file("stacks.yaml")).data),
     )
 

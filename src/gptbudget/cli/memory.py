@@ -33,11 +33,16 @@ _JOB = ("model", "seq_len", "micro_batch", "global_batch_tokens")
 def command(invocation: Invocation) -> None:
     """The memory bill of the peak on one GPU, and what would change it."""
     from gptbudget import api
+    from gptbudget.errors import UsageError
     from gptbudget.render.output import write
     from gptbudget.report.memory import memory_document
 
     question = api.ask(invocation.given, invocation.scenario)
     estimate = api.one_bill(question, invocation.catalogs)
+    if estimate.run.asked("gpus_per_node") and estimate.run.recipe.offload == "none":
+        raise UsageError(
+            "--gpus-per-node has no effect without --offload", "add --offload optimizer or all"
+        )
     write(memory_document(estimate), invocation.fmt)
     fits = estimate.memory is not None and estimate.memory.fits_accumulated
     if invocation.check and not fits:

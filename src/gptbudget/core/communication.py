@@ -14,36 +14,47 @@ from gptbudget.specs.machine import Machine
 _RING_LATENCY_S = 2.5e-6
 """Of one rank in one collective; read off three pairs of published runs on 8 and 512 GPUs."""
 
-_ACTIVATION_BYTES = 2
 
-
-def all_reduce_bytes(buffer_bytes: Any, ranks: Any) -> Any:
-    """Bytes a rank sends to sum a buffer over ``ranks``: 2 (n - 1) / n of it.
+def all_reduce_sent(buffer: Any, ranks: Any) -> Any:
+    """What a rank sends to sum a buffer over ``ranks``, in its unit: 2 (n - 1) / n of it.
 
     Llama-2 7B with 16-bit gradients over 8 ranks: 23.58 GB.
     """
-    return 2 * buffer_bytes * (ranks - 1) / ranks
+    return 2 * buffer * (ranks - 1) / ranks
 
 
-def gather_bytes(buffer_bytes: Any, ranks: Any) -> Any:
-    """Bytes a rank sends to gather a buffer, or to reduce and scatter it: (n - 1) / n of it."""
-    return buffer_bytes * (ranks - 1) / ranks
+def gather_sent(buffer: Any, ranks: Any) -> Any:
+    """What a rank sends to gather a buffer, or to reduce and scatter it: (n - 1) / n of it."""
+    return buffer * (ranks - 1) / ranks
 
 
 def link_bytes_per_s(machine: Machine, ranks: Any, inner: Any = 1) -> Any:
     """Bandwidth of a ring of ``ranks``, between which ``inner`` other ranks lie on each node.
 
-    Within the domain of the fast link it is that link's. Beyond, a node's ranks leave it
-    together: the network of all of them serves the rings that cross it.
+    Within the domain of the fast link it is that link's; within a host that has several such
+    domains, or no such link, that of the slots. Beyond, a node's ranks leave it together: the
+    network of all of them serves the rings that cross it.
     """
-    inside = ranks * inner <= machine.domain_gpus
-    crossing = machine.network_bytes_per_s * maximum(machine.domain_gpus / inner, 1)
-    return where(inside, machine.link_bytes_per_s, minimum(machine.link_bytes_per_s, crossing))
+    span = ranks * inner
+    link = machine.link_bytes_per_s
+    one_domain = machine.node_gpus <= machine.domain_gpus
+    joined = where(one_domain, link, minimum(link, machine.slot_bytes_per_s))
+    local = where(span <= machine.domain_gpus, link, joined)
+    crossing = machine.network_bytes_per_s * maximum(machine.node_gpus / inner, 1)
+    return where(span <= machine.node_gpus, local, minimum(joined, crossing))
+
+
+def neighbour_bytes_per_s(machine: Machine, distance: Any) -> Any:
+    """Bandwidth between two ranks that lie ``distance`` ranks apart."""
+    link = machine.link_bytes_per_s
+    slots = minimum(link, machine.slot_bytes_per_s)
+    local = where(distance < machine.domain_gpus, link, slots)
+    return where(distance < machine.node_gpus, local, minimum(link, machine.network_bytes_per_s))
 
 
 def latency_s(machine: Machine, ranks: Any, inner: Any, collectives: Any) -> Any:
     """What a ring that leaves the node waits for, over ``collectives`` of them."""
-    return where(ranks * inner <= machine.domain_gpus, 0.0, _RING_LATENCY_S * ranks * collectives)
+    return where(ranks * inner <= machine.node_gpus, 0.0, _RING_LATENCY_S * ranks * collectives)
 
 
 def exposed_s(communication_s: Any, window_s: Any, overlap: Any) -> Any:
@@ -51,24 +62,24 @@ def exposed_s(communication_s: Any, window_s: Any, overlap: Any) -> Any:
     return communication_s - overlap * minimum(communication_s, window_s)
 
 
-def tensor_parallel_bytes(tokens: Any, width: Any, tp: Any, *, recomputed: bool = False) -> Any:
-    """Bytes a rank sends for one block and micro-batch: two all-reduces each way.
+def tensor_parallel_elements(tokens: Any, width: Any, tp: Any, *, recomputed: bool = False) -> Any:
+    """Elements a rank sends for one block and micro-batch: two all-reduces each way.
 
     Korthikanti et al. 2022: sequence parallelism sends as much, in halves. A full recomputation
-    repeats the forward pass. GPT-3 175B over 8 ranks: 352 MB a block of 2,048 tokens.
+    repeats the forward pass. GPT-3 175B over 8 ranks in 16 bit: 352 MB a block of 2,048 tokens.
     """
     collectives = 6 if recomputed else 4
-    return collectives * all_reduce_bytes(_ACTIVATION_BYTES * tokens * width, tp)
+    return collectives * all_reduce_sent(tokens * width, tp)
 
 
-def ring_attention_bytes(tokens: Any, kv_width: Any, cp: Any) -> Any:
-    """Bytes of keys and values that a context-parallel rank passes on for one block.
+def ring_attention_elements(tokens: Any, kv_width: Any, cp: Any) -> Any:
+    """Elements of keys and values that a context-parallel rank passes on for one block.
 
     Each of c - 1 hops forward, twice as much backward (Liu et al. 2023, arXiv 2310.01889).
     """
-    return 3 * (cp - 1) * 2 * _ACTIVATION_BYTES * tokens * kv_width
+    return 3 * (cp - 1) * 2 * tokens * kv_width
 
 
-def boundary_bytes(tokens: Any, width: Any, tp: Any) -> Any:
-    """Bytes between pipeline stages for one micro-batch and direction, cut over tensor ranks."""
-    return _ACTIVATION_BYTES * tokens * width / tp
+def boundary_elements(tokens: Any, width: Any, tp: Any) -> Any:
+    """Elements between pipeline stages for one micro-batch and direction, cut over tensor ranks."""
+    return tokens * width / tp

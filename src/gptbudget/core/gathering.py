@@ -71,8 +71,8 @@ def gathering(
     table = placement.table if placement.trains_table else 0
     return Gathering(
         ends=compute * ends.parameters,
-        block=sum(_gathered(held, recipe, compute) for held in kinds),
-        ahead=sum(_gathered(held, recipe, compute) for held in shared),
+        block=sum(gathered_bytes(held, recipe, compute) for held in kinds),
+        ahead=sum(gathered_bytes(held, recipe, compute) for held in shared),
         reduced=reduce * sum(held.trained for held in shared),
         shard=0 if on_host else gradient * sum(held.trained / held.shards for held in kinds),
         own=own,
@@ -112,7 +112,7 @@ def whole_gradients(
     return None
 
 
-def _gathered(block: Held, recipe: Recipe, compute: int) -> Any:
+def gathered_bytes(block: Held, recipe: Recipe, compute: int) -> Any:
     """A block's weights as they are gathered: 4-bit ones stay packed."""
     adapters = compute * block.trained if recipe.method.has_adapters else 0
     if recipe.method.kind != "qlora":

@@ -97,8 +97,7 @@ def memory_by_phase(
     worst: MemoryByPhase | None = None
     asked = [stage] if stage is not None else None
     for each in asked or stages_that_may_be_worst(model, recipe.method, layout):
-        by_cost = how.stack.splits_by_cost
-        placement = place(model, recipe.method, layout, each, micro_batches, by_cost=by_cost)
+        placement = place(model, recipe.method, layout, each, micro_batches, split=how.stack.split)
         step = step_amounts(model, recipe, how, micro_batch, seq_len, layout, placement)
         if step is None:
             return None

@@ -15,6 +15,11 @@ from gptbudget.core.trained import adapter_parameters
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.method import Method
 from gptbudget.specs.model import ModelSpec
+from gptbudget.specs.stack import Split
+
+ENDS_AS_LAYERS = 2
+"""Embedding and head may take the place of a block each (Megatron-LM,
+``--account-for-embedding-in-pipeline-split``)."""
 
 
 class Held(NamedTuple):
@@ -74,14 +79,15 @@ class Placement(NamedTuple):
 
 
 def stages_that_may_be_worst(model: ModelSpec, method: Method, layout: Layout) -> range | list[int]:
-    """The first stage and the last, where all blocks are alike; else every stage.
+    """The first two stages and the last, where all blocks are alike; else every stage.
 
-    Stages between hold fewer micro-batches than the first and neither end of the model; but
-    frozen blocks keep nothing, and blocks with experts hold more than dense ones.
+    Stages between hold fewer micro-batches and neither end of the model, but the second may have
+    one more block than the first; frozen blocks keep nothing, and blocks with experts hold more
+    than dense ones.
     """
     if method.frozen_layers or (model.dense_layers and model.expert_layers):
         return range(layout.pp)
-    return sorted({0, layout.pp - 1})
+    return sorted({0, min(1, layout.pp - 1), layout.pp - 1})
 
 
 def place(
@@ -91,16 +97,19 @@ def place(
     stage: int = 0,
     micro_batches: Any = 1,
     *,
-    by_cost: bool = False,
+    split: Split = "blocks",
 ) -> Placement:
     """What a rank of ``stage`` holds, with ``micro_batches`` a step and replica.
 
-    Stages have as many blocks each, or, ``by_cost``, as many parameters with the head among them.
+    ``split`` says what stages have as much of as any other.
     Dense blocks of a model with experts are taken to come first, as in DeepSeek's.
 
     Example: GPT-3 175B over 8 tensor and 8 pipeline ranks holds 12 of 96 blocks, an eighth each.
     """
-    chunks = _by_cost(model, layout, stage) if by_cost else _evenly(model, layout, stage)
+    if split == "cost":
+        chunks = _by_cost(model, layout, stage)
+    else:
+        chunks = _evenly(model, layout, stage, ends_count=split == "ends")
     first_trained = method.frozen_layers
     held = _Blocks.of(model, layout, chunks, 0)
     trained = _Blocks.of(model, layout, chunks, first_trained)
@@ -196,13 +205,19 @@ def in_flight(layout: Layout, stage: int, micro_batches: Any) -> Any:
     return chunks / layout.vp
 
 
-def _evenly(model: ModelSpec, layout: Layout, stage: int) -> list[range]:
-    """The blocks of a stage; the first stages take one more where they do not divide."""
+def _evenly(model: ModelSpec, layout: Layout, stage: int, *, ends_count: bool) -> list[range]:
+    """The blocks of a stage; the first stages take one more where they do not divide.
+
+    Embedding and head may stand for a block each: 7 and 8 of Llama-3 405B's 126 blocks are on
+    stages of 16 (arXiv 2407.21783, section 3.3.2).
+    """
     pieces = layout.pp * layout.vp
-    whole, more = divmod(model.layers, pieces)
+    both = model.layers + ENDS_AS_LAYERS
+    ends = int(ends_count and model.layers % pieces > 0 and both % pieces == 0)
+    whole, more = divmod(both if ends else model.layers, pieces)
 
     def begin(piece: int) -> int:
-        return piece * whole + min(piece, more)
+        return min(max(piece * whole + min(piece, more) - ends, 0), model.layers)
 
     return [range(begin(piece), begin(piece + 1)) for piece in range(stage, pieces, layout.pp)]
 

@@ -16,8 +16,8 @@ from gptbudget.plan.likely import likely_range
 from gptbudget.plan.machine import (
     AssumedMachine,
     default_network_gb_per_s,
-    domain_of,
     machine_of,
+    node_of,
 )
 from gptbudget.plan.recipe import NamedStack, complete_recipe
 from gptbudget.plan.run import (
@@ -75,9 +75,9 @@ def complete_run(
     stack, recipe, layout = _software(choose, gpu.spec, model, precision, degrees, evidence)
     refuse_recipe(layout, recipe, batch.seq_len)
     utilization = choose.take("utilization", None)
-    predicted = utilization is None and model is not None
+    predicted = utilization is None and model is not None and gpu.spec.segment != "historic"
     if not predicted and options.network is not None:
-        raise UsageError("--network has no effect with --utilization", "drop one of them")
+        raise UsageError("--network has no effect where no time is predicted", "drop it")
     machine = (
         _machine(choose, gpu.spec, precision, peak, layout, evidence.stacks.stacks[stack].speed)
         if predicted
@@ -86,7 +86,7 @@ def complete_run(
     return TrainingRun(
         gpu=gpu,
         layout=layout,
-        gpus_on_host=gpus_on_a_host(choose, gpu.spec, recipe, gpus),
+        gpus_on_host=gpus_on_a_host(choose, recipe, gpus, predicted=predicted),
         usable_bytes=_usable_bytes(choose, gpu.spec),
         host_memory_bytes=options.host_memory,
         work=work,
@@ -104,7 +104,8 @@ def complete_run(
         machine=machine,
         time_range=None
         if machine is None
-        else likely_range(gpu.spec, layout, recipe, stack, model, evidence),
+        else likely_range(gpu, machine, layout, recipe, stack, model, evidence),
+        card_was_compared=gpu.key in evidence.compared_gpus,
         other_stacks=_others(choose, gpu.spec, gpus, evidence) if machine else {},
         goodput=choose.take("goodput", _default_goodput(gpus, utilization)),
         cost=_cost_assumptions(choose, gpu.spec, grid_g_per_kwh),
@@ -226,20 +227,20 @@ def _machine(
     peak: float,
     layout: Layout,
     speed: Speed,
-) -> AssumedMachine | None:
-    """What time is predicted with; hardware of before such programs has no such rates."""
-    crosses = layout.gpus > domain_of(gpu)
+) -> AssumedMachine:
+    """What time is predicted with."""
+    per_node = choose.options.gpus_per_node
+    crosses = layout.gpus > node_of(gpu, per_node)
     network = choose.options.network
     if crosses:
         network = choose.take("network", default_network_gb_per_s(gpu))
     elif network is not None:
         raise UsageError(
-            f"--network has no effect: {layout.gpus} x {gpu.name} are behind one link",
+            f"--network has no effect: {layout.gpus} x {gpu.name} reach each other without it",
             "drop it, or give more --gpus",
         )
-    if gpu.segment == "historic":
-        return None
-    return machine_of(gpu, precision, peak, speed, network or default_network_gb_per_s(gpu))
+    network = network or default_network_gb_per_s(gpu)
+    return machine_of(gpu, precision, peak, speed, network, layout.gpus, per_node)
 
 
 _COMPARED = ("native", "compiled", "hf")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from gptbudget.core.placement import ENDS_AS_LAYERS
 from gptbudget.errors import UsageError
 from gptbudget.plan.choose import Chooser
-from gptbudget.specs.gpu import GpuSpec
+from gptbudget.plan.machine import GPUS_PER_NODE
 from gptbudget.specs.layout import Layout, Zero
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.options import LAYOUT_OPTIONS, StackName
@@ -12,8 +13,6 @@ from gptbudget.specs.recipe import Recipe
 
 _DEGREES = ("dp", "tp", "pp", "cp")
 """Together they are all GPUs; experts are spread inside them."""
-
-_GPUS_PER_NODE = 8
 
 
 def degrees_of(choose: Chooser) -> Layout:
@@ -90,24 +89,20 @@ def refuse_recipe(layout: Layout, recipe: Recipe, seq_len: int | None) -> None:
         raise UsageError(f"{cut} does not divide --seq-len {seq_len}", "change one of them")
 
 
-def gpus_on_a_host(choose: Chooser, gpu: GpuSpec, recipe: Recipe, gpus: int) -> int:
-    """How many GPUs share the memory of a host, which an offload needs.
+def gpus_on_a_host(choose: Chooser, recipe: Recipe, gpus: int, *, predicted: bool) -> int:
+    """How many GPUs share a host: its memory for an offload, and what joins them.
 
     Raises:
-        UsageError: it was given, and there is no offload.
+        UsageError: it was given, and nothing depends on it.
     """
     given = choose.options.gpus_per_node
-    linked = gpu.link.domain_gpus if gpu.link else None
-    default = min(_GPUS_PER_NODE, linked or _GPUS_PER_NODE)
-    if recipe.offload == "none":
-        if given is not None:
-            raise UsageError(
-                "--gpus-per-node has no effect without --offload", "add --offload optimizer or all"
-            )
-        return min(gpus, default)
-    if gpus > 1 or given is not None:
-        choose.take("gpus_per_node", default)
-    return min(gpus, given or default)
+    matters = gpus > 1 and (predicted or recipe.offload != "none")
+    if given is not None and not matters:
+        why = "on one GPU" if gpus == 1 else "with --utilization and without --offload"
+        raise UsageError(f"--gpus-per-node has no effect {why}", "drop it")
+    if matters:
+        choose.take("gpus_per_node", GPUS_PER_NODE)
+    return min(gpus, given or GPUS_PER_NODE)
 
 
 def _refuse_what_does_not_divide(choose: Chooser, layout: Layout, model: ModelSpec) -> None:
@@ -123,16 +118,16 @@ def _refuse_what_does_not_divide(choose: Chooser, layout: Layout, model: ModelSp
             )
     if vp > 1 and pp == 1:
         raise UsageError("--vp interleaves pipeline stages, and there is one", "add --pp")
-    if pp * vp > model.layers:
+    if pp > model.layers or pp * vp > model.layers + ENDS_AS_LAYERS:
         chunks = f" x --vp {vp} = {pp * vp} chunks" if vp > 1 else ""
         raise UsageError(
             f"--pp {pp}{chunks} is more than the {model.layers} layers of {model.name}",
             f"give at most {model.layers}",
         )
-    if vp > 1 and model.layers % (pp * vp):
+    if vp > 1 and model.layers % (pp * vp) and (model.layers + ENDS_AS_LAYERS) % (pp * vp):
         raise UsageError(
-            f"--pp {pp} x --vp {vp} = {pp * vp} does not divide the {model.layers} layers of "
-            f"{model.name}",
+            f"--pp {pp} x --vp {vp} = {pp * vp} divides neither the {model.layers} layers of "
+            f"{model.name}, nor these with embedding and head counted as layers",
             "choose a divisor",
         )
     if choose.options.ep is None or ep == 1:

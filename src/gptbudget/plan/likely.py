@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from gptbudget.plan.machine import AssumedMachine
+from gptbudget.plan.run import NamedGpu
 from gptbudget.specs.evidence import Evidence
-from gptbudget.specs.gpu import GpuSpec
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.options import StackName
@@ -12,19 +13,28 @@ from gptbudget.specs.time_range import TimeRange
 
 
 def likely_range(
-    gpu: GpuSpec,
+    gpu: NamedGpu,
+    machine: AssumedMachine,
     layout: Layout,
     recipe: Recipe,
     stack: StackName,
     model: ModelSpec | None,
     evidence: Evidence,
-) -> TimeRange | None:
-    """The first class that holds; ``None`` where none does."""
-    for each in evidence.time_ranges:
+) -> TimeRange:
+    """The first class that holds, wider for a card of which no run was compared.
+
+    Where figures of the card are missing, or nobody published a run on such a card, the last
+    class holds, which asks for nothing.
+    """
+    *classes, last = evidence.time_ranges
+    spec = gpu.spec
+    if machine.missing or spec.architecture not in evidence.compared_architectures:
+        return last
+    for each in classes:
         fewest, most = each.gpus
         holds = (
-            _is_one_of(gpu.architecture, each.architectures)
-            and _is_one_of(gpu.segment, each.segments)
+            _is_one_of(spec.architecture, each.architectures)
+            and _is_one_of(spec.segment, each.segments)
             and _is_one_of(stack, each.stacks)
             and _is_one_of(recipe.method.kind, each.methods)
             and _is_one_of(recipe.precision, each.precisions)
@@ -33,8 +43,13 @@ def likely_range(
             and (not each.cut or layout.tp * layout.pp > 1)
         )
         if holds:
-            return each
-    return None
+            return each if gpu.key in evidence.compared_gpus else _wider(each, evidence.uncompared)
+    return last
+
+
+def _wider(of: TimeRange, factors: tuple[float, float]) -> TimeRange:
+    low, high = factors
+    return of._replace(low=of.low * low, high=of.high * high)
 
 
 def _is_one_of(value: str | None, wanted: tuple[str, ...]) -> bool:

@@ -32,11 +32,12 @@ _PCIE_LANE_BYTES_PER_S = {1: 0.25e9, 2: 0.5e9, 3: 0.985e9, 4: 1.969e9, 5: 3.938e
 """Of one lane and direction, by generation (PCI-SIG)."""
 
 _USUAL_PCIE = (4, 16)
-_HOPPER = 9.0
-_GPUS_PER_NODE = 8
-_NETWORK_GB_PER_S = {"old": 25.0, "hopper": 50.0, "pcie": 10.0}
+GPUS_PER_NODE = 8
+"""Of a host, where nothing else is said."""
+
+_NETWORK_GB_PER_S = {"old": 25.0, "hopper": 50.0, "slots": 10.0}
 """Of one GPU and direction where none is given: 200 Gb/s up to A100, 400 Gb/s from H100, and
-less where cards share a slot network."""
+less for cards at home and those without a fast link."""
 
 
 class AssumedMachine(NamedTuple):
@@ -54,8 +55,14 @@ def machine_of(
     peak_flops_per_s: float,
     speed: Speed,
     network_gb_per_s: float,
+    gpus: int = 1,
+    gpus_per_node: int | None = None,
 ) -> AssumedMachine:
-    """The machine that products in ``precision`` run on; fp8 and fp4 stand on the 16-bit rate."""
+    """The machine that products in ``precision`` run on; fp8 and fp4 stand on the 16-bit rate.
+
+    What a link of unknown speed carries takes no time, and what a card without slot data carries
+    passes a PCIe 4.0 x16 slot: both are named as missing where there are several ``gpus``.
+    """
     narrow = precision in {"fp8", "fp4"}
     base = gpu.peak_flops_per_s("bf16") or gpu.peak_flops_per_s("fp16") if narrow else None
     nominal = base or peak_flops_per_s
@@ -65,9 +72,12 @@ def machine_of(
     if gpu.memory_bandwidth_gb_per_s is None:
         missing.append("memory bandwidth")
     link = gpu.link.gb_per_s_per_direction if gpu.link else None
-    if link is None and gpu.pcie is None:
-        missing.append("link between cards")
+    if gpus > 1 and gpu.link and link is None:
+        missing.append("speed of the link")
+    if gpus > 1 and gpu.link is None and gpu.pcie is None:
+        missing.append("link or slot")
     host = _pcie_bytes_per_s(gpu)
+    slots = _HOST_LINK_SHARE * host
     return AssumedMachine(
         Machine(
             matmul_flops_per_s=measured or nominal * _nominal_share(gpu),
@@ -76,25 +86,42 @@ def machine_of(
             attention_share=_attention_share(speed, hopper=hopper),
             memory_bytes_per_s=(gpu.memory_bandwidth_gb_per_s or math.inf) * 1e9,
             multiprocessors=_multiprocessors(gpu),
-            link_bytes_per_s=_LINK_SHARE * link * 1e9 if link else _HOST_LINK_SHARE * host,
-            domain_gpus=domain_of(gpu),
+            link_bytes_per_s=_link_bytes_per_s(gpu, slots),
+            domain_gpus=domain_of(gpu, gpus_per_node),
+            slot_bytes_per_s=slots,
+            node_gpus=node_of(gpu, gpus_per_node),
             network_bytes_per_s=_LINK_SHARE * network_gb_per_s * 1e9,
             host_bytes_per_s=_LINK_SHARE * host,
+            element_bytes=4 if precision in {"fp32", "tf32"} else 2,
         ),
         measured is not None,
         tuple(missing),
     )
 
 
-def domain_of(gpu: GpuSpec) -> int:
-    """Cards behind the fast link, else those that share a host."""
-    return (gpu.link.domain_gpus if gpu.link else None) or _GPUS_PER_NODE
+def _link_bytes_per_s(gpu: GpuSpec, slot_bytes_per_s: float) -> float:
+    if gpu.link is None:
+        return slot_bytes_per_s
+    return _LINK_SHARE * (gpu.link.gb_per_s_per_direction or math.inf) * 1e9
+
+
+def domain_of(gpu: GpuSpec, gpus_per_node: int | None = None) -> int:
+    """Cards behind the fast link, else those that share a host; a smaller host has fewer."""
+    linked = gpu.link.domain_gpus if gpu.link else None
+    if linked is not None and linked > GPUS_PER_NODE:
+        return linked
+    return min(linked or GPUS_PER_NODE, gpus_per_node or GPUS_PER_NODE)
+
+
+def node_of(gpu: GpuSpec, gpus_per_node: int | None = None) -> int:
+    """Cards that reach each other without the network."""
+    return max(domain_of(gpu, gpus_per_node), gpus_per_node or GPUS_PER_NODE)
 
 
 def default_network_gb_per_s(gpu: GpuSpec) -> float:
     """Network of one GPU and direction that is assumed for this card."""
-    if gpu.link is None:
-        return _NETWORK_GB_PER_S["pcie"]
+    if gpu.link is None or gpu.segment != "datacenter":
+        return _NETWORK_GB_PER_S["slots"]
     return _NETWORK_GB_PER_S["hopper" if is_hopper(gpu) else "old"]
 
 
@@ -125,8 +152,9 @@ def _narrow_ratio(precision: Precision, ratio: float) -> float:
 
 def _attention_share(speed: Speed, *, hopper: bool) -> float:
     if not hopper:
-        return _FLASH
-    return _HOPPER_KERNELS if speed.hopper_attention else _FLASH_ON_HOPPER
+        return speed.attention_rate * _FLASH
+    usual = _HOPPER_KERNELS if speed.hopper_attention else _FLASH_ON_HOPPER
+    return speed.attention_rate * usual
 
 
 def _multiprocessors(gpu: GpuSpec) -> float:

@@ -96,6 +96,9 @@ class TrainingRun(NamedTuple):
     machine: AssumedMachine | None
     """What the time is predicted with; ``None`` with a given utilization, or without a shape."""
     time_range: TimeRange | None
+    """How far such predictions were off; ``None`` where no time is predicted."""
+    card_was_compared: bool
+    """Whether published runs on this accelerator are behind that range."""
     other_stacks: Mapping[str, Stack]
     """Software that the same run could use, to show beside it what that would reach."""
     goodput: float

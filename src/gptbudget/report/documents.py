@@ -95,7 +95,7 @@ def _grid_row(estimate: Estimate) -> tuple[str, ...]:
         run.gpu.key if run.gpus == 1 else f"{run.gpus} x {run.gpu.key}",
         "" if isinstance(run.work, FlopsAmount) else run.work.key,
         {True: "yes", False: "no", None: unknown}[estimate.feasible],
-        unknown if time is None or time.mfu is None else format_percent(time.mfu),
+        unknown if time is None or time.mfu is None else format_percent(round(time.mfu, 2)),
         unknown if ratio is None else format_number(ratio),
         unknown if time is None else format_duration(time.wall_clock_s),
         unknown if memory is None else format_bytes(memory.peak_bytes),

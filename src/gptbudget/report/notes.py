@@ -44,14 +44,21 @@ def _prediction_notes(estimate: Estimate) -> list[str]:
     found = [
         f"time is predicted for the {run.stack} stack{named}, part by part: time.parts in JSON"
     ]
-    if likely is None:
-        found.append("no published run on such hardware was compared, so that no range is given")
-    else:
-        found.append(
-            f"likely range: {likely.low:g} to {likely.high:g} times the prediction, as for "
-            f"{likely.name} ({likely.evidence})"
-        )
+    assert likely is not None
+    unseen = "" if run.card_was_compared else f", and no published run on {run.gpu.key}"
+    found.append(
+        f"likely range: {likely.low:.2f} to {likely.high:.2f} times the prediction, as for "
+        f"{likely.name} ({likely.evidence}{unseen})"
+    )
     return found
+
+
+_WITHOUT = {
+    "memory bandwidth": "what passes through memory is left out of the time",
+    "speed of the link": "messages between cards are left out of the time",
+    "link or slot": "cards are taken to reach each other through PCIe 4.0 x16",
+}
+"""What a prediction does where a figure of the card is missing."""
 
 
 def _machine_notes(estimate: Estimate) -> list[str]:
@@ -66,7 +73,7 @@ def _machine_notes(estimate: Estimate) -> list[str]:
             "nominal peak, as for its kin"
         )
     found += [
-        f"the {what} of {run.gpu.key} is not known, and what depends on it is left out or assumed"
+        f"the {what} of {run.gpu.key} is not known: {_WITHOUT[what]}"
         for what in run.machine.missing
     ]
     if run.origins.get("network") == "default":

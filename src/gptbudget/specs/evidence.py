@@ -24,6 +24,12 @@ class Evidence(NamedTuple):
     """Everything measured or published that an estimate may use."""
 
     time_ranges: tuple[TimeRange, ...]
+    """The last asks for nothing, and holds where no other does."""
+    compared_architectures: frozenset[str]
+    compared_gpus: frozenset[str]
+    """Accelerators of which published runs were compared."""
+    uncompared: tuple[float, float]
+    """By what a range is wider for all others: its low end and its high end."""
     stacks: Stacks
 
 

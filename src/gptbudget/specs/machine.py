@@ -23,7 +23,13 @@ class Machine(NamedTuple):
     """To a neighbour on the fast link, in one direction, as collectives reach it."""
     domain_gpus: Any
     """Accelerators behind the fast link."""
+    slot_bytes_per_s: Any
+    """Between accelerators of one host that no fast link joins."""
+    node_gpus: Any
+    """Accelerators of one host, or behind one fast link where that reaches further."""
     network_bytes_per_s: Any
     """To another node, of one accelerator and in one direction, as collectives reach it."""
     host_bytes_per_s: Any
     """To the host's memory, in one direction."""
+    element_bytes: int = 2
+    """Of an element as it passes through memory and links: 4 in fp32."""

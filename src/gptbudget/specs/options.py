@@ -48,7 +48,10 @@ StackName = Literal[
     "litgpt",
     "torchtune",
     "torchtitan",
+    "torchtitan-eager",
     "nanotron",
+    "llm-foundry",
+    "deepspeed",
 ]
 
 

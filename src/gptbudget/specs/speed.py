@@ -24,3 +24,5 @@ class Speed(NamedTuple):
     """Traffic of adapters in units of the channels they read and write."""
     evidence: str
     """How each was obtained, and the runs it stands on."""
+    attention_rate: float = 1
+    """Of flash attention's usual rate, what the kernels of this software reach."""

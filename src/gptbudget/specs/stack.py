@@ -12,6 +12,11 @@ from typing import Any, Literal, NamedTuple
 
 from gptbudget.specs.speed import Speed
 
+Split = Literal["blocks", "ends", "cost"]
+"""Pipeline stages have as many blocks each; embedding and head count as blocks where that makes
+stages equal (Megatron-LM, ``--account-for-embedding-in-pipeline-split``); or they have as many
+parameters each, the head counted (nanotron)."""
+
 Mode = Literal["autocast", "pure", "fp32"]
 """16-bit compute on fp32 weights, 16-bit tensors throughout, or fp32 throughout."""
 
@@ -155,8 +160,7 @@ class Stack(NamedTuple):
     """Of a 4-bit weight that is unpacked to multiply."""
     gathers_gradients: bool = False
     """While micro-batches are accumulated FSDP keeps gradients whole."""
-    splits_by_cost: bool = False
-    """Pipeline stages have as many parameters each, the head counted, in place of blocks."""
+    split: Split = "blocks"
     attention: AttentionKind | None = None
     """The attention of this stack, where it is not the best that card and precision have."""
     fp32_softmax: tuple[str, ...] = ()
@@ -194,10 +198,20 @@ def stacks_from(data: Mapping[str, Any]) -> Stacks:
         concept: {name: kind(**fields) for name, fields in parts[concept].items()}
         for concept, kind in named.items()
     }
-    return Stacks(
-        Parts(**{**parts, **built}),
-        {
-            name: Stack(**{**fields, "speed": Speed(**fields["speed"])})
-            for name, fields in data["stacks"].items()
-        },
-    )
+    return Stacks(Parts(**{**parts, **built}), _stacks(data["stacks"]))
+
+
+def _stacks(given: Mapping[str, Any]) -> dict[str, Stack]:
+    """Each stack; what it does not say is as in the one it is ``like``, of its speed too."""
+    fields = {name: _like(given, name) for name in given}
+    speeds = {name: of["speed"] for name, of in fields.items()}
+    return {
+        name: Stack(**{**of, "speed": Speed(**_like(speeds, name))}) for name, of in fields.items()
+    }
+
+
+def _like(given: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The fields of one entry over those of the entry it is like."""
+    own = dict(given[name])
+    base = own.pop("like", None)
+    return {**_like(given, base), **own} if base else own

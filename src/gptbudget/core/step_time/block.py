@@ -9,11 +9,13 @@ from typing import Any, NamedTuple
 
 from gptbudget.core.elementwise import maximum
 from gptbudget.core.flops import Square, forward_flops_per_token
-from gptbudget.core.step_time.matmul import ELEMENT_BYTES, operands_s, product_s, traffic_s
+from gptbudget.core.parameters import block_parameters
+from gptbudget.core.step_time.matmul import elements_s, operands_s, product_s, traffic_s
 from gptbudget.specs.machine import Machine
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Recipe
 from gptbudget.specs.speed import Speed
+from gptbudget.specs.stack import Stack
 
 _BACKWARD_PRODUCTS = 2
 _BACKWARD_FLASH = 2.5
@@ -78,7 +80,7 @@ class Share(NamedTuple):
 
 
 def block_s(
-    model: ModelSpec, recipe: Recipe, speed: Speed, machine: Machine, share: Share
+    model: ModelSpec, recipe: Recipe, stack: Stack, machine: Machine, share: Share
 ) -> BlockTime:
     """Seconds of one block, averaged over dense and expert layers.
 
@@ -86,14 +88,14 @@ def block_s(
     micro-batch of 2,048 tokens at half its peak.
     """
     forward, backward = products_s(model, recipe, machine, share)
-    around = elementwise_s(model, recipe, speed, machine, share)
-    score_forward, score_backward = attention_s(model, recipe, speed, machine, share)
+    around = elementwise_s(model, recipe, stack.speed, machine, share)
+    score_forward, score_backward = attention_s(model, recipe, stack.speed, machine, share)
     ahead = _FORWARD_SHARE * around
     again: Any = 0
     if recipe.checkpointing == "full":
         again = forward + ahead + score_forward
     elif recipe.checkpointing == "selective":
-        by_operation = recipe.attention in {"flash", "efficient"}
+        by_operation = stack.selective is not None
         again = _PER_OPERATION_PRODUCTS * forward + ahead if by_operation else score_forward
     return BlockTime(forward + backward, score_forward + score_backward, around, again)
 
@@ -105,9 +107,8 @@ def products_s(model: ModelSpec, recipe: Recipe, machine: Machine, share: Share)
     """
     narrow = recipe.precision in {"fp8", "fp4"}
     tokens, tp, width = share.tokens, share.tp, model.width
-    query, kv = model.query_width / tp, model.kv_width / tp
-    forward = product_s(tokens, query + 2 * kv, width, machine, narrow=narrow)
-    forward += product_s(tokens, width, query, machine, narrow=narrow)
+    of_attention = _attention_weights(model, tp)
+    forward = sum(product_s(tokens, *matrix, machine, narrow=narrow) for matrix in of_attention)
     into = 2 if model.ffn.gated else 1
     dense, routed = model.dense_layers / model.layers, model.expert_layers / model.layers
     if dense:
@@ -117,14 +118,29 @@ def products_s(model: ModelSpec, recipe: Recipe, machine: Machine, share: Share)
     if routed:
         forward += routed * _experts_s(model, machine, share, into, narrow=narrow)
     if narrow:
-        casts = ELEMENT_BYTES * _CAST_ELEMENTS * (width + model.active_ffn_width) * tokens / tp
-        forward += traffic_s(casts, machine) / (1 + _BACKWARD_PRODUCTS)
+        casts = _CAST_ELEMENTS * (width + model.active_ffn_width) * tokens / tp
+        forward += elements_s(casts, machine) / (1 + _BACKWARD_PRODUCTS)
     if recipe.method.kind == "qlora":
-        weights = width * (query + 2 * kv) + width * query
+        weights = sum(columns * depth for columns, depth in of_attention)
         weights += (into + 1) * width * model.ffn_width / tp
         forward += traffic_s(_NF4_BYTES * weights, machine)
     backward = forward * (1 if recipe.method.has_adapters else _BACKWARD_PRODUCTS)
     return forward, backward
+
+
+def _attention_weights(model: ModelSpec, tp: Any) -> list[tuple[Any, Any]]:
+    """Columns and depth of the products before and behind attention on one tensor rank.
+
+    Those of latent attention count as one product of their size; what leads down to the latents
+    is on every rank.
+    """
+    width = model.width
+    if model.attention.latent is None:
+        query, kv = model.query_width / tp, model.kv_width / tp
+        return [(query + 2 * kv, width), (width, query)]
+    one = block_parameters(model)
+    cut = (one.attention - one.attention_whole) / tp
+    return [((cut + one.attention_whole) / width, width)]
 
 
 def _network_s(
@@ -143,7 +159,7 @@ def _experts_s(model: ModelSpec, machine: Machine, share: Share, into: int, *, n
     routed = _network_s(rows, model.width, experts.width, into, machine, narrow=narrow)
     others = (into + 1) * model.width * experts.width * maximum(share.experts - 1, 0)
     moved = _PERMUTED_ELEMENTS * share.tokens * experts.active * model.width / share.tp
-    total = routed + operands_s(others, machine) + traffic_s(ELEMENT_BYTES * moved, machine) / 3
+    total = routed + operands_s(others, machine) + elements_s(moved, machine) / 3
     if experts.shared_width:
         total += _network_s(
             share.tokens,
@@ -164,10 +180,12 @@ def elementwise_s(
     around = _SHARED_BY_TENSOR / share.tp + (1 - _SHARED_BY_TENSOR) / share.tp_shared
     elements = speed.elementwise * (_WIDTH_TRAFFIC * model.width * around + between / share.tp)
     if recipe.method.has_adapters:
-        elements += (
-            speed.adapter_traffic * (8 * model.width + 3 * model.active_ffn_width) / share.tp
-        )
-    return traffic_s(ELEMENT_BYTES * share.tokens * elements, machine)
+        wide = 2 if recipe.method.lora_precision == "fp32" else 1  # inputs are cast for them
+        channels: float = 4 * model.width  # into and out of the adapted matrices
+        if recipe.method.lora_targets == "all":
+            channels = 8 * model.width + 3 * model.active_ffn_width
+        elements += speed.adapter_traffic * wide * channels / share.tp
+    return elements_s(share.tokens * elements, machine)
 
 
 def attention_s(

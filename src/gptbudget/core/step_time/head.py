@@ -10,16 +10,20 @@ from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Recipe
 from gptbudget.specs.speed import Speed
 
+_FUSED_BYTES = 8
+"""Of a logit, where loss and gradient are one kernel; as in native stacks."""
+
 
 def head_s(
     model: ModelSpec, recipe: Recipe, speed: Speed, machine: Machine, tokens: Any, tp: Any
 ) -> Any:
     """Seconds of the head's products and of the loss over the vocabulary, in 16 bit.
 
-    Three products, two where the head is frozen beside adapters. A fused loss runs the head's
-    product once more in place of keeping the logits.
+    Three products, two where the head is frozen beside adapters. A fused loss makes gradients of
+    logits while it has them at hand (llm.c, fused_classifier; Liger Kernel).
     """
     vocabulary = model.vocabulary / tp
     products = 2 if recipe.method.has_adapters else 3
     one = product_s(tokens, vocabulary, model.embedding_width or model.width, machine)
-    return products * one + traffic_s(speed.logit_bytes * tokens * vocabulary, machine)
+    each = min(speed.logit_bytes, _FUSED_BYTES) if recipe.loss == "fused" else speed.logit_bytes
+    return products * one + traffic_s(each * tokens * vocabulary, machine)

@@ -21,8 +21,6 @@ _HALF_A_WAVE = 0.5
 _EXPOSED_OPERANDS = 0.6
 """By hand, never fitted."""
 
-ELEMENT_BYTES = 2
-
 
 def product_s(
     rows: Any, columns: Any, depth: Any, machine: Machine, *, narrow: bool = False
@@ -42,8 +40,13 @@ def product_s(
 
 
 def operands_s(elements: Any, machine: Machine) -> Any:
-    """Seconds that moving ``elements`` of 16 bit adds to products."""
-    return _EXPOSED_OPERANDS * traffic_s(ELEMENT_BYTES * elements, machine)
+    """Seconds that moving ``elements`` adds to products."""
+    return _EXPOSED_OPERANDS * elements_s(elements, machine)
+
+
+def elements_s(elements: Any, machine: Machine) -> Any:
+    """Seconds that ``elements`` of the compute precision need through memory."""
+    return traffic_s(machine.element_bytes * elements, machine)
 
 
 def traffic_s(moved_bytes: Any, machine: Machine) -> Any:

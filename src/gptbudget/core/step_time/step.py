@@ -4,30 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from gptbudget.core.elementwise import maximum
+from gptbudget.core.elementwise import maximum, where
 from gptbudget.core.parts import Parts
 from gptbudget.core.placement import place
-from gptbudget.core.states import gradient_bytes
+from gptbudget.core.states import training_states
 from gptbudget.core.step_time.block import Share, block_s
+from gptbudget.core.step_time.data_parallel import data_parallel_s
 from gptbudget.core.step_time.exchange import (
     all_to_all_s,
     context_ring_s,
-    data_parallel_s,
     messages_s,
     tensor_parallel_s,
 )
 from gptbudget.core.step_time.head import head_s
-from gptbudget.core.step_time.matmul import traffic_s
+from gptbudget.core.step_time.update import offload_s, optimizer_s
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.machine import Machine
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Recipe
 from gptbudget.specs.speed import Speed
 from gptbudget.specs.stack import Stack
-
-_OPTIMIZER_BYTES = 34
-"""Traffic of AdamW for each trained parameter: weights, masters, moments and gradient read, all
-but the gradient written, and what is not in one pass; by hand. 28 is the least."""
 
 _RECOMPUTED_HOST, _ADAPTED_HOST = 1.33, 1.5
 _EXPERT_HOST_S = 2e-3
@@ -48,15 +44,16 @@ def step_time(
 
     ``micro_batch`` sequences of ``seq_len`` tokens, ``micro_batches`` of them a replica.
 
-    Assumes equal stages, with the head on top of the last, and one forward and one backward pass
-    at a time. Left out: data loading, evaluation, checkpoints, failures (goodput).
+    The slowest stage sets the pace: that with most blocks, or the last with the head;
+    filling and draining the pipeline takes as long as the other stages need for one micro-batch.
+    Left out: data loading, evaluation, checkpoints, failures (goodput).
     """
     speed = stack.speed
     tokens = micro_batch * seq_len / layout.cp
     shared = layout.tp if layout.sequence_parallel else 1
     held = model.experts.count / layout.ep if model.experts else 0
     share = Share(tokens, seq_len, layout.tp, shared, held)
-    block = block_s(model, recipe, speed, machine, share)
+    block = block_s(model, recipe, stack, machine, share)
     tensor = tensor_parallel_s(model, recipe, machine, layout, tokens)
     ring = context_ring_s(model, machine, layout, tokens, block.attention, speed.overlap)
     routed = model.expert_layers / model.layers
@@ -64,35 +61,39 @@ def step_time(
     working = block.total + tensor + ring + exchange
     host = maximum(_host_s(model, recipe, speed) - working, 0)
     head = head_s(model, recipe, speed, machine, tokens, layout.tp)
-    placement = place(model, recipe.method, layout)
-    layers = micro_batches * model.layers / layout.pp
-    stage_s = model.layers / layout.pp * (working + host)
-    bubble = (layout.pp - 1) / layout.vp * stage_s
-    replica_s = stage_s + head
+
+    stages = (
+        place(model, recipe.method, layout, stage, split=stack.split)
+        for stage in (0, min(1, layout.pp - 1), layout.pp - 1)
+    )
+    first, second, last = stages
+    most = max(first.layers, second.layers)
+    layer_s = working + host
+    with_head = last.layers * layer_s + head >= most * layer_s
+    layers = where(with_head, last.layers, most)
+    stage_s = layers * layer_s + where(with_head, head, 0)
+    bubble = (model.layers * layer_s + head - stage_s) / layout.vp
+    states = training_states(first, recipe, layout.zero, stack)
+    every = micro_batches * layers
+    beside = speed.overlap if layout.dp * layout.cp == 1 else 0
     return Parts(
         {
-            "products": layers * block.products,
-            "attention": layers * block.attention,
-            "elementwise": layers * block.elementwise,
-            "recomputation": layers * block.recomputation,
-            "logits_and_loss": micro_batches * head,
-            "host": layers * host,
-            "tensor_parallel": layers * tensor,
-            "context_ring": layers * ring,
-            "expert_all_to_all": layers * exchange,
-            "pipeline_bubble": bubble,
+            "products": every * block.products,
+            "attention": every * block.attention,
+            "elementwise": every * block.elementwise,
+            "recomputation": every * block.recomputation,
+            "logits_and_loss": micro_batches * where(with_head, head, 0),
+            "host": every * host,
+            "tensor_parallel": every * tensor,
+            "context_ring": every * ring,
+            "expert_all_to_all": every * exchange,
+            "pipeline_bubble": bubble if layout.pp > 1 else 0,
             "pipeline_messages": micro_batches * messages_s(model, machine, layout, tokens),
             "data_parallel": data_parallel_s(
-                placement,
-                speed,
-                machine,
-                layout,
-                micro_batches,
-                replica_s,
-                gradient_bytes(recipe, stack),
+                first, recipe, stack, machine, layout, micro_batches, stage_s
             ),
-            "optimizer": _optimizer_s(placement.kinds, machine, layout),
-            "offload": _offload_s(placement.kinds, recipe, machine, layout),
+            "optimizer": optimizer_s(model, first, recipe, states, machine, layout.zero),
+            "offload": offload_s(recipe, states, machine, micro_batches, stage_s, beside),
         }
     )
 
@@ -105,21 +106,3 @@ def _host_s(model: ModelSpec, recipe: Recipe, speed: Speed) -> float:
     if recipe.checkpointing == "full":
         host *= _RECOMPUTED_HOST
     return max(host, _EXPERT_HOST_S * model.expert_layers / model.layers)
-
-
-def _optimizer_s(kinds: Any, machine: Machine, layout: Layout) -> Any:
-    """AdamW passes once over all that a rank updates.
-
-    Llama-3 8B unsharded on an H100 at 80 % of its bandwidth and 28 bytes: 83.9 ms.
-    """
-    updated = sum(kind.trained / (kind.shards if layout.zero else 1) for kind in kinds)
-    return traffic_s(_OPTIMIZER_BYTES * updated, machine)
-
-
-def _offload_s(kinds: Any, recipe: Recipe, machine: Machine, layout: Layout) -> Any:
-    """Gradients go to the host and updated weights come back, once a step."""
-    if recipe.offload == "none":
-        return 0
-    each = 2 if recipe.mode == "pure" else 4
-    updated = sum(kind.trained / (kind.shards if layout.zero else 1) for kind in kinds)
-    return 2 * each * updated / machine.host_bytes_per_s

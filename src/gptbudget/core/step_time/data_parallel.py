@@ -1,0 +1,128 @@
+"""What data-parallel ranks wait for: gathering weights, reducing gradients, less what is hidden."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from gptbudget.core import communication as comm
+from gptbudget.core.gathering import compute_bytes, gathered_bytes, whole_gradients
+from gptbudget.core.placement import Held, Placement
+from gptbudget.core.sharing import sharing_of
+from gptbudget.core.states import gradient_bytes, weight_bytes
+from gptbudget.specs.layout import Layout
+from gptbudget.specs.machine import Machine
+from gptbudget.specs.recipe import Recipe
+from gptbudget.specs.stack import Stack
+
+_LAST_BACKWARD = 2 / 3
+"""Of the last micro-batch, the part in which replicas have gradients to send."""
+
+
+class Schedule(NamedTuple):
+    """How often a rank gathers all weights and reduces all gradients."""
+
+    gathers_each: int
+    """In every micro-batch."""
+    reduces_each: bool
+    """In every micro-batch; else once a step."""
+    gathers_once: bool
+    """Once a step."""
+
+
+def schedule_of(placement: Placement, recipe: Recipe, layout: Layout, stack: Stack) -> Schedule:
+    """What the stage of ZeRO and the software ask for.
+
+    FSDP gathers each block for the forward and again for the backward pass, and reduces its
+    gradients, in every micro-batch (Zhao et al. 2023, arXiv 2304.11277); in a pipeline, weights
+    stay together for a step. ZeRO-2 reduces gradients in every micro-batch, ZeRO-1 once, and both
+    gather the updated weights; replicas sum their gradients once (Rajbhandari et al. 2020, arXiv
+    1910.02054, section 7).
+    """
+    stage = layout.zero
+    if sharing_of(recipe, stage, stack) != "fsdp":
+        return Schedule(0, reduces_each=stage == 2, gathers_once=stage > 0)  # noqa: PLR2004
+    once = whole_gradients(placement, recipe, layout, stack) is not None
+    if layout.pp > 1:
+        return Schedule(0, reduces_each=not once, gathers_once=True)
+    return Schedule(2 if stage == 3 else 1, reduces_each=not once, gathers_once=False)  # noqa: PLR2004
+
+
+def data_parallel_s(
+    placement: Placement,
+    recipe: Recipe,
+    stack: Stack,
+    machine: Machine,
+    layout: Layout,
+    micro_batches: Any,
+    micro_batch_s: Any,
+) -> Any:
+    """Seconds of a step that data-parallel communication is not hidden.
+
+    What happens in every micro-batch runs beside its computation, what happens once a step beside
+    the last one; replicas that all-reduce have only its backward pass.
+
+    Llama-2 7B over 8 ranks in 16 bit sends 23.58 GB a step as replicas or in ZeRO-1 and 2, and
+    35.38 GB in each micro-batch of FSDP.
+    """
+    if layout.dp * layout.cp == 1:
+        return 0
+    how = schedule_of(placement, recipe, layout, stack)
+    gather_s = _gather_s(placement, recipe, stack, machine, layout)
+    reduce_s = _reduce_s(placement, gradient_bytes(recipe, stack), machine, layout)
+    each_s = how.gathers_each * gather_s + how.reduces_each * reduce_s
+    once_s = how.gathers_once * gather_s + (not how.reduces_each) * reduce_s
+    last_s = micro_batch_s if layout.zero else _LAST_BACKWARD * micro_batch_s
+    overlap = stack.speed.overlap
+    others = (micro_batches - 1) * comm.exposed_s(each_s, micro_batch_s, overlap)
+    return others + comm.exposed_s(each_s + once_s, last_s, overlap)
+
+
+def _gather_s(
+    placement: Placement, recipe: Recipe, stack: Stack, machine: Machine, layout: Layout
+) -> Any:
+    """Seconds in which all weights that ranks share are put together."""
+    fsdp = sharing_of(recipe, layout.zero, stack) == "fsdp"
+
+    def whole_bytes(held: Held) -> Any:
+        if fsdp:
+            return gathered_bytes(held, recipe, compute_bytes(recipe))
+        return weight_bytes(recipe) * held.trained
+
+    sent = sum(comm.gather_sent(whole_bytes(held), held.shards) for held in placement.kinds)
+    return _ring_s(sent, layout.shards, layout.tp, placement.layers, machine)
+
+
+def _reduce_s(
+    placement: Placement, gradient_bytes_each: float, machine: Machine, layout: Layout
+) -> Any:
+    """Seconds in which all gradients are summed.
+
+    Ranks that share states take a shard each; their copies, or replicas, all-reduce what they
+    have, in two halves.
+    """
+    shards, layers, tp = layout.shards, placement.layers, layout.tp
+    copies = layout.dp * layout.cp / shards
+    scattered = copied = 0
+    for held in placement.kinds:
+        buffer = gradient_bytes_each * held.trained
+        scattered += comm.gather_sent(buffer, held.shards)
+        ranks = _ranks_with_the_same(held, placement, layout) / held.shards
+        copied += comm.all_reduce_sent(buffer / held.shards, ranks)
+    seconds = _ring_s(scattered, shards, tp, layers, machine)
+    return seconds + _ring_s(copied, copies, tp * shards, 2 * layers, machine)
+
+
+def _ranks_with_the_same(held: Held, placement: Placement, layout: Layout) -> Any:
+    """Ranks that hold the same parameters: experts are spread over some of the data ranks."""
+    everyone = layout.dp * layout.cp
+    if held is placement.experts:
+        return max(1, everyone * layout.tp / layout.expert_ways)
+    return everyone
+
+
+def _ring_s(sent_bytes: Any, ranks: Any, inner: Any, collectives: Any, machine: Machine) -> Any:
+    """Seconds of a ring; nothing where a rank is alone."""
+    if ranks == 1:
+        return 0
+    bandwidth = comm.link_bytes_per_s(machine, ranks, inner)
+    return sent_bytes / bandwidth + comm.latency_s(machine, ranks, inner, collectives)
