@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from gptbudget.catalog.catalog import Catalog, load_catalog
 from gptbudget.catalog.measured import ONE_GPU, SHARDED, MeasuredSteps, load_measured_steps
 from gptbudget.catalog.paths import data_file
-from gptbudget.catalog.published import load_published_memory
+from gptbudget.catalog.published import load_published_runs
 from gptbudget.catalog.reference import load_evidence
+from gptbudget.errors import FileError, UnknownNameError, UsageError
 from gptbudget.plan.complete import complete_run
 from gptbudget.plan.run import NamedGpu, NamedModel, TrainingRun
-from gptbudget.plan.validation import (
-    ScoredFit,
-    ScoredRow,
-    score_published,
-    score_steps,
-)
-from gptbudget.specs.evidence import Evidence, LeftOut, PublishedMemory
+from gptbudget.plan.validation.against import AgainstRuns
+from gptbudget.plan.validation.memory import score_memory
+from gptbudget.plan.validation.score import ScoredRow
+from gptbudget.plan.validation.speed import score_speed
+from gptbudget.plan.validation.steps import score_steps
+from gptbudget.specs.evidence import Evidence
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.options import Options
+from gptbudget.specs.published import PublishedRun
 
 
 class AgainstPyTorch(NamedTuple):
@@ -29,15 +31,6 @@ class AgainstPyTorch(NamedTuple):
 
     measured: MeasuredSteps
     rows: list[ScoredRow]
-
-
-class AgainstRuns(NamedTuple):
-    """Published runs: peaks, what ran and what did not, and what could not be scored."""
-
-    published: tuple[PublishedMemory, ...]
-    rows: list[ScoredRow]
-    fits: list[ScoredFit]
-    left_out: tuple[LeftOut, ...]
 
 
 def against_pytorch(catalogs: Iterable[Path] = ()) -> list[AgainstPyTorch]:
@@ -51,33 +44,49 @@ def against_pytorch(catalogs: Iterable[Path] = ()) -> list[AgainstPyTorch]:
     return found
 
 
-def against_runs() -> AgainstRuns:
-    """Score every published run whose inputs are known.
+def against_runs(path: Path | None = None, catalogs: Iterable[Path] = ()) -> AgainstRuns:
+    """Score every published run of the package, or those of a user's file.
 
-    Models and cards are those of the shipped catalogs and of the package's own: a user's entry
-    of the same name is another model than the one that was published.
+    Models and cards of the package's runs are those of the shipped catalogs and of its own file: a
+    user's entry of the same name is another model than the one that was published.
+
+    Raises:
+        FileError: a row cannot be read, or describes a run that cannot be, as ``file:line``.
     """
-    catalog = load_catalog([data_file("published_models.yaml")], user=False)
-    published, left_out = load_published_memory()
+    named = [data_file("published_models.yaml")]
+    catalog = load_catalog([*named, *catalogs]) if path else load_catalog(named, user=False)
+    published, left_out = load_published_runs(path)
     evidence = load_evidence()
-    scored = [score_published(row, run_of(row, catalog, evidence)) for row in published]
-    return AgainstRuns(
-        published,
-        [row for row, _ in scored if row is not None],
-        [fit for _, fit in scored if fit is not None],
-        left_out,
-    )
+    peaks, fits, speeds = [], [], []
+    for row in published:
+        run = run_of(row, catalog, evidence)
+        peak, fit = score_memory(row, run)
+        peaks += [peak] if peak else []
+        fits += [fit] if fit else []
+        if row.speed is not None:
+            fast = run_of(row, catalog, evidence, row.speed_options) if row.speed_options else run
+            scored = score_speed(row, fast)
+            speeds += [scored] if scored else []
+    return AgainstRuns(published, peaks, fits, speeds, left_out)
 
 
-def run_of(row: PublishedMemory, catalog: Catalog, evidence: Evidence) -> TrainingRun:
-    """The run that a published row describes, completed as any other."""
-    gpu, model = catalog.gpus.find(row.gpu), catalog.models.find(row.model)
-    return complete_run(
-        Options(**row.options),
-        NamedGpu(gpu.key, gpu.spec),
-        NamedModel(model.key, _long_enough(model.spec, row.options.get("seq_len", 0))),
-        evidence,
-    )
+def run_of(
+    row: PublishedRun,
+    catalog: Catalog,
+    evidence: Evidence,
+    over: Mapping[str, Any] = MappingProxyType({}),
+) -> TrainingRun:
+    """The run that a published row describes, completed as any other, with options ``over`` it."""
+    try:
+        gpu, model = catalog.gpus.find(row.gpu), catalog.models.find(row.model)
+        return complete_run(
+            Options(**{**row.options, **over}),
+            NamedGpu(gpu.key, gpu.spec),
+            NamedModel(model.key, _long_enough(model.spec, row.options.get("seq_len", 0))),
+            evidence,
+        )
+    except (UsageError, UnknownNameError) as error:
+        raise FileError(f"{row.place}: {row.id}: {error.message}", error.hint) from None
 
 
 def _long_enough(model: ModelSpec, seq_len: int) -> ModelSpec:

@@ -260,7 +260,6 @@ BAD = {
     "--tp 16": "--tp 16 does not divide the 8 key-value heads of Llama 3.1 8B",
     "--pp 33": "--pp 33 is more than the 32 layers of Llama 3.1 8B",
     "--vp 2": "--vp interleaves pipeline stages, and there is one",
-    "--pp 4 --vp 3": "--pp 4 x --vp 3 = 12 divides neither the 32 layers of Llama 3.1 8B, nor",
     "--pp 16 --vp 4": "--pp 16 x --vp 4 = 64 chunks is more than the 32 layers of Llama 3.1 8B",
     "--gpus 4 --ep 2": "--ep 2 spreads experts, and Llama 3.1 8B has none",
     "--model mixtral-8x7b --gpus 9 --ep 3": "--ep 3 does not divide the 8 experts of Mixtral 8x7B",

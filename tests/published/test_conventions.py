@@ -32,7 +32,7 @@ from gptbudget.specs.options import FlopsConvention
 from tests.conftest import Cli
 
 HERE = Path(__file__).parent
-CATALOGS = [data_file("published_models.yaml"), HERE / "rates_models.yaml"]
+CATALOGS = [data_file("published_models.yaml")]
 TABLES: dict[str, Any] = yaml.safe_load((HERE / "rates.yaml").read_text())
 LEFT_OUT: list[dict[str, str]] = TABLES.pop("left-out")
 ROWS = [

@@ -1,51 +1,109 @@
-"""Published memory of training runs, from the package's data."""
+"""Published training runs, from the package's data or a user's file in the same schema."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from gptbudget.catalog.paths import data_file
-from gptbudget.catalog.yamlfile import read_yaml
-from gptbudget.specs.evidence import LeftOut, PublishedMemory, PublishedSource
-from gptbudget.units import GIB
+from gptbudget.catalog.validate import build
+from gptbudget.catalog.yamlfile import YamlFile, read_yaml
+from gptbudget.errors import FileError
+from gptbudget.specs.options import Options
+from gptbudget.specs.published import (
+    SPEEDS,
+    LeftOut,
+    PublishedRun,
+    PublishedSource,
+    PublishedSpeed,
+    RunRow,
+    RunsFile,
+    SourceFile,
+)
 
-_FIGURES = {"peak_gb": 1e9, "peak_gib": GIB}
-_OWN = frozenset({"id", "model", "gpu", "accumulates", "rank", "ran", *_FIGURES})
-"""Fields of a row that are no options of the command line."""
+_OWN = frozenset(set(RunRow.model_fields) - set(Options.model_fields) | {"gpu", "model"})
+"""Fields of a row that are no options of a run."""
 
 
-def load_published_memory() -> tuple[tuple[PublishedMemory, ...], tuple[LeftOut, ...]]:
-    """Every published row that can be scored, and those that cannot with the reason."""
-    data = read_yaml(data_file("published_memory.yaml")).data
-    rows = tuple(row for key, source in data["sources"].items() for row in _rows_of(key, source))
-    return rows, tuple(LeftOut(**fields) for fields in data["left_out"])
+class PublishedRuns(NamedTuple):
+    """Every row that can be scored, and those that cannot with the reason."""
+
+    runs: tuple[PublishedRun, ...]
+    left_out: tuple[LeftOut, ...]
 
 
-def _rows_of(key: str, source: Mapping[str, Any]) -> Iterator[PublishedMemory]:
+def load_published_runs(path: Path | None = None) -> PublishedRuns:
+    """Read the runs of ``path``, or those of the package.
+
+    Raises:
+        FileError: a field is missing, misspelt or wrong, as ``file:line``.
+    """
+    file = read_yaml(path or data_file("published_runs.yaml"))
+    data = build(RunsFile, file.data, file)
+    runs = tuple(run for key in data.sources for run in _runs_of(key, data.sources[key], file))
+    return PublishedRuns(runs, data.left_out)
+
+
+def _runs_of(key: str, source: SourceFile, file: YamlFile) -> Iterator[PublishedRun]:
     described = PublishedSource(
-        key,
-        source["title"],
-        source["url"],
-        tuple(source.get("cites", ())),
-        source.get("assumed"),
-        border=source.get("border", False),
+        key, source.title, source.url, source.stack_reason, source.assumed, source.border
     )
-    for raw in source["rows"]:
-        row = {**source["options"], **raw}
-        peaks = [row[name] * unit for name, unit in _FIGURES.items() if name in row]
-        options = {name: value for name, value in row.items() if name not in _OWN}
-        if row.get("accumulates"):
-            one = row["micro_batch"] * row["seq_len"] * row.get("dp", 1)
-            options.setdefault("global_batch_tokens", 2 * one)
-        yield PublishedMemory(
-            id=row["id"],
+    shared = source.options.model_dump(exclude_unset=True)
+    for index, row in enumerate(source.rows):
+        line = file.line("sources", key, "rows", index)
+        place = f"{file.path}:{line}"
+        given = {**shared, **row.model_dump(exclude_unset=True, exclude={"speed"})}
+        for name in ("gpu", "model"):
+            if name not in given:
+                raise FileError(f"{place}: {row.id}: {name} is missing", "add it")
+        if row.peak_bytes is not None and source.figure is None:
+            raise FileError(
+                f"{place}: {row.id}: a peak needs to know what it is",
+                "add figure: allocated, reserved or card to its source",
+            )
+        options = {name: value for name, value in given.items() if name not in _OWN}
+        convention = options.pop("convention", None)
+        alone = row.speed.model_dump(exclude_unset=True)
+        if given.get("accumulates"):
+            one = options["micro_batch"] * options["seq_len"] * options.get("dp", 1)
+            if options.get("global_batch_tokens") == one:
+                alone["global_batch_tokens"] = one
+            options["global_batch_tokens"] = max(options.get("global_batch_tokens", 0), 2 * one)
+        yield PublishedRun(
+            id=row.id,
             source=described,
-            model=row["model"],
-            gpu=row["gpu"],
+            place=place,
+            model=given["model"][0],
+            gpu=given["gpu"][0],
             options=options,
-            figure=source["figure"],
-            peak_bytes=peaks[0] if peaks else None,
-            ran=row.get("ran", True),
-            first_rank=row.get("rank") == "first",
+            speed_options=alone,
+            figure=source.figure,
+            peak_bytes=row.peak_bytes,
+            ran=True if row.ran is None and row.peak_bytes is not None else row.ran,
+            first_rank=given.get("rank") == "first",
+            speed=_speed_of(row, given, convention, place),
+            assumed_input=given.get("assumed_input"),
+            quote=row.quote,
         )
+
+
+def _speed_of(
+    row: RunRow, given: dict[str, Any], convention: str | None, place: str
+) -> PublishedSpeed | None:
+    """The speed of a row, with what it takes to read it."""
+    kind = next((name for name in SPEEDS if getattr(row, name) is not None), None)
+    if kind is None:
+        return None
+    needs = {
+        "step_s": ("global_batch_tokens",),
+        "tflops_per_gpu": ("convention",),
+        "mfu": ("convention", "peak_tflops"),
+    }
+    for name in needs.get(kind, ()):
+        if given.get(name) is None:
+            raise FileError(f"{place}: {row.id}: {kind} needs {name}", f"add {name}")
+    peak = given.get("peak_tflops")
+    return PublishedSpeed(
+        kind, getattr(row, kind), convention, None if peak is None else peak * 1e12
+    )

@@ -13,13 +13,12 @@ _TITLES = ("one GPU", "FSDP")
 def command(invocation: Invocation) -> None:
     """Our error against PyTorch's own accounting, and against published peaks and outcomes."""
     from gptbudget.render.output import write
-    from gptbudget.report.validation import Measured, Published, validation_document
+    from gptbudget.report.validation.document import validation_document
+    from gptbudget.report.validation.pytorch import Measured
     from gptbudget.validation import against_pytorch, against_runs
 
     measured = [
         Measured(title, found.measured.source, found.measured.what, found.rows)
         for title, found in zip(_TITLES, against_pytorch(invocation.catalogs), strict=True)
     ]
-    runs = against_runs()
-    published = Published(runs.published, runs.rows, runs.fits, runs.left_out)
-    write(validation_document(measured, published), invocation.fmt)
+    write(validation_document(measured, against_runs()), invocation.fmt)

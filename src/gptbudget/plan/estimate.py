@@ -19,7 +19,7 @@ from gptbudget.core.parts import Parts
 from gptbudget.core.step_time.step import step_time
 from gptbudget.core.wall_clock import delivered_flops_per_s, wall_clock_s
 from gptbudget.plan.run import BareSize, FlopsAmount, NamedModel, TrainingRun
-from gptbudget.specs.evidence import Figure
+from gptbudget.specs.published import Figure
 from gptbudget.specs.recipe import Recipe
 from gptbudget.specs.stack import Stack
 

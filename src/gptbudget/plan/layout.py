@@ -124,12 +124,6 @@ def _refuse_what_does_not_divide(choose: Chooser, layout: Layout, model: ModelSp
             f"--pp {pp}{chunks} is more than the {model.layers} layers of {model.name}",
             f"give at most {model.layers}",
         )
-    if vp > 1 and model.layers % (pp * vp) and (model.layers + ENDS_AS_LAYERS) % (pp * vp):
-        raise UsageError(
-            f"--pp {pp} x --vp {vp} = {pp * vp} divides neither the {model.layers} layers of "
-            f"{model.name}, nor these with embedding and head counted as layers",
-            "choose a divisor",
-        )
     if choose.options.ep is None or ep == 1:
         return
     if model.experts is None:

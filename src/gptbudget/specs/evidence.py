@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import NamedTuple
 
 from gptbudget.specs.layout import ONE_RANK, Layout
 from gptbudget.specs.model import ModelSpec
@@ -49,42 +49,3 @@ class MeasuredStep(NamedTuple):
     peak_phase: str
     """Where the whole step peaks: ``forward``, ``backward`` or ``optimizer``."""
     layout: Layout = ONE_RANK
-
-
-Figure = Literal["allocated", "reserved", "card"]
-"""What a published peak is: tensors, what the allocator holds, or all in use on the card."""
-
-
-class PublishedSource(NamedTuple):
-    """Where rows of published memory come from."""
-
-    key: str
-    title: str
-    url: str
-    cites: tuple[str, ...]
-    """What says the options that the rows themselves do not."""
-    assumed: str | None
-    border: bool
-    """Its rows are one batch size on either side of what a card holds."""
-
-
-class PublishedMemory(NamedTuple):
-    """One published run: its peak, or only that it ran or ran out of memory."""
-
-    id: str
-    source: PublishedSource
-    model: str
-    gpu: str
-    options: Mapping[str, Any]
-    figure: Figure
-    peak_bytes: float | None
-    ran: bool
-    first_rank: bool
-    """The peak is that of the first pipeline stage, not of the worst."""
-
-
-class LeftOut(NamedTuple):
-    """Published rows that cannot be scored."""
-
-    reason: str
-    ids: tuple[str, ...]

@@ -1,0 +1,1 @@
+"""Our error against what was measured and published."""

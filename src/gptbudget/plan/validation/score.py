@@ -1,0 +1,101 @@
+"""Scored rows, and the errors of groups of them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, Protocol
+
+_GOOD = 0.15
+
+
+class ScoredRow(NamedTuple):
+    """One measured figure and ours."""
+
+    id: str
+    source: str
+    quantity: str
+    figure: str
+    """Which phase, or ``peak`` for the whole step."""
+    group: tuple[tuple[str, str], ...]
+    predicted: float
+    published: float
+    peak_phase: str | None = None
+    """The part of the step in which it peaked."""
+    peak_phase_right: bool | None = None
+
+    @property
+    def error(self) -> float:
+        """Predicted over published, less one."""
+        return self.predicted / self.published - 1
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """What the row may be grouped by."""
+        return {**dict(self.group), "figure": self.figure}
+
+
+class Scored(Protocol):
+    """Anything with an error and names to group it by."""
+
+    @property
+    def error(self) -> float:
+        """Predicted over published, less one."""
+        ...
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """What the row may be grouped by."""
+        ...
+
+
+class Score(NamedTuple):
+    """The errors of a group of rows."""
+
+    group: tuple[tuple[str, str], ...]
+    rows: int
+    median: float
+    """Of the absolute errors, as are the next three."""
+    p90: float
+    p95: float
+    worst: float
+    bias: float
+    """Mean error, with its sign."""
+    within_15: float
+    """Share of rows within 15 %."""
+
+
+def score(rows: Sequence[Scored], group: tuple[tuple[str, str], ...] = ()) -> Score:
+    """The errors of ``rows`` taken together; there must be at least one."""
+    return score_errors([row.error for row in rows], group)
+
+
+def score_errors(errors: Sequence[float], group: tuple[tuple[str, str], ...] = ()) -> Score:
+    """The same of bare errors."""
+    sizes = sorted(map(abs, errors))
+    return Score(
+        group,
+        len(sizes),
+        quantile(sizes, 0.5),
+        quantile(sizes, 0.9),
+        quantile(sizes, 0.95),
+        sizes[-1],
+        sum(errors) / len(errors),
+        sum(size <= _GOOD for size in sizes) / len(sizes),
+    )
+
+
+def by_group(rows: Iterable[Scored], names: Sequence[str]) -> list[Score]:
+    """Scores by the values of the keys ``names``, in their order."""
+    groups: dict[tuple[tuple[str, str], ...], list[Scored]] = defaultdict(list)
+    for row in rows:
+        groups[tuple((name, row.keys[name]) for name in names)].append(row)
+    return [score(found, group) for group, found in sorted(groups.items())]
+
+
+def quantile(ordered: Sequence[float], share: float) -> float:
+    """The value below which ``share`` of the ordered values lie, interpolated."""
+    place = share * (len(ordered) - 1)
+    low = int(place)
+    high = min(low + 1, len(ordered) - 1)
+    return ordered[low] + (place - low) * (ordered[high] - ordered[low])

@@ -1,0 +1,169 @@
+"""Published speeds against the predicted step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from gptbudget.core.conventions import CONVENTIONS, convention_flops_per_token
+from gptbudget.core.flops import train_flops_per_token
+from gptbudget.core.parameters import count_parameters
+from gptbudget.core.parts import Parts
+from gptbudget.plan.estimate import step_parts
+from gptbudget.plan.run import NamedModel, TrainingRun
+from gptbudget.specs.gpu import GpuSpec
+from gptbudget.specs.layout import Layout
+from gptbudget.specs.model import ModelSpec
+from gptbudget.specs.published import PublishedRun, PublishedSpeed
+
+_SIZES = ((0.5e9, "under 0.5B"), (2e9, "0.5B to 2B"), (10e9, "2B to 10B"), (50e9, "10B to 50B"))
+_LARGEST = "over 50B"
+_GPUS_PER_NODE = 8
+_HARDWARE = {
+    "Ampere GA100": "A100",
+    "Hopper": "H100 and H200",
+    "Blackwell (GB100)": "B200 and later",
+    "Blackwell Ultra": "B200 and later",
+    "TPU": "TPU",
+    **dict.fromkeys(("Volta", "Pascal", "Maxwell", "Turing"), "V100 and older"),
+}
+"""By the beginning of the architecture's name."""
+
+
+class ScoredSpeed(NamedTuple):
+    """One published speed and ours, in tokens/s of all accelerators."""
+
+    id: str
+    source: str
+    group: tuple[tuple[str, str], ...]
+    """``family``, ``hardware``, ``size``, ``layout``, ``precision``, ``stack``."""
+    predicted: float
+    published: float
+    low: float
+    high: float
+    """Ends of the likely range of tokens/s."""
+    published_mfu: float
+    """In exact, full-square FLOPs of the method: what a constant would have to be."""
+    assumed_input: str | None
+    seconds: Mapping[str, float]
+    """Of one step, by part."""
+
+    @property
+    def error(self) -> float:
+        """Predicted over published, less one."""
+        return self.predicted / self.published - 1
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """What the row may be grouped by."""
+        inputs = "assumed" if self.assumed_input else "complete"
+        return {"source": self.source, "inputs": inputs, **dict(self.group)}
+
+    @property
+    def inside(self) -> bool:
+        """Whether the published speed lies in the likely range."""
+        return self.low <= self.published <= self.high
+
+
+def score_speed(row: PublishedRun, run: TrainingRun) -> ScoredSpeed | None:
+    """Score one published speed; ``None`` where nothing was published or is predicted."""
+    work = run.work
+    if row.speed is None or run.machine is None or run.how is None:
+        return None
+    assert isinstance(work, NamedModel)
+    assert run.seq_len is not None
+    assert run.time_range is not None
+    parts = step_parts(run, run.how.stack)
+    tokens = tokens_per_step(run)
+    predicted = tokens / float(parts.total)
+    published = tokens_per_s(row.speed, work.spec, run)
+    exact = train_flops_per_token(work.spec, run.seq_len, "full", run.recipe.method).total
+    return ScoredSpeed(
+        row.id,
+        row.source.key,
+        _group(run, work.spec),
+        predicted,
+        published,
+        predicted / run.time_range.high,
+        predicted / run.time_range.low,
+        float(published * exact / (run.gpus * run.peak_flops_per_s)),
+        row.assumed_input,
+        _floats(parts),
+    )
+
+
+def tokens_per_step(run: TrainingRun) -> int:
+    """Tokens that all accelerators train in one step."""
+    assert run.micro_batch is not None
+    assert run.seq_len is not None
+    return run.micro_batch * run.seq_len * run.layout.dp * run.micro_batches
+
+
+def tokens_per_s(speed: PublishedSpeed, model: ModelSpec, run: TrainingRun) -> float:
+    """A published speed as tokens/s of all accelerators, by its own convention.
+
+    Narayanan et al. 2021 print 138 TFLOP/s for a 145.6B GPT on 1,536 A100, recomputation counted:
+    their equation 3 makes that 185,000 tokens/s.
+    """
+    if speed.kind == "tokens_per_s":
+        return speed.value
+    if speed.kind == "tokens_per_s_per_gpu":
+        return speed.value * run.gpus
+    if speed.kind == "step_s":
+        return tokens_per_step(run) / speed.value
+    assert run.seq_len is not None
+    convention = next(name for name in CONVENTIONS if name == speed.convention)
+    flops = convention_flops_per_token(model, run.seq_len, convention)
+    rate = speed.value * 1e12
+    if speed.kind == "mfu":
+        assert speed.peak_flops_per_s is not None
+        rate = speed.value * speed.peak_flops_per_s
+    return rate * run.gpus / flops
+
+
+def _floats(parts: Parts[float]) -> dict[str, float]:
+    return {name: float(seconds) for name, seconds in parts.items()}
+
+
+def _group(run: TrainingRun, model: ModelSpec) -> tuple[tuple[str, str], ...]:
+    return (
+        ("family", _family(run, model)),
+        ("hardware", hardware_of(run.gpu.spec)),
+        ("size", _size(count_parameters(model).active)),
+        ("layout", _layout(run.layout)),
+        ("precision", run.recipe.precision),
+        ("stack", run.stack),
+    )
+
+
+def _family(run: TrainingRun, model: ModelSpec) -> str:
+    if run.recipe.method.has_adapters:
+        return "adapters"
+    if model.experts is not None:
+        return "experts"
+    return "fp8 and fp4" if run.recipe.precision in {"fp8", "fp4"} else "dense"
+
+
+def hardware_of(gpu: GpuSpec) -> str:
+    """The family of an accelerator, as one constant utilization would be quoted for it."""
+    architecture = gpu.architecture or ""
+    family = next((name for name in _HARDWARE if architecture.startswith(name)), None)
+    if family is not None:
+        return _HARDWARE[family]
+    if gpu.segment in {"consumer", "laptop"}:
+        return "GeForce"
+    return "workstation and L40S" if gpu.vendor == "NVIDIA" else "others"
+
+
+def _size(parameters: float) -> str:
+    return next((name for limit, name in _SIZES if parameters < limit), _LARGEST)
+
+
+def _layout(layout: Layout) -> str:
+    if layout.pp > 1:
+        return "tensor and pipeline" if layout.tp > 1 else "pipeline"
+    if layout.tp > 1:
+        return "tensor"
+    if layout.gpus == 1:
+        return "one GPU"
+    return "data, one node" if layout.gpus <= _GPUS_PER_NODE else "data, many nodes"

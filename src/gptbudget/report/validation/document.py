@@ -1,0 +1,72 @@
+"""All of ``validate`` put together: time first, then memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from gptbudget.plan.validation.against import AgainstRuns
+from gptbudget.report.document import Document, Table
+from gptbudget.report.validation import memory, pytorch, speed
+from gptbudget.report.validation.words import fit_data, row_data
+
+
+def validation_document(measured: Sequence[pytorch.Measured], found: AgainstRuns) -> Document:
+    """Time against published runs, memory against them and against PyTorch's own accounting."""
+    records = [
+        *(speed.row_data(row) for row in found.speeds),
+        *(row_data(row) for part in measured for row in part.rows),
+        *(row_data(row) for row in found.peaks),
+        *(fit_data(fit) for fit in found.fits),
+    ]
+    data: dict[str, Any] = {
+        "schema": 1,
+        "groups": [
+            *speed.groups(found),
+            *(group for part in measured for group in pytorch.groups(part)),
+            *memory.groups(found),
+        ],
+        "rows": records,
+        "fits": memory.shares(found.fits),
+        "left_out": [left.model_dump() for left in found.left_out],
+    }
+    headline = [
+        *speed.headline(found),
+        *map(pytorch.headline, measured),
+        *memory.headline(found),
+    ]
+    return Document(
+        "\n".join(headline) or f"{len(found.published)} runs, none of which can be scored",
+        (
+            *speed.tables(found),
+            *memory.tables(found),
+            *(table for part in measured for table in pytorch.tables(part)),
+            *_listed(found),
+        ),
+        data,
+        records,
+        (*(note for part in measured for note in pytorch.notes(part)), *_notes(found)),
+    )
+
+
+def _listed(found: AgainstRuns) -> list[Table]:
+    """What is not scored, with the reason, and where the rest comes from."""
+    left = tuple((each.reason, str(len(each.ids))) for each in found.left_out)
+    sources = {run.source.key: run.source for run in found.published}
+    named = tuple((key, each.title, each.url or "") for key, each in sources.items())
+    tables = (
+        [Table(("listed, not scored", "rows"), left, right=frozenset({"rows"}))] if left else []
+    )
+    return [*tables, Table(("source", "title", ""), named)]
+
+
+def _notes(found: AgainstRuns) -> list[str]:
+    sources = {run.source.key: run.source for run in found.published}
+    said = [*memory.notes(found)]
+    said += [f"{key}: assumed {each.assumed}" for key, each in sources.items() if each.assumed]
+    said += [
+        f"{key}: its software, because {each.stack_reason}"
+        for key, each in sources.items()
+        if each.stack_reason
+    ]
+    return said

@@ -1,0 +1,161 @@
+"""Our step time against published speeds."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from gptbudget.plan.validation.against import AgainstRuns
+from gptbudget.plan.validation.constant import constant_errors
+from gptbudget.plan.validation.score import by_group, score, score_errors
+from gptbudget.plan.validation.speed import ScoredSpeed
+from gptbudget.report.document import Table
+from gptbudget.report.validation.words import cells, percent, score_data, scores_table
+from gptbudget.units import format_number
+
+_WORST = 8
+_BY = ("source", "hardware", "size", "layout", "precision", "stack")
+
+
+def promised(rows: Iterable[ScoredSpeed]) -> list[ScoredSpeed]:
+    """The rows that the promise is about: dense, 16 bit, all weights, every input published."""
+    return [row for row in rows if row.keys["family"] == "dense" and row.assumed_input is None]
+
+
+def headline(found: AgainstRuns) -> Iterator[str]:
+    """How wrong the step time is, with and without the source that most rows are of."""
+    rows = promised(found.speeds)
+    if not rows:
+        return
+    yield (
+        f"time against published runs, dense in 16 bit, inputs complete: {_words(rows)}"
+        f"{_constant(rows)}"
+    )
+    most, others = _dominant(rows)
+    if others:
+        each = statistics.median(found.median for found in by_group(rows, ("source",)))
+        yield (
+            f"the same without {most}: {_words(others)}; each source counted once: median "
+            f"{percent(each, 1)}"
+        )
+
+
+def _constant(rows: Sequence[ScoredSpeed]) -> str:
+    """What the best constant utilization of the same hardware and software would reach."""
+    errors = constant_errors(rows, leave_out=True)
+    if not errors:
+        return ""
+    best = score_errors(errors)
+    return (
+        "; the best constant utilization of the same hardware and software, without the run's "
+        f"source: {percent(best.median, 1)}, {percent(best.within_15, 0)}"
+    )
+
+
+def _words(rows: Sequence[ScoredSpeed]) -> str:
+    whole = score(rows)
+    sources = len({row.source for row in rows})
+    return (
+        f"{whole.rows} runs of {sources} sources, median error {percent(whole.median, 1)}, "
+        f"{percent(whole.within_15, 0)} within 15 %"
+    )
+
+
+def _dominant(rows: Sequence[ScoredSpeed]) -> tuple[str, list[ScoredSpeed]]:
+    """The source of most rows, and the rows of all others."""
+    source, _ = Counter(row.source for row in rows).most_common(1)[0]
+    return source, [row for row in rows if row.source != source]
+
+
+def groups(found: AgainstRuns) -> list[dict[str, Any]]:
+    """Scores of every grouping as plain data."""
+    rows = found.speeds
+    if not rows:
+        return []
+    scores = [
+        *by_group(rows, ("family", "inputs")),
+        *by_group(promised(rows), ()),
+        *(each for name in _BY for each in by_group(rows, ("family", "inputs", name))),
+        *by_group(rows, ("family", "inputs", *_BY[:-1])),
+    ]
+    return [{"section": "speed", **score_data(each)} for each in scores]
+
+
+def tables(found: AgainstRuns) -> Iterator[Table]:
+    """By family, then dense rows by each name, then the worst by name."""
+    if not found.speeds:
+        return
+    yield _families(found.speeds)
+    dense = [row for row in found.speeds if row.keys["family"] == "dense"]
+    for name in _BY:
+        if dense:
+            yield scores_table(f"time, dense, by {name}", (name,), by_group(dense, (name,)))
+    yield _worst(found.speeds)
+
+
+def _families(rows: Sequence[ScoredSpeed]) -> Table:
+    """Each family of rows, how many are in the likely range, and what a constant would miss."""
+    families: dict[tuple[str, str], list[ScoredSpeed]] = defaultdict(list)
+    for row in rows:
+        families[row.keys["family"], row.keys["inputs"]].append(row)
+    columns = (
+        "time",
+        "inputs",
+        "n",
+        "median",
+        "p90",
+        "within 15 %",
+        "bias",
+        "in range",
+        "constant",
+    )
+    found = []
+    for (family, inputs), members in sorted(families.items()):
+        constant = constant_errors(members, leave_out=True)
+        best = score_errors(constant) if constant else None
+        inside = sum(row.inside for row in members) / len(members)
+        found.append(
+            (
+                family,
+                inputs,
+                *cells(score(members)),
+                percent(inside, 0),
+                percent(best.median, 1) if best else "",
+            )
+        )
+    return Table(columns, tuple(found), right=frozenset(columns[2:]))
+
+
+def _worst(rows: Sequence[ScoredSpeed]) -> Table:
+    ordered = sorted(rows, key=lambda row: -abs(row.error))[:_WORST]
+    columns = ("worst rows, tokens/s", "error", "predicted", "published")
+    found = tuple(
+        (
+            f"{row.id} ({row.keys['family']})",
+            percent(row.error, 0, signed=True),
+            format_number(row.predicted),
+            format_number(row.published),
+        )
+        for row in ordered
+    )
+    return Table(columns, found, right=frozenset(columns[1:]))
+
+
+def row_data(row: ScoredSpeed) -> dict[str, Any]:
+    """A scored speed as plain data."""
+    return {
+        "id": row.id,
+        "source": row.source,
+        "quantity": "tokens_per_s",
+        "figure": "step",
+        "group": row.keys,
+        "predicted": row.predicted,
+        "published": row.published,
+        "error": row.error,
+        "low": row.low,
+        "high": row.high,
+        "assumed_input": row.assumed_input,
+        "seconds": dict(row.seconds),
+    }
