@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -14,8 +15,9 @@ from gptbudget.catalog.published import load_published_runs
 from gptbudget.catalog.reference import load_evidence
 from gptbudget.errors import FileError, UnknownNameError, UsageError
 from gptbudget.plan.complete import complete_run
+from gptbudget.plan.estimate import memory_of
 from gptbudget.plan.run import NamedGpu, NamedModel, TrainingRun
-from gptbudget.plan.validation.against import AgainstRuns
+from gptbudget.plan.validation.against import AgainstRuns, OneRun
 from gptbudget.plan.validation.memory import score_memory
 from gptbudget.plan.validation.score import ScoredRow
 from gptbudget.plan.validation.speed import score_speed
@@ -53,21 +55,46 @@ def against_runs(path: Path | None = None, catalogs: Iterable[Path] = ()) -> Aga
     Raises:
         FileError: a row cannot be read, or describes a run that cannot be, as ``file:line``.
     """
-    named = [data_file("published_models.yaml")]
-    catalog = load_catalog([*named, *catalogs]) if path else load_catalog(named, user=False)
+    catalog, evidence = _catalog_of(path, catalogs), load_evidence()
     published, left_out = load_published_runs(path)
-    evidence = load_evidence()
     peaks, fits, speeds = [], [], []
     for row in published:
-        run = run_of(row, catalog, evidence)
-        peak, fit = score_memory(row, run)
-        peaks += [peak] if peak else []
-        fits += [fit] if fit else []
-        if row.speed is not None:
-            fast = run_of(row, catalog, evidence, row.speed_options) if row.speed_options else run
-            scored = score_speed(row, fast)
-            speeds += [scored] if scored else []
+        one = _scored(row, catalog, evidence)
+        peaks += [one.peak] if one.peak else []
+        fits += [one.fit] if one.fit else []
+        speeds += [one.speed] if one.speed else []
     return AgainstRuns(published, peaks, fits, speeds, left_out)
+
+
+def one_run(name: str, path: Path | None = None, catalogs: Iterable[Path] = ()) -> OneRun:
+    """One published run in full.
+
+    Raises:
+        UnknownNameError: no run has that id, or it is listed and not scored.
+    """
+    published, left_out = load_published_runs(path)
+    row = next((each for each in published if each.id == name), None)
+    if row is not None:
+        return _scored(row, _catalog_of(path, catalogs), load_evidence())
+    reason = next((left.reason for left in left_out if name in left.ids), None)
+    if reason is not None:
+        raise UnknownNameError(f"{name} is listed and not scored: {reason}")
+    close = get_close_matches(name, [each.id for each in published], 3, 0.5)
+    hint = f"did you mean {', '.join(close)}?" if close else "gptbudget validate -o csv lists them"
+    raise UnknownNameError(f"no published run is called {name!r}", hint)
+
+
+def _catalog_of(path: Path | None, catalogs: Iterable[Path]) -> Catalog:
+    named = [data_file("published_models.yaml")]
+    return load_catalog([*named, *catalogs]) if path else load_catalog(named, user=False)
+
+
+def _scored(row: PublishedRun, catalog: Catalog, evidence: Evidence) -> OneRun:
+    run = run_of(row, catalog, evidence)
+    peak, fit = score_memory(row, run)
+    fast = run_of(row, catalog, evidence, row.speed_options) if row.speed_options else run
+    memory = memory_of(run) if fit else None
+    return OneRun(row, fast, score_speed(row, fast), peak, fit, memory)
 
 
 def run_of(

@@ -227,7 +227,8 @@ ASSUMPTIONS = {
     "stack": Flag(
         _ASSUMPTIONS,
         "Software stack.",
-        "native|megatron|megatron-2021|compiled|eager|hf|hf-2024|litgpt|torchtune|torchtitan|nanotron",
+        "native|megatron|megatron-2021|compiled|eager|hf|hf-2024|litgpt|torchtune|torchtitan"
+        "|torchtitan-eager|nanotron|llm-foundry|deepspeed",
         "compiled; beyond 8 GPUs eager; megatron with --tp or --pp",
     ),
     "convention": Flag(_ASSUMPTIONS, "FLOPs of the headline.", "6nd|exact", "6nd"),

@@ -1,24 +1,63 @@
-"""``gptbudget validate``: how wrong we are, against what was measured."""
+"""``gptbudget validate``: how wrong we are, against what was measured and published."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
 from gptbudget.cli.options import Invocation, takes
 
-EPILOG = "Example: gptbudget validate -o json"
+EPILOG = "Example: gptbudget validate --run llmc-1558m-8h100"
 
 _TITLES = ("one GPU", "FSDP")
 
+_RUN = Annotated[
+    str | None,
+    typer.Option("--run", metavar="ID", help="One published run in full, part by part."),
+]
+_RUNS = Annotated[
+    Path | None,
+    typer.Option(
+        "--runs", metavar="FILE", help="Score the runs of this file, in the schema of the shipped."
+    ),
+]
+_CROSS = Annotated[
+    bool,
+    typer.Option("--cross", help="The stored result of leaving out one source after the other."),
+]
 
-@takes()
+
+@takes(extra={"run": (_RUN, None), "runs": (_RUNS, None), "cross": (_CROSS, False)})
 def command(invocation: Invocation) -> None:
-    """Our error against PyTorch's own accounting, and against published peaks and outcomes."""
+    """Our error against published runs, and against PyTorch's own accounting."""
+    from gptbudget.errors import UsageError
     from gptbudget.render.output import write
+
+    name, runs, cross = (invocation.extra[key] for key in ("run", "runs", "cross"))
+    if cross and (name or runs):
+        raise UsageError("--cross prints a stored result", "drop --run and --runs")
+    write(_document(name, runs, invocation, cross=cross), invocation.fmt)
+
+
+def _document(name: str | None, runs: Path | None, invocation: Invocation, *, cross: bool) -> Any:
     from gptbudget.report.validation.document import validation_document
     from gptbudget.report.validation.pytorch import Measured
-    from gptbudget.validation import against_pytorch, against_runs
+    from gptbudget.report.validation.run import run_document
+    from gptbudget.validation import against_pytorch, against_runs, one_run
 
+    if cross:
+        from gptbudget.catalog.cross import load_cross
+        from gptbudget.report.validation.cross import cross_document
+
+        return cross_document(load_cross())
+    if name:
+        return run_document(one_run(name, runs, invocation.catalogs))
+    if runs:
+        return validation_document((), against_runs(runs, invocation.catalogs))
     measured = [
         Measured(title, found.measured.source, found.measured.what, found.rows)
         for title, found in zip(_TITLES, against_pytorch(invocation.catalogs), strict=True)
     ]
-    write(validation_document(measured, against_runs()), invocation.fmt)
+    return validation_document(measured, against_runs())

@@ -9,11 +9,12 @@ from gptbudget.specs.gpu import GpuSpec, Precision
 from gptbudget.specs.machine import Machine
 from gptbudget.specs.speed import Speed
 
-_SUSTAINED = 0.92
-"""Of the best measured matmul rate: 0.80 of an A100's nominal peak, set by hand; fits on 277
-published runs give 0.91, and 0.90 to 0.91 with any source left out."""
+SUSTAINED = 0.92
+"""Of the best measured matmul rate; set by hand, 0.80 of an A100's nominal peak. Fitted together
+with the next on all dense published runs it would be 0.96, and runs left out no better predicted
+(cross_validation.json)."""
 
-_SUSTAINED_ON_HOPPER = 0.95
+SUSTAINED_ON_HOPPER = 0.95
 """A further factor on Hopper and data-centre Blackwell; lowered from 1 after seeing errors."""
 
 _NOMINAL_SHARES = {"consumer": 1.03, "laptop": 1.03}
@@ -81,7 +82,7 @@ def machine_of(
     return AssumedMachine(
         Machine(
             matmul_flops_per_s=measured or nominal * _nominal_share(gpu),
-            sustained_share=_SUSTAINED * (_SUSTAINED_ON_HOPPER if hopper else 1),
+            sustained_share=SUSTAINED * (SUSTAINED_ON_HOPPER if hopper else 1),
             narrow_ratio=_narrow_ratio(precision, peak_flops_per_s / nominal) if narrow else 1,
             attention_share=_attention_share(speed, hopper=hopper),
             memory_bytes_per_s=(gpu.memory_bandwidth_gb_per_s or math.inf) * 1e9,

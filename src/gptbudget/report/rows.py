@@ -188,7 +188,7 @@ def _cost(estimate: Estimate) -> Iterator[Row]:
         yield Row("CO2", f"{format_number(cost.co2_kg)} kg", f"at {run.cost.grid_g_per_kwh} g/kWh")
 
 
-_SHOWN = (
+SHOWN = (
     "precision",
     *RECIPE_OPTIONS,
     "method",
@@ -207,7 +207,7 @@ def assumed(estimate: Estimate) -> Iterator[Row]:
     """The options that shape the answer, each with its origin."""
     if not isinstance(estimate.run.work, NamedModel):
         return
-    for name in _SHOWN:
+    for name in SHOWN:
         if name in estimate.run.values:
             value = estimate.run.values[name]
             shown = {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)

@@ -153,3 +153,28 @@ class PublishedRun(NamedTuple):
     speed: PublishedSpeed | None
     assumed_input: str | None
     quote: str | None
+
+
+class LeftOutRow(NamedTuple):
+    """One published speed, predicted with constants that were fitted without its source."""
+
+    id: str
+    source: str
+    family: str
+    inputs: str
+    range_class: str
+    """The class of ``time_ranges.yaml`` it is of."""
+    error: float
+    """Predicted over published tokens/s, less one; measured over predicted time, less one."""
+    constant_error: float | None
+    """The same of the best constant utilization of the same hardware and software."""
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """What the row may be grouped by."""
+        return {
+            "source": self.source,
+            "family": self.family,
+            "inputs": self.inputs,
+            "class": self.range_class,
+        }

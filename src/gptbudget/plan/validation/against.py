@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from gptbudget.plan.estimate import Memory
+from gptbudget.plan.run import TrainingRun
 from gptbudget.plan.validation.memory import ScoredFit
 from gptbudget.plan.validation.score import ScoredRow
 from gptbudget.plan.validation.speed import ScoredSpeed
@@ -18,3 +20,15 @@ class AgainstRuns(NamedTuple):
     fits: list[ScoredFit]
     speeds: list[ScoredSpeed]
     left_out: tuple[LeftOut, ...]
+
+
+class OneRun(NamedTuple):
+    """One published run in full."""
+
+    row: PublishedRun
+    run: TrainingRun
+    """As its speed is predicted."""
+    speed: ScoredSpeed | None
+    peak: ScoredRow | None
+    fit: ScoredFit | None
+    memory: Memory | None

@@ -14,19 +14,25 @@ from gptbudget.plan.validation.speed import ScoredSpeed
 
 
 def constant_errors(rows: Sequence[ScoredSpeed], *, leave_out: bool) -> list[float]:
-    """Predicted over published, less one, with the best constant of each row's family.
+    """Errors of all rows that have such a constant; see :func:`constant_error`."""
+    errors = (constant_error(row, rows, leave_out=leave_out) for row in rows)
+    return [error for error in errors if error is not None]
+
+
+def constant_error(
+    row: ScoredSpeed, rows: Sequence[ScoredSpeed], *, leave_out: bool
+) -> float | None:
+    """Predicted over published, less one, with the best constant of the row's family.
 
     ``leave_out``: the constant is fitted without the row's source, on the same hardware and stack,
-    else the same hardware, else on everything; a row without others has no constant.
+    else the same hardware, else on everything; ``None`` where there are no others.
     """
-    errors = []
-    for row in rows:
-        others = [each for each in rows if not leave_out or each.source != row.source]
-        alike = _most_alike(row, others)
-        if alike:
-            best = math.exp(statistics.median(math.log(each.published_mfu) for each in alike))
-            errors.append(best / row.published_mfu - 1)
-    return errors
+    others = [each for each in rows if not leave_out or each.source != row.source]
+    alike = _most_alike(row, others)
+    if not alike:
+        return None
+    best = math.exp(statistics.median(math.log(each.published_mfu) for each in alike))
+    return best / row.published_mfu - 1
 
 
 def _most_alike(row: ScoredSpeed, others: Sequence[ScoredSpeed]) -> Sequence[ScoredSpeed]:

@@ -48,6 +48,12 @@ def _right_of(fits: Sequence[ScoredFit]) -> int:
     return sum(fit.predicted is fit.published for fit in fits)
 
 
+def outcome(fit: ScoredFit) -> str:
+    """One outcome in words."""
+    ours = {True: "fits", False: "does not fit", None: "unknown"}[fit.predicted]
+    return f"{ours}, and it {'ran' if fit.published else 'ran out of memory'}"
+
+
 def groups(published: AgainstRuns) -> list[dict[str, Any]]:
     """Scores of every grouping as plain data."""
     rows = published.peaks

@@ -1,0 +1,110 @@
+"""What leaving out one source after the other gave, as it is stored."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from gptbudget.catalog.cross import Cross
+from gptbudget.plan.validation.ranges import class_ranges, inside_of_others
+from gptbudget.plan.validation.score import by_group, score, score_errors
+from gptbudget.report.document import Document, Table
+from gptbudget.report.validation.words import cells, percent, score_data, scores_table
+from gptbudget.specs.published import LeftOutRow
+
+
+def cross_document(found: Cross) -> Document:
+    """Errors on sources whose rows no constant was fitted on, and the ranges read off them."""
+    rows = [row for row in found.rows if (row.family, row.inputs) == ("dense", "complete")]
+    dense = [row for row in found.rows if row.family == "dense"]
+    records = [{**row._asdict(), **row.keys} for row in found.rows]
+    data: dict[str, Any] = {
+        "schema": 1,
+        "made": found.made,
+        "script": found.script,
+        "constants": {
+            "names": ["sustained share of the matmul rate", "its factor on Hopper and B200"],
+            "shipped": found.shipped,
+            "fitted_on_all": found.fitted_on_all,
+            "without": found.without,
+        },
+        "chosen_after_errors": found.chosen_after_errors,
+        "groups": [
+            score_data(each)
+            for names in (("family", "inputs"), ("family", "inputs", "source"))
+            for each in by_group(found.rows, names)
+        ],
+        "ranges": {name: each._asdict() for name, each in class_ranges(found.rows).items()},
+        "rows": records,
+    }
+    tables = (
+        _families(found.rows),
+        scores_table("dense, inputs complete, by source", ("source",), by_group(rows, ("source",))),
+        scores_table("dense, all, by source", ("source",), by_group(dense, ("source",))),
+        _ranges(found.rows),
+        _constants(found),
+    )
+    return Document("\n".join(_headline(found, rows)), tables, data, records, _notes(found))
+
+
+def _headline(found: Cross, rows: Sequence[LeftOutRow]) -> Iterable[str]:
+    constant = score_errors([each for row in rows if (each := row.constant_error) is not None])
+    most, _ = Counter(row.source for row in rows).most_common(1)[0]
+    others = [row for row in rows if row.source != most]
+    each = statistics.median(one.median for one in by_group(rows, ("source",)))
+    yield (
+        f"each source predicted without its rows (made {found.made} by {found.script}), dense in "
+        f"16 bit, inputs complete: {_words(rows)}; the best constant utilization: "
+        f"{percent(constant.median, 1)}, {percent(constant.within_15, 0)}"
+    )
+    yield f"without {most}: {_words(others)}; each source counted once: {percent(each, 1)}"
+    inside = [each for each in inside_of_others(found.rows) if each[0].inputs == "complete"]
+    share = sum(right for _, right, _ in inside) / len(inside)
+    width = statistics.median(half for _, _, half in inside)
+    yield (
+        f"of {len(inside)} runs of all families {percent(share, 0)} lie in the range that the "
+        f"other sources of their class give; its median width is +-{percent(width, 0)}"
+    )
+
+
+def _words(rows: Sequence[LeftOutRow]) -> str:
+    whole = score(rows)
+    return (
+        f"{whole.rows} runs, median error {percent(whole.median, 1)}, "
+        f"{percent(whole.within_15, 0)} within 15 %"
+    )
+
+
+def _families(rows: Sequence[LeftOutRow]) -> Table:
+    columns = ("family", "inputs", "n", "median", "p90", "within 15 %", "bias")
+    scores = by_group(rows, ("family", "inputs"))
+    found = tuple((*(value for _, value in each.group), *cells(each)) for each in scores)
+    return Table(columns, found, right=frozenset(columns[2:]))
+
+
+def _ranges(rows: Sequence[LeftOutRow]) -> Table:
+    columns = ("measured over predicted time", "n", "sources", "from", "to")
+    found = tuple(
+        (name, str(each.rows), str(each.sources), f"{each.low:.2f}", f"{each.high:.2f}")
+        for name, each in class_ranges(rows).items()
+    )
+    return Table(columns, found, right=frozenset(columns[1:]))
+
+
+def _constants(found: Cross) -> Table:
+    columns = ("fitted without", "sustained share", "on Hopper")
+    named = {"nothing": found.fitted_on_all, **found.without, "(shipped)": found.shipped}
+    rows = tuple((name, *(f"{value:.2f}" for value in values)) for name, values in named.items())
+    return Table(columns, rows, right=frozenset(columns[1:]))
+
+
+def _notes(found: Cross) -> tuple[str, ...]:
+    chosen = (f"chosen after errors were seen: {each}" for each in found.chosen_after_errors)
+    return (
+        "two constants are fitted, all others are as shipped",
+        "a range is the 5th to 95th percentile of its class, each source counted once; rows with "
+        "an assumed input count only where others are too few",
+        *chosen,
+    )

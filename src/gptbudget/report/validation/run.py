@@ -1,0 +1,131 @@
+"""One published run in full: predicted beside published, part by part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from gptbudget.plan.validation.against import OneRun
+from gptbudget.plan.validation.speed import tokens_per_step
+from gptbudget.report.document import Document, Table
+from gptbudget.report.rows import SHOWN
+from gptbudget.report.validation.memory import outcome
+from gptbudget.report.validation.speed import row_data as speed_data
+from gptbudget.report.validation.words import fit_data, percent, row_data
+from gptbudget.units import format_bytes, format_duration, format_number, format_percent
+
+
+def run_document(found: OneRun) -> Document:
+    """Everything that is known of one run."""
+    records = [
+        *([speed_data(found.speed)] if found.speed else []),
+        *([row_data(found.peak)] if found.peak else []),
+        *([fit_data(found.fit)] if found.fit else []),
+    ]
+    row = found.row
+    data: dict[str, Any] = {
+        "schema": 1,
+        "id": row.id,
+        "source": row.source._asdict(),
+        "model": row.model,
+        "gpu": row.gpu,
+        "options": {**row.options, **row.speed_options},
+        "quote": row.quote,
+        "assumed_input": row.assumed_input,
+        "rows": records,
+    }
+    tables = (_measured(found), _seconds(found), _bytes(found), _options(found))
+    return Document(
+        _headline(found),
+        tuple(table for table in tables if table.rows),
+        data,
+        records,
+        tuple(_notes(found)),
+    )
+
+
+def _headline(found: OneRun) -> str:
+    said = []
+    if found.speed:
+        said.append(f"tokens/s {percent(found.speed.error, 1, signed=True)}")
+    if found.peak:
+        said.append(f"peak {percent(found.peak.error, 1, signed=True)}")
+    if found.fit and not found.peak:
+        said.append(outcome(found.fit))
+    return f"{found.row.id}: predicted over published: {', '.join(said) or 'nothing to compare'}"
+
+
+def _measured(found: OneRun) -> Table:
+    rows: list[tuple[str, ...]] = []
+    if found.speed:
+        speed, step = found.speed, tokens_per_step(found.run)
+        rows.append(("tokens/s", format_number(speed.predicted), format_number(speed.published)))
+        likely = f"{format_number(speed.low)} to {format_number(speed.high)}"
+        rows.append(("likely range", likely, "inside" if speed.inside else "outside"))
+        seconds = (format_duration(step / each) for each in (speed.predicted, speed.published))
+        rows.append(("step", *seconds))
+    if found.peak:
+        amounts = (format_bytes(each) for each in (found.peak.predicted, found.peak.published))
+        rows.append((f"peak, {found.row.figure}", *amounts))
+    if found.fit:
+        words = {True: "fits", False: "does not fit", None: "unknown"}
+        happened = "ran" if found.fit.published else "ran out of memory"
+        rows.append(("outcome", words[found.fit.predicted], happened))
+    columns = ("", "predicted", "published")
+    return Table(columns, tuple(rows), right=frozenset(columns[1:]))
+
+
+def _seconds(found: OneRun) -> Table:
+    columns = ("part of a step", "time", "share")
+    if found.speed is None:
+        return Table(columns, ())
+    parts = {name: each for name, each in found.speed.seconds.items() if each}
+    total = sum(parts.values())
+    rows = tuple(
+        (name.replace("_", " "), format_duration(each), format_percent(each / total))
+        for name, each in parts.items()
+    )
+    return Table(columns, rows, right=frozenset(columns[1:]))
+
+
+def _bytes(found: OneRun) -> Table:
+    columns = ("part of the bill", "size", "share")
+    if found.memory is None:
+        return Table(columns, ())
+    rows = tuple(
+        (
+            name.replace("_", " "),
+            format_bytes(amount),
+            format_percent(float(amount / found.memory.peak_bytes)),
+        )
+        for name, amount in found.memory.parts.items()
+    )
+    return Table(columns, rows, right=frozenset(columns[1:]))
+
+
+def _options(found: OneRun) -> Table:
+    run = found.run
+    given = {"gpu": run.gpu.key, "model": found.row.model, **run.values}
+    rows = tuple(
+        (name.replace("_", "-"), str(value), "published" if name in _said(found) else "default")
+        for name, value in given.items()
+        if name in {*SHOWN, *_said(found)} and value is not None
+    )
+    return Table(("option", "value", "from"), rows)
+
+
+def _said(found: OneRun) -> set[str]:
+    return {"gpu", "model", *found.row.options, *found.row.speed_options}
+
+
+def _notes(found: OneRun) -> Iterator[str]:
+    row = found.row
+    yield f"source: {row.source.title}{', ' + row.source.url if row.source.url else ''}"
+    if row.quote:
+        yield f"it prints: {row.quote}"
+    if row.source.stack_reason:
+        yield f"software: {found.run.stack}, because {row.source.stack_reason}"
+    if row.assumed_input:
+        yield f"assumed for this run: {row.assumed_input}"
+    if row.source.assumed:
+        yield f"assumed for the source: {row.source.assumed}"
