@@ -56,14 +56,14 @@ def against_runs(path: Path | None = None, catalogs: Iterable[Path] = ()) -> Aga
         FileError: a row cannot be read, or describes a run that cannot be, as ``file:line``.
     """
     catalog, evidence = _catalog_of(path, catalogs), load_evidence()
-    published, left_out = load_published_runs(path)
+    published, memory_left_out, left_out = load_published_runs(path)
     peaks, fits, speeds = [], [], []
     for row in published:
         one = _scored(row, catalog, evidence)
         peaks += [one.peak] if one.peak else []
         fits += [one.fit] if one.fit else []
         speeds += [one.speed] if one.speed else []
-    return AgainstRuns(published, peaks, fits, speeds, left_out)
+    return AgainstRuns(published, peaks, fits, speeds, memory_left_out, left_out)
 
 
 def one_run(name: str, path: Path | None = None, catalogs: Iterable[Path] = ()) -> OneRun:
@@ -72,7 +72,7 @@ def one_run(name: str, path: Path | None = None, catalogs: Iterable[Path] = ()) 
     Raises:
         UnknownNameError: no run has that id, or it is listed and not scored.
     """
-    published, left_out = load_published_runs(path)
+    published, _, left_out = load_published_runs(path)
     row = next((each for each in published if each.id == name), None)
     if row is not None:
         return _scored(row, _catalog_of(path, catalogs), load_evidence())

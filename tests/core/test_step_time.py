@@ -79,7 +79,12 @@ def test_data_parallel_traffic_of_llama_2(zero: int, gb: float) -> None:
 
 @pytest.mark.parametrize(
     ("peak", "share", "link", "tokens"),
-    [(989e12, 0.45, 360e9, 1236), (989e12, 0.45, 50e9, 8901), (312e12, 0.5, 230e9, 678)],
+    [
+        (989e12, 0.45, 360e9, 1236),
+        (989e12, 0.45, 50e9, 8901),
+        (312e12, 0.5, 230e9, 678),
+        (312e12, 0.5, 25e9, 6240),
+    ],
 )
 def test_tokens_that_hide_fsdp(peak: float, share: float, link: float, tokens: float) -> None:
     # 6 N bytes behind 6 N T FLOPs: T = u P / W, over many ranks.
@@ -167,7 +172,8 @@ def layouts(draw: st.DrawFn) -> Layout:
     return Layout(
         dp=dp,
         tp=tp,
-        pp=draw(degrees),
+        pp=(pp := draw(degrees)),
+        vp=draw(st.sampled_from([1, 2])) if pp > 1 else 1,
         cp=draw(degrees),
         zero=zero,
         dp_shard=draw(st.sampled_from([None, *shards])),
@@ -188,9 +194,9 @@ RECIPES: list[dict[str, Any]] = [
     for kind in ("autocast", "pure")
     for checkpointing in ("none", "selective", "full")
     for attention in ("flash", "eager")
-    for precision in ("bf16", "fp8")
+    for precision in ("fp32", "bf16", "fp8", "fp4")
     for offload in ("none", "optimizer", "all")
-    for method in (Method(), Method(kind="qlora"))
+    for method in (Method(), Method(kind="qlora"), Method(kind="lora", lora_targets="qv"))
     for optimizer in ("adamw", "paged-adamw8bit", "muon")
 ]
 recipes = st.sampled_from(RECIPES)
@@ -247,7 +253,8 @@ def test_utilization_is_what_the_matmul_rate_allows(
     parts = seconds(name, layout, stack, on, batch, seq, many, **recipe)
     tokens = batch * seq * many * layout.dp
     counted = train_flops_per_token(model(name), seq, "causal", recipe["method"]).total * tokens
-    rate = on.matmul_flops_per_s * (1 if recipe["precision"] == "bf16" else on.narrow_ratio)
+    narrow = recipe["precision"] in {"fp8", "fp4"}
+    rate = on.matmul_flops_per_s * (on.narrow_ratio if narrow else 1)
 
     assert counted / parts.total / layout.gpus <= rate
 
@@ -282,6 +289,28 @@ def test_a_perfect_machine_leaves_arithmetic_and_bubble() -> None:
     attention_again = left["attention"] / 3.5
     head = left["logits_and_loss"] * (1 - 1 / 4)  # the head is on one stage of four
     assert ours - attention_again - head == pytest.approx(arithmetic, rel=1e-3)
+
+
+@pytest.mark.parametrize("ep", [1, 2, 4, 8])
+def test_experts_cost_as_much_however_they_are_cut(ep: int) -> None:
+    # A rank of 8 works on an eighth of all products, by slices of experts or by whole ones, whose
+    # padding and weights are wider.
+    sliced = seconds("mixtral-8x7b", Layout(tp=8), seq_len=8192)["products"]
+    spread = seconds("mixtral-8x7b", Layout(tp=8, ep=ep), seq_len=8192)["products"]
+    whole = seconds("mixtral-8x7b", seq_len=8192)["products"]
+
+    assert spread == pytest.approx(sliced, rel=0.25)
+    assert 8 * spread == pytest.approx(whole, rel=0.35)
+
+
+def test_frozen_blocks_have_a_forward_pass_alone() -> None:
+    # A third of the products of a block is its forward pass.
+    full = seconds("llama-2-7b")
+    half = seconds("llama-2-7b", method=Method(kind="frozen", frozen_layers=16))
+
+    assert half["products"] == pytest.approx(full["products"] * (1 + 1 / 3) / 2)
+    assert half["logits_and_loss"] == full["logits_and_loss"]
+    assert half["optimizer"] < full["optimizer"] * 0.6
 
 
 def test_arrays_are_many_scalars() -> None:

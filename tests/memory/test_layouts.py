@@ -172,7 +172,7 @@ def test_a_long_sequence_of_llama() -> None:
 
 
 names = st.sampled_from(["gpt2-xl", "llama-2-7b", "llama-3.1-8b", "qwen2.5-14b", "mixtral-8x7b"])
-stacks = st.sampled_from(["eager", "hf", "compiled", "native", "megatron", "megatron-2021"])
+stacks = st.sampled_from(sorted(STACKS.stacks))
 degrees = st.sampled_from([1, 2, 4, 8])
 RECIPES: list[dict[str, Any]] = [
     {"recipe": kind, "optimizer": optimizer, "checkpointing": checkpointing}
@@ -220,10 +220,12 @@ def test_more_shards_never_need_more(
 def test_more_stages_never_have_larger_states(
     name: str, layout: Layout, stack: str, recipe: dict[str, Any]
 ) -> None:
+    split = STACKS.stacks[stack].split
+
     def states(pp: int) -> float:
         found = [
             training_states(
-                place(model(name), Method(), layout._replace(pp=pp), stage),
+                place(model(name), Method(), layout._replace(pp=pp), stage, split=split),
                 Recipe(**{"precision": "bf16", **recipe}),
                 layout.zero,
                 STACKS.stacks[stack],
@@ -233,7 +235,8 @@ def test_more_stages_never_have_larger_states(
         totals = (s.weights + s.gradients + s.optimizer_state + s.masters for s in found)
         return float(max(totals))
 
-    assert all(more <= fewer for fewer, more in pairwise(map(states, (1, 2, 3, 4, 8, 16))))
+    # The final norm, a ten thousandth at most, may come to a stage that had as many blocks.
+    assert all(more <= fewer * 1.0001 for fewer, more in pairwise(map(states, range(1, 21))))
 
 
 @given(name=names, layout=layouts(), stack=stacks, recipe=recipes)
@@ -260,6 +263,8 @@ BAD = {
     "--tp 16": "--tp 16 does not divide the 8 key-value heads of Llama 3.1 8B",
     "--pp 33": "--pp 33 is more than the 32 layers of Llama 3.1 8B",
     "--vp 2": "--vp interleaves pipeline stages, and there is one",
+    "--pp 17 --vp 2 --stack compiled": "--pp 17 x --vp 2 = 34 chunks is more than the 32 layers",
+    "--pp 4 --vp 2 --stack nanotron": "the nanotron stack does not interleave pipeline stages",
     "--pp 16 --vp 4": "--pp 16 x --vp 4 = 64 chunks is more than the 32 layers of Llama 3.1 8B",
     "--gpus 4 --ep 2": "--ep 2 spreads experts, and Llama 3.1 8B has none",
     "--model mixtral-8x7b --gpus 9 --ep 3": "--ep 3 does not divide the 8 experts of Mixtral 8x7B",

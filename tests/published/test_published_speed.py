@@ -24,7 +24,7 @@ from gptbudget.specs.published import LeftOutRow, PublishedRun
 from gptbudget.validation import against_runs, run_of
 from tests.conftest import Cli
 
-RUNS, LEFT_OUT = load_published_runs()
+RUNS, _, LEFT_OUT = load_published_runs()
 SPEEDS = [row for row in RUNS if row.speed is not None]
 
 

@@ -30,6 +30,7 @@ class PublishedRuns(NamedTuple):
     """Every row that can be scored, and those that cannot with the reason."""
 
     runs: tuple[PublishedRun, ...]
+    memory_left_out: tuple[LeftOut, ...]
     left_out: tuple[LeftOut, ...]
 
 
@@ -42,7 +43,7 @@ def load_published_runs(path: Path | None = None) -> PublishedRuns:
     file = read_yaml(path or data_file("published_runs.yaml"))
     data = build(RunsFile, file.data, file)
     runs = tuple(run for key in data.sources for run in _runs_of(key, data.sources[key], file))
-    return PublishedRuns(runs, data.left_out)
+    return PublishedRuns(runs, data.memory_left_out, data.left_out)
 
 
 def _runs_of(key: str, source: SourceFile, file: YamlFile) -> Iterator[PublishedRun]:

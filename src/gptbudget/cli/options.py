@@ -56,7 +56,7 @@ HARDWARE = {
     ),
     "gpus": Flag(_HARDWARE, "How many of them.", "N", "1, or what the layout needs"),
     "gpus_per_node": Flag(
-        _HARDWARE, "How many share a host's memory.", "N", "8, or fewer if fewer are linked"
+        _HARDWARE, "How many share a host: its memory, and what joins them.", "N", "8"
     ),
     "network": Flag(
         _HARDWARE,

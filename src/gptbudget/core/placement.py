@@ -208,13 +208,12 @@ def in_flight(layout: Layout, stage: int, micro_batches: Any) -> Any:
 def _evenly(model: ModelSpec, layout: Layout, stage: int, *, ends_count: bool) -> list[range]:
     """The blocks of a stage; the first stages take one more where they do not divide.
 
-    Embedding and head may stand for a block each: 7 and 8 of Llama-3 405B's 126 blocks are on
-    stages of 16 (arXiv 2407.21783, section 3.3.2).
+    Where blocks do not divide, embedding and head may stand for one each: 7 and 8 of Llama-3 405B's
+    126 blocks are on stages of 16 (arXiv 2407.21783, section 3.3.2).
     """
     pieces = layout.pp * layout.vp
-    both = model.layers + ENDS_AS_LAYERS
-    ends = int(ends_count and model.layers % pieces > 0 and both % pieces == 0)
-    whole, more = divmod(both if ends else model.layers, pieces)
+    ends = int(ends_count and model.layers % pieces > 0)
+    whole, more = divmod(model.layers + ENDS_AS_LAYERS * ends, pieces)
 
     def begin(piece: int) -> int:
         return min(max(piece * whole + min(piece, more) - ends, 0), model.layers)

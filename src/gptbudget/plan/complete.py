@@ -14,6 +14,7 @@ from gptbudget.plan.job import batch_of, tokens_of
 from gptbudget.plan.layout import complete_layout, degrees_of, gpus_on_a_host, refuse_recipe
 from gptbudget.plan.likely import likely_range
 from gptbudget.plan.machine import (
+    GPUS_PER_NODE,
     AssumedMachine,
     default_network_gb_per_s,
     machine_of,
@@ -78,10 +79,9 @@ def complete_run(
     predicted = utilization is None and model is not None and gpu.spec.segment != "historic"
     if not predicted and options.network is not None:
         raise UsageError("--network has no effect where no time is predicted", "drop it")
+    speed = evidence.stacks.stacks[stack].speed
     machine = (
-        _machine(choose, gpu.spec, precision, peak, layout, evidence.stacks.stacks[stack].speed)
-        if predicted
-        else None
+        _machine(choose, gpu.spec, precision, peak, layout, speed, recipe) if predicted else None
     )
     return TrainingRun(
         gpu=gpu,
@@ -106,7 +106,9 @@ def complete_run(
         if machine is None
         else likely_range(gpu, machine, layout, recipe, stack, model, evidence),
         card_was_compared=gpu.key in evidence.compared_gpus,
-        other_stacks=_others(choose, gpu.spec, gpus, evidence) if machine else {},
+        other_stacks=_others(choose, gpu.spec, gpus, model, recipe, evidence)
+        if machine and model
+        else {},
         goodput=choose.take("goodput", _default_goodput(gpus, utilization)),
         cost=_cost_assumptions(choose, gpu.spec, grid_g_per_kwh),
         require=require or Require(),
@@ -129,8 +131,8 @@ def _software(
     if model is None:
         return default, Recipe(precision=precision), degrees
     stack: StackName = choose.take("stack", default)
-    layout = complete_layout(choose, degrees, model, stack)
     named = NamedStack(stack, evidence.stacks.stacks[stack])
+    layout = complete_layout(choose, degrees, model, stack, named.spec.split)
     recipe = complete_recipe(choose, gpu, model, precision, named, layout)
     if choose.options.host_memory is not None:
         choose.take("host_memory", 0.0)
@@ -227,6 +229,7 @@ def _machine(
     peak: float,
     layout: Layout,
     speed: Speed,
+    recipe: Recipe,
 ) -> AssumedMachine:
     """What time is predicted with."""
     per_node = choose.options.gpus_per_node
@@ -234,25 +237,40 @@ def _machine(
     network = choose.options.network
     if crosses:
         network = choose.take("network", default_network_gb_per_s(gpu))
-    elif network is not None:
+    elif network is not None and layout.gpus <= (per_node or GPUS_PER_NODE):
         raise UsageError(
             f"--network has no effect: {layout.gpus} x {gpu.name} reach each other without it",
             "drop it, or give more --gpus",
         )
     network = network or default_network_gb_per_s(gpu)
-    return machine_of(gpu, precision, peak, speed, network, layout.gpus, per_node)
+    return machine_of(
+        gpu,
+        precision,
+        peak,
+        speed,
+        network,
+        layout.gpus,
+        per_node,
+        offload=recipe.offload != "none" or recipe.optimizer == "paged-adamw8bit",
+    )
 
 
 _COMPARED = ("native", "compiled", "hf")
 """Software of one card at home, from the fastest to the slowest."""
 
 
-def _others(choose: Chooser, gpu: GpuSpec, gpus: int, evidence: Evidence) -> dict[str, Stack]:
-    """On one card at home, where software is a free choice, what each kind would reach."""
+def _others(
+    choose: Chooser, gpu: GpuSpec, gpus: int, model: ModelSpec, recipe: Recipe, evidence: Evidence
+) -> dict[str, Stack]:
+    """On one card at home, where software is a free choice, what each kind would reach.
+
+    Native kernels train dense models, and all weights (llm.c, llmq).
+    """
     at_home = gpu.segment in {"consumer", "laptop"} and gpus == 1
     if not at_home or choose.options.stack is not None:
         return {}
-    return {name: evidence.stacks.stacks[name] for name in _COMPARED}
+    without = {"native"} if recipe.method.has_adapters or model.experts else set()
+    return {name: evidence.stacks.stacks[name] for name in _COMPARED if name not in without}
 
 
 def _cloud_price(gpu: GpuSpec) -> float | None:

@@ -113,7 +113,10 @@ class Time(NamedTuple):
     utilization: float
     """Share of the peak in the headline convention."""
     mfu: float | None
-    """Share of the peak in exact, full-square model FLOPs."""
+    """Share of the peak in exact, full-square model FLOPs, which a causal kernel need not compute:
+    it may exceed one on long sequences."""
+    mfu_causal: float | None
+    """The same with half the attention square: what a causal kernel computes."""
     tokens_per_s: float | None
     step_s: float | None
     parts: Parts[Any] | None = None
@@ -197,7 +200,7 @@ def estimate(run: TrainingRun) -> Estimate:
     model = run.work.spec if isinstance(run.work, NamedModel) else None
     parameters = count_parameters(model) if model else None
     required, exact, causal, headline = _required(run, parameters)
-    time = _time(run, headline, exact)
+    time = _time(run, headline, exact, causal)
     available = None if time is None else headline * run.horizon_s / time.wall_clock_s
     return Estimate(
         run=run,
@@ -228,13 +231,15 @@ def _required(
     return six_nd, exact, causal, exact if run.convention == "exact" else six_nd
 
 
-def _time(run: TrainingRun, headline: float, exact: float | None) -> Time | None:
+def _time(
+    run: TrainingRun, headline: float, exact: float | None, causal: float | None
+) -> Time | None:
     """Wall clock from the given utilization, else from the predicted step."""
     if run.utilization is not None:
         delivered = delivered_flops_per_s(
             run.gpus, run.peak_flops_per_s, run.utilization, run.goodput
         )
-        return _time_of(run, float(wall_clock_s(headline, delivered)), headline, exact)
+        return _time_of(run, float(wall_clock_s(headline, delivered)), headline, exact, causal)
     if run.how is None or run.machine is None or run.tokens is None:
         return None
     parts = step_parts(run, run.how.stack)
@@ -243,12 +248,14 @@ def _time(run: TrainingRun, headline: float, exact: float | None) -> Time | None
     others = {
         name: _wall_of(run, step_parts(run, stack)) for name, stack in run.other_stacks.items()
     }
-    found = _time_of(run, wall, headline, exact)
+    found = _time_of(run, wall, headline, exact, causal)
     return found._replace(
         low_s=wall * likely.low if likely else None,
         high_s=wall * likely.high if likely else None,
         parts=parts,
-        by_stack={name: _time_of(run, each, headline, exact) for name, each in others.items()},
+        by_stack={
+            name: _time_of(run, each, headline, exact, causal) for name, each in others.items()
+        },
     )
 
 
@@ -277,7 +284,9 @@ def _wall_of(run: TrainingRun, parts: Parts[Any]) -> float:
     return float(run.tokens / step_tokens * parts.total / run.goodput)
 
 
-def _time_of(run: TrainingRun, wall: float, headline: float, exact: float | None) -> Time:
+def _time_of(
+    run: TrainingRun, wall: float, headline: float, exact: float | None, causal: float | None
+) -> Time:
     peak_flops = run.gpus * run.peak_flops_per_s * wall * run.goodput
     tokens_per_s = None if run.tokens is None else run.tokens / (wall * run.goodput)
     batch = run.global_batch_tokens
@@ -287,6 +296,7 @@ def _time_of(run: TrainingRun, wall: float, headline: float, exact: float | None
         high_s=None,
         utilization=headline / peak_flops,
         mfu=None if exact is None else exact / peak_flops,
+        mfu_causal=None if causal is None else causal / peak_flops,
         tokens_per_s=tokens_per_s,
         step_s=None if batch is None or tokens_per_s is None else batch / tokens_per_s,
     )

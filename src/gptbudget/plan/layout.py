@@ -10,6 +10,7 @@ from gptbudget.specs.layout import Layout, Zero
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.options import LAYOUT_OPTIONS, StackName
 from gptbudget.specs.recipe import Recipe
+from gptbudget.specs.stack import Split
 
 _DEGREES = ("dp", "tp", "pp", "cp")
 """Together they are all GPUs; experts are spread inside them."""
@@ -40,13 +41,16 @@ def degrees_of(choose: Chooser) -> Layout:
     return Layout(dp=dp, tp=tp, pp=pp, vp=options.vp or 1, cp=cp, ep=options.ep or 1)
 
 
-def complete_layout(choose: Chooser, degrees: Layout, model: ModelSpec, stack: StackName) -> Layout:
+def complete_layout(
+    choose: Chooser, degrees: Layout, model: ModelSpec, stack: StackName, split: Split
+) -> Layout:
     """Complete the layout of one run; a single GPU has none, unless it was asked for.
 
     Raises:
         UsageError: something does not divide by something, or has no effect.
     """
     _refuse_what_does_not_divide(choose, degrees, model)
+    _refuse_stages(degrees, model, stack, split)
     if degrees.gpus == 1 and all(getattr(choose.options, name) is None for name in LAYOUT_OPTIONS):
         return degrees
     for name in ("dp", "tp", "pp", "vp", "cp", "ep"):
@@ -105,8 +109,23 @@ def gpus_on_a_host(choose: Chooser, recipe: Recipe, gpus: int, *, predicted: boo
     return min(gpus, given or GPUS_PER_NODE)
 
 
+def _refuse_stages(layout: Layout, model: ModelSpec, stack: StackName, split: Split) -> None:
+    pp, vp = layout.pp, layout.vp
+    if vp > 1 and pp == 1:
+        raise UsageError("--vp interleaves pipeline stages, and there is one", "add --pp")
+    if vp > 1 and split == "cost":
+        raise UsageError(f"the {stack} stack does not interleave pipeline stages", "drop --vp")
+    most = model.layers + (ENDS_AS_LAYERS if split == "ends" else 0)
+    if pp > model.layers or pp * vp > most:
+        chunks = f" x --vp {vp} = {pp * vp} chunks" if vp > 1 else ""
+        raise UsageError(
+            f"--pp {pp}{chunks} is more than the {model.layers} layers of {model.name}",
+            f"give at most {model.layers}",
+        )
+
+
 def _refuse_what_does_not_divide(choose: Chooser, layout: Layout, model: ModelSpec) -> None:
-    tp, pp, vp, ep = layout.tp, layout.pp, layout.vp, layout.ep
+    tp, ep = layout.tp, layout.ep
     for what, size in (
         (f"{model.attention.heads} heads", model.attention.heads),
         (f"{model.kv_heads} key-value heads", model.kv_heads),
@@ -116,14 +135,6 @@ def _refuse_what_does_not_divide(choose: Chooser, layout: Layout, model: ModelSp
             raise UsageError(
                 f"--tp {tp} does not divide the {what} of {model.name}", "choose a divisor"
             )
-    if vp > 1 and pp == 1:
-        raise UsageError("--vp interleaves pipeline stages, and there is one", "add --pp")
-    if pp > model.layers or pp * vp > model.layers + ENDS_AS_LAYERS:
-        chunks = f" x --vp {vp} = {pp * vp} chunks" if vp > 1 else ""
-        raise UsageError(
-            f"--pp {pp}{chunks} is more than the {model.layers} layers of {model.name}",
-            f"give at most {model.layers}",
-        )
     if choose.options.ep is None or ep == 1:
         return
     if model.experts is None:

@@ -24,27 +24,36 @@ def likely_range(
     """The first class that holds, wider for a card of which no run was compared.
 
     Where figures of the card are missing, or nobody published a run on such a card, the last
-    class holds, which asks for nothing.
+    class holds, which asks for nothing; and no narrower than what the software and the method
+    would have elsewhere.
     """
     *classes, last = evidence.time_ranges
     spec = gpu.spec
-    if machine.missing or spec.architecture not in evidence.compared_architectures:
-        return last
-    for each in classes:
-        fewest, most = each.gpus
-        holds = (
-            _is_one_of(spec.architecture, each.architectures)
-            and _is_one_of(spec.segment, each.segments)
-            and _is_one_of(stack, each.stacks)
+
+    def of_software(each: TimeRange) -> bool:
+        return (
+            _is_one_of(stack, each.stacks)
             and _is_one_of(recipe.method.kind, each.methods)
             and _is_one_of(recipe.precision, each.precisions)
-            and fewest <= layout.gpus <= most
             and (not each.experts or (model is not None and model.experts is not None))
             and (not each.cut or layout.tp * layout.pp > 1)
         )
-        if holds:
-            return each if gpu.key in evidence.compared_gpus else _wider(each, evidence.uncompared)
-    return last
+
+    def of_hardware(each: TimeRange) -> bool:
+        fewest, most = each.gpus
+        return (
+            _is_one_of(spec.architecture, each.architectures)
+            and _is_one_of(spec.segment, each.segments)
+            and fewest <= layout.gpus <= most
+        )
+
+    fitting = [each for each in classes if of_software(each)]
+    known = spec.architecture in evidence.compared_architectures and not machine.missing
+    found = next((each for each in fitting if of_hardware(each)), None) if known else None
+    if found is not None:
+        return found if gpu.key in evidence.compared_gpus else _wider(found, evidence.uncompared)
+    elsewhere = next((each for each in fitting if not (each.architectures or each.segments)), last)
+    return last._replace(low=min(last.low, elsewhere.low), high=max(last.high, elsewhere.high))
 
 
 def _wider(of: TimeRange, factors: tuple[float, float]) -> TimeRange:

@@ -25,11 +25,14 @@ _FLASH, _FLASH_ON_HOPPER, _HOPPER_KERNELS = 0.70, 0.42, 0.75
 """Rate of flash attention over that of products (FlashAttention-2 and -3's published curves)."""
 
 _FP8_SHARE, _FP4_SHARE, _MOST_FP8_RATIO = 0.95, 0.70, 2.0
+"""Of the nominal ratio of rates, what products in 8 and 4 bit sustain: 0.95 after seeing errors of
+0.85, 0.70 by hand; no card sustains more than twice its 16-bit rate in 8 bit."""
+
 _LINK_SHARE, _HOST_LINK_SHARE = 0.8, 0.4
 """Of nominal rates, what collectives reach: over NVLink and network, and through a host that
-cannot pass messages from card to card."""
+cannot pass messages from card to card; by hand, never fitted."""
 
-_PCIE_LANE_BYTES_PER_S = {1: 0.25e9, 2: 0.5e9, 3: 0.985e9, 4: 1.969e9, 5: 3.938e9, 6: 7.563e9}
+_PCIE_LANE_GB_PER_S = {1: 0.25, 2: 0.5, 3: 0.985, 4: 1.969, 5: 3.938, 6: 7.563, 7: 15.125}
 """Of one lane and direction, by generation (PCI-SIG)."""
 
 _USUAL_PCIE = (4, 16)
@@ -38,7 +41,7 @@ GPUS_PER_NODE = 8
 
 _NETWORK_GB_PER_S = {"old": 25.0, "hopper": 50.0, "slots": 10.0}
 """Of one GPU and direction where none is given: 200 Gb/s up to A100, 400 Gb/s from H100, and
-less for cards at home and those without a fast link."""
+less for cards at home and those without a fast link; defaults by hand."""
 
 
 class AssumedMachine(NamedTuple):
@@ -58,11 +61,14 @@ def machine_of(
     network_gb_per_s: float,
     gpus: int = 1,
     gpus_per_node: int | None = None,
+    *,
+    offload: bool = False,
 ) -> AssumedMachine:
     """The machine that products in ``precision`` run on; fp8 and fp4 stand on the 16-bit rate.
 
     What a link of unknown speed carries takes no time, and what a card without slot data carries
-    passes a PCIe 4.0 x16 slot: both are named as missing where there are several ``gpus``.
+    passes a PCIe 4.0 x16 slot: both are named as missing where something passes there. A card of
+    unknown architecture counts as one of before Hopper.
     """
     narrow = precision in {"fp8", "fp4"}
     base = gpu.peak_flops_per_s("bf16") or gpu.peak_flops_per_s("fp16") if narrow else None
@@ -77,6 +83,10 @@ def machine_of(
         missing.append("speed of the link")
     if gpus > 1 and gpu.link is None and gpu.pcie is None:
         missing.append("link or slot")
+    elif offload and gpu.pcie is None:
+        missing.append("slot")
+    if gpu.architecture is None:
+        missing.append("architecture")
     host = _pcie_bytes_per_s(gpu)
     slots = _HOST_LINK_SHARE * host
     return AssumedMachine(
@@ -170,4 +180,4 @@ def _pcie_bytes_per_s(gpu: GpuSpec) -> float:
     generation, lanes = (
         (gpu.pcie.generation, gpu.pcie.lanes) if gpu.pcie is not None else _USUAL_PCIE
     )
-    return _PCIE_LANE_BYTES_PER_S[generation] * lanes
+    return _PCIE_LANE_GB_PER_S[generation] * 1e9 * lanes

@@ -128,6 +128,7 @@ def _time(estimate: Estimate) -> dict[str, Any]:
         "step_s",
         "tokens_per_s",
         "mfu",
+        "mfu_causal",
         "utilization",
         "wall_clock_s",
         "low_s",

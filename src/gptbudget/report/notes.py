@@ -57,6 +57,8 @@ _WITHOUT = {
     "memory bandwidth": "what passes through memory is left out of the time",
     "speed of the link": "messages between cards are left out of the time",
     "link or slot": "cards are taken to reach each other through PCIe 4.0 x16",
+    "slot": "the host is taken to be behind PCIe 4.0 x16",
+    "architecture": "it is taken to be one of before Hopper",
 }
 """What a prediction does where a figure of the card is missing."""
 

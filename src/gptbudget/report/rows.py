@@ -146,7 +146,8 @@ def _assumption(estimate: Estimate) -> str:
     peak = f"{format_number(run.peak_flops_per_s / 1e12, 4)} TFLOP/s {run.recipe.precision} peak"
     if run.utilization is not None:
         return f"at {format_percent(run.utilization)} of the {peak}"
-    return f"predicted: an MFU of {format_percent(time.mfu or 0)} of the {peak}"
+    full, causal = (format_percent(share or 0) for share in (time.mfu, time.mfu_causal))
+    return f"predicted: an MFU of {full} ({causal} causal) of the {peak}"
 
 
 def _seconds(estimate: Estimate) -> Iterator[Row]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from gptbudget.specs.base import Count, Positive, Spec, Text, YearMonth
 from gptbudget.units import GIB
@@ -54,7 +56,7 @@ class Link(Spec):
 class Pcie(Spec):
     """The PCI Express slot."""
 
-    generation: Count
+    generation: Annotated[int, Field(ge=1, le=7)]
     lanes: Count
 
 

@@ -109,6 +109,8 @@ class RunsFile(Spec):
     """A file of published runs."""
 
     sources: dict[str, SourceFile]
+    memory_left_out: tuple[LeftOut, ...] = ()
+    """Rows whose memory is not scored, though they ran."""
     left_out: tuple[LeftOut, ...] = ()
 
 

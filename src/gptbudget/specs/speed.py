@@ -24,5 +24,7 @@ class Speed(NamedTuple):
     """Traffic of adapters in units of the channels they read and write."""
     evidence: str
     """How each was obtained, and the runs it stands on."""
+    cast_elements: float = 10
+    """Elements for each channel that casts to 8 bit move."""
     attention_rate: float = 1
     """Of flash attention's usual rate, what the kernels of this software reach."""

@@ -25,6 +25,8 @@ _HALF_SPEED_LENGTH = 400
 """Tokens at which flash attention reaches half its rate: the shape of its published curves."""
 
 _SMALL_HEAD_WIDTH, _SMALL_HEAD_SHARE = 64, 0.85
+"""Narrow heads reach less (the same curves at 64 and 128 channels); by hand."""
+
 _WRITTEN_OUT_SHARE = 0.52
 """Of the matmul rate, what batched products of written-out attention reach; by hand."""
 
@@ -36,17 +38,22 @@ _SHARED_BY_TENSOR = 0.35
 """Of that, what lies between the cut products; the rest is norms and residuals."""
 
 _GATED_TRAFFIC, _PLAIN_TRAFFIC = 8, 6
-"""Elements for each channel of the network."""
+"""Elements for each channel of the network; by hand, from counting its tensors."""
 
 _FORWARD_SHARE = 0.38
-_CAST_ELEMENTS = 10
-"""Elements for each channel that casts to 8 bit move; first guess, by hand."""
+"""Of the elementwise traffic, the forward pass's; by hand, from the same count."""
 
 _NF4_BYTES = 4
-"""Traffic of a 4-bit weight that is unpacked for one use."""
+"""Traffic of a 4-bit weight that is unpacked for one use: half a byte read, two bytes written and
+some of them read again; by hand."""
 
 _EXPERT_TILE_ROWS = 128
+"""Rows of a tile of grouped products, of which an expert fills half of the last in the mean."""
+
 _PERMUTED_ELEMENTS = 10
+"""Elements for each channel and visit that sorting tokens by expert and back moves, forward and
+backward; by hand."""
+
 _PER_OPERATION_PRODUCTS = 0.5
 """Of the products, those that checkpointing by operation computes again (torchtitan)."""
 
@@ -65,6 +72,13 @@ class BlockTime(NamedTuple):
         return self.products + self.attention + self.elementwise + self.recomputation
 
 
+class BlockTimes(NamedTuple):
+    """A block that is trained, and one below all that is: its forward pass alone."""
+
+    trained: BlockTime
+    frozen: BlockTime
+
+
 class Share(NamedTuple):
     """What of a block one rank works on."""
 
@@ -77,17 +91,19 @@ class Share(NamedTuple):
     """Ranks that share norms and residuals: t with sequence parallelism, else 1."""
     experts: Any
     """Experts of a layer on this rank."""
+    expert_cut: Any
+    """Tensor ranks over which each expert is cut: t without expert parallelism, else 1."""
 
 
 def block_s(
     model: ModelSpec, recipe: Recipe, stack: Stack, machine: Machine, share: Share
-) -> BlockTime:
+) -> BlockTimes:
     """Seconds of one block, averaged over dense and expert layers.
 
-    Example: a block of GPT-3 175B over 8 tensor ranks takes 16.7 ms of an A100's time a
-    micro-batch of 2,048 tokens at half its peak.
+    Example: a block of GPT-3 175B is 2.86e12 FLOPs a micro-batch of 2,048 tokens on each of 8
+    tensor ranks, 18.3 ms at half of an A100's peak.
     """
-    forward, backward = products_s(model, recipe, machine, share)
+    forward, backward = products_s(model, recipe, stack.speed, machine, share)
     around = elementwise_s(model, recipe, stack.speed, machine, share)
     score_forward, score_backward = attention_s(model, recipe, stack.speed, machine, share)
     ahead = _FORWARD_SHARE * around
@@ -97,10 +113,15 @@ def block_s(
     elif recipe.checkpointing == "selective":
         by_operation = stack.selective is not None
         again = _PER_OPERATION_PRODUCTS * forward + ahead if by_operation else score_forward
-    return BlockTime(forward + backward, score_forward + score_backward, around, again)
+    return BlockTimes(
+        BlockTime(forward + backward, score_forward + score_backward, around, again),
+        BlockTime(forward, score_forward, ahead, 0),
+    )
 
 
-def products_s(model: ModelSpec, recipe: Recipe, machine: Machine, share: Share) -> tuple[Any, Any]:
+def products_s(
+    model: ModelSpec, recipe: Recipe, speed: Speed, machine: Machine, share: Share
+) -> tuple[Any, Any]:
     """Seconds of the products of weights, forward and backward.
 
     Frozen weights need no gradient of their own; 4-bit ones are unpacked for each use.
@@ -118,11 +139,12 @@ def products_s(model: ModelSpec, recipe: Recipe, machine: Machine, share: Share)
     if routed:
         forward += routed * _experts_s(model, machine, share, into, narrow=narrow)
     if narrow:
-        casts = _CAST_ELEMENTS * (width + model.active_ffn_width) * tokens / tp
+        casts = speed.cast_elements * (width + model.active_ffn_width) * tokens / tp
         forward += elements_s(casts, machine) / (1 + _BACKWARD_PRODUCTS)
     if recipe.method.kind == "qlora":
         weights = sum(columns * depth for columns, depth in of_attention)
-        weights += (into + 1) * width * model.ffn_width / tp
+        weights += dense * (into + 1) * width * model.ffn_width / tp
+        weights += routed * (into + 1) * width * _expert_width(model, share) * share.experts
         forward += traffic_s(_NF4_BYTES * weights, machine)
     backward = forward * (1 if recipe.method.has_adapters else _BACKWARD_PRODUCTS)
     return forward, backward
@@ -152,12 +174,17 @@ def _network_s(
 
 
 def _experts_s(model: ModelSpec, machine: Machine, share: Share, into: int, *, narrow: bool) -> Any:
-    """Routed experts: every one gets half a tile of padding, and all their weights are read."""
+    """Routed experts: every one gets half a tile of padding, and all their weights are read.
+
+    Without expert parallelism a rank has a slice of every expert and all tokens, else whole experts
+    and its share of the tokens.
+    """
     assert model.experts is not None
-    experts = model.experts
-    rows = share.tokens * experts.active / share.tp + share.experts * _EXPERT_TILE_ROWS / 2
-    routed = _network_s(rows, model.width, experts.width, into, machine, narrow=narrow)
-    others = (into + 1) * model.width * experts.width * maximum(share.experts - 1, 0)
+    experts, width = model.experts, _expert_width(model, share)
+    visits = share.tokens * experts.active * share.expert_cut / share.tp
+    rows = visits + share.experts * _EXPERT_TILE_ROWS / 2
+    routed = _network_s(rows, model.width, width, into, machine, narrow=narrow)
+    others = (into + 1) * model.width * width * maximum(share.experts - 1, 0)
     moved = _PERMUTED_ELEMENTS * share.tokens * experts.active * model.width / share.tp
     total = routed + operands_s(others, machine) + elements_s(moved, machine) / 3
     if experts.shared_width:
@@ -170,6 +197,11 @@ def _experts_s(model: ModelSpec, machine: Machine, share: Share, into: int, *, n
             narrow=narrow,
         )
     return total
+
+
+def _expert_width(model: ModelSpec, share: Share) -> Any:
+    """Channels of a routed expert on this rank; none in a dense model."""
+    return model.experts.width / share.expert_cut if model.experts else 0
 
 
 def elementwise_s(

@@ -31,9 +31,12 @@ def tensor_parallel_s(
 def context_ring_s(
     model: ModelSpec, machine: Machine, layout: Layout, tokens: Any, attention_s: Any, overlap: Any
 ) -> Any:
-    """Seconds of one block that keys and values come later than attention needs them."""
+    """Seconds of one block that keys and values come later than attention needs them.
+
+    All wait for the slowest hop, that between the ranks that are furthest apart.
+    """
     sent = comm.ring_attention_elements(tokens, model.kv_width / layout.tp, layout.cp)
-    bandwidth = comm.link_bytes_per_s(machine, layout.cp, layout.tp)
+    bandwidth = comm.neighbour_bytes_per_s(machine, layout.cp * layout.tp - 1)
     return comm.exposed_s(machine.element_bytes * sent / bandwidth, attention_s, overlap)
 
 
@@ -42,6 +45,9 @@ def all_to_all_s(
 ) -> Any:
     """Seconds of one expert block and micro-batch: to the experts and back, forward and backward.
 
+    A full recomputation repeats the forward pass. Experts are whole on their ranks, which lie side
+    by side.
+
     A token goes once to each node that has experts of its, n (1 - (1 - 1/n)^k) of n in the mean,
     and from there over the fast link (DeepSeek-V3, arXiv 2412.19437, section 3.2.2). DeepSeek-V3
     in 16 bit without that: 458,752 bytes a token.
@@ -49,15 +55,16 @@ def all_to_all_s(
     experts = model.experts
     if experts is None or layout.ep == 1:
         return 0
-    nodes = maximum(layout.ep * layout.tp / machine.node_gpus, 1)
+    nodes = maximum(layout.ep / machine.node_gpus, 1)
     visited = nodes * (1 - (1 - 1 / nodes) ** experts.active)
     remote = visited * (nodes - 1) / nodes
     local = experts.active * (layout.ep - 1) / layout.ep
     one = machine.element_bytes * tokens * model.width / layout.tp
-    inside = comm.link_bytes_per_s(machine, 1, maximum(layout.ep * layout.tp / nodes, 1))
+    inside = comm.link_bytes_per_s(machine, layout.ep / nodes)
     seconds = one * (remote / machine.network_bytes_per_s + local / inside)
     narrow = recipe.precision in {"fp8", "fp4"}
-    return 4 * seconds * (_BALANCED_ALL_TO_ALL if narrow else 1)
+    times = 6 if recipe.checkpointing == "full" else 4
+    return times * seconds * (_BALANCED_ALL_TO_ALL if narrow else 1)
 
 
 def messages_s(model: ModelSpec, machine: Machine, layout: Layout, tokens: Any) -> Any:

@@ -6,8 +6,8 @@ from typing import Any
 
 from gptbudget.core.elementwise import maximum, where
 from gptbudget.core.parts import Parts
-from gptbudget.core.placement import place
-from gptbudget.core.states import training_states
+from gptbudget.core.placement import Placement, place
+from gptbudget.core.states import gradient_bytes, training_states
 from gptbudget.core.step_time.block import Share, block_s
 from gptbudget.core.step_time.data_parallel import data_parallel_s
 from gptbudget.core.step_time.exchange import (
@@ -26,6 +26,8 @@ from gptbudget.specs.speed import Speed
 from gptbudget.specs.stack import Stack
 
 _RECOMPUTED_HOST, _ADAPTED_HOST = 1.33, 1.5
+"""Of the host's work, what a second forward pass and adapters add; by hand."""
+
 _EXPERT_HOST_S = 2e-3
 """A layer of experts takes at least this long to start; assumed, slow runs need more."""
 
@@ -46,14 +48,16 @@ def step_time(
 
     The slowest stage sets the pace: that with most blocks, or the last with the head;
     filling and draining the pipeline takes as long as the other stages need for one micro-batch.
-    Left out: data loading, evaluation, checkpoints, failures (goodput).
+    Blocks below all that is trained have a forward pass alone. Left out: data loading,
+    evaluation, checkpoints, failures (goodput).
     """
     speed = stack.speed
     tokens = micro_batch * seq_len / layout.cp
     shared = layout.tp if layout.sequence_parallel else 1
     held = model.experts.count / layout.ep if model.experts else 0
-    share = Share(tokens, seq_len, layout.tp, shared, held)
-    block = block_s(model, recipe, stack, machine, share)
+    cut = layout.tp if layout.ep == 1 else 1
+    share = Share(tokens, seq_len, layout.tp, shared, held, cut)
+    block, below = block_s(model, recipe, stack, machine, share)
     tensor = tensor_parallel_s(model, recipe, machine, layout, tokens)
     ring = context_ring_s(model, machine, layout, tokens, block.attention, speed.overlap)
     routed = model.expert_layers / model.layers
@@ -62,37 +66,49 @@ def step_time(
     host = maximum(_host_s(model, recipe, speed) - working, 0)
     head = head_s(model, recipe, speed, machine, tokens, layout.tp)
 
-    stages = (
+    first, second, last = (
         place(model, recipe.method, layout, stage, split=stack.split)
         for stage in (0, min(1, layout.pp - 1), layout.pp - 1)
     )
-    first, second, last = stages
-    most = max(first.layers, second.layers)
     layer_s = working + host
-    with_head = last.layers * layer_s + head >= most * layer_s
-    layers = where(with_head, last.layers, most)
-    stage_s = layers * layer_s + where(with_head, head, 0)
-    bubble = (model.layers * layer_s + head - stage_s) / layout.vp
+    frozen_s = below.total + tensor / 2 + ring / 3 + exchange / 2  # the forward pass's part
+
+    def blocks_s(of: Placement) -> Any:
+        return of.trained_layers * layer_s + (of.layers - of.trained_layers) * frozen_s
+
+    most = max(first, second, key=lambda of: (of.trained_layers, of.layers))
+    with_head = blocks_s(last) + head >= blocks_s(most)
+    trained = where(with_head, last.trained_layers, most.trained_layers)
+    frozen = where(with_head, last.layers, most.layers) - trained
+    head_here = where(with_head, head, 0)
+    stage_s = trained * layer_s + frozen * frozen_s + head_here
+    all_trained = model.layers - recipe.method.frozen_layers
+    whole_s = all_trained * layer_s + recipe.method.frozen_layers * frozen_s + head
     states = training_states(first, recipe, layout.zero, stack)
-    every = micro_batches * layers
     beside = speed.overlap if layout.dp * layout.cp == 1 else 0
+
+    def of_step(each: Any, each_frozen: Any = 0) -> Any:
+        return micro_batches * (trained * each + frozen * each_frozen)
+
     return Parts(
         {
-            "products": every * block.products,
-            "attention": every * block.attention,
-            "elementwise": every * block.elementwise,
-            "recomputation": every * block.recomputation,
-            "logits_and_loss": micro_batches * where(with_head, head, 0),
-            "host": every * host,
-            "tensor_parallel": every * tensor,
-            "context_ring": every * ring,
-            "expert_all_to_all": every * exchange,
-            "pipeline_bubble": bubble if layout.pp > 1 else 0,
+            "products": of_step(block.products, below.products),
+            "attention": of_step(block.attention, below.attention),
+            "elementwise": of_step(block.elementwise, below.elementwise),
+            "recomputation": of_step(block.recomputation),
+            "logits_and_loss": micro_batches * head_here,
+            "host": of_step(host),
+            "tensor_parallel": of_step(tensor, tensor / 2),
+            "context_ring": of_step(ring, ring / 3),
+            "expert_all_to_all": of_step(exchange, exchange / 2),
+            "pipeline_bubble": (whole_s - stage_s) / layout.vp if layout.pp > 1 else 0,
             "pipeline_messages": micro_batches * messages_s(model, machine, layout, tokens),
             "data_parallel": data_parallel_s(
                 first, recipe, stack, machine, layout, micro_batches, stage_s
             ),
-            "optimizer": optimizer_s(model, first, recipe, states, machine, layout.zero),
+            "optimizer": optimizer_s(
+                model, first, recipe, states, machine, layout.zero, gradient_bytes(recipe, stack)
+            ),
             "offload": offload_s(recipe, states, machine, micro_batches, stage_s, beside),
         }
     )

@@ -29,6 +29,7 @@ def optimizer_s(
     states: States,
     machine: Machine,
     zero: Zero,
+    gradient_bytes_each: float,
 ) -> Any:
     """Seconds of the update of what a rank holds: all it keeps is read and written once.
 
@@ -40,7 +41,8 @@ def optimizer_s(
     weights = states.weight_bytes_each * states.trained
     passes = 1 if recipe.recipe == "master" else 2  # written from masters, else read and written
     kept = 2 * (states.masters + states.optimizer_state) + passes * weights
-    seconds = traffic_s(kept + _GRADIENT_READS * states.gradients, machine)
+    gradients = gradient_bytes_each * states.trained
+    seconds = traffic_s(kept + _GRADIENT_READS * gradients, machine)
     if recipe.optimizer == "muon":
         matrices = sum(
             minimum(held.trained, held.matrices) / (held.shards if zero else 1)

@@ -19,6 +19,7 @@ class AgainstRuns(NamedTuple):
     peaks: list[ScoredRow]
     fits: list[ScoredFit]
     speeds: list[ScoredSpeed]
+    memory_left_out: tuple[LeftOut, ...]
     left_out: tuple[LeftOut, ...]
 
 

@@ -28,6 +28,7 @@ def validation_document(measured: Sequence[pytorch.Measured], found: AgainstRuns
         ],
         "rows": records,
         "fits": memory.shares(found.fits),
+        "memory_left_out": [left.model_dump() for left in found.memory_left_out],
         "left_out": [left.model_dump() for left in found.left_out],
     }
     headline = [
@@ -51,12 +52,21 @@ def validation_document(measured: Sequence[pytorch.Measured], found: AgainstRuns
 
 def _listed(found: AgainstRuns) -> list[Table]:
     """What is not scored, with the reason, and where the rest comes from."""
-    left = tuple((each.reason, str(len(each.ids))) for each in found.left_out)
+    listed = {
+        "memory listed, not scored": found.memory_left_out,
+        "listed, not scored": found.left_out,
+    }
     sources = {run.source.key: run.source for run in found.published}
     named = tuple((key, each.title, each.url or "") for key, each in sources.items())
-    tables = (
-        [Table(("listed, not scored", "rows"), left, right=frozenset({"rows"}))] if left else []
-    )
+    tables = [
+        Table(
+            (title, "rows"),
+            tuple((each.reason, str(len(each.ids))) for each in of),
+            right=frozenset({"rows"}),
+        )
+        for title, of in listed.items()
+        if of
+    ]
     return [*tables, Table(("source", "title", ""), named)]
 
 
