@@ -12,13 +12,16 @@ from pydantic import ValidationError
 
 from gptbudget.catalog.catalog import Catalog, Entry, load_catalog
 from gptbudget.catalog.names import is_config_path, is_size
+from gptbudget.catalog.profiles import load_profiles, save_profile
 from gptbudget.catalog.reference import grid_intensity, load_evidence
 from gptbudget.errors import GptBudgetError, UsageError
+from gptbudget.plan.calibration import Calibration, profile_of
 from gptbudget.plan.complete import complete_run, precision_and_peak
 from gptbudget.plan.estimate import Estimate
 from gptbudget.plan.estimate import estimate as estimate_run
 from gptbudget.plan.rank import best_first
 from gptbudget.plan.run import BareSize, FlopsAmount, NamedGpu, NamedModel, Origin, Require, Work
+from gptbudget.specs.base import Spec
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.options import (
     ADAPTER_OPTIONS,
@@ -32,6 +35,7 @@ from gptbudget.units import parse_count
 if TYPE_CHECKING:
     from gptbudget.catalog.scenario import Requirements
     from gptbudget.report.models import PublishedRate
+    from gptbudget.specs.published import Figure
 
 _SIZE_LIKE = r"[+-]?[0-9.,]+([eE][+-]?[0-9]+)?[A-Za-z]?"
 """What begins and ends like a number of parameters, so that no name is meant."""
@@ -122,7 +126,7 @@ def ask(given: Mapping[str, Any], scenario: Path | None = None) -> Question:
     return Question(Options.model_construct(**merged), origins, _require(file.require), places)
 
 
-AnyOptions = TypeVar("AnyOptions", bound=Options)
+AnyOptions = TypeVar("AnyOptions", bound=Spec)
 
 
 def given_options(given: Mapping[str, Any], kind: type[AnyOptions]) -> AnyOptions:
@@ -158,6 +162,7 @@ def compare(question: Question, catalogs: Iterable[Path] = ()) -> Comparison:
     with question.placing("model"):
         works = _works(options, catalog)
     evidence = load_evidence()
+    profiles = () if options.no_profile else tuple(load_profiles().values())
     _refuse_without_shape(options, works)
     with question.placing("grid"):
         intensity = None if options.grid is None else grid_intensity(options.grid)
@@ -173,6 +178,7 @@ def compare(question: Question, catalogs: Iterable[Path] = ()) -> Comparison:
                     grid_g_per_kwh=intensity,
                     require=question.require,
                     origins=question.origins,
+                    profiles=profiles,
                 )
             except UsageError as error:
                 if not every:
@@ -216,6 +222,26 @@ def one_bill(question: Question, catalogs: Iterable[Path] = ()) -> Estimate:
     if reason is not None:
         raise UsageError(f"memory is not known: {reason}", "ask for something else")
     return found[0]
+
+
+def calibrate(
+    question: Question,
+    tokens_per_s: float,
+    peak_bytes: float | None = None,
+    figure: Figure = "card",
+    catalogs: Iterable[Path] = (),
+) -> Calibration:
+    """Turn one logged step into a profile of the card and the software, and save it.
+
+    Raises:
+        UsageError: several pairs, nothing to compare with, or a measurement that cannot be.
+    """
+    unprofiled = question.options.model_copy(update={"no_profile": True})
+    found = compare(question._replace(options=unprofiled), catalogs).estimates
+    if len(found) != 1:
+        raise UsageError(f"calibrate takes one pair, not {len(found)}", "name one gpu, one model")
+    profile = profile_of(found[0], tokens_per_s, peak_bytes, figure)
+    return Calibration(found[0], profile, save_profile(profile))
 
 
 def _refuse_without_shape(options: Options, works: list[Work]) -> None:
@@ -306,10 +332,12 @@ def _require(found: Requirements) -> Require:
 
 
 __all__ = [
+    "Calibration",
     "Comparison",
     "GptBudgetError",
     "Question",
     "ask",
+    "calibrate",
     "compare",
     "estimate",
     "find_model",

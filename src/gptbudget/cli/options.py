@@ -231,6 +231,12 @@ ASSUMPTIONS = {
         "|torchtitan-eager|nanotron|llm-foundry|deepspeed",
         "compiled; beyond 8 GPUs eager; megatron with --tp or --pp",
     ),
+    "no_profile": Flag(
+        _ASSUMPTIONS,
+        "Leave out what calibrate learned of this card and stack.",
+        kind=bool,
+        names=("--no-profile",),
+    ),
     "convention": Flag(_ASSUMPTIONS, "FLOPs of the headline.", "6nd|exact", "6nd"),
     "price": Flag(_ASSUMPTIONS, "US dollars per GPU-hour.", "USD", "catalog"),
     "kwh_price": Flag(_ASSUMPTIONS, "US dollars per kWh.", "USD"),

@@ -5,7 +5,7 @@ Each value remembers its origin, so that a default is shown as a default.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from gptbudget.core.activations import implementation
 from gptbudget.errors import UsageError
@@ -37,6 +37,7 @@ from gptbudget.specs.gpu import GpuSpec, Precision
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.options import Convention, FlopsConvention, Options, StackName
+from gptbudget.specs.profile import Profile
 from gptbudget.specs.recipe import Recipe
 from gptbudget.specs.speed import Speed
 from gptbudget.specs.stack import Stack
@@ -55,6 +56,7 @@ def complete_run(
     grid_g_per_kwh: float | None = None,
     require: Require | None = None,
     origins: Mapping[str, Origin] | None = None,
+    profiles: Iterable[Profile] = (),
 ) -> TrainingRun:
     """Complete one pair of accelerator and work.
 
@@ -106,6 +108,7 @@ def complete_run(
         if machine is None
         else likely_range(gpu, machine, layout, recipe, stack, model, evidence),
         card_was_compared=gpu.key in evidence.compared_gpus,
+        profiles={each.stack: each for each in profiles if each.gpu == gpu.key},
         other_stacks=_others(choose, gpu.spec, gpus, model, recipe, evidence)
         if machine and model
         else {},

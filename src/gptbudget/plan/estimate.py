@@ -18,7 +18,9 @@ from gptbudget.core.parameters import ParameterCount, count_parameters
 from gptbudget.core.parts import Parts
 from gptbudget.core.step_time.step import step_time
 from gptbudget.core.wall_clock import delivered_flops_per_s, wall_clock_s
+from gptbudget.plan.calibration import time_factor
 from gptbudget.plan.run import BareSize, FlopsAmount, NamedModel, TrainingRun
+from gptbudget.specs.profile import Profile
 from gptbudget.specs.published import Figure
 from gptbudget.specs.recipe import Recipe
 from gptbudget.specs.stack import Stack
@@ -121,6 +123,10 @@ class Time(NamedTuple):
     step_s: float | None
     parts: Parts[Any] | None = None
     """Seconds of one step; ``None`` with a given utilization."""
+    profile: Profile | None = None
+    """What was logged on this card with this software."""
+    profile_factor: float = 1.0
+    """By what the predicted seconds were lengthened for it."""
     by_stack: Mapping[str, Time] = MappingProxyType({})
     """The same with other software."""
 
@@ -242,17 +248,22 @@ def _time(
         return _time_of(run, float(wall_clock_s(headline, delivered)), headline, exact, causal)
     if run.how is None or run.machine is None or run.tokens is None:
         return None
-    parts = step_parts(run, run.how.stack)
+    profile = run.profiles.get(run.stack)
+    factor = time_factor(profile, run)
+    parts = step_parts(run, run.how.stack).scaled(factor)
     wall = _wall_of(run, parts)
     likely = run.time_range
     others = {
-        name: _wall_of(run, step_parts(run, stack)) for name, stack in run.other_stacks.items()
+        name: _wall_of(run, step_parts(run, stack)) * time_factor(run.profiles.get(name), run)
+        for name, stack in run.other_stacks.items()
     }
     found = _time_of(run, wall, headline, exact, causal)
     return found._replace(
         low_s=wall * likely.low if likely else None,
         high_s=wall * likely.high if likely else None,
         parts=parts,
+        profile=profile,
+        profile_factor=factor,
         by_stack={
             name: _time_of(run, each, headline, exact, causal) for name, each in others.items()
         },

@@ -11,6 +11,7 @@ from gptbudget.specs.gpu import GpuSpec
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.options import Convention, StackName
+from gptbudget.specs.profile import Profile
 from gptbudget.specs.recipe import Recipe
 from gptbudget.specs.stack import Stack
 from gptbudget.specs.time_range import TimeRange
@@ -99,6 +100,8 @@ class TrainingRun(NamedTuple):
     """How far such predictions were off; ``None`` where no time is predicted."""
     card_was_compared: bool
     """Whether published runs on this accelerator are behind that range."""
+    profiles: Mapping[str, Profile]
+    """What was logged on this card, by stack."""
     other_stacks: Mapping[str, Stack]
     """Software that the same run could use, to show beside it what that would reach."""
     goodput: float

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gptbudget.plan.estimate import Estimate
+from gptbudget.plan.estimate import Estimate, Time
 from gptbudget.plan.run import BareSize, FlopsAmount, NamedModel
 from gptbudget.report.notes import notes
 from gptbudget.report.rank import rank_data
@@ -139,10 +139,25 @@ def _time(estimate: Estimate) -> dict[str, Any]:
     return {
         **{name: getattr(time, name, None) for name in names},
         "parts": dict(parts or {}),
+        "profile": _profile(time),
         "by_stack": {
             name: {"tokens_per_s": other.tokens_per_s, "wall_clock_s": other.wall_clock_s}
             for name, other in others.items()
         },
+    }
+
+
+def _profile(time: Time | None) -> dict[str, Any] | None:
+    """The logged step that the time was corrected by."""
+    if time is None or time.profile is None:
+        return None
+    logged = time.profile
+    return {
+        "name": logged.name,
+        "made": logged.made,
+        "tokens_per_s": logged.tokens_per_s,
+        "predicted_tokens_per_s": logged.predicted_tokens_per_s,
+        "factor": time.profile_factor,
     }
 
 

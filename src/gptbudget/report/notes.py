@@ -44,6 +44,15 @@ def _prediction_notes(estimate: Estimate) -> list[str]:
     found = [
         f"time is predicted for the {run.stack} stack{named}, part by part: time.parts in JSON"
     ]
+    time = estimate.time
+    if time is not None and time.profile is not None:
+        logged = time.profile
+        found.append(
+            f"the time is {time.profile_factor:.3f} times the built-in prediction, after your "
+            f"profile {logged.name} of {logged.made}: {format_number(logged.tokens_per_s)} "
+            f"tokens/s logged where {format_number(logged.predicted_tokens_per_s)} were predicted "
+            "(--no-profile)"
+        )
     assert likely is not None
     unseen = "" if run.card_was_compared else f", and no published run on {run.gpu.key}"
     found.append(

@@ -188,6 +188,7 @@ class Options(Spec):
     utilization: Share | None = None
     goodput: Share | None = None
     stack: StackName | None = None
+    no_profile: bool | None = None
     convention: FlopsConvention | None = None
     price: Amount | None = None
     kwh_price: Amount | None = None

@@ -36,7 +36,7 @@ class ScoredSpeed(NamedTuple):
     id: str
     source: str
     group: tuple[tuple[str, str], ...]
-    """``family``, ``hardware``, ``size``, ``layout``, ``precision``, ``stack``."""
+    """``family``, ``hardware``, ``size``, ``layout``, ``precision``, ``stack``, ``card``."""
     predicted: float
     published: float
     low: float
@@ -133,6 +133,7 @@ def _group(run: TrainingRun, model: ModelSpec) -> tuple[tuple[str, str], ...]:
         ("layout", _layout(run.layout)),
         ("precision", run.recipe.precision),
         ("stack", run.stack),
+        ("card", run.gpu.key),
     )
 
 

@@ -27,6 +27,7 @@ def validation_document(measured: Sequence[pytorch.Measured], found: AgainstRuns
             *memory.groups(found),
         ],
         "rows": records,
+        "one_step_logged": speed.logged_data(found),
         "fits": memory.shares(found.fits),
         "memory_left_out": [left.model_dump() for left in found.memory_left_out],
         "left_out": [left.model_dump() for left in found.left_out],

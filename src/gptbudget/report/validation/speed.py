@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from gptbudget.plan.validation.against import AgainstRuns
+from gptbudget.plan.validation.carried import Carried, carried_errors
 from gptbudget.plan.validation.constant import constant_errors
 from gptbudget.plan.validation.score import by_group, score, score_errors
 from gptbudget.plan.validation.speed import ScoredSpeed
@@ -93,6 +94,7 @@ def tables(found: AgainstRuns) -> Iterator[Table]:
         if dense:
             yield scores_table(f"time, dense, by {name}", (name,), by_group(dense, (name,)))
     yield _worst(found.speeds)
+    yield _logged(found.speeds)
 
 
 def _families(rows: Sequence[ScoredSpeed]) -> Table:
@@ -128,6 +130,31 @@ def _families(rows: Sequence[ScoredSpeed]) -> Table:
     return Table(columns, tuple(found), right=frozenset(columns[2:]))
 
 
+def _logged(rows: Sequence[ScoredSpeed]) -> Table:
+    """What one logged step of a program on a card does to the errors of its other runs."""
+    groups = carried_errors(rows)
+    columns = ("one step logged", "card", "n", "median before", "after")
+    found = [
+        (f"{source}, {family}", f"{card}, {stack}", str(each.rows), *_both(each))
+        for each in groups
+        for source, family, card, stack in [each.group]
+    ]
+    if groups:
+        before, after = (statistics.mean(getattr(g, name) for g in groups) for name in _SIDES)
+        found.append(
+            ("mean of groups", "", str(len(groups)), percent(before, 1), percent(after, 1))
+        )
+    return Table(columns, tuple(found), right=frozenset(columns[2:]))
+
+
+_SIDES = ("before", "after")
+
+
+def _both(each: Carried) -> tuple[str, str]:
+    worse = " (rises)" if each.after > each.before else ""
+    return percent(each.before, 1), percent(each.after, 1) + worse
+
+
 def _worst(rows: Sequence[ScoredSpeed]) -> Table:
     ordered = sorted(rows, key=lambda row: -abs(row.error))[:_WORST]
     columns = ("worst rows, tokens/s", "error", "predicted", "published")
@@ -159,3 +186,8 @@ def row_data(row: ScoredSpeed) -> dict[str, Any]:
         "assumed_input": row.assumed_input,
         "seconds": dict(row.seconds),
     }
+
+
+def logged_data(found: AgainstRuns) -> list[dict[str, Any]]:
+    """What one logged step of each group does, as plain data."""
+    return [each._asdict() for each in carried_errors(found.speeds)]

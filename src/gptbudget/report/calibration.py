@@ -1,0 +1,107 @@
+"""What a logged step says of the built-in prediction, and the profiles there are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gptbudget.plan.calibration import CARRIED, Calibration
+from gptbudget.report.document import Document, Table
+from gptbudget.specs.profile import Profile
+from gptbudget.units import format_bytes, format_number, format_percent
+
+
+def calibration_document(found: Calibration) -> Document:
+    """How far the prediction was off, and what later commands make of it."""
+    profile = found.profile
+    rows = [
+        (
+            "tokens/s",
+            format_number(profile.predicted_tokens_per_s),
+            format_number(profile.tokens_per_s),
+            _off(profile.predicted_tokens_per_s, profile.tokens_per_s),
+        )
+    ]
+    if profile.peak_bytes and profile.predicted_peak_bytes:
+        rows.append(
+            (
+                f"peak, {profile.figure}",
+                format_bytes(profile.predicted_peak_bytes),
+                format_bytes(profile.peak_bytes),
+                _off(profile.predicted_peak_bytes, profile.peak_bytes),
+            )
+        )
+    columns = ("", "predicted", "logged", "predicted over logged")
+    record = profile_data(profile)
+    data = {"schema": 1, "profile": record, "replaced": found.replaced}
+    return Document(
+        _headline(found),
+        (Table(columns, tuple(rows), right=frozenset(columns[1:])),),
+        data,
+        [record],
+        _notes(found),
+    )
+
+
+def _headline(found: Calibration) -> str:
+    profile = found.profile
+    word = "faster" if profile.slower < 1 else "slower"
+    share = abs(1 / profile.slower - 1)
+    return (
+        f"{'Replaced' if found.replaced else 'Saved'} {profile.name}: your run is "
+        f"{format_percent(share)} {word} than predicted."
+    )
+
+
+def _notes(found: Calibration) -> tuple[str, ...]:
+    profile = found.profile
+    carried = profile.slower**CARRIED
+    said = [
+        f"later predictions on {profile.gpu} with the {profile.stack} stack take "
+        f"{carried:.3f} times as long ({CARRIED:.0%} of the log ratio), and this very run "
+        f"{profile.slower:.3f} times; --no-profile leaves it out"
+    ]
+    time = found.estimate.time
+    if time is not None and time.low_s and time.high_s:
+        low, high = time.low_s / time.wall_clock_s, time.high_s / time.wall_clock_s
+        if not low <= profile.slower <= high:
+            said.append(
+                f"that is outside the likely range of {low:.2f} to {high:.2f} times: check GPUs, "
+                "recipe and stack"
+            )
+    if profile.peak_bytes:
+        said.append("the peak is kept beside it, and no later bill is changed")
+    return tuple(said)
+
+
+def profiles_document(profiles: Mapping[str, Profile], path: str) -> Document:
+    """Every profile, with the run it was logged on."""
+    columns = ("profile", "made", "model", "logged tokens/s", "predicted", "carried")
+    rows = tuple(
+        (
+            name,
+            each.made,
+            str(each.run.get("model", "")),
+            format_number(each.tokens_per_s),
+            format_number(each.predicted_tokens_per_s),
+            f"x {each.slower**CARRIED:.3f}",
+        )
+        for name, each in profiles.items()
+    )
+    records = [profile_data(each) for each in profiles.values()]
+    count = f"{len(profiles)} profile{'' if len(profiles) == 1 else 's'} in {path}"
+    return Document(
+        count,
+        (Table(columns, rows, right=frozenset(columns[3:])),) if rows else (),
+        {"schema": 1, "file": path, "profiles": records},
+        records,
+    )
+
+
+def profile_data(profile: Profile) -> dict[str, Any]:
+    """A profile as plain data, with what it makes of later predictions."""
+    return {"name": profile.name, **profile.model_dump(), "carried": profile.slower**CARRIED}
+
+
+def _off(predicted: float, logged: float) -> str:
+    return f"{predicted / logged - 1:+.1%}"

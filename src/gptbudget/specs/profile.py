@@ -1,0 +1,43 @@
+"""One logged step of the user's own run, which makes predictions right for his machine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gptbudget.specs.base import Positive, Spec, Text, YearMonth
+from gptbudget.specs.options import StackName
+from gptbudget.specs.published import Figure
+
+
+class Profile(Spec):
+    """What was measured, what was predicted of it, and of which run."""
+
+    gpu: Text
+    stack: StackName
+    made: YearMonth
+    tokens_per_s: Positive
+    """Of all accelerators, as logged."""
+    predicted_tokens_per_s: Positive
+    """By the built-in formula, for the same run."""
+    peak_bytes: Positive | None = None
+    predicted_peak_bytes: Positive | None = None
+    figure: Figure | None = None
+    """What the peak is."""
+    run: dict[str, Any]
+    """The options of the run, by name."""
+
+    @property
+    def name(self) -> str:
+        """Card and software, which a profile is for."""
+        return f"{self.gpu}/{self.stack}"
+
+    @property
+    def slower(self) -> float:
+        """Measured over predicted time."""
+        return self.predicted_tokens_per_s / self.tokens_per_s
+
+
+class ProfilesFile(Spec):
+    """The user's profiles, by name."""
+
+    profiles: dict[str, Profile]
