@@ -262,7 +262,7 @@ def test_help_names_every_default(cli: Cli) -> None:
             assert f"[default: ({flag.default})]" in line
         else:
             without.add(name)
-    assert without == {"gpu", "model", "data", "flops", "kwh_price", "grid"}
+    assert without == {"gpu", "model", "data", "flops", "kwh_price", "grid", "no_profile"}
 
 
 @pytest.mark.usefixtures("wide")

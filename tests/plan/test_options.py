@@ -80,7 +80,14 @@ CHANGES: list[tuple[str, Any, str, dict[str, Any]]] = [
     ("power", 200, "cost.energy_kwh", {}),
     ("pue", 1.5, "cost.energy_kwh", {}),
     ("grid", "germany", "cost.co2_kg", {}),
+    ("no_profile", True, "time.step_s", {"gpu": "rtx-3090"}),
 ]
+
+
+@pytest.fixture(autouse=True)
+def _a_logged_step(_plain_environment: None) -> None:
+    """A profile, so that there is one to leave out."""
+    api.calibrate(api.ask({"gpu": "rtx-3090", "model": "gpt2", "stack": "eager"}), 30_000)
 
 
 def answered(options: dict[str, Any]) -> dict[str, Any]:

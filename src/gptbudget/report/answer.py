@@ -8,6 +8,7 @@ from typing import Any
 from gptbudget.plan.estimate import Estimate, Time
 from gptbudget.plan.run import BareSize, FlopsAmount, NamedModel
 from gptbudget.report.notes import notes
+from gptbudget.report.prices import offers_data
 from gptbudget.report.rank import rank_data
 from gptbudget.report.remedies import found_remedies, remedy_data
 from gptbudget.report.verdict import verdict
@@ -163,4 +164,10 @@ def _profile(time: Time | None) -> dict[str, Any] | None:
 
 def _cost(estimate: Estimate) -> dict[str, Any]:
     names = ("gpu_hours", "usd", "energy_kwh", "electricity_usd", "co2_kg")
-    return {name: getattr(estimate.cost, name, None) for name in names}
+    cost = {name: getattr(estimate.cost, name, None) for name in names}
+    bought = estimate.run.gpu.spec.price
+    return {
+        **cost,
+        "providers": offers_data(estimate),
+        "purchase": None if bought is None else bought.model_dump(),
+    }

@@ -100,6 +100,8 @@ def _facts(spec: GpuSpec) -> Iterator[tuple[str, str]]:
     yield from _priced("price", spec.price)
     yield from _priced("cloud price per hour", spec.cloud_price_per_hour)
     yield from _priced("spot price per hour", spec.cloud_spot_price_per_hour)
+    for each in spec.cloud_prices:
+        yield from _priced(f"{each.provider}, per hour", each)
     if spec.aliases:
         yield "also called", ", ".join(spec.aliases)
 

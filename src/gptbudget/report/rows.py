@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from gptbudget.plan.estimate import Estimate
 from gptbudget.plan.run import NamedModel
+from gptbudget.report.prices import spread_in_words, spread_of
 from gptbudget.report.rank import worst_rank
 from gptbudget.specs.options import ADAPTER_OPTIONS, LAYOUT_OPTIONS, RECIPE_OPTIONS
 from gptbudget.units import (
@@ -175,6 +176,16 @@ def _cost(estimate: Estimate) -> Iterator[Row]:
             format_usd(cost.usd),
             f"at ${run.cost.price_usd_per_hour} per GPU-hour{_tag(estimate, 'price')}",
         )
+    if run.origins.get("price") != "given" and not run.cost.own:
+        for kind, label in (("on-demand", "elsewhere"), ("spot", "spot")):
+            spread = spread_of(estimate, kind)
+            if spread is not None:
+                yield Row(label, *spread_in_words(estimate, spread))
+    bought = run.gpu.spec.price
+    if bought is not None and run.gpu.spec.segment in _AT_HOME:
+        each = f"{run.gpus} x " if run.gpus > 1 else ""
+        basis = f"{each}${bought.usd:g}, {bought.kind} of {bought.date}"
+        yield Row("purchase", format_usd(run.gpus * bought.usd), basis)
     if cost.energy_kwh is not None and run.cost.power_w is not None:
         yield Row(
             "energy",
@@ -188,6 +199,9 @@ def _cost(estimate: Estimate) -> Iterator[Row]:
     if cost.co2_kg is not None:
         yield Row("CO2", f"{format_number(cost.co2_kg)} kg", f"at {run.cost.grid_g_per_kwh} g/kWh")
 
+
+_AT_HOME = ("consumer", "laptop", "workstation")
+"""Cards that one buys."""
 
 SHOWN = (
     "precision",

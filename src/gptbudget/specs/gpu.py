@@ -69,6 +69,12 @@ class Price(Spec):
     source: Text
 
 
+class ProviderPrice(Price):
+    """What a provider asks for an accelerator and hour."""
+
+    provider: Text
+
+
 class GpuSpec(Spec):
     """One accelerator of the catalog, in datasheet units; properties answer in base units."""
 
@@ -102,6 +108,8 @@ class GpuSpec(Spec):
     price: Price | None = None
     cloud_price_per_hour: Price | None = None
     cloud_spot_price_per_hour: Price | None = None
+    cloud_prices: tuple[ProviderPrice, ...] = ()
+    """What single providers ask, on demand and spot."""
     sources: tuple[Text, ...] = ()
     notes: Text | None = None
 

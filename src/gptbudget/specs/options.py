@@ -76,6 +76,17 @@ def _bytes_or_none(raw: object) -> float:
     return units.parse_bytes(raw)
 
 
+def _amount_or_zero(raw: object) -> float:
+    """An amount of money that may be nothing."""
+    if isinstance(raw, int | float | str) and str(raw).strip() in {"0", "0.0"}:
+        return 0.0
+    try:
+        return units.parse_amount(raw)
+    except ValueError:
+        msg = f"{raw!r} is not an amount of money: write a number, 0 or more"
+        raise ValueError(msg) from None
+
+
 def _factor(raw: object) -> float:
     """A factor of at least one, such as a power usage effectiveness."""
     value = units.parse_amount(raw)
@@ -190,8 +201,8 @@ class Options(Spec):
     stack: StackName | None = None
     no_profile: bool | None = None
     convention: FlopsConvention | None = None
-    price: Amount | None = None
-    kwh_price: Amount | None = None
+    price: Annotated[float, BeforeValidator(_amount_or_zero)] | None = None
+    kwh_price: Annotated[float, BeforeValidator(_amount_or_zero)] | None = None
     power: Amount | None = None
     pue: Annotated[float, BeforeValidator(_factor)] | None = None
     grid: Text | None = None

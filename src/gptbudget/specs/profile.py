@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import Field
+
 from gptbudget.specs.base import Positive, Spec, Text, YearMonth
 from gptbudget.specs.options import StackName
 from gptbudget.specs.published import Figure
@@ -40,4 +42,4 @@ class Profile(Spec):
 class ProfilesFile(Spec):
     """The user's profiles, by name."""
 
-    profiles: dict[str, Profile]
+    profiles: dict[str, Profile] = Field(default_factory=dict)

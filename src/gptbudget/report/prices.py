@@ -1,0 +1,59 @@
+"""What the same hours cost elsewhere: dated prices of the catalog."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from gptbudget.core.cost import rent_usd
+from gptbudget.plan.estimate import Estimate
+from gptbudget.specs.gpu import ProviderPrice
+from gptbudget.units import format_usd
+
+
+class Spread(NamedTuple):
+    """The cheapest and the dearest provider of one kind of price."""
+
+    cheapest: ProviderPrice
+    dearest: ProviderPrice
+    offers: int
+    since: str
+    until: str
+
+
+def spread_of(estimate: Estimate, kind: str) -> Spread | None:
+    """Of the providers the catalog knows; ``None`` where there are fewer than two."""
+    offers = [each for each in estimate.run.gpu.spec.cloud_prices if each.kind == kind]
+    if len(offers) < 2:  # noqa: PLR2004 - one price is no spread
+        return None
+    dates = sorted(each.date for each in offers)
+    cheapest, *_, dearest = sorted(offers, key=lambda each: each.usd)
+    return Spread(cheapest, dearest, len(offers), dates[0], dates[-1])
+
+
+def spread_in_words(estimate: Estimate, spread: Spread) -> tuple[str, str]:
+    """The rent from cheapest to dearest, and who asks it."""
+    assert estimate.cost is not None
+    hours, low, high = estimate.cost.gpu_hours, spread.cheapest, spread.dearest
+    money = f"{format_usd(rent_usd(hours, low.usd))} to {format_usd(rent_usd(hours, high.usd))}"
+    who = (
+        f"{spread.offers} offers of {spread.since} to {spread.until}: "
+        f"${low.usd} at {low.provider}, ${high.usd} at {high.provider}"
+    )
+    return money, who
+
+
+def offers_data(estimate: Estimate) -> list[dict[str, Any]]:
+    """Every provider's price, and what the run would cost there."""
+    if estimate.cost is None:
+        return []
+    return [
+        {
+            "provider": each.provider,
+            "kind": each.kind,
+            "usd_per_gpu_hour": each.usd,
+            "date": each.date,
+            "source": each.source,
+            "usd": float(rent_usd(estimate.cost.gpu_hours, each.usd)),
+        }
+        for each in estimate.run.gpu.spec.cloud_prices
+    ]

@@ -1,0 +1,161 @@
+"""One logged step of the user's own run: saved, used, said, left out, and refused."""
+
+from __future__ import annotations
+
+import os
+import statistics
+from pathlib import Path
+
+import pytest
+
+from gptbudget.plan.calibration import CARRIED
+from gptbudget.plan.validation.carried import carried_errors
+from gptbudget.validation import against_runs
+from tests.conftest import Cli
+
+RUN = ("--gpu", "4090", "--model", "gpt2", "--micro-batch", "16")
+
+
+def speed(cli: Cli, *options: str) -> float:
+    found = cli("compare", *options, "-o", "json").json["results"][0]["time"]["tokens_per_s"]
+    return float(found)
+
+
+def test_the_logged_run_itself_is_what_was_logged(cli: Cli) -> None:
+    built_in = speed(cli, *RUN)
+    answer = cli("calibrate", *RUN, "--tokens-per-s", str(built_in / 1.2))
+
+    assert answer.out.startswith("Saved rtx-4090/compiled: your run is 16.7 % slower")
+    assert speed(cli, *RUN) == pytest.approx(built_in / 1.2)
+    assert speed(cli, *RUN, "--no-profile") == pytest.approx(built_in)
+
+
+@pytest.mark.parametrize("changed", [("--micro-batch", "8"), ("--checkpointing", "full")])
+def test_other_shapes_carry_a_part(cli: Cli, changed: tuple[str, str]) -> None:
+    other = (*RUN, *changed)
+    before = speed(cli, *other)
+    cli("calibrate", *RUN, "--tokens-per-s", str(speed(cli, *RUN) / 1.2))
+
+    assert speed(cli, *other) == pytest.approx(before / 1.2**CARRIED)
+
+
+@pytest.mark.parametrize("changed", [("--stack", "hf"), ("--gpu", "3090")])
+def test_another_card_or_stack_is_not_touched(cli: Cli, changed: tuple[str, str]) -> None:
+    options = [*RUN[:1], *RUN[1:]]
+    if changed[0] == "--gpu":
+        options[1] = changed[1]
+    else:
+        options += changed
+    before = speed(cli, *options)
+    cli("calibrate", *RUN, "--tokens-per-s", "60000")
+
+    assert speed(cli, *options) == before
+
+
+def test_later_answers_say_so(cli: Cli) -> None:
+    cli("calibrate", *RUN, "--tokens-per-s", "98000", "--peak", "16GiB")
+    found = cli("compare", *RUN, "-o", "json").json["results"][0]
+    logged = found["time"]["profile"]
+
+    assert (logged["name"], logged["tokens_per_s"]) == ("rtx-4090/compiled", 98_000)
+    assert found["time"]["step_s"] == pytest.approx(sum(found["time"]["parts"].values()))
+    assert any("after your profile rtx-4090/compiled" in note for note in found["notes"])
+    without = cli("compare", *RUN, "--no-profile", "-o", "json").json["results"][0]
+    assert without["time"]["profile"] is None
+    assert found["time"]["step_s"] == pytest.approx(without["time"]["step_s"] * logged["factor"])
+
+
+def test_profiles_are_listed_replaced_and_removed(cli: Cli) -> None:
+    assert cli("calibrate", "--list").out.startswith("0 profiles in ")
+    cli("calibrate", *RUN, "--tokens-per-s", "98000")
+    assert cli("calibrate", *RUN, "--tokens-per-s", "99000").out.startswith("Replaced")
+    (listed,) = cli("calibrate", "--list", "-o", "json").json["profiles"]
+    assert (listed["name"], listed["tokens_per_s"]) == ("rtx-4090/compiled", 99_000)
+    assert cli("calibrate", "--remove", "rtx-4090/compiled").out.startswith("0 profiles in ")
+    assert not cli("calibrate", "--list", "-o", "json").json["profiles"]
+
+
+def test_a_peak_is_held_against_the_figure_it_is(cli: Cli) -> None:
+    peaks = [
+        cli("calibrate", *RUN, "--tokens-per-s", "98000", "--peak", "15GiB", "--figure", figure,
+            "-o", "json").json["profile"]["predicted_peak_bytes"]
+        for figure in ("allocated", "reserved", "card")
+    ]  # fmt: skip
+
+    assert peaks == sorted(peaks)
+    assert len(set(peaks)) == 3
+
+
+BAD: dict[str, tuple[tuple[str, ...], int, str]] = {
+    "faster than the card": ((*RUN, "--tokens-per-s", "1e6"), 2, "whose best is 173"),
+    "zero": ((*RUN, "--tokens-per-s", "0"), 2, "greater than zero"),
+    "negative": ((*RUN, "--tokens-per-s", "-5"), 2, "greater than zero"),
+    "peak above memory": ((*RUN, "--tokens-per-s", "9e4", "--peak", "30GiB"), 2, "23.52 GiB"),
+    "figure alone": ((*RUN, "--tokens-per-s", "9e4", "--figure", "card"), 2, "without --peak"),
+    "figure unknown": (
+        (*RUN, "--tokens-per-s", "9e4", "--peak", "9GiB", "--figure", "x"), 2, "is not known",
+    ),
+    "nothing": ((), 2, "takes a logged speed, --list or --remove"),
+    "two things": (("--list", "--remove", "x"), 2, "takes a logged speed"),
+    "list and more": (("--list", "--gpu", "4090"), 2, "--gpu has no effect"),
+    "remove what is not": (("--remove", "x"), 3, "no profile is called"),
+    "two cards": ((*RUN, "--gpu", "3090", "--tokens-per-s", "9e4"), 2, "takes one pair, not 2"),
+    "no shape": (("--gpu", "4090", "--model", "1.5B", "--tokens-per-s", "9"), 2, "no shape"),
+    "history": (
+        ("--gpu", "bluegene-l-2005", "--model", "gpt2", "--tokens-per-s", "9"), 2, "no time",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("options", "code", "said"), BAD.values(), ids=BAD)
+def test_what_cannot_be(cli: Cli, options: tuple[str, ...], code: int, said: str) -> None:
+    result = cli("calibrate", *options)
+
+    assert (result.code, result.out) == (code, "")
+    assert said in " ".join(result.err.split())
+    assert not Path(os.environ["GPTBUDGET_PROFILES"]).exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("profiles: {a: {gpu: x}}", "profiles.yaml:1: profiles.a.stack: is missing"),
+        ("profiles: [", "profiles.yaml"),
+        ("profils: {}", "profiles.yaml:1: profils: unknown key"),
+    ],
+)
+def test_a_file_with_a_fault_is_named(cli: Cli, text: str, said: str) -> None:
+    Path(os.environ["GPTBUDGET_PROFILES"]).write_text(text)
+    result = cli("compare", *RUN)
+
+    assert (result.code, result.out) == (4, "")
+    assert said in result.err
+
+
+def test_a_folder_that_cannot_be_written(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GPTBUDGET_PROFILES", "/proc/nowhere/profiles.yaml")
+    result = cli("calibrate", *RUN, "--tokens-per-s", "98000")
+
+    assert (result.code, result.out) == (4, "")
+    assert "cannot be written" in result.err
+
+
+def test_one_logged_step_helps_the_others() -> None:
+    # Published runs of one program on one card: the mean over groups of the median error.
+    groups = carried_errors(against_runs().speeds)
+    before, after = (
+        statistics.mean(getattr(g, name) for g in groups) for name in ("before", "after")
+    )
+
+    assert len(groups) >= 40
+    assert after < 0.8 * before
+    for family in ("dense", "fp8 and fp4", "experts"):
+        of = [each for each in groups if each.group[1] == family]
+        assert statistics.mean(g.after for g in of) < statistics.mean(g.before for g in of)
+
+
+def test_groups_that_it_does_not_help_are_named(cli: Cli) -> None:
+    groups = carried_errors(against_runs().speeds)
+
+    answer = cli("validate").out
+    assert answer.count("(rises)") == sum(each.after > each.before for each in groups)
