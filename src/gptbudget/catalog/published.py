@@ -48,7 +48,13 @@ def load_published_runs(path: Path | None = None) -> PublishedRuns:
 
 def _runs_of(key: str, source: SourceFile, file: YamlFile) -> Iterator[PublishedRun]:
     described = PublishedSource(
-        key, source.title, source.url, source.stack_reason, source.assumed, source.border
+        key,
+        source.title,
+        source.url,
+        source.stack_reason,
+        source.assumed,
+        source.off_because,
+        source.border,
     )
     shared = source.options.model_dump(exclude_unset=True)
     for index, row in enumerate(source.rows):

@@ -92,6 +92,8 @@ class SourceFile(Spec):
     stack_reason: Text | None = None
     """Why this software's constants, from the source's own text."""
     assumed: Text | None = None
+    off_because: Text | None = None
+    """What its runs wait for that no input says; no constant is bent for it."""
     border: bool = False
     """Its rows are one batch size on either side of what a card holds."""
     options: SharedFields = SharedFields()
@@ -122,6 +124,7 @@ class PublishedSource(NamedTuple):
     url: str | None
     stack_reason: str | None
     assumed: str | None
+    off_because: str | None
     border: bool
 
 

@@ -76,6 +76,11 @@ def _notes(found: AgainstRuns) -> list[str]:
     said = [*memory.notes(found)]
     said += [f"{key}: assumed {each.assumed}" for key, each in sources.items() if each.assumed]
     said += [
+        f"{key}: off because {each.off_because}"
+        for key, each in sources.items()
+        if each.off_because
+    ]
+    said += [
         f"{key}: its software, because {each.stack_reason}"
         for key, each in sources.items()
         if each.stack_reason

@@ -125,6 +125,8 @@ def _notes(found: OneRun) -> Iterator[str]:
         yield f"it prints: {row.quote}"
     if row.source.stack_reason:
         yield f"software: {found.run.stack}, because {row.source.stack_reason}"
+    if row.source.off_because:
+        yield f"runs of this source are off because {row.source.off_because}"
     if row.assumed_input:
         yield f"assumed for this run: {row.assumed_input}"
     if row.source.assumed:
