@@ -35,7 +35,7 @@ from gptbudget.units import parse_count
 if TYPE_CHECKING:
     from gptbudget.catalog.scenario import Requirements
     from gptbudget.report.models import PublishedRate
-    from gptbudget.specs.published import Figure
+    from gptbudget.specs.evidence import Figure
 
 _SIZE_LIKE = r"[+-]?[0-9.,]+([eE][+-]?[0-9]+)?[A-Za-z]?"
 """What begins and ends like a number of parameters, so that no name is meant."""

@@ -10,6 +10,8 @@ import pytest
 CATALOG = {"gptbudget.catalog.catalog", "gptbudget.plan.estimate", "yaml", "numpy", "platformdirs"}
 TABLES = {"rich", "rich.table", "rich.console", "gptbudget.render.terminal"}
 
+VALIDATION = {"gptbudget.specs.published", "gptbudget.specs.profile", "gptbudget.validation"}
+
 PROGRAM = """
 import contextlib, io, sys
 from gptbudget.cli.main import run
@@ -55,6 +57,7 @@ def test_the_main_command_needs_no_numpy() -> None:
     loaded = imported("compare", "--gpu", "4070ti", "--model", "gpt2-xl")
     assert "rich.table" in loaded
     assert "numpy" not in loaded
+    assert not loaded & VALIDATION
 
 
 def test_importing_the_package_imports_nothing_of_it() -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from gptbudget.catalog.validate import build
-from gptbudget.catalog.yamlfile import read_yaml
 from gptbudget.errors import FileError, UnknownNameError
-from gptbudget.specs.profile import Profile, ProfilesFile
+
+if TYPE_CHECKING:
+    from gptbudget.specs.profile import Profile
 
 _VARIABLE = "GPTBUDGET_PROFILES"
 
@@ -32,6 +33,10 @@ def load_profiles() -> dict[str, Profile]:
     path = profiles_file()
     if not path.exists():
         return {}
+    from gptbudget.catalog.validate import build
+    from gptbudget.catalog.yamlfile import read_yaml
+    from gptbudget.specs.profile import ProfilesFile
+
     file = read_yaml(path)
     return dict(build(ProfilesFile, file.data, file).profiles)
 

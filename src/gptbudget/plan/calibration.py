@@ -7,20 +7,19 @@ other shapes. Carrying 70 % of its logarithm lowers errors of published runs mos
 
 from __future__ import annotations
 
-import datetime as dt
 import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gptbudget.errors import UsageError
 from gptbudget.plan.run import TrainingRun
+from gptbudget.specs.evidence import Figure
 from gptbudget.specs.options import ADAPTER_OPTIONS, LAYOUT_OPTIONS, RECIPE_OPTIONS
-from gptbudget.specs.profile import Profile
-from gptbudget.specs.published import Figure
 from gptbudget.units import format_bytes, format_number
 
 if TYPE_CHECKING:
     from gptbudget.plan.estimate import Estimate
+    from gptbudget.specs.profile import Profile
 
 CARRIED = 0.7
 """Of the log ratio of measured and predicted time, to other shapes; chosen on published runs."""
@@ -80,6 +79,10 @@ def profile_of(
     Raises:
         UsageError: no time is predicted, or the step is faster, or the peak larger, than the card.
     """
+    import datetime as dt
+
+    from gptbudget.specs.profile import Profile
+
     run, time, memory = estimate.run, estimate.time, estimate.memory
     if time is None or time.tokens_per_s is None or run.machine is None:
         raise UsageError("no time is predicted of this run", "drop --utilization, name a model")

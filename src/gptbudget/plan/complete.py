@@ -6,6 +6,7 @@ Each value remembers its origin, so that a default is shown as a default.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from gptbudget.core.activations import implementation
 from gptbudget.errors import UsageError
@@ -37,11 +38,13 @@ from gptbudget.specs.gpu import GpuSpec, Precision
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.options import Convention, FlopsConvention, Options, StackName
-from gptbudget.specs.profile import Profile
 from gptbudget.specs.recipe import Recipe
 from gptbudget.specs.speed import Speed
 from gptbudget.specs.stack import Stack
 from gptbudget.units import YEAR_S
+
+if TYPE_CHECKING:
+    from gptbudget.specs.profile import Profile
 
 _GOODPUT_OF_CLUSTERS = 0.9
 _GPUS_WITHOUT_LOSS = 8

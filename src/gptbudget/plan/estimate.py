@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gptbudget.core import cost as cost_formulas
 from gptbudget.core.flops import (
@@ -20,10 +20,12 @@ from gptbudget.core.step_time.step import step_time
 from gptbudget.core.wall_clock import delivered_flops_per_s, wall_clock_s
 from gptbudget.plan.calibration import time_factor
 from gptbudget.plan.run import BareSize, FlopsAmount, NamedModel, TrainingRun
-from gptbudget.specs.profile import Profile
-from gptbudget.specs.published import Figure
+from gptbudget.specs.evidence import Figure
 from gptbudget.specs.recipe import Recipe
 from gptbudget.specs.stack import Stack
+
+if TYPE_CHECKING:
+    from gptbudget.specs.profile import Profile
 
 
 class Compute(NamedTuple):

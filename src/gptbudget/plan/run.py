@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from gptbudget.core.activations import Implementation
 from gptbudget.plan.machine import AssumedMachine
@@ -11,10 +11,12 @@ from gptbudget.specs.gpu import GpuSpec
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.options import Convention, StackName
-from gptbudget.specs.profile import Profile
 from gptbudget.specs.recipe import Recipe
 from gptbudget.specs.stack import Stack
 from gptbudget.specs.time_range import TimeRange
+
+if TYPE_CHECKING:
+    from gptbudget.specs.profile import Profile
 
 Origin = Literal["given", "scenario", "catalog", "default"]
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from gptbudget.specs.layout import ONE_RANK, Layout
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Recipe
 from gptbudget.specs.stack import Stacks
 from gptbudget.specs.time_range import TimeRange
+
+Figure = Literal["allocated", "reserved", "card"]
+"""What a published peak is: tensors, what the allocator holds, or all in use on the card."""
 
 
 class Grid(NamedTuple):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from gptbudget.specs.base import Spec
+from gptbudget.specs.evidence import Figure
 from gptbudget.specs.options import ByteAmount, CountAmount
-from gptbudget.specs.published import Figure
 
 
 class Measurement(Spec):

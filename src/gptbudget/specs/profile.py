@@ -7,8 +7,8 @@ from typing import Any
 from pydantic import Field
 
 from gptbudget.specs.base import Positive, Spec, Text, YearMonth
+from gptbudget.specs.evidence import Figure
 from gptbudget.specs.options import StackName
-from gptbudget.specs.published import Figure
 
 
 class Profile(Spec):

@@ -7,11 +7,9 @@ from typing import Any, Literal, NamedTuple
 from pydantic import field_validator, model_validator
 
 from gptbudget.specs.base import Fraction, Positive, Spec, Text
+from gptbudget.specs.evidence import Figure
 from gptbudget.specs.options import Options
 from gptbudget.units import GIB
-
-Figure = Literal["allocated", "reserved", "card"]
-"""What a published peak is: tensors, what the allocator holds, or all in use on the card."""
 
 SPEEDS = ("tokens_per_s", "tokens_per_s_per_gpu", "step_s", "tflops_per_gpu", "mfu")
 """Ways to publish a speed; a row has one of them."""
