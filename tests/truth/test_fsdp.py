@@ -9,6 +9,7 @@ import pytest
 
 from gptbudget import load_catalog
 from gptbudget.catalog.measured import SHARDED, load_measured_steps
+from gptbudget.core import memory
 from gptbudget.core.memory import memory_by_phase
 from gptbudget.specs.evidence import MeasuredStep
 from tests.measured import rules
@@ -58,6 +59,16 @@ def test_peaks(kind: str, count: int) -> None:
     assert len(rows) == count
     assert statistics.median(rows) <= 0.005
     assert max(rows) <= 0.03
+
+
+def test_tied_peaks_without_the_sum(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Were the two gradients of a tied matrix added in place, steps that peak there would be short.
+    monkeypatch.setattr(memory, "_TWINS_OUT_OF_PLACE", 1)
+    rows = [abs(errors(step)["peak"]) for step in steps() if tied(step)]
+
+    assert statistics.median(rows) <= 0.005
+    assert sum(row > 0.005 for row in rows) == 7
+    assert max(rows) == pytest.approx(0.112, abs=0.001)
 
 
 @pytest.mark.parametrize("figure", FIGURES)

@@ -38,6 +38,10 @@ _FLAT_BYTES = 2
 """Of a gradient that DeepSpeed copies flat before it copies it to fp32 for the masters
 (deepspeed/runtime/zero/stage_1_and_2.py, get_flat_partition and unscale_and_clip_grads)."""
 
+_TWINS_OUT_OF_PLACE = 2
+"""Beside its own, gradients of a tied matrix while two are added under FSDP: the other, and the sum
+(tests/truth/remake_tied.py asks PyTorch's engine)."""
+
 Phase = Literal[
     "start",
     "forward_peak",
@@ -345,7 +349,8 @@ def _gathered_block(step: Step, of: Gathering, done: int) -> list[Parts[Any]]:
 
 def _gathered_embedding(step: Step, of: Gathering) -> Parts[Any]:
     """All blocks are done; two gradients of a tied matrix become a third."""
-    tied = 2 * of.table_gradient if step.model.head.tied and step.placement.last else 0
+    tied = step.model.head.tied and step.placement.last
+    twins = _TWINS_OUT_OF_PLACE * of.table_gradient if tied else 0
     return _with(
         step.begin,
         gathered_weights=_gathered(step),
@@ -353,7 +358,7 @@ def _gathered_embedding(step: Step, of: Gathering) -> Parts[Any]:
         gradients=_shards(step, of, step.layers) + of.ends_gradients,
         activations=_of_others(step),
         logits=step.logits_held,
-        temporaries=tied,
+        temporaries=twins,
     )
 
 
