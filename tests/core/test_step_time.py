@@ -196,7 +196,12 @@ RECIPES: list[dict[str, Any]] = [
     for attention in ("flash", "eager")
     for precision in ("fp32", "bf16", "fp8", "fp4")
     for offload in ("none", "optimizer", "all")
-    for method in (Method(), Method(kind="qlora"), Method(kind="lora", lora_targets="qv"))
+    for method in (
+        Method(),
+        Method(kind="qlora"),
+        Method(kind="lora", lora_targets="qv", lora_rank=1024),
+        Method(kind="frozen", frozen_layers=6),
+    )
     for optimizer in ("adamw", "paged-adamw8bit", "muon")
 ]
 recipes = st.sampled_from(RECIPES)
@@ -311,6 +316,19 @@ def test_frozen_blocks_have_a_forward_pass_alone() -> None:
     assert half["products"] == pytest.approx(full["products"] * (1 + 1 / 3) / 2)
     assert half["logits_and_loss"] == full["logits_and_loss"]
     assert half["optimizer"] < full["optimizer"] * 0.6
+
+
+@pytest.mark.parametrize("frozen_layers", [1, 16, 24, 31])
+def test_what_is_trained_is_exchanged_and_updated_on_its_stage(frozen_layers: int) -> None:
+    # The first stage of two may train nothing; the pace is that of the stage that does most.
+    method = Method(kind="frozen", frozen_layers=frozen_layers)
+    layout = Layout(dp=8, pp=2, zero=1)
+    parts = seconds("llama-2-7b", layout, "megatron", recipe="master", method=method)
+    whole = seconds("llama-2-7b", layout, "megatron", recipe="master")
+
+    assert parts["data_parallel"] > 0
+    assert parts["optimizer"] > 0
+    assert parts.total < whole.total
 
 
 def test_arrays_are_many_scalars() -> None:

@@ -215,17 +215,24 @@ def test_more_shards_never_need_more(
     assert all(more <= fewer * (1 + 1e-12) for fewer, more in pairwise(found))
 
 
-@given(name=names, layout=layouts(), stack=stacks, recipe=recipes)
+@given(
+    name=names,
+    layout=layouts(),
+    stack=stacks,
+    recipe=recipes,
+    frozen_layers=st.sampled_from([0, 0, 1, 20]),
+)
 @settings(deadline=None, max_examples=150)
 def test_more_stages_never_have_larger_states(
-    name: str, layout: Layout, stack: str, recipe: dict[str, Any]
+    name: str, layout: Layout, stack: str, recipe: dict[str, Any], frozen_layers: int
 ) -> None:
     split = STACKS.stacks[stack].split
+    method = Method(kind="frozen", frozen_layers=frozen_layers) if frozen_layers else Method()
 
     def states(pp: int) -> float:
         found = [
             training_states(
-                place(model(name), Method(), layout._replace(pp=pp), stage, split=split),
+                place(model(name), method, layout._replace(pp=pp), stage, split=split),
                 Recipe(**{"precision": "bf16", **recipe}),
                 layout.zero,
                 STACKS.stacks[stack],

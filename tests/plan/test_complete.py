@@ -217,7 +217,7 @@ def test_what_is_missing_of_a_card_is_named(tmp_path: Path) -> None:
     assert found.time is not None
     assert "the memory bandwidth of mine is not known" in said
     assert (
-        "the link or slot of mine is not known: cards are taken to reach each other through PCIe"
+        "the slot of mine is not known: the host, and cards that no link joins, are taken to be"
         in said
     )
     assert "crosses nodes over 10 GB/s of network a GPU (default: --network)" in said

@@ -109,7 +109,9 @@ def place(
     if split == "cost":
         chunks = _by_cost(model, layout, stage)
     else:
-        chunks = _evenly(model, layout, stage, ends_count=split == "ends")
+        chunks = _evenly(
+            model, layout, stage, ends_count=split == "ends" and not method.frozen_layers
+        )
     first_trained = method.frozen_layers
     held = _Blocks.of(model, layout, chunks, 0)
     trained = _Blocks.of(model, layout, chunks, first_trained)
@@ -209,14 +211,15 @@ def _evenly(model: ModelSpec, layout: Layout, stage: int, *, ends_count: bool) -
     """The blocks of a stage; the first stages take one more where they do not divide.
 
     Where blocks do not divide, embedding and head may stand for one each: 7 and 8 of Llama-3 405B's
-    126 blocks are on stages of 16 (arXiv 2407.21783, section 3.3.2).
+    126 blocks are on stages of 16 (arXiv 2407.21783, section 3.3.2). No stage is without a block.
     """
     pieces = layout.pp * layout.vp
     ends = int(ends_count and model.layers % pieces > 0)
     whole, more = divmod(model.layers + ENDS_AS_LAYERS * ends, pieces)
 
     def begin(piece: int) -> int:
-        return min(max(piece * whole + min(piece, more) - ends, 0), model.layers)
+        least = model.layers - max(0, pieces - piece) if pieces <= model.layers else model.layers
+        return min(max(piece * whole + min(piece, more) - ends, 0), least)
 
     return [range(begin(piece), begin(piece + 1)) for piece in range(stage, pieces, layout.pp)]
 

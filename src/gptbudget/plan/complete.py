@@ -120,7 +120,12 @@ def complete_run(
         require=require or Require(),
         origins=choose.chosen_origins,
         values=choose.chosen,
-        notes=(*notes, *batch.notes, *_precision_notes(choose, gpu, precision)),
+        notes=(
+            *notes,
+            *batch.notes,
+            *_precision_notes(choose, gpu, precision),
+            *_network_notes(choose, gpu, gpus),
+        ),
     )
 
 
@@ -228,6 +233,13 @@ def _default_goodput(gpus: int, utilization: float | None) -> float:
     return 1.0 if utilization or gpus <= _GPUS_WITHOUT_LOSS else _GOODPUT_OF_CLUSTERS
 
 
+def _network_notes(choose: Chooser, gpu: NamedGpu, gpus: int) -> list[str]:
+    """A network that was given, and that one accelerator of a grid does not need."""
+    if choose.options.network is None or "network" in choose.chosen:
+        return []
+    return [f"--network is not used: {gpus} x {gpu.key} reach each other without it"]
+
+
 def _machine(
     choose: Chooser,
     gpu: GpuSpec,
@@ -275,7 +287,7 @@ def _others(
     at_home = gpu.segment in {"consumer", "laptop"} and gpus == 1
     if not at_home or choose.options.stack is not None:
         return {}
-    without = {"native"} if recipe.method.has_adapters or model.experts else set()
+    without = {"native"} if recipe.method.kind != "full" or model.experts else set()
     return {name: evidence.stacks.stacks[name] for name in _COMPARED if name not in without}
 
 

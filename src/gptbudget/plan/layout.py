@@ -120,7 +120,7 @@ def _refuse_stages(layout: Layout, model: ModelSpec, stack: StackName, split: Sp
         chunks = f" x --vp {vp} = {pp * vp} chunks" if vp > 1 else ""
         raise UsageError(
             f"--pp {pp}{chunks} is more than the {model.layers} layers of {model.name}",
-            f"give at most {model.layers}",
+            f"give at most {model.layers if vp == 1 else most}",
         )
 
 

@@ -39,20 +39,20 @@ def likely_range(
             and (not each.cut or layout.tp * layout.pp > 1)
         )
 
-    def of_hardware(each: TimeRange) -> bool:
+    def of_segment(each: TimeRange) -> bool:
         fewest, most = each.gpus
-        return (
-            _is_one_of(spec.architecture, each.architectures)
-            and _is_one_of(spec.segment, each.segments)
-            and fewest <= layout.gpus <= most
-        )
+        return _is_one_of(spec.segment, each.segments) and fewest <= layout.gpus <= most
+
+    def of_hardware(each: TimeRange) -> bool:
+        return _is_one_of(spec.architecture, each.architectures) and of_segment(each)
 
     fitting = [each for each in classes if of_software(each)]
     known = spec.architecture in evidence.compared_architectures and not machine.missing
     found = next((each for each in fitting if of_hardware(each)), None) if known else None
     if found is not None:
         return found if gpu.key in evidence.compared_gpus else _wider(found, evidence.uncompared)
-    elsewhere = next((each for each in fitting if not (each.architectures or each.segments)), last)
+    alike = (each for each in fitting if spec.segment is None or of_segment(each))
+    elsewhere = _wider(next(alike, last), evidence.uncompared)
     return last._replace(low=min(last.low, elsewhere.low), high=max(last.high, elsewhere.high))
 
 

@@ -81,9 +81,8 @@ def machine_of(
     link = gpu.link.gb_per_s_per_direction if gpu.link else None
     if gpus > 1 and gpu.link and link is None:
         missing.append("speed of the link")
-    if gpus > 1 and gpu.link is None and gpu.pcie is None:
-        missing.append("link or slot")
-    elif offload and gpu.pcie is None:
+    between_slots = gpus > 1 and (gpu.link is None or node_of(gpu) > domain_of(gpu))
+    if gpu.pcie is None and (between_slots or offload):
         missing.append("slot")
     if gpu.architecture is None:
         missing.append("architecture")

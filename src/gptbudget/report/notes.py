@@ -64,9 +64,8 @@ def _prediction_notes(estimate: Estimate) -> list[str]:
 
 _WITHOUT = {
     "memory bandwidth": "what passes through memory is left out of the time",
-    "speed of the link": "messages between cards are left out of the time",
-    "link or slot": "cards are taken to reach each other through PCIe 4.0 x16",
-    "slot": "the host is taken to be behind PCIe 4.0 x16",
+    "speed of the link": "messages over it are left out of the time",
+    "slot": "the host, and cards that no link joins, are taken to be behind PCIe 4.0 x16",
     "architecture": "it is taken to be one of before Hopper",
 }
 """What a prediction does where a figure of the card is missing."""

@@ -13,8 +13,8 @@ from typing import Any, Literal, NamedTuple
 from gptbudget.specs.speed import Speed
 
 Split = Literal["blocks", "ends", "cost"]
-"""Pipeline stages have as many blocks each; embedding and head count as blocks where that makes
-stages equal (Megatron-LM, ``--account-for-embedding-in-pipeline-split``); or they have as many
+"""Pipeline stages have as many blocks each; embedding and head count as blocks where blocks
+do not divide (Megatron-LM, ``--account-for-embedding-in-pipeline-split``); or they have as many
 parameters each, the head counted (nanotron)."""
 
 Mode = Literal["autocast", "pure", "fp32"]

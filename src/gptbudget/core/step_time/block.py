@@ -11,6 +11,7 @@ from gptbudget.core.elementwise import maximum
 from gptbudget.core.flops import Square, forward_flops_per_token
 from gptbudget.core.parameters import block_parameters
 from gptbudget.core.step_time.matmul import elements_s, operands_s, product_s, traffic_s
+from gptbudget.core.trained import adapter_parameters
 from gptbudget.specs.machine import Machine
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Recipe
@@ -145,9 +146,20 @@ def products_s(
         weights = sum(columns * depth for columns, depth in of_attention)
         weights += dense * (into + 1) * width * model.ffn_width / tp
         weights += routed * (into + 1) * width * _expert_width(model, share) * share.experts
+        weights += routed * block_parameters(model).shared_expert / tp
         forward += traffic_s(_NF4_BYTES * weights, machine)
-    backward = forward * (1 if recipe.method.has_adapters else _BACKWARD_PRODUCTS)
-    return forward, backward
+    if not recipe.method.has_adapters:
+        return forward, _BACKWARD_PRODUCTS * forward
+    beside = _adapters_s(model, recipe, machine, share)
+    return forward + beside, forward + _BACKWARD_PRODUCTS * beside
+
+
+def _adapters_s(model: ModelSpec, recipe: Recipe, machine: Machine, share: Share) -> Any:
+    """Seconds of the adapters' own products, forward; their traffic is elementwise."""
+    method = recipe.method
+    weights = adapter_parameters(model, method.lora_rank, method.lora_targets) / model.layers
+    rate = machine.matmul_flops_per_s * machine.sustained_share
+    return 2 * share.tokens * weights / share.tp / rate
 
 
 def _attention_weights(model: ModelSpec, tp: Any) -> list[tuple[Any, Any]]:
@@ -185,7 +197,7 @@ def _experts_s(model: ModelSpec, machine: Machine, share: Share, into: int, *, n
     rows = visits + share.experts * _EXPERT_TILE_ROWS / 2
     routed = _network_s(rows, model.width, width, into, machine, narrow=narrow)
     others = (into + 1) * model.width * width * maximum(share.experts - 1, 0)
-    moved = _PERMUTED_ELEMENTS * share.tokens * experts.active * model.width / share.tp
+    moved = _PERMUTED_ELEMENTS * visits * model.width
     total = routed + operands_s(others, machine) + elements_s(moved, machine) / 3
     if experts.shared_width:
         total += _network_s(

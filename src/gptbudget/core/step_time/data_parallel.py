@@ -64,12 +64,12 @@ def data_parallel_s(
     Llama-2 7B over 8 ranks in 16 bit sends 23.58 GB a step as replicas or in ZeRO-1 and 2, and
     35.38 GB in each micro-batch of FSDP.
     """
-    if layout.dp * layout.cp == 1:
-        return 0
     how = schedule_of(placement, recipe, layout, stack)
     gather_s = _gather_s(placement, recipe, stack, machine, layout)
     reduce_s = _reduce_s(placement, gradient_bytes(recipe, stack), machine, layout)
-    each_s = how.gathers_each * gather_s + how.reduces_each * reduce_s
+    trained = placement.trained_layers / max(1, placement.layers)
+    gathers = how.gathers_each and 1 + (how.gathers_each - 1) * trained
+    each_s = gathers * gather_s + how.reduces_each * reduce_s
     once_s = how.gathers_once * gather_s + (not how.reduces_each) * reduce_s
     last_s = micro_batch_s if layout.zero else _LAST_BACKWARD * micro_batch_s
     overlap = stack.speed.overlap
@@ -88,8 +88,12 @@ def _gather_s(
             return gathered_bytes(held, recipe, compute_bytes(recipe))
         return weight_bytes(recipe) * held.trained
 
-    sent = sum(comm.gather_sent(whole_bytes(held), held.shards) for held in placement.kinds)
-    return _ring_s(sent, layout.shards, layout.tp, placement.layers, machine)
+    seconds = 0
+    for held in placement.kinds:
+        sent = comm.gather_sent(whole_bytes(held), held.shards)
+        inner, collectives = _ways(held, placement, layout), _collectives(held, placement)
+        seconds += _ring_s(sent, held.shards, inner, collectives, machine)
+    return seconds
 
 
 def _reduce_s(
@@ -100,29 +104,33 @@ def _reduce_s(
     Ranks that share states take a shard each; their copies, or replicas, all-reduce what they
     have, in two halves.
     """
-    shards, layers, tp = layout.shards, placement.layers, layout.tp
-    copies = layout.dp * layout.cp / shards
-    scattered = copied = 0
+    seconds = 0
     for held in placement.kinds:
-        buffer = gradient_bytes_each * held.trained
-        scattered += comm.gather_sent(buffer, held.shards)
-        ranks = _ranks_with_the_same(held, placement, layout) / held.shards
-        copied += comm.all_reduce_sent(buffer / held.shards, ranks)
-    seconds = _ring_s(scattered, shards, tp, layers, machine)
-    return seconds + _ring_s(copied, copies, tp * shards, 2 * layers, machine)
+        buffer, ways = gradient_bytes_each * held.trained, _ways(held, placement, layout)
+        copies = layout.dp * layout.cp * layout.tp // ways // held.shards
+        collectives = _collectives(held, placement)
+        scattered = comm.gather_sent(buffer, held.shards)
+        copied = comm.all_reduce_sent(buffer / held.shards, copies)
+        seconds += _ring_s(scattered, held.shards, ways, collectives, machine)
+        seconds += _ring_s(copied, copies, ways * held.shards, 2 * collectives, machine)
+    return seconds
 
 
-def _ranks_with_the_same(held: Held, placement: Placement, layout: Layout) -> Any:
-    """Ranks that hold the same parameters: experts are spread over some of the data ranks."""
-    everyone = layout.dp * layout.cp
-    if held is placement.experts:
-        return max(1, everyone * layout.tp / layout.expert_ways)
-    return everyone
+def _ways(held: Held, placement: Placement, layout: Layout) -> int:
+    """Ranks with other parameters that lie between two with the same."""
+    return layout.expert_ways if held is placement.experts else layout.tp
+
+
+def _collectives(held: Held, placement: Placement) -> int:
+    """One for each block that has such parameters; the ends travel with them."""
+    if held is placement.ends or not held.parameters:
+        return 0
+    return placement.layers
 
 
 def _ring_s(sent_bytes: Any, ranks: Any, inner: Any, collectives: Any, machine: Machine) -> Any:
     """Seconds of a ring; nothing where a rank is alone."""
-    if ranks == 1:
+    if ranks <= 1:
         return 0
     bandwidth = comm.link_bytes_per_s(machine, ranks, inner)
     return sent_bytes / bandwidth + comm.latency_s(machine, ranks, inner, collectives)

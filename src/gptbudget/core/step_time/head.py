@@ -19,11 +19,14 @@ def head_s(
 ) -> Any:
     """Seconds of the head's products and of the loss over the vocabulary, in 16 bit.
 
-    Three products, two where the head is frozen beside adapters. A fused loss makes gradients of
-    logits while it has them at hand (llm.c, fused_classifier; Liger Kernel).
+    Three products, two where the head is frozen: beside adapters, or tied to a frozen embedding. A
+    fused loss makes gradients of logits while it has them at hand (llm.c, fused_classifier; Liger
+    Kernel).
     """
     vocabulary = model.vocabulary / tp
-    products = 2 if recipe.method.has_adapters else 3
+    method = recipe.method
+    frozen = method.has_adapters or (method.frozen_layers and model.head.tied)
+    products = 2 if frozen else 3
     one = product_s(tokens, vocabulary, model.embedding_width or model.width, machine)
     each = min(speed.logit_bytes, _FUSED_BYTES) if recipe.loss == "fused" else speed.logit_bytes
     return products * one + traffic_s(each * tokens * vocabulary, machine)

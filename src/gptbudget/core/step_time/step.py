@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from gptbudget.core.elementwise import maximum, where
 from gptbudget.core.parts import Parts
-from gptbudget.core.placement import Placement, place
+from gptbudget.core.placement import Placement, place, stages_that_may_be_worst
 from gptbudget.core.states import gradient_bytes, training_states
 from gptbudget.core.step_time.block import Share, block_s
 from gptbudget.core.step_time.data_parallel import data_parallel_s
@@ -28,6 +29,9 @@ from gptbudget.specs.stack import Stack
 _RECOMPUTED_HOST, _ADAPTED_HOST = 1.33, 1.5
 """Of the host's work, what a second forward pass and adapters add; by hand."""
 
+_FORWARD_THIRD = 1 / 3
+"""Of the host's work on a block and of a ring's messages, what the forward pass takes."""
+
 _EXPERT_HOST_S = 2e-3
 """A layer of experts takes at least this long to start; assumed, slow runs need more."""
 
@@ -46,7 +50,7 @@ def step_time(
 
     ``micro_batch`` sequences of ``seq_len`` tokens, ``micro_batches`` of them a replica.
 
-    The slowest stage sets the pace: that with most blocks, or the last with the head;
+    The slowest stage sets the pace: that with most blocks to train, or the last with the head;
     filling and draining the pipeline takes as long as the other stages need for one micro-batch.
     Blocks below all that is trained have a forward pass alone. Left out: data loading,
     evaluation, checkpoints, failures (goodput).
@@ -66,25 +70,20 @@ def step_time(
     host = maximum(_host_s(model, recipe, speed) - working, 0)
     head = head_s(model, recipe, speed, machine, tokens, layout.tp)
 
-    first, second, last = (
+    stages = [
         place(model, recipe.method, layout, stage, split=stack.split)
-        for stage in (0, min(1, layout.pp - 1), layout.pp - 1)
-    )
+        for stage in stages_that_may_be_worst(model, recipe.method, layout)
+    ]
     layer_s = working + host
-    frozen_s = below.total + tensor / 2 + ring / 3 + exchange / 2  # the forward pass's part
-
-    def blocks_s(of: Placement) -> Any:
-        return of.trained_layers * layer_s + (of.layers - of.trained_layers) * frozen_s
-
-    most = max(first, second, key=lambda of: (of.trained_layers, of.layers))
-    with_head = blocks_s(last) + head >= blocks_s(most)
-    trained = where(with_head, last.trained_layers, most.trained_layers)
-    frozen = where(with_head, last.layers, most.layers) - trained
-    head_here = where(with_head, head, 0)
-    stage_s = trained * layer_s + frozen * frozen_s + head_here
-    all_trained = model.layers - recipe.method.frozen_layers
-    whole_s = all_trained * layer_s + recipe.method.frozen_layers * frozen_s + head
-    states = training_states(first, recipe, layout.zero, stack)
+    floor_s = maximum(_FORWARD_THIRD * _host_s(model, recipe, speed) - below.total, 0)
+    sent_forward = 2 / (6 if recipe.checkpointing == "full" else 4)  # of all collectives
+    waits_s = sent_forward * (tensor + exchange) + _FORWARD_THIRD * ring
+    frozen_s = below.total + floor_s + waits_s
+    trained, frozen, head_here, stage_s = _slowest(stages, layer_s, frozen_s, head)
+    all_frozen = recipe.method.frozen_layers
+    whole_s = (model.layers - all_frozen) * layer_s + all_frozen * frozen_s + head
+    busiest = max(stages, key=lambda of: sum(held.trained for held in of.kinds))
+    states = training_states(busiest, recipe, layout.zero, stack)
     beside = speed.overlap if layout.dp * layout.cp == 1 else 0
 
     def of_step(each: Any, each_frozen: Any = 0) -> Any:
@@ -97,21 +96,39 @@ def step_time(
             "elementwise": of_step(block.elementwise, below.elementwise),
             "recomputation": of_step(block.recomputation),
             "logits_and_loss": micro_batches * head_here,
-            "host": of_step(host),
-            "tensor_parallel": of_step(tensor, tensor / 2),
-            "context_ring": of_step(ring, ring / 3),
-            "expert_all_to_all": of_step(exchange, exchange / 2),
+            "host": of_step(host, floor_s),
+            "tensor_parallel": of_step(tensor, sent_forward * tensor),
+            "context_ring": of_step(ring, _FORWARD_THIRD * ring),
+            "expert_all_to_all": of_step(exchange, sent_forward * exchange),
             "pipeline_bubble": (whole_s - stage_s) / layout.vp if layout.pp > 1 else 0,
             "pipeline_messages": micro_batches * messages_s(model, machine, layout, tokens),
             "data_parallel": data_parallel_s(
-                first, recipe, stack, machine, layout, micro_batches, stage_s
+                busiest, recipe, stack, machine, layout, micro_batches, stage_s
             ),
             "optimizer": optimizer_s(
-                model, first, recipe, states, machine, layout.zero, gradient_bytes(recipe, stack)
+                model, busiest, recipe, states, machine, layout.zero, gradient_bytes(recipe, stack)
             ),
             "offload": offload_s(recipe, states, machine, micro_batches, stage_s, beside),
         }
     )
+
+
+def _slowest(
+    stages: Iterable[Placement], layer_s: Any, frozen_s: Any, head: Any
+) -> tuple[Any, Any, Any, Any]:
+    """Trained and frozen blocks of the stage that sets the pace, its head's seconds, and all."""
+    found: tuple[Any, Any, Any, Any] | None = None
+    for of in stages:
+        frozen, own_head = of.layers - of.trained_layers, head if of.last else 0
+        seconds = of.trained_layers * layer_s + frozen * frozen_s + own_head
+        each = (of.trained_layers, frozen, own_head, seconds)
+        if found is None:
+            found = each
+        else:
+            slower = seconds >= found[3]
+            found = tuple(where(slower, a, b) for a, b in zip(each, found, strict=True))
+    assert found is not None
+    return found
 
 
 def _host_s(model: ModelSpec, recipe: Recipe, speed: Speed) -> float:
