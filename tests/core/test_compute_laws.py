@@ -18,7 +18,7 @@ from gptbudget.core.flops import (
 )
 from gptbudget.core.overhead import ALLOCATOR_SLACK, CONTEXT_BYTES, overhead_parts, workspace_bytes
 from gptbudget.core.parameters import count_parameters
-from gptbudget.core.scaling import compute_optimal_tokens
+from gptbudget.core.scaling.chinchilla import compute_optimal_tokens
 from gptbudget.core.wall_clock import delivered_flops_per_s, wall_clock_s
 from gptbudget.specs.model import ModelSpec
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 
@@ -45,3 +46,17 @@ def where(condition: Any, then: Any, otherwise: Any) -> Any:
 
         return np.where(condition, then, otherwise)
     return then if condition else otherwise
+
+
+def exponential(power: Any) -> Any:
+    """``e`` to a power, element by element.
+
+    Example:
+        >>> exponential(0.0)
+        1.0
+    """
+    if hasattr(power, "__array__"):
+        import numpy as np
+
+        return np.exp(power)
+    return math.exp(power)

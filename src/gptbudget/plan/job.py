@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from gptbudget.core.parameters import count_parameters
-from gptbudget.core.scaling import compute_optimal_tokens
+from gptbudget.core.scaling.chinchilla import compute_optimal_tokens
 from gptbudget.errors import UsageError
 from gptbudget.plan.choose import Chooser
 from gptbudget.plan.run import FlopsAmount, NamedModel, Work

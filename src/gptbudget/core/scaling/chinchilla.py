@@ -1,0 +1,124 @@
+"""The law of Hoffmann et al. 2022 and its fits: the best size and tokens for a budget, the loss.
+
+Legend: N parameters, D tokens, C = 6 N D training FLOPs, L(N, D) = E + A / N^alpha + B / D^beta
+in nats a token.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+
+class ChinchillaFit(NamedTuple):
+    """Constants of one fit of L(N, D) and where they were printed."""
+
+    name: str
+    irreducible: float
+    a: float
+    b: float
+    alpha: float
+    beta: float
+    source: str
+
+    @property
+    def size_exponent(self) -> float:
+        """The a of N = G (C/6)^a: beta / (alpha + beta), 0.513 for Besiroglu et al."""
+        return self.beta / (self.alpha + self.beta)
+
+
+BESIROGLU = ChinchillaFit(
+    name="Besiroglu et al. 2024",
+    irreducible=1.8172,
+    a=482.01,
+    b=2085.43,
+    alpha=0.3478,
+    beta=0.3658,
+    source="https://arxiv.org/abs/2404.10102 and its notebook, "
+    "https://github.com/epoch-research/analyzing-chinchilla",
+)
+
+HOFFMANN = ChinchillaFit(
+    name="Chinchilla approach 3, unrounded",
+    irreducible=1.6933972,
+    a=406.4,
+    b=410.7,
+    alpha=0.33917084,
+    beta=0.2849083,
+    source="https://arxiv.org/abs/2203.15556, section 3.3; unrounded constants from its TeX source "
+    "in https://github.com/epoch-research/analyzing-chinchilla",
+)
+
+MUENNIGHOFF = ChinchillaFit(
+    name="Muennighoff et al. 2023",
+    irreducible=1.8691,
+    a=520.8,
+    b=1487.7,
+    alpha=0.3526596,
+    beta=0.3526596,
+    source="https://arxiv.org/abs/2305.16264 and https://github.com/huggingface/datablations",
+)
+
+
+def compute_optimal_tokens(parameters: Any, fit: ChinchillaFit = BESIROGLU) -> Any:
+    """Tokens D at which N parameters are the best use of the compute 6 N D.
+
+    D = (beta B N^alpha / (alpha A))^(1 / beta), the point where the loss falls equally fast
+    along N and D for a fixed N D. Assumes fresh tokens and the corpus of the fit. The
+    rounded constants printed by Hoffmann et al. 2022 are not used: two digits of an exponent
+    move the answer several times at large N (Besiroglu et al., section 3).
+
+    Example: 3.130e9 tokens for the 124,439,808 parameters of GPT-2 small, and 18.4 tokens a
+    parameter at Chinchilla's budget of 5.76e23 FLOP.
+    """
+    ratio = fit.beta * fit.b / (fit.alpha * fit.a)
+    return (ratio * parameters**fit.alpha) ** (1 / fit.beta)
+
+
+def compute_optimal_parameters_for(tokens: Any, fit: ChinchillaFit = BESIROGLU) -> Any:
+    """Parameters N for which D tokens are the best use of 6 N D: the inverse of the above.
+
+    Example: 124,439,808 parameters for the 3.130e9 tokens that are best for GPT-2 small.
+    """
+    ratio = fit.alpha * fit.a / (fit.beta * fit.b)
+    return (ratio * tokens**fit.beta) ** (1 / fit.alpha)
+
+
+def compute_optimal_parameters(flops: Any, fit: ChinchillaFit = BESIROGLU) -> Any:
+    """Parameters N that make the best of C = 6 N D FLOPs: G (C/6)^(beta / (alpha + beta)).
+
+    G = (alpha A / (beta B))^(1 / (alpha + beta)) (Hoffmann et al. 2022, equation 4); what is left
+    is tokens, C / (6 N).
+
+    Published: 40e9 at Gopher's 5.76e23 FLOP with the constants of Hoffmann et al. (section 3.3);
+    72.2e9 with those of Besiroglu et al.
+    """
+    ratio = fit.alpha * fit.a / (fit.beta * fit.b)
+    scale = ratio ** (1 / (fit.alpha + fit.beta))
+    return scale * (flops / 6) ** fit.size_exponent
+
+
+def predicted_loss(parameters: Any, tokens: Any, fit: ChinchillaFit = BESIROGLU) -> Any:
+    """Loss L(N, D) in nats a token of the corpus and the tokenizer of the fit.
+
+    Fresh tokens, and a learning rate that decays over exactly D. Other corpora and tokenizers
+    differ: GPT-2-like runs on web text end 0.15 to 0.3 higher.
+
+    Example: 3.01 for GPT-2 small on 10e9 tokens, where llm.c reports 3.29 on FineWeb.
+    """
+    return fit.irreducible + fit.a / parameters**fit.alpha + fit.b / tokens**fit.beta
+
+
+def flops_of_optimal_loss(loss: Any, fit: ChinchillaFit = BESIROGLU) -> Any:
+    """The fewest training FLOPs that reach a loss above the irreducible one.
+
+    At the optimum A / N^alpha is beta / (alpha + beta) of what is above E, and B / D^beta the
+    rest, as alpha A / N^alpha = beta B / D^beta there.
+
+    Example: what a model costs that is trained beyond its optimum: 100 tokens a parameter take
+    1.29 times these FLOPs, 1,000 take 3.75 times (at the loss of the 70e9 optimum).
+    """
+    above = loss - fit.irreducible
+    share = fit.size_exponent
+    parameters = (fit.a / (share * above)) ** (1 / fit.alpha)
+    tokens = (fit.b / ((1 - share) * above)) ** (1 / fit.beta)
+    return 6 * parameters * tokens
