@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gptbudget.core.elementwise import minimum
+from gptbudget.core.elementwise import minimum, where
 from gptbudget.core.placement import Placement
 from gptbudget.core.sharing import sharing_of
 from gptbudget.core.states import States, gradient_bytes
@@ -31,8 +31,9 @@ def gradient_buckets(
     if sharing == "deepspeed":
         trained = sum(held.trained for held in placement.kinds)
         return gradient_bytes(recipe, stack) * minimum(_BUCKET, trained)
-    replicas = sharing == "replicas" and layout.dp > 1 and not layout.zero
-    return states.gradients if replicas else 0
+    if sharing != "replicas" or layout.zero:
+        return 0
+    return where(layout.dp > 1, states.gradients, 0)
 
 
 def messages(
@@ -51,8 +52,8 @@ def messages(
     total: Any = 0
     if layout.sequence_parallel:
         total += whole
-    if layout.cp > 1:
-        total += 2 * 2 * product * tokens * model.kv_width / layout.tp
+    neighbours = 2 * 2 * product * tokens * model.kv_width / layout.tp
+    total += where(layout.cp > 1, neighbours, 0)
     if layout.pp > 1:
         kept = 0 if stack.frees_outputs else in_flight * boundary
         total += 2 * boundary + kept

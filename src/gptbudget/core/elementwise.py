@@ -60,3 +60,30 @@ def exponential(power: Any) -> Any:
 
         return np.exp(power)
     return math.exp(power)
+
+
+def somewhere(condition: Any) -> bool:
+    """Whether ``condition`` holds, of arrays for any element.
+
+    Example:
+        >>> somewhere(2 > 1)
+        True
+    """
+    return bool(condition.any()) if hasattr(condition, "__array__") else bool(condition)
+
+
+def choose(condition: Any, then: Any, otherwise: Any) -> Any:
+    """:func:`where` of tuples: one of them as it is where all elements agree, else field by field.
+
+    Example:
+        >>> choose(2 > 1, (1, 2), (3, 4))
+        (1, 2)
+    """
+    if not somewhere(condition):
+        return otherwise
+    if not somewhere(condition == 0):
+        return then
+    if isinstance(then, tuple):
+        fields = (choose(condition, *pair) for pair in zip(then, otherwise, strict=True))
+        return type(then)(*fields) if hasattr(then, "_fields") else tuple(fields)
+    return where(condition, then, otherwise)

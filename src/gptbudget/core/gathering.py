@@ -8,8 +8,10 @@ FSDP tracker, tests/truth/fsdp.json.
 
 from __future__ import annotations
 
+from operator import mul
 from typing import Any, NamedTuple
 
+from gptbudget.core.elementwise import where
 from gptbudget.core.placement import Held, Placement
 from gptbudget.core.states import base_bytes, gradient_bytes, nf4_bytes, weight_bytes
 from gptbudget.specs.layout import Layout
@@ -63,7 +65,8 @@ def gathering(
     ends = placement.ends
     kinds = placement.block_kinds
     on_host = recipe.offload == "all"
-    shared = [held for held in kinds if on_host or held.shards > 1]
+    gathered = [gathered_bytes(held, recipe, compute) for held in kinds]
+    comes = [where(on_host | (held.shards > 1), 1, 0) for held in kinds]
     own = made * sum(held.trained for held in kinds)
     early = 2 / 3 if model.ffn.gated else 1 / 2
     parameters = sum(held.parameters for held in kinds)
@@ -71,9 +74,10 @@ def gathering(
     table = placement.table if placement.trains_table else 0
     return Gathering(
         ends=compute * ends.parameters,
-        block=sum(gathered_bytes(held, recipe, compute) for held in kinds),
-        ahead=sum(gathered_bytes(held, recipe, compute) for held in shared),
-        reduced=reduce * sum(held.trained for held in shared),
+        block=sum(gathered),
+        ahead=sum(map(mul, comes, gathered)),
+        reduced=reduce
+        * sum(share * held.trained for share, held in zip(comes, kinds, strict=True)),
         shard=0 if on_host else gradient * sum(held.trained / held.shards for held in kinds),
         own=own,
         network=own * share * early,

@@ -22,11 +22,12 @@ Legend: b micro-batch (sequences), s sequence length, h model width, V vocabular
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 from gptbudget.core.activations import Implementation
 from gptbudget.core.amounts import Step, step_amounts
-from gptbudget.core.elementwise import maximum, where
+from gptbudget.core.elementwise import choose, maximum, somewhere, where
 from gptbudget.core.gathering import Gathering
 from gptbudget.core.parts import Parts
 from gptbudget.core.placement import Placement, place, stages_that_may_be_worst
@@ -81,7 +82,7 @@ def memory_by_phase(
     micro_batch: Any,
     seq_len: Any,
     layout: Layout = ONE_RANK,
-    micro_batches: int = 1,
+    micro_batches: Any = 1,
     stage: int | None = None,
 ) -> MemoryByPhase | None:
     """Bytes at each phase of a steady training step (optimizer state exists), on the worst rank.
@@ -94,21 +95,61 @@ def memory_by_phase(
     None after each step. GPT-2 XL with nanoGPT's blocks at 8 x 1,024 tokens peaks at 45.34 GiB
     (PyTorch's MemTracker), in the backward pass of the loss.
     """
-    if how.stack.keeps_gradients or (layout.pp > 1 and micro_batches > 1):
+    stages = [stage] if stage is not None else None
+    found = _by_stage(model, recipe, how, micro_batch, seq_len, layout, micro_batches, stages)
+    return max(found, key=lambda each: each.peak_bytes) if found else None
+
+
+class PeakBytes(NamedTuple):
+    """The peak on the worst rank, and what that rank has in host memory."""
+
+    peak: Any
+    host: Any
+
+
+def peak_bytes(
+    model: ModelSpec,
+    recipe: Recipe,
+    how: Implementation,
+    micro_batch: Any,
+    seq_len: Any,
+    layout: Layout,
+    micro_batches: Any,
+) -> PeakBytes | None:
+    """The peak of :func:`memory_by_phase` alone, also for arrays of degrees ``dp``, ``tp``, ``cp``.
+
+    Each element has its own worst stage.
+    """
+    found: PeakBytes | None = None
+    for each in _by_stage(model, recipe, how, micro_batch, seq_len, layout, micro_batches):
+        here = PeakBytes(each.peak_bytes, each.host.total)
+        found = here if found is None else choose(here.peak > found.peak, here, found)
+    return found
+
+
+def _by_stage(
+    model: ModelSpec,
+    recipe: Recipe,
+    how: Implementation,
+    micro_batch: Any,
+    seq_len: Any,
+    layout: Layout,
+    micro_batches: Any,
+    stages: Sequence[int] | None = None,
+) -> list[MemoryByPhase]:
+    """What each of the stages needs; nothing where the attention does not exist."""
+    if how.stack.keeps_gradients or (layout.pp > 1 and somewhere(micro_batches > 1)):
         recipe = recipe._replace(accumulate=True)
     if how.stack.unties_head and model.head.tied:
         model = model.model_copy(update={"head": model.head.model_copy(update={"tied": False})})
-    worst: MemoryByPhase | None = None
-    asked = [stage] if stage is not None else None
-    for each in asked or stages_that_may_be_worst(model, recipe.method, layout):
+    found = []
+    for each in stages or stages_that_may_be_worst(model, recipe.method, layout):
         placement = place(model, recipe.method, layout, each, micro_batches, split=how.stack.split)
         step = step_amounts(model, recipe, how, micro_batch, seq_len, layout, placement)
         if step is None:
-            return None
-        found = MemoryByPhase(_phases(step), step.states.host, placement, _cached(step))
-        if worst is None or _any_larger(found.peak_bytes, worst.peak_bytes):
-            worst = found
-    return worst
+            return []
+        found.append(MemoryByPhase(_phases(step), step.states.host, placement, _cached(step)))
+    return found
 
 
 def _cached(step: Step) -> Any:
@@ -122,12 +163,6 @@ def _cached(step: Step) -> Any:
         return step.hole
     shards = 0 if step.recipe.accumulate or of.frees else step.layers * of.shard
     return step.hole + shards + of.ends
-
-
-def _any_larger(one: Any, other: Any) -> bool:
-    """Whether one case needs more; of arrays, whether the largest of them does."""
-    larger = one > other
-    return bool(larger.any()) if hasattr(larger, "__array__") else bool(larger)
 
 
 def _phases(step: Step) -> dict[Phase, Parts[Any]]:
@@ -384,12 +419,10 @@ def _embedded(step: Step) -> Any:
 
 
 def _backward_end(step: Step) -> Parts[Any]:
-    whole = step.begin["gradients"] if step.reduces_at_end else 0
+    cut_up = step.states.gradients - step.begin["gradients"]
     return _with(
         step.begin,
-        gradients=_gradients(step, step.states.gradients)
-        if not whole
-        else step.states.gradients - whole,
+        gradients=cut_up if step.reduces_at_end else _gradients(step, step.states.gradients),
         activations=_embedded(step),
         logits=step.logits_held,
         temporaries=_embedded(step),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from gptbudget.core.elementwise import somewhere, where
 from gptbudget.core.parts import Parts
 from gptbudget.specs.layout import ONE_RANK, Layout
 from gptbudget.units import GIB
@@ -63,20 +64,19 @@ def overhead_parts(
         {
             "driver_context": CONTEXT_BYTES,
             "workspaces": workspace_bytes(float(compute_capability or 0)),
-            **({"collectives": collective_bytes(layout)} if layout.gpus > 1 else {}),
+            **({"collectives": collective_bytes(layout)} if somewhere(layout.gpus > 1) else {}),
             "allocator_slack": ALLOCATOR_SLACK * framework_bytes,
         }
     )
 
 
-def collective_bytes(layout: Layout) -> float:
+def collective_bytes(layout: Layout) -> Any:
     """What the communication library keeps on a rank of several, in bytes.
 
     Example: 688 MiB for FSDP, 3.7 GiB where tokens are sent to experts on other GPUs.
     """
-    if layout.gpus == 1:
-        return 0
-    return _COLLECTIVE_BYTES + (_ALL_TO_ALL_BYTES if layout.ep > 1 else 0)
+    of_several = _COLLECTIVE_BYTES + (_ALL_TO_ALL_BYTES if layout.ep > 1 else 0)
+    return where(layout.gpus > 1, of_several, 0)
 
 
 def is_cuda(compute_capability: str | None) -> bool:

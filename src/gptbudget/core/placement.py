@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from gptbudget.core.elementwise import minimum
+from gptbudget.core.elementwise import minimum, somewhere
 from gptbudget.core.parameters import block_parameters, ends_of_model
 from gptbudget.core.trained import adapter_parameters
 from gptbudget.specs.layout import Layout
@@ -31,7 +31,7 @@ class Held(NamedTuple):
     """Those with gradients: adapters where there are some."""
     matrices: Any
     """Those of blocks that multiply: 4 bit under QLoRA, and Muon's."""
-    shards: int
+    shards: Any
     """Data-parallel ranks that may share their states."""
 
 
@@ -70,7 +70,7 @@ class Placement(NamedTuple):
     @property
     def trains_table(self) -> bool:
         """Whether a vocabulary matrix of this rank has a gradient."""
-        return bool(self.table and self.ends.trained >= self.table)
+        return somewhere((self.table > 0) & (self.ends.trained >= self.table))
 
     @property
     def block_matrices(self) -> Any:
@@ -116,7 +116,7 @@ def place(
     held = _Blocks.of(model, layout, chunks, 0)
     trained = _Blocks.of(model, layout, chunks, first_trained)
     largest = _Blocks.of(model, layout, [range(model.layers - 1, model.layers)], 0)
-    if not held.experts:
+    if not somewhere(held.experts > 0):
         largest = _Blocks.of(model, layout, [range(1)], 0) if model.dense_layers else largest
     adapters = _adapters(model, method, layout)
     first, last = stage == 0, stage == layout.pp - 1

@@ -115,7 +115,8 @@ def _offloaded(
     FSDP's gathered weights are those at work, so that nothing else is on the card.
     """
     each = states.weight_bytes_each
-    updated = {"masters": states.masters} if states.masters else {"weights": each * states.trained}
+    own_copy = recipe.recipe == "master" and recipe.mode == "pure"
+    updated = {"masters": states.masters} if own_copy else {"weights": each * states.trained}
     everything = {"weights": states.weights} if recipe.offload == "all" else {}
     host = Parts(
         {
@@ -141,7 +142,7 @@ def _offloaded(
     )
 
 
-def _ways(held: Held, zero: Zero, stage: int) -> int:
+def _ways(held: Held, zero: Zero, stage: int) -> Any:
     """Into how many pieces a state of these parameters is cut, from ``stage`` on."""
     return held.shards if zero >= stage else 1
 

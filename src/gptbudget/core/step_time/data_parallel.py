@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from gptbudget.core import communication as comm
+from gptbudget.core.elementwise import somewhere, where
 from gptbudget.core.gathering import compute_bytes, gathered_bytes, whole_gradients
 from gptbudget.core.placement import Held, Placement
 from gptbudget.core.sharing import sharing_of
@@ -64,6 +65,8 @@ def data_parallel_s(
     Llama-2 7B over 8 ranks in 16 bit sends 23.58 GB a step as replicas or in ZeRO-1 and 2, and
     35.38 GB in each micro-batch of FSDP.
     """
+    if not somewhere(layout.dp * layout.cp > 1):
+        return 0
     how = schedule_of(placement, recipe, layout, stack)
     gather_s = _gather_s(placement, recipe, stack, machine, layout)
     reduce_s = _reduce_s(placement, gradient_bytes(recipe, stack), machine, layout)
@@ -123,14 +126,13 @@ def _ways(held: Held, placement: Placement, layout: Layout) -> int:
 
 def _collectives(held: Held, placement: Placement) -> int:
     """One for each block that has such parameters; the ends travel with them."""
-    if held is placement.ends or not held.parameters:
+    if held is placement.ends or not somewhere(held.parameters > 0):
         return 0
     return placement.layers
 
 
 def _ring_s(sent_bytes: Any, ranks: Any, inner: Any, collectives: Any, machine: Machine) -> Any:
     """Seconds of a ring; nothing where a rank is alone."""
-    if ranks <= 1:
-        return 0
     bandwidth = comm.link_bytes_per_s(machine, ranks, inner)
-    return sent_bytes / bandwidth + comm.latency_s(machine, ranks, inner, collectives)
+    seconds = sent_bytes / bandwidth + comm.latency_s(machine, ranks, inner, collectives)
+    return where(ranks <= 1, 0, seconds)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from gptbudget.core.elementwise import maximum, where
+from gptbudget.core.elementwise import choose, maximum, where
 from gptbudget.core.parts import Parts
 from gptbudget.core.placement import Placement, place, stages_that_may_be_worst
 from gptbudget.core.states import gradient_bytes, training_states
@@ -82,9 +82,9 @@ def step_time(
     trained, frozen, head_here, stage_s = _slowest(stages, layer_s, frozen_s, head)
     all_frozen = recipe.method.frozen_layers
     whole_s = (model.layers - all_frozen) * layer_s + all_frozen * frozen_s + head
-    busiest = max(stages, key=lambda of: sum(held.trained for held in of.kinds))
+    busiest = _busiest(stages)
     states = training_states(busiest, recipe, layout.zero, stack)
-    beside = speed.overlap if layout.dp * layout.cp == 1 else 0
+    beside = where(layout.dp * layout.cp == 1, speed.overlap, 0)
 
     def of_step(each: Any, each_frozen: Any = 0) -> Any:
         return micro_batches * (trained * each + frozen * each_frozen)
@@ -113,21 +113,26 @@ def step_time(
     )
 
 
-def _slowest(
-    stages: Iterable[Placement], layer_s: Any, frozen_s: Any, head: Any
-) -> tuple[Any, Any, Any, Any]:
+def _busiest(stages: Sequence[Placement]) -> Placement:
+    """The stage that trains most parameters."""
+    found = stages[0]
+    for of in stages[1:]:
+        found = choose(_trained(of) > _trained(found), of, found)
+    return found
+
+
+def _trained(of: Placement) -> Any:
+    return sum(held.trained for held in of.kinds)
+
+
+def _slowest(stages: Iterable[Placement], layer_s: Any, frozen_s: Any, head: Any) -> Any:
     """Trained and frozen blocks of the stage that sets the pace, its head's seconds, and all."""
-    found: tuple[Any, Any, Any, Any] | None = None
+    found: Any = (0, 0, 0, -1)
     for of in stages:
         frozen, own_head = of.layers - of.trained_layers, head if of.last else 0
         seconds = of.trained_layers * layer_s + frozen * frozen_s + own_head
         each = (of.trained_layers, frozen, own_head, seconds)
-        if found is None:
-            found = each
-        else:
-            slower = seconds >= found[3]
-            found = tuple(where(slower, a, b) for a, b in zip(each, found, strict=True))
-    assert found is not None
+        found = choose(seconds >= found[-1], each, found)
     return found
 
 
