@@ -72,9 +72,9 @@ class Step(NamedTuple):
     """What the allocator holds beside the loss because its last tensor fits no freed block."""
 
     @property
-    def layers(self) -> int:
+    def layers(self) -> Any:
         """Blocks of the stage that are differentiated."""
-        return max(1, self.placement.trained_layers)
+        return maximum(self.placement.trained_layers, 1)
 
     @property
     def accumulates(self) -> bool:
@@ -120,7 +120,7 @@ def step_amounts(
     last = int(placement.last)
     held = placement.trained_layers * size(quantized_inputs(recipe, how))
     held = held if how.stack.holds_inputs else 0
-    trained = placement.trained_layers / max(1, placement.layers)
+    trained = placement.trained_layers / maximum(placement.layers, 1)
     return Step(
         model=model,
         recipe=recipe,

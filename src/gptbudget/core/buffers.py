@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gptbudget.core.elementwise import minimum, where
+from gptbudget.core.elementwise import agreed, minimum, where
 from gptbudget.core.placement import Placement
 from gptbudget.core.sharing import sharing_of
 from gptbudget.core.states import States, gradient_bytes
@@ -51,12 +51,12 @@ def messages(
     boundary = whole / (layout.tp if layout.sequence_parallel else 1)
     total: Any = 0
     if layout.sequence_parallel:
-        total += whole
+        total = total + whole
     neighbours = 2 * 2 * product * tokens * model.kv_width / layout.tp
-    total += where(layout.cp > 1, neighbours, 0)
-    if layout.pp > 1:
+    total = total + where(layout.cp > 1, neighbours, 0)
+    if agreed(layout.pp > 1):
         kept = 0 if stack.frees_outputs else in_flight * boundary
-        total += 2 * boundary + kept
+        total = total + 2 * boundary + kept
     if layout.ep > 1 and model.experts is not None:
-        total += 2 * model.experts.active * boundary
+        total = total + 2 * model.experts.active * boundary
     return total

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 
@@ -70,6 +71,35 @@ def somewhere(condition: Any) -> bool:
         True
     """
     return bool(condition.any()) if hasattr(condition, "__array__") else bool(condition)
+
+
+def agreed(condition: Any) -> bool:
+    """What all elements of ``condition`` say.
+
+    Raises:
+        ValueError: they differ, so that no one program serves all of them.
+
+    Example:
+        >>> agreed(2 > 1)
+        True
+    """
+    if somewhere(condition) and somewhere(condition == 0):
+        raise ValueError("cases that differ in kind cannot be elements of one array")
+    return somewhere(condition)
+
+
+def tabulate(function: Callable[..., Any], *arguments: Any) -> Any:
+    """A function of plain numbers, called once for each element.
+
+    Example:
+        >>> tabulate(divmod, 7, 2)
+        (3, 1)
+    """
+    if not any(hasattr(argument, "__array__") for argument in arguments):
+        return function(*arguments)
+    import numpy as np
+
+    return np.vectorize(function)(*arguments)
 
 
 def choose(condition: Any, then: Any, otherwise: Any) -> Any:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from operator import mul
 from typing import Any, NamedTuple
 
-from gptbudget.core.elementwise import where
+from gptbudget.core.elementwise import agreed, where
 from gptbudget.core.placement import Held, Placement
 from gptbudget.core.states import base_bytes, gradient_bytes, nf4_bytes, weight_bytes
 from gptbudget.specs.layout import Layout
@@ -84,7 +84,7 @@ def gathering(
         ends_gradients=compute * ends.trained,
         table_gradient=compute * table,
         ends_reduced=reduce * ends.trained * (1 + 1 / ends.shards),
-        keeps=layout.zero < 3 or layout.pp > 1,  # noqa: PLR2004 - stage 3 cuts them up again
+        keeps=layout.zero < 3 or agreed(layout.pp > 1),  # noqa: PLR2004 - stage 3 cuts them up again
         frees=recipe.optimizer_impl == "in-backward",
     )
 
@@ -110,7 +110,7 @@ def whole_gradients(
         flat = placement.dense.parameters + placement.experts.parameters
         beside = trained if recipe.method.has_adapters else placement.ends.trained
         return compute_bytes(recipe) * (flat + beside)
-    if layout.pp > 1:
+    if agreed(layout.pp > 1):
         wide = recipe.recipe == "autocast"
         return (_REDUCE_BYTES if wide else gradient_bytes(recipe, stack)) * trained
     return None

@@ -27,7 +27,7 @@ from typing import Any, Literal, NamedTuple
 
 from gptbudget.core.activations import Implementation
 from gptbudget.core.amounts import Step, step_amounts
-from gptbudget.core.elementwise import choose, maximum, somewhere, where
+from gptbudget.core.elementwise import agreed, choose, maximum, minimum, somewhere, where
 from gptbudget.core.gathering import Gathering
 from gptbudget.core.parts import Parts
 from gptbudget.core.placement import Placement, place, stages_that_may_be_worst
@@ -138,7 +138,7 @@ def _by_stage(
     stages: Sequence[int] | None = None,
 ) -> list[MemoryByPhase]:
     """What each of the stages needs; nothing where the attention does not exist."""
-    if how.stack.keeps_gradients or (layout.pp > 1 and somewhere(micro_batches > 1)):
+    if how.stack.keeps_gradients or (agreed(layout.pp > 1) and somewhere(micro_batches > 1)):
         recipe = recipe._replace(accumulate=True)
     if how.stack.unties_head and model.head.tied:
         model = model.model_copy(update={"head": model.head.model_copy(update={"tied": False})})
@@ -338,29 +338,31 @@ def _embedding_backward(step: Step) -> Parts[Any]:
 def _gathered_moments(step: Step, of: Gathering) -> list[Parts[Any]]:
     """The backward pass of FSDP: its blocks at either end, the embedding, the last reduction."""
     layers = step.layers
-    blocks = sorted({0, min(1, layers - 1), max(0, layers - 2), layers - 1})
+    blocks = [0, minimum(layers - 1, 1), maximum(layers - 2, 0), layers - 1]
+    if not hasattr(layers, "__array__"):
+        blocks = sorted(set(blocks))
     moments = [moment for done in blocks for moment in _gathered_block(step, of, done)]
     return [*moments, _gathered_embedding(step, of), _gathered_reduction(step, of)]
 
 
-def _shards(step: Step, of: Gathering, done: int) -> Any:
+def _shards(step: Step, of: Gathering, done: Any) -> Any:
     """Gradients of the blocks that are done, cut up; the optimizer may have used and freed them."""
-    return _gradients(step, min(done, 1) * of.shard if of.frees else done * of.shard)
+    return _gradients(step, minimum(done, 1) * of.shard if of.frees else done * of.shard)
 
 
-def _gathered_block(step: Step, of: Gathering, done: int) -> list[Parts[Any]]:
+def _gathered_block(step: Step, of: Gathering, done: Any) -> list[Parts[Any]]:
     """A block at work with ``done`` behind it: its network differentiated, and its first norm.
 
     In the network all it keeps is alive; at its norm all its gradients are.
     """
     below = step.layers - done - 1
-    ahead = 0 if of.keeps or not below else of.ahead
+    ahead = 0 if of.keeps else minimum(below, 1) * of.ahead
     kept = _of_others(step) + step.mask + below * step.kept_by_each
     checkpoint = step.kept_by_each if step.recipe.checkpointing == "full" else 0
     common = _with(
         step.begin,
         gathered_weights=_gathered(step, below + 1 if of.keeps else 1),
-        communication_buffers=step.messages + ahead + (of.reduced if done else 0),
+        communication_buffers=step.messages + ahead + minimum(done, 1) * of.reduced,
         activations=kept,
         logits=step.logits_held,
     )

@@ -7,9 +7,11 @@ to the last; a tied matrix is on both (Narayanan et al. 2021, arXiv 2104.04473; 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
-from gptbudget.core.elementwise import minimum, somewhere
+from gptbudget.core.elementwise import agreed, minimum, somewhere, tabulate, where
 from gptbudget.core.parameters import block_parameters, ends_of_model
 from gptbudget.core.trained import adapter_parameters
 from gptbudget.specs.layout import Layout
@@ -38,9 +40,9 @@ class Held(NamedTuple):
 class Placement(NamedTuple):
     """One rank: its stage of the pipeline and what lives there."""
 
-    stage: int
-    layers: int
-    trained_layers: int
+    stage: Any
+    layers: Any
+    trained_layers: Any
     in_flight: Any
     """Micro-batches whose activations are alive at once, in whole stages."""
     first: bool
@@ -78,15 +80,17 @@ class Placement(NamedTuple):
         return self.dense.matrices + self.experts.matrices
 
 
-def stages_that_may_be_worst(model: ModelSpec, method: Method, layout: Layout) -> range | list[int]:
+def stages_that_may_be_worst(model: ModelSpec, method: Method, layout: Layout) -> Sequence[Any]:
     """The first two stages and the last, where all blocks are alike; else every stage.
 
     Stages between hold fewer micro-batches and neither end of the model, but the second may have
     one more block than the first; frozen blocks keep nothing, and blocks with experts hold more
-    than dense ones.
+    than dense ones. Of an array of pipelines each has three stages or more.
     """
     if method.frozen_layers or (model.dense_layers and model.expert_layers):
         return range(layout.pp)
+    if hasattr(layout.pp, "__array__"):
+        return [0, 1, layout.pp - 1]
     return sorted({0, min(1, layout.pp - 1), layout.pp - 1})
 
 
@@ -94,7 +98,7 @@ def place(
     model: ModelSpec,
     method: Method,
     layout: Layout,
-    stage: int = 0,
+    stage: Any = 0,
     micro_batches: Any = 1,
     *,
     split: Split = "blocks",
@@ -106,22 +110,24 @@ def place(
 
     Example: GPT-3 175B over 8 tensor and 8 pipeline ranks holds 12 of 96 blocks, an eighth each.
     """
-    if split == "cost":
-        chunks = _by_cost(model, layout, stage)
-    else:
-        chunks = _evenly(
-            model, layout, stage, ends_count=split == "ends" and not method.frozen_layers
-        )
-    first_trained = method.frozen_layers
-    held = _Blocks.of(model, layout, chunks, 0)
-    trained = _Blocks.of(model, layout, chunks, first_trained)
-    largest = _Blocks.of(model, layout, [range(model.layers - 1, model.layers)], 0)
-    if not somewhere(held.experts > 0):
-        largest = _Blocks.of(model, layout, [range(1)], 0) if model.dense_layers else largest
-    adapters = _adapters(model, method, layout)
-    first, last = stage == 0, stage == layout.pp - 1
+    dense, frozen = model.dense_layers, method.frozen_layers
+    borders = (0, dense, frozen, max(dense, frozen))
 
-    def kind(of: _Blocks, learns: _Blocks, shards: int, *, experts: bool) -> Held:
+    def blocks(pp: int, vp: int, stage: int) -> tuple[int, ...]:
+        if split == "cost":
+            return _behind(borders, _by_cost(model, pp, stage))
+        ends_count = split == "ends" and not frozen
+        return _evenly_behind(borders, model.layers, int(pp), int(vp), int(stage), ends_count)
+
+    layers, routed, trained_layers, trained_routed = tabulate(blocks, layout.pp, layout.vp, stage)
+    held = _Blocks.of(model, layout, layers, routed)
+    trained = _Blocks.of(model, layout, trained_layers, trained_routed)
+    has_experts = minimum(routed, 1) if model.dense_layers else int(model.expert_layers > 0)
+    largest = _Blocks.of(model, layout, 1, has_experts)
+    adapters = _adapters(model, method, layout)
+    first, last = agreed(stage == 0), agreed(stage == layout.pp - 1)
+
+    def kind(of: _Blocks, learns: _Blocks, shards: Any, *, experts: bool) -> Held:
         parameters = of.experts if experts else of.dense
         gradients: Any = learns.experts if experts else learns.dense
         if method.has_adapters:
@@ -147,22 +153,37 @@ def place(
     )
 
 
-class _Blocks(NamedTuple):
-    """Parameters of some blocks on one rank."""
+def _behind(borders: tuple[int, ...], chunks: Iterable[range]) -> tuple[int, ...]:
+    """Blocks in ``chunks`` from each of the borders on."""
+    of = list(chunks)
+    return tuple(sum(max(0, c.stop - max(c.start, border)) for c in of) for border in borders)
 
-    layers: int
+
+@cache
+def _evenly_behind(
+    borders: tuple[int, ...],
+    layers: int,
+    pp: int,
+    vp: int,
+    stage: int,
+    ends_count: bool,  # noqa: FBT001 - of a function that is cached
+) -> tuple[int, ...]:
+    return _behind(borders, _evenly(layers, pp, vp, stage, ends_count=ends_count))
+
+
+class _Blocks(NamedTuple):
+    """Parameters of some blocks on one rank; dense blocks are the model's first."""
+
+    layers: Any
     dense: Any
     dense_matrices: Any
     experts: Any
     expert_matrices: Any
 
     @classmethod
-    def of(cls, model: ModelSpec, layout: Layout, chunks: list[range], first: int) -> _Blocks:
-        """Of the blocks from ``first`` on in ``chunks``; dense blocks are the model's first."""
+    def of(cls, model: ModelSpec, layout: Layout, layers: Any, routed: Any) -> _Blocks:
+        """Of ``layers`` blocks, of which ``routed`` have experts."""
         one, tp, ways = block_parameters(model), layout.tp, layout.expert_ways
-        layers = sum(max(0, chunk.stop - max(chunk.start, first)) for chunk in chunks)
-        border = model.dense_layers
-        routed = sum(max(0, chunk.stop - max(chunk.start, first, border)) for chunk in chunks)
         plain = layers - routed
         matrices = (
             layers * _attention(model, layout)
@@ -193,7 +214,7 @@ def _adapters(model: ModelSpec, method: Method, layout: Layout) -> Any:
     return every / model.layers / layout.tp
 
 
-def in_flight(layout: Layout, stage: int, micro_batches: Any) -> Any:
+def in_flight(layout: Layout, stage: Any, micro_batches: Any) -> Any:
     """Micro-batches whose activations a stage keeps at once, in whole stages.
 
     One-forward-one-backward: p less the stage's index (Narayanan et al. 2021, section 2.2).
@@ -201,30 +222,28 @@ def in_flight(layout: Layout, stage: int, micro_batches: Any) -> Any:
     (Korthikanti et al. 2022, arXiv 2205.05198, section 4.2.3).
     """
     after = layout.pp - stage - 1
-    if layout.vp == 1:
-        return minimum(after + 1, micro_batches)
     chunks = minimum(2 * after + (layout.vp - 1) * layout.pp + 1, micro_batches * layout.vp)
-    return chunks / layout.vp
+    return where(layout.vp == 1, minimum(after + 1, micro_batches), chunks / layout.vp)
 
 
-def _evenly(model: ModelSpec, layout: Layout, stage: int, *, ends_count: bool) -> list[range]:
+def _evenly(layers: int, pp: int, vp: int, stage: int, *, ends_count: bool) -> list[range]:
     """The blocks of a stage; the first stages take one more where they do not divide.
 
     Where blocks do not divide, embedding and head may stand for one each: 7 and 8 of Llama-3 405B's
     126 blocks are on stages of 16 (arXiv 2407.21783, section 3.3.2). No stage is without a block.
     """
-    pieces = layout.pp * layout.vp
-    ends = int(ends_count and model.layers % pieces > 0)
-    whole, more = divmod(model.layers + ENDS_AS_LAYERS * ends, pieces)
+    pieces = pp * vp
+    ends = int(ends_count and layers % pieces > 0)
+    whole, more = divmod(layers + ENDS_AS_LAYERS * ends, pieces)
 
     def begin(piece: int) -> int:
-        least = model.layers - max(0, pieces - piece) if pieces <= model.layers else model.layers
+        least = layers - max(0, pieces - piece) if pieces <= layers else layers
         return min(max(piece * whole + min(piece, more) - ends, 0), least)
 
-    return [range(begin(piece), begin(piece + 1)) for piece in range(stage, pieces, layout.pp)]
+    return [range(begin(piece), begin(piece + 1)) for piece in range(stage, pieces, pp)]
 
 
-def _by_cost(model: ModelSpec, layout: Layout, stage: int) -> list[range]:
+def _by_cost(model: ModelSpec, pp: int, stage: int) -> list[range]:
     """The blocks of a stage where each ends with the block that exceeds its share.
 
     The head counts with its parameters (nanotron, models/base.py, ``build_model``): 11 of 16
@@ -232,13 +251,13 @@ def _by_cost(model: ModelSpec, layout: Layout, stage: int) -> list[range]:
     """
     one = block_parameters(model)
     block = one.attention + one.feed_forward + one.experts + one.shared_expert + one.router
-    share = (model.layers * block + ends_of_model(model).table) / layout.pp
+    share = (model.layers * block + ends_of_model(model).table) / pp
     begin, spent = 0, 0.0
-    for piece in range(layout.pp):
+    for piece in range(pp):
         end = begin
         while end < model.layers and spent <= share * (piece + 1):
             end, spent = end + 1, spent + block
-        end = model.layers if piece == layout.pp - 1 else end
+        end = model.layers if piece == pp - 1 else end
         if piece == stage:
             return [range(begin, end)]
         begin = end

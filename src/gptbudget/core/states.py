@@ -131,10 +131,10 @@ def _offloaded(
         return card
     if fsdp:
         return card._replace(weights=0, gradients=0, table=0)
-    blocks = min(_BLOCKS_ON_CARD, placement.layers)
+    blocks = minimum(placement.layers, _BLOCKS_ON_CARD)
     weights = sum(_stored(held, recipe) for held in placement.block_kinds)
     learned = sum(held.trained for held in placement.block_kinds)
-    trained_blocks = min(_BLOCKS_ON_CARD, placement.trained_layers)
+    trained_blocks = minimum(placement.trained_layers, _BLOCKS_ON_CARD)
     return card._replace(
         weights=_stored(placement.ends, recipe) + blocks * weights,
         gradients=gradient * (placement.ends.trained + trained_blocks * learned),

@@ -134,20 +134,22 @@ def products_s(
     into = 2 if model.ffn.gated else 1
     dense, routed = model.dense_layers / model.layers, model.expert_layers / model.layers
     if dense:
-        forward += dense * _network_s(
+        forward = forward + dense * _network_s(
             tokens, width, model.ffn_width / tp, into, machine, narrow=narrow
         )
     if routed:
-        forward += routed * _experts_s(model, machine, share, into, narrow=narrow)
+        forward = forward + routed * _experts_s(model, machine, share, into, narrow=narrow)
     if narrow:
         casts = speed.cast_elements * (width + model.active_ffn_width) * tokens / tp
-        forward += elements_s(casts, machine) / (1 + _BACKWARD_PRODUCTS)
+        forward = forward + elements_s(casts, machine) / (1 + _BACKWARD_PRODUCTS)
     if recipe.method.kind == "qlora":
         weights = sum(columns * depth for columns, depth in of_attention)
-        weights += dense * (into + 1) * width * model.ffn_width / tp
-        weights += routed * (into + 1) * width * _expert_width(model, share) * share.experts
-        weights += routed * block_parameters(model).shared_expert / tp
-        forward += traffic_s(_NF4_BYTES * weights, machine)
+        weights = weights + dense * (into + 1) * width * model.ffn_width / tp
+        weights = (
+            weights + routed * (into + 1) * width * _expert_width(model, share) * share.experts
+        )
+        weights = weights + routed * block_parameters(model).shared_expert / tp
+        forward = forward + traffic_s(_NF4_BYTES * weights, machine)
     if not recipe.method.has_adapters:
         return forward, _BACKWARD_PRODUCTS * forward
     beside = _adapters_s(model, recipe, machine, share)
@@ -200,7 +202,7 @@ def _experts_s(model: ModelSpec, machine: Machine, share: Share, into: int, *, n
     moved = _PERMUTED_ELEMENTS * visits * model.width
     total = routed + operands_s(others, machine) + elements_s(moved, machine) / 3
     if experts.shared_width:
-        total += _network_s(
+        total = total + _network_s(
             share.tokens,
             model.width,
             experts.shared_width / share.tp,
@@ -228,7 +230,7 @@ def elementwise_s(
         channels: float = 4 * model.width  # into and out of the adapted matrices
         if recipe.method.lora_targets == "all":
             channels = 8 * model.width + 3 * model.active_ffn_width
-        elements += speed.adapter_traffic * wide * channels / share.tp
+        elements = elements + speed.adapter_traffic * wide * channels / share.tp
     return elements_s(share.tokens * elements, machine)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from gptbudget.core import communication as comm
-from gptbudget.core.elementwise import somewhere, where
+from gptbudget.core.elementwise import agreed, maximum, somewhere, where
 from gptbudget.core.gathering import compute_bytes, gathered_bytes, whole_gradients
 from gptbudget.core.placement import Held, Placement
 from gptbudget.core.sharing import sharing_of
@@ -43,7 +43,7 @@ def schedule_of(placement: Placement, recipe: Recipe, layout: Layout, stack: Sta
     if sharing_of(recipe, stage, stack) != "fsdp":
         return Schedule(0, reduces_each=stage == 2, gathers_once=stage > 0)  # noqa: PLR2004
     once = whole_gradients(placement, recipe, layout, stack) is not None
-    if layout.pp > 1:
+    if agreed(layout.pp > 1):
         return Schedule(0, reduces_each=not once, gathers_once=True)
     return Schedule(2 if stage == 3 else 1, reduces_each=not once, gathers_once=False)  # noqa: PLR2004
 
@@ -70,7 +70,7 @@ def data_parallel_s(
     how = schedule_of(placement, recipe, layout, stack)
     gather_s = _gather_s(placement, recipe, stack, machine, layout)
     reduce_s = _reduce_s(placement, gradient_bytes(recipe, stack), machine, layout)
-    trained = placement.trained_layers / max(1, placement.layers)
+    trained = placement.trained_layers / maximum(placement.layers, 1)
     gathers = how.gathers_each and 1 + (how.gathers_each - 1) * trained
     each_s = gathers * gather_s + how.reduces_each * reduce_s
     once_s = how.gathers_once * gather_s + (not how.reduces_each) * reduce_s
@@ -95,7 +95,7 @@ def _gather_s(
     for held in placement.kinds:
         sent = comm.gather_sent(whole_bytes(held), held.shards)
         inner, collectives = _ways(held, placement, layout), _collectives(held, placement)
-        seconds += _ring_s(sent, held.shards, inner, collectives, machine)
+        seconds = seconds + _ring_s(sent, held.shards, inner, collectives, machine)
     return seconds
 
 
@@ -114,17 +114,17 @@ def _reduce_s(
         collectives = _collectives(held, placement)
         scattered = comm.gather_sent(buffer, held.shards)
         copied = comm.all_reduce_sent(buffer / held.shards, copies)
-        seconds += _ring_s(scattered, held.shards, ways, collectives, machine)
-        seconds += _ring_s(copied, copies, ways * held.shards, 2 * collectives, machine)
+        seconds = seconds + _ring_s(scattered, held.shards, ways, collectives, machine)
+        seconds = seconds + _ring_s(copied, copies, ways * held.shards, 2 * collectives, machine)
     return seconds
 
 
-def _ways(held: Held, placement: Placement, layout: Layout) -> int:
+def _ways(held: Held, placement: Placement, layout: Layout) -> Any:
     """Ranks with other parameters that lie between two with the same."""
     return layout.expert_ways if held is placement.experts else layout.tp
 
 
-def _collectives(held: Held, placement: Placement) -> int:
+def _collectives(held: Held, placement: Placement) -> Any:
     """One for each block that has such parameters; the ends travel with them."""
     if held is placement.ends or not somewhere(held.parameters > 0):
         return 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from gptbudget.core import communication as comm
-from gptbudget.core.elementwise import maximum
+from gptbudget.core.elementwise import agreed, maximum
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.machine import Machine
 from gptbudget.specs.model import ModelSpec
@@ -69,7 +69,7 @@ def all_to_all_s(
 
 def messages_s(model: ModelSpec, machine: Machine, layout: Layout, tokens: Any) -> Any:
     """Seconds of one micro-batch's messages between pipeline stages, there and back."""
-    if layout.pp == 1:
+    if agreed(layout.pp == 1):
         return 0
     sent = comm.boundary_elements(tokens, model.width, layout.tp)
     distance = layout.tp * layout.dp * layout.cp

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from gptbudget.core.elementwise import choose, maximum, where
+from gptbudget.core.elementwise import agreed, choose, maximum, where
 from gptbudget.core.parts import Parts
 from gptbudget.core.placement import Placement, place, stages_that_may_be_worst
 from gptbudget.core.states import gradient_bytes, training_states
@@ -100,7 +100,7 @@ def step_time(
             "tensor_parallel": of_step(tensor, sent_forward * tensor),
             "context_ring": of_step(ring, _FORWARD_THIRD * ring),
             "expert_all_to_all": of_step(exchange, sent_forward * exchange),
-            "pipeline_bubble": (whole_s - stage_s) / layout.vp if layout.pp > 1 else 0,
+            "pipeline_bubble": (whole_s - stage_s) / layout.vp if agreed(layout.pp > 1) else 0,
             "pipeline_messages": micro_batches * messages_s(model, machine, layout, tokens),
             "data_parallel": data_parallel_s(
                 busiest, recipe, stack, machine, layout, micro_batches, stage_s
