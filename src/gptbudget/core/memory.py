@@ -96,7 +96,11 @@ def memory_by_phase(
     (PyTorch's MemTracker), in the backward pass of the loss.
     """
     stages = [stage] if stage is not None else None
-    found = _by_stage(model, recipe, how, micro_batch, seq_len, layout, micro_batches, stages)
+    steps = _by_stage(model, recipe, how, micro_batch, seq_len, layout, micro_batches, stages)
+    found = [
+        MemoryByPhase(_phases(step), step.states.host, step.placement, _cached(step))
+        for step in steps
+    ]
     return max(found, key=lambda each: each.peak_bytes) if found else None
 
 
@@ -121,8 +125,9 @@ def peak_bytes(
     Each element has its own worst stage.
     """
     found: PeakBytes | None = None
-    for each in _by_stage(model, recipe, how, micro_batch, seq_len, layout, micro_batches):
-        here = PeakBytes(each.peak_bytes, each.host.total)
+    for step in _by_stage(model, recipe, how, micro_batch, seq_len, layout, micro_batches):
+        every = (moment for moments in _moments(step).values() for moment in moments)
+        here = PeakBytes(maximum(*(moment.total for moment in every)), step.states.host.total)
         found = here if found is None else choose(here.peak > found.peak, here, found)
     return found
 
@@ -136,8 +141,8 @@ def _by_stage(
     layout: Layout,
     micro_batches: Any,
     stages: Sequence[int] | None = None,
-) -> list[MemoryByPhase]:
-    """What each of the stages needs; nothing where the attention does not exist."""
+) -> list[Step]:
+    """What is alive on each of the stages; nothing where the attention does not exist."""
     if how.stack.keeps_gradients or (agreed(layout.pp > 1) and somewhere(micro_batches > 1)):
         recipe = recipe._replace(accumulate=True)
     if how.stack.unties_head and model.head.tied:
@@ -148,7 +153,7 @@ def _by_stage(
         step = step_amounts(model, recipe, how, micro_batch, seq_len, layout, placement)
         if step is None:
             return []
-        found.append(MemoryByPhase(_phases(step), step.states.host, placement, _cached(step)))
+        found.append(step)
     return found
 
 
@@ -166,14 +171,19 @@ def _cached(step: Step) -> Any:
 
 
 def _phases(step: Step) -> dict[Phase, Parts[Any]]:
+    return {phase: _largest(moments) for phase, moments in _moments(step).items()}
+
+
+def _moments(step: Step) -> dict[Phase, list[Parts[Any]]]:
+    """The moments of each phase of which one may be its largest."""
     return {
-        "start": step.begin,
+        "start": [step.begin],
         "forward_peak": _forward_peak(step),
-        "forward_end": _forward_end(step),
-        "loss_backward": _loss_backward(step),
-        "block_backward": _largest(_moments_below_head(step)),
-        "backward_end": _backward_end(step),
-        "optimizer_step": _optimizer_step(step),
+        "forward_end": [_forward_end(step)],
+        "loss_backward": [_loss_backward(step)],
+        "block_backward": _moments_below_head(step),
+        "backward_end": [_backward_end(step)],
+        "optimizer_step": [_optimizer_step(step)],
     }
 
 
@@ -231,7 +241,7 @@ def _in_loss(step: Step, *, forward: bool) -> dict[str, Any]:
     }
 
 
-def _forward_peak(step: Step) -> Parts[Any]:
+def _forward_peak(step: Step) -> list[Parts[Any]]:
     """The loss at work; autocast's cache still holds every copy, checkpointed or not.
 
     It holds those of trained weights only (PyTorch's autocast_mode.cpp, cached_cast). Logits that
@@ -248,7 +258,7 @@ def _forward_peak(step: Step) -> Parts[Any]:
         **_in_loss(step, forward=True),
     )
     of = step.gathering
-    return loss if of is None or of.keeps else _largest([loss, _gathered_forward(step, of)])
+    return [loss] if of is None or of.keeps else [loss, _gathered_forward(step, of)]
 
 
 def _gathered_forward(step: Step, of: Gathering) -> Parts[Any]:
