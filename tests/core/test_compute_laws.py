@@ -13,6 +13,7 @@ from gptbudget.core import cost
 from gptbudget.core.flops import (
     forward_flops_per_token,
     recomputed_flops_per_token,
+    six_n_of_method,
     train_flops_per_token,
     train_flops_per_token_6n,
 )
@@ -20,6 +21,7 @@ from gptbudget.core.overhead import ALLOCATOR_SLACK, CONTEXT_BYTES, overhead_par
 from gptbudget.core.parameters import count_parameters
 from gptbudget.core.scaling.chinchilla import compute_optimal_tokens
 from gptbudget.core.wall_clock import delivered_flops_per_s, wall_clock_s
+from gptbudget.specs.method import Method
 from gptbudget.specs.model import ModelSpec
 
 NAMES = ["gpt2", "nanogpt-124m", "gpt3-175b", "llama-3-8b", "mistral-7b-v0.1", "gopher-280b"]
@@ -148,3 +150,22 @@ def test_overhead_is_named_part_by_part() -> None:
     assert parts["driver_context"] == CONTEXT_BYTES
     assert parts["allocator_slack"] == ALLOCATOR_SLACK * 10 * 2**30
     assert parts.total == sum(parts.values())
+
+
+@pytest.mark.parametrize("frozen", [1, 8, 31])
+def test_frozen_experts_count_as_far_as_tokens_visit_them(frozen: int) -> None:
+    # Mixtral 8x7B: 12.88e9 of 46.70e9 parameters are active, embedding included.
+    method = Method(kind="frozen", frozen_layers=frozen)
+    counted = six_n_of_method(model("mixtral-8x7b"), method)
+    active = count_parameters(model("mixtral-8x7b")).active
+    table = 32_000 * 4_096
+    each = (active - 2 * table) / 32
+
+    assert counted == pytest.approx(6 * active - 4 * (table + frozen * each), rel=1e-4)
+
+
+def test_a_head_tied_to_a_frozen_embedding_has_no_gradient_of_its_own() -> None:
+    method = Method(kind="frozen", frozen_layers=4)
+    parts = train_flops_per_token(model("gpt2"), 1024, "full", method)
+
+    assert parts["head"] == 2 * 2 * 768 * 50_257

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from gptbudget import load_catalog
 from gptbudget.catalog.reference import load_evidence
 from gptbudget.core import communication as comm
+from gptbudget.core.activations import implementation
 from gptbudget.core.flops import recomputed_flops_per_token, train_flops_per_token
+from gptbudget.core.memory import peak_bytes
 from gptbudget.core.parts import Parts
 from gptbudget.core.step_time.matmul import product_s, traffic_s
 from gptbudget.core.step_time.step import step_time
@@ -339,3 +341,86 @@ def test_arrays_are_many_scalars() -> None:
     for index, (batch, seq) in enumerate(zip(batches, seqs, strict=True)):
         one = seconds("llama-2-7b", layout, micro_batch=int(batch), seq_len=int(seq))
         assert many.total[index] == pytest.approx(one.total)
+
+
+# -- what readers of the formula found
+
+
+def test_a_recomputed_ring_passes_keys_and_values_once_more() -> None:
+    slow = machine()._replace(link_bytes_per_s=1e9)
+    kept, again = (
+        seconds("llama-2-7b", Layout(cp=8), on=slow, seq_len=8192, checkpointing=how)
+        for how in ("none", "full")
+    )
+
+    assert again["context_ring"] == pytest.approx(kept["context_ring"] * 4 / 3, rel=0.05)
+
+
+def test_the_schedule_does_not_depend_on_who_gave_the_batch() -> None:
+    layout = Layout(dp=8, pp=2, zero=3)
+    slow = machine()._replace(link_bytes_per_s=5e9)
+    said, default = (
+        seconds("llama-3-8b", layout, "torchtitan", on=slow, accumulate=accumulate)
+        for accumulate in (True, False)
+    )
+
+    assert said.total == default.total
+
+
+def test_an_offload_has_no_overlap_that_experts_use() -> None:
+    # Ranks of tensor parallelism share experts of ep < tp, whose collectives run beside the step.
+    layout = Layout(tp=8, ep=2, zero=3)
+    few, many = (
+        seconds(
+            "mixtral-8x7b",
+            layout,
+            "megatron",
+            micro_batch=batch,
+            seq_len=4096,
+            micro_batches=16,
+            offload="all",
+        )
+        for batch in (1, 8)
+    )
+
+    assert many.total > few.total
+
+
+# -- a million at once
+
+
+@pytest.mark.parametrize("zero", [0, 1, 2, 3])
+@pytest.mark.parametrize(("name", "stack"), [("llama-2-7b", "megatron"), ("gpt2-xl", "compiled")])
+@pytest.mark.parametrize("checkpointing", ["none", "full"])
+def test_layouts_are_elements_of_arrays(
+    zero: Zero, name: str, stack: str, checkpointing: str
+) -> None:
+    layers = model(name).layers
+    pp: Any = np.array([each for each in (4, 8, 16) if layers % each == 0]).reshape(-1, 1, 1, 1)
+    vp: Any = np.array([1, 2]).reshape(-1, 1, 1)
+    dp: Any = np.array([1, 2, 6]).reshape(-1, 1)
+    batch = np.array([1, 4])
+    tp = 1 if name == "gpt2-xl" else 4
+    recipe = Recipe(precision="bf16", checkpointing=cast("Any", checkpointing), accumulate=True)
+    how = implementation(model(name), stack, load_evidence().stacks, recipe.loss)
+
+    def both(layout: Layout, batch: Any) -> tuple[Any, Any, Any]:
+        args = (model(name), recipe)
+        found = peak_bytes(*args, how, batch, 1024, layout, 12)
+        assert found is not None
+        parts = step_time(*args, STACKS[stack], machine(), layout, batch, 1024, 12)
+        return found.peak, found.host, parts.total
+
+    many = both(Layout(dp=dp, tp=tp, pp=pp, vp=vp, zero=zero), batch)
+    shape = np.broadcast_shapes(*(np.shape(each) for each in many))
+    for index in np.ndindex(shape):
+        degrees = (np.broadcast_to(each, shape)[index] for each in (dp, pp, vp))
+        one_dp, one_pp, one_vp = map(int, degrees)
+        layout = Layout(dp=one_dp, tp=tp, pp=one_pp, vp=one_vp, zero=zero)
+        one = both(layout, int(np.broadcast_to(batch, shape)[index]))
+        assert [np.broadcast_to(each, shape)[index] for each in many] == pytest.approx(list(one))
+
+
+def test_cases_that_differ_in_kind_are_no_array() -> None:
+    with pytest.raises(ValueError, match="differ in kind"):
+        seconds("llama-2-7b", Layout(pp=cast("Any", np.array([1, 4]))))

@@ -73,12 +73,16 @@ def tensor_parallel_elements(tokens: Any, width: Any, tp: Any, *, recomputed: bo
     return collectives * all_reduce_sent(tokens * width, tp)
 
 
-def ring_attention_elements(tokens: Any, kv_width: Any, cp: Any) -> Any:
+def ring_attention_elements(
+    tokens: Any, kv_width: Any, cp: Any, *, recomputed: bool = False
+) -> Any:
     """Elements of keys and values that a context-parallel rank passes on for one block.
 
-    Each of c - 1 hops forward, twice as much backward (Liu et al. 2023, arXiv 2310.01889).
+    Each of c - 1 hops forward, twice as much backward (Liu et al. 2023, arXiv 2310.01889). A full
+    recomputation repeats the forward pass.
     """
-    return 3 * (cp - 1) * 2 * tokens * kv_width
+    passes = 4 if recomputed else 3
+    return passes * (cp - 1) * 2 * tokens * kv_width
 
 
 def boundary_elements(tokens: Any, width: Any, tp: Any) -> Any:

@@ -74,12 +74,16 @@ def _lora_training(model: ModelSpec, forward: Parts[float], method: Method) -> P
 
 
 def _frozen_training(model: ModelSpec, forward: Parts[float], frozen: int) -> Parts[float]:
-    """Blocks by their share of trained layers; all blocks are taken as equal."""
+    """Blocks by their share of trained layers; all blocks are taken as equal.
+
+    A head that is tied to the frozen embedding has no gradient of its own.
+    """
     trained = (model.layers - frozen) / model.layers
     passes = 1 + (_FORWARD_AND_BACKWARD - 1) * trained
+    of_head = _FORWARD_AND_BACKWARD - model.head.tied
     return Parts(
         {
-            component: amount * (_FORWARD_AND_BACKWARD if component == "head" else passes)
+            component: amount * (of_head if component == "head" else passes)
             for component, amount in forward.items()
         }
     )
@@ -129,7 +133,7 @@ def six_n_of_method(model: ModelSpec, method: Method) -> float:
         return 4 * active + 6 * trained
     if method.kind == "full":
         return float(train_flops_per_token_6n(active))
-    frozen = frozen_parameters(model, method.frozen_layers)
+    frozen = frozen_parameters(model, method.frozen_layers, active=True)
     return float(train_flops_per_token_6n(active - frozen) + 2 * frozen)
 
 

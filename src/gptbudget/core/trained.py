@@ -17,16 +17,20 @@ def trained_parameters(model: ModelSpec, method: Method) -> int:
     return total - frozen_parameters(model, method.frozen_layers)
 
 
-def frozen_parameters(model: ModelSpec, frozen_layers: int) -> int:
+def frozen_parameters(model: ModelSpec, frozen_layers: int, *, active: bool = False) -> int:
     """Parameters of the embedding (a tied head is the embedding), positions and first blocks.
 
-    Final norm and head are above them and train. Dense blocks of a model with experts come first.
+    Final norm and head are above them and train. Dense blocks of a model with experts come first;
+    with ``active`` only the experts are counted that a token visits.
     """
     ends, one = ends_of_model(model), block_parameters(model)
     routed = max(0, frozen_layers - model.dense_layers)
     each = one.attention + one.whole
     dense = each + one.feed_forward
-    expert = each + one.experts + one.shared_expert + one.router
+    experts = one.experts
+    if active and model.experts:
+        experts = experts * model.experts.active // model.experts.count
+    expert = each + experts + one.shared_expert + one.router
     return ends.table + ends.below + (frozen_layers - routed) * dense + routed * expert
 
 

@@ -42,7 +42,8 @@ def schedule_of(placement: Placement, recipe: Recipe, layout: Layout, stack: Sta
     stage = layout.zero
     if sharing_of(recipe, stage, stack) != "fsdp":
         return Schedule(0, reduces_each=stage == 2, gathers_once=stage > 0)  # noqa: PLR2004
-    once = whole_gradients(placement, recipe, layout, stack) is not None
+    summed = recipe._replace(accumulate=True)  # of one micro-batch, each and once are the same
+    once = whole_gradients(placement, summed, layout, stack) is not None
     if agreed(layout.pp > 1):
         return Schedule(0, reduces_each=not once, gathers_once=True)
     return Schedule(2 if stage == 3 else 1, reduces_each=not once, gathers_once=False)  # noqa: PLR2004

@@ -29,13 +29,23 @@ def tensor_parallel_s(
 
 
 def context_ring_s(
-    model: ModelSpec, machine: Machine, layout: Layout, tokens: Any, attention_s: Any, overlap: Any
+    model: ModelSpec,
+    recipe: Recipe,
+    machine: Machine,
+    layout: Layout,
+    tokens: Any,
+    attention_s: Any,
+    overlap: Any,
 ) -> Any:
     """Seconds of one block that keys and values come later than attention needs them.
 
-    All wait for the slowest hop, that between the ranks that are furthest apart.
+    ``attention_s`` are those of all its passes. All wait for the slowest hop, that between the
+    ranks that are furthest apart.
     """
-    sent = comm.ring_attention_elements(tokens, model.kv_width / layout.tp, layout.cp)
+    again = recipe.checkpointing == "full"
+    sent = comm.ring_attention_elements(
+        tokens, model.kv_width / layout.tp, layout.cp, recomputed=again
+    )
     bandwidth = comm.neighbour_bytes_per_s(machine, layout.cp * layout.tp - 1)
     return comm.exposed_s(machine.element_bytes * sent / bandwidth, attention_s, overlap)
 

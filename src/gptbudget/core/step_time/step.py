@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from gptbudget.core.elementwise import agreed, choose, maximum, where
+from gptbudget.core.elementwise import agreed, choose, maximum, minimum, where
 from gptbudget.core.parts import Parts
 from gptbudget.core.placement import Placement, place, stages_that_may_be_worst
 from gptbudget.core.states import gradient_bytes, training_states
@@ -30,7 +30,7 @@ _RECOMPUTED_HOST, _ADAPTED_HOST = 1.33, 1.5
 """Of the host's work, what a second forward pass and adapters add; by hand."""
 
 _FORWARD_THIRD = 1 / 3
-"""Of the host's work on a block and of a ring's messages, what the forward pass takes."""
+"""Of the host's work on a block, what the forward pass takes."""
 
 _EXPERT_HOST_S = 2e-3
 """A layer of experts takes at least this long to start; assumed, slow runs need more."""
@@ -63,7 +63,9 @@ def step_time(
     share = Share(tokens, seq_len, layout.tp, shared, held, cut)
     block, below = block_s(model, recipe, stack, machine, share)
     tensor = tensor_parallel_s(model, recipe, machine, layout, tokens)
-    ring = context_ring_s(model, machine, layout, tokens, block.attention, speed.overlap)
+    again = recipe.checkpointing == "full"
+    window_s = block.attention + again * below.attention
+    ring = context_ring_s(model, recipe, machine, layout, tokens, window_s, speed.overlap)
     routed = model.expert_layers / model.layers
     exchange = routed * all_to_all_s(model, recipe, machine, layout, tokens)
     working = block.total + tensor + ring + exchange
@@ -75,16 +77,18 @@ def step_time(
         for stage in stages_that_may_be_worst(model, recipe.method, layout)
     ]
     layer_s = working + host
-    floor_s = maximum(_FORWARD_THIRD * _host_s(model, recipe, speed) - below.total, 0)
-    sent_forward = 2 / (6 if recipe.checkpointing == "full" else 4)  # of all collectives
-    waits_s = sent_forward * (tensor + exchange) + _FORWARD_THIRD * ring
-    frozen_s = below.total + floor_s + waits_s
+    sent_forward, ring_forward = (2 / 6, 1 / 4) if again else (2 / 4, 1 / 3)  # of all that is sent
+    below_s = below.total + sent_forward * (tensor + exchange) + ring_forward * ring
+    floor_s = maximum(_FORWARD_THIRD * _host_s(model, recipe, speed) - below_s, 0)
+    frozen_s = below_s + floor_s
     trained, frozen, head_here, stage_s = _slowest(stages, layer_s, frozen_s, head)
     all_frozen = recipe.method.frozen_layers
     whole_s = (model.layers - all_frozen) * layer_s + all_frozen * frozen_s + head
     busiest = _busiest(stages)
     states = training_states(busiest, recipe, layout.zero, stack)
-    beside = where(layout.dp * layout.cp == 1, speed.overlap, 0)
+    ways = minimum(layout.tp, layout.expert_ways) if model.experts else layout.tp
+    alone = layout.dp * layout.cp * layout.tp == ways  # no rank has the same parameters
+    beside = where(alone, speed.overlap, 0)
 
     def of_step(each: Any, each_frozen: Any = 0) -> Any:
         return micro_batches * (trained * each + frozen * each_frozen)
@@ -98,7 +102,7 @@ def step_time(
             "logits_and_loss": micro_batches * head_here,
             "host": of_step(host, floor_s),
             "tensor_parallel": of_step(tensor, sent_forward * tensor),
-            "context_ring": of_step(ring, _FORWARD_THIRD * ring),
+            "context_ring": of_step(ring, ring_forward * ring),
             "expert_all_to_all": of_step(exchange, sent_forward * exchange),
             "pipeline_bubble": (whole_s - stage_s) / layout.vp if agreed(layout.pp > 1) else 0,
             "pipeline_messages": micro_batches * messages_s(model, machine, layout, tokens),
