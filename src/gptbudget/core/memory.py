@@ -148,7 +148,7 @@ def _by_stage(
     if how.stack.unties_head and model.head.tied:
         model = model.model_copy(update={"head": model.head.model_copy(update={"tied": False})})
     found = []
-    for each in stages or stages_that_may_be_worst(model, recipe.method, layout):
+    for each in stages or stages_that_may_be_worst(model, recipe.method, layout, how.stack.split):
         placement = place(model, recipe.method, layout, each, micro_batches, split=how.stack.split)
         step = step_amounts(model, recipe, how, micro_batch, seq_len, layout, placement)
         if step is None:

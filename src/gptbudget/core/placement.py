@@ -80,18 +80,21 @@ class Placement(NamedTuple):
         return self.dense.matrices + self.experts.matrices
 
 
-def stages_that_may_be_worst(model: ModelSpec, method: Method, layout: Layout) -> Sequence[Any]:
-    """The first two stages and the last, where all blocks are alike; else every stage.
+def stages_that_may_be_worst(
+    model: ModelSpec, method: Method, layout: Layout, split: Split
+) -> Sequence[Any]:
+    """The first stage, the last, and of those between the first of each kind.
 
-    Stages between hold fewer micro-batches and neither end of the model, but the second may have
-    one more block than the first; frozen blocks keep nothing, and blocks with experts hold more
-    than dense ones. Of an array of pipelines each has three stages or more.
+    Stages between hold neither end of the model; of two with as many blocks of each kind the later
+    one has fewer micro-batches in flight. Of an array of pipelines each has three stages or more,
+    and blocks that are all alike.
     """
-    if method.frozen_layers or (model.dense_layers and model.expert_layers):
-        return range(layout.pp)
     if hasattr(layout.pp, "__array__"):
         return [0, 1, layout.pp - 1]
-    return sorted({0, min(1, layout.pp - 1), layout.pp - 1})
+    between: dict[tuple[int, ...], int] = {}
+    for stage in range(1, layout.pp - 1):
+        between.setdefault(_numbers_of_blocks(model, method, layout, stage, split), stage)
+    return sorted({0, *between.values(), layout.pp - 1})
 
 
 def place(
@@ -110,16 +113,9 @@ def place(
 
     Example: GPT-3 175B over 8 tensor and 8 pipeline ranks holds 12 of 96 blocks, an eighth each.
     """
-    dense, frozen = model.dense_layers, method.frozen_layers
-    borders = (0, dense, frozen, max(dense, frozen))
-
-    def blocks(pp: int, vp: int, stage: int) -> tuple[int, ...]:
-        if split == "cost":
-            return _behind(borders, _by_cost(model, pp, stage))
-        ends_count = split == "ends" and not frozen
-        return _evenly_behind(borders, model.layers, int(pp), int(vp), int(stage), ends_count)
-
-    layers, routed, trained_layers, trained_routed = tabulate(blocks, layout.pp, layout.vp, stage)
+    layers, routed, trained_layers, trained_routed = _numbers_of_blocks(
+        model, method, layout, stage, split
+    )
     held = _Blocks.of(model, layout, layers, routed)
     trained = _Blocks.of(model, layout, trained_layers, trained_routed)
     has_experts = minimum(routed, 1) if model.dense_layers else int(model.expert_layers > 0)
@@ -151,6 +147,22 @@ def place(
         block_experts=kind(largest, largest, layout.expert_shards, experts=True),
         network=largest.dense + largest.experts - one.whole - _attention(model, layout),
     )
+
+
+def _numbers_of_blocks(
+    model: ModelSpec, method: Method, layout: Layout, stage: Any, split: Split
+) -> Any:
+    """Blocks of a stage and those with experts, and of either those that are trained."""
+    dense, frozen = model.dense_layers, method.frozen_layers
+    borders = (0, dense, frozen, max(dense, frozen))
+
+    def blocks(pp: int, vp: int, stage: int) -> tuple[int, ...]:
+        if split == "cost":
+            return _behind(borders, _by_cost(model, pp, stage))
+        ends_count = split == "ends" and not frozen
+        return _evenly_behind(borders, model.layers, int(pp), int(vp), int(stage), ends_count)
+
+    return tabulate(blocks, layout.pp, layout.vp, stage)
 
 
 def _behind(borders: tuple[int, ...], chunks: Iterable[range]) -> tuple[int, ...]:

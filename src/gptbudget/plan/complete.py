@@ -6,9 +6,10 @@ Each value remembers its origin, so that a default is shown as a default.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gptbudget.core.activations import implementation
+from gptbudget.core.elementwise import where
 from gptbudget.errors import UsageError
 from gptbudget.plan.choose import Chooser
 from gptbudget.plan.job import batch_of, tokens_of
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     from gptbudget.specs.profile import Profile
 
 _GOODPUT_OF_CLUSTERS = 0.9
-_GPUS_WITHOUT_LOSS = 8
+GPUS_WITHOUT_LOSS = 8
 
 
 def complete_run(
@@ -115,7 +116,7 @@ def complete_run(
         other_stacks=_others(choose, gpu.spec, gpus, model, recipe, evidence)
         if machine and model
         else {},
-        goodput=choose.take("goodput", _default_goodput(gpus, utilization)),
+        goodput=choose.take("goodput", default_goodput(gpus, utilization)),
         cost=_cost_assumptions(choose, gpu.spec, grid_g_per_kwh),
         require=require or Require(),
         origins=choose.chosen_origins,
@@ -225,12 +226,12 @@ def _default_stack(layout: Layout) -> StackName:
     """Compiled on one card or one node, eager across nodes; Megatron where layers are cut."""
     if layout.tp > 1 or layout.pp > 1:
         return "megatron"
-    return "compiled" if layout.gpus <= _GPUS_WITHOUT_LOSS else "eager"
+    return "compiled" if layout.gpus <= GPUS_WITHOUT_LOSS else "eager"
 
 
-def _default_goodput(gpus: int, utilization: float | None) -> float:
+def default_goodput(gpus: Any, utilization: float | None) -> Any:
     """No loss up to one node, or when the utilization is given for the whole run."""
-    return 1.0 if utilization or gpus <= _GPUS_WITHOUT_LOSS else _GOODPUT_OF_CLUSTERS
+    return where(gpus <= GPUS_WITHOUT_LOSS, 1.0, 1.0 if utilization else _GOODPUT_OF_CLUSTERS)
 
 
 def _network_notes(choose: Chooser, gpu: NamedGpu, gpus: int) -> list[str]:

@@ -19,7 +19,13 @@ from gptbudget.core.parts import Parts
 from gptbudget.core.step_time.step import step_time
 from gptbudget.core.wall_clock import delivered_flops_per_s, wall_clock_s
 from gptbudget.plan.calibration import time_factor
-from gptbudget.plan.run import BareSize, FlopsAmount, NamedModel, TrainingRun
+from gptbudget.plan.run import (
+    BareSize,
+    CostAssumptions,
+    FlopsAmount,
+    NamedModel,
+    TrainingRun,
+)
 from gptbudget.specs.evidence import Figure
 from gptbudget.specs.recipe import Recipe
 from gptbudget.specs.stack import Stack
@@ -134,14 +140,14 @@ class Time(NamedTuple):
 
 
 class Cost(NamedTuple):
-    """What the run costs; ``None`` where a price, a power or a grid is not known."""
+    """What runs cost; ``None`` where a price, a power or a grid is not known."""
 
-    gpu_hours: float
-    usd: float | None
+    gpu_hours: Any
+    usd: Any
     """Rent; electricity where only its price was given, for cards one owns."""
-    energy_kwh: float | None
-    electricity_usd: float | None
-    co2_kg: float | None
+    energy_kwh: Any
+    electricity_usd: Any
+    co2_kg: Any
 
 
 class Estimate(NamedTuple):
@@ -216,8 +222,14 @@ def estimate(run: TrainingRun) -> Estimate:
         compute=Compute(headline, required, exact, causal, available),
         memory=memory_of(run),
         time=time,
-        cost=None if time is None else _cost(run, time),
+        cost=None if time is None else cost_of(run.cost, run.gpus, time.wall_clock_s),
     )
+
+
+def headline_flops(run: TrainingRun) -> float:
+    """FLOPs of the whole run in its convention."""
+    model = run.work.spec if isinstance(run.work, NamedModel) else None
+    return _required(run, count_parameters(model) if model else None)[-1]
 
 
 def _required(
@@ -362,10 +374,9 @@ def _is_accumulated(run: TrainingRun) -> bool:
     return run.micro_batches > 1 and run.recipe.optimizer_impl != "in-backward"
 
 
-def _cost(run: TrainingRun, time: Time) -> Cost:
+def cost_of(assumed: CostAssumptions, gpus: Any, wall_clock_s: Any) -> Cost:
     """Rent when a price per hour is known, energy when a power is."""
-    assumed = run.cost
-    hours = cost_formulas.gpu_hours(run.gpus, time.wall_clock_s)
+    hours = cost_formulas.gpu_hours(gpus, wall_clock_s)
     energy = electricity = co2 = rent = None
     if assumed.power_w is not None:
         energy = cost_formulas.energy_kwh(hours, assumed.power_w, assumed.pue)

@@ -12,7 +12,9 @@ from gptbudget.plan.run import FlopsAmount, NamedModel, Work
 from gptbudget.specs.model import ModelSpec
 from gptbudget.units import PerParameter, format_count
 
-_GLOBAL_BATCH_TOKENS = 524_288
+GLOBAL_BATCH_TOKENS = 524_288
+"""In a step, where neither user nor catalog say."""
+
 _USUAL_SEQ_LEN = 8192
 _BYTES_PER_TOKEN = 96e9 / 2.29e10
 """English text in GPT-2's vocabulary: WebText2's 96 GB are 2.29e10 tokens (Kaplan et al. 2020,
@@ -77,7 +79,7 @@ def batch_of(choose: Chooser, model: ModelSpec | None, replicas: int) -> Batch:
     micro_batch = choose.take("micro_batch", 1)
     smallest = micro_batch * seq_len * replicas
     wanted = choose.take(
-        "global_batch_tokens", _GLOBAL_BATCH_TOKENS, catalog=model.global_batch_tokens
+        "global_batch_tokens", GLOBAL_BATCH_TOKENS, catalog=model.global_batch_tokens
     )
     if choose.options.global_batch_tokens is not None and wanted < smallest:
         raise UsageError(

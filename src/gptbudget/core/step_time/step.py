@@ -74,7 +74,7 @@ def step_time(
 
     stages = [
         place(model, recipe.method, layout, stage, split=stack.split)
-        for stage in stages_that_may_be_worst(model, recipe.method, layout)
+        for stage in stages_that_may_be_worst(model, recipe.method, layout, stack.split)
     ]
     layer_s = working + host
     sent_forward, ring_forward = (2 / 6, 1 / 4) if again else (2 / 4, 1 / 3)  # of all that is sent

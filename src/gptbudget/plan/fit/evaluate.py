@@ -1,0 +1,228 @@
+"""Time and memory of every layout of a program, in one pass over arrays.
+
+Each axis of a program is an axis of the arrays, so that what depends on few of them is computed
+for few of them: gpus x micro-batches x context x tensor degrees x pipelines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gptbudget.core.memory import peak_bytes
+from gptbudget.core.overhead import overhead_parts
+from gptbudget.core.step_time.step import step_time
+from gptbudget.core.wall_clock import delivered_flops_per_s, wall_clock_s
+from gptbudget.plan.calibration import time_factor
+from gptbudget.plan.complete import default_goodput
+from gptbudget.plan.estimate import headline_flops
+from gptbudget.plan.fit.layouts import Kind
+from gptbudget.plan.machine import GPUS_PER_NODE
+from gptbudget.plan.run import NamedModel, TrainingRun
+from gptbudget.specs.layout import Layout
+from gptbudget.specs.options import Options
+from gptbudget.specs.stack import AttentionKind
+
+_BATCH_TOLERANCE = 0.1
+"""How far a step may be from the tokens it should have, where they are only a default."""
+
+
+class Degrees(NamedTuple):
+    """Every axis as an array of its own dimension; the rest of the GPUs are replicas."""
+
+    gpus: Any
+    micro_batch: Any
+    cp: Any
+    tp: Any
+    pp: Any
+    vp: Any
+    dp: Any
+    divides: Any
+    """Where degrees multiply to the number of GPUs; elsewhere ``dp`` is one."""
+
+
+class LaidOut(NamedTuple):
+    """Every candidate of a program, and which of them obey all rules."""
+
+    kind: Kind
+    degrees: Degrees
+    micro_batches: Any
+    obeyed: Mapping[str, Any]
+    """By rule, where it holds."""
+    valid: Any
+    """Where all of them do; of the full shape."""
+
+    def one(self, index: tuple[int, ...]) -> dict[str, int]:
+        """The degrees of one candidate."""
+        of = self.degrees
+        named = zip(("gpus", "micro_batch", "cp", "tp", "pp", "vp"), of, strict=False)
+        picked = {name: int(np.broadcast_to(each, self.valid.shape)[index]) for name, each in named}
+        return {**picked, "ep": self.kind.ep}
+
+
+class Evaluated(NamedTuple):
+    """Amounts of every candidate, each spread to the full shape."""
+
+    peak_bytes: Any
+    """The whole bill, gradients accumulated where a step has several micro-batches."""
+    host_bytes: Any
+    """Of one host."""
+    fits: Any
+    wall_clock_s: Any
+
+
+def degrees_of(kind: Kind) -> Degrees:
+    """The axes of a program, spread over dimensions."""
+
+    def axis(values: Any, dimension: int) -> Any:
+        shape = [1] * 5
+        shape[dimension] = -1
+        return np.array(values, dtype=np.int64).reshape(shape)
+
+    axes = kind.axes
+    gpus, micro_batch = axis(axes.gpus, 0), axis(axes.micro_batch, 1)
+    cp = axis(axes.cp, 2)
+    tp = 1 if axes.tp == (1,) else axis(axes.tp, 3)
+    stages, chunks = zip(*axes.pipelines, strict=True)
+    one, many = len(axes.pipelines) == 1, kind.pipeline == "more"
+    pp = axis(stages, 4) if many and not one else stages[0]
+    vp = chunks[0] if one else axis(chunks, 4)
+    ways = cp * tp * pp
+    divides = gpus % ways == 0
+    return Degrees(gpus, micro_batch, cp, tp, pp, vp, np.where(divides, gpus // ways, 1), divides)
+
+
+def lay_out(
+    kind: Kind, options: Options, seq_len: int, wanted_tokens: int, attention: AttentionKind
+) -> LaidOut:
+    """The candidates of a program; ``wanted_tokens`` are those of a step."""
+    of = degrees_of(kind)
+    replica_tokens = of.micro_batch * seq_len * of.dp
+    micro_batches = np.maximum(1, np.rint(wanted_tokens / replica_tokens)).astype(np.int64)
+    of_wanted = micro_batches * replica_tokens / wanted_tokens
+    obeyed = {
+        **_rules(kind, options, of, seq_len, attention),
+        **_batch_rule(options, of, of_wanted),
+    }
+    if kind.pipeline != "none":
+        rule = "micro-batches of a step over --pp, as --vp needs it"
+        obeyed[rule] = (of.vp == 1) | (micro_batches % of.pp == 0)
+    shape = np.broadcast_shapes(*(np.shape(each) for each in of))
+    valid = np.logical_and.reduce([np.broadcast_to(each, shape) for each in obeyed.values()])
+    return LaidOut(kind, of, micro_batches, obeyed, valid)
+
+
+def evaluate(run: TrainingRun, laid: LaidOut) -> Evaluated:
+    """Evaluate a program; ``run`` is one of its candidates, completed.
+
+    What does not obey the rules is computed too, and may be no number.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return _evaluated(run, laid)
+
+
+def _evaluated(run: TrainingRun, laid: LaidOut) -> Evaluated:
+    of = laid.degrees
+    layout = run.layout._replace(dp=of.dp, tp=of.tp, pp=of.pp, vp=of.vp, cp=of.cp)
+    peak, host = _memory(run, layout, of.micro_batch, laid.micro_batches)
+    seconds = _seconds(run, layout, of.micro_batch, laid.micro_batches, of.gpus)
+    fits = peak <= (np.inf if run.usable_bytes is None else run.usable_bytes)
+    if run.host_memory_bytes is not None:
+        fits = fits & (host <= run.host_memory_bytes)
+    spread = (np.broadcast_to(each, laid.valid.shape) for each in (peak, host, fits, seconds))
+    return Evaluated(*spread)
+
+
+def _rules(
+    kind: Kind, options: Options, of: Degrees, seq_len: int, attention: AttentionKind
+) -> dict[str, Any]:
+    """What must divide what; each rule in words.
+
+    Ranks that share nothing have one stage of ZeRO, so that no layout comes twice.
+    """
+    rules = {"the degrees over --gpus": of.divides}
+    if options.dp:
+        rules[f"--dp {options.dp}"] = of.dp == options.dp
+    if options.dp_shard:
+        rules[f"--dp-shard {options.dp_shard} over the replicas"] = of.dp % options.dp_shard == 0
+    if kind.ep > 1:
+        inside = (options.dp_shard or of.dp) * of.cp * of.tp
+        rules["--ep over the GPUs of a stage"] = inside % kind.ep == 0
+    if attention in {"math", "eager"}:
+        rules[f"--cp with {attention} attention"] = of.cp == 1
+    pieces = of.cp * (of.tp if kind.sequence_parallel else 1)
+    rules[f"--seq-len {seq_len} over the ranks that cut it"] = seq_len % pieces == 0
+    if kind.zero and options.zero is None:
+        rules["ZeRO over several ranks"] = of.dp * of.cp > 1
+    return rules
+
+
+def _batch_rule(options: Options, of: Degrees, of_wanted: Any) -> dict[str, Any]:
+    """A step has the tokens that it should have: exactly those given, about those of a default."""
+    if options.global_batch_tokens:
+        return {f"--global-batch-tokens {options.global_batch_tokens}": of_wanted == 1}
+    near = np.abs(of_wanted - 1) <= _BATCH_TOLERANCE
+    least = (of.dp == 1) & (of.micro_batch == 1) & (of_wanted > 1)
+    return {"the tokens of a step, which are a default (--global-batch-tokens)": near | least}
+
+
+def _memory(
+    run: TrainingRun, layout: Layout, micro_batch: Any, micro_batches: Any
+) -> tuple[Any, Any]:
+    """The bill of each candidate, and what lives on its host."""
+    assert run.how is not None
+    if run.recipe.optimizer_impl == "in-backward":
+        return _peak(run, layout, micro_batch, micro_batches, accumulate=False)
+    many = micro_batches > 1
+    summed = _peak(run, layout, micro_batch, micro_batches, accumulate=True)
+    if run.how.stack.keeps_gradients or many.all():
+        return summed
+    once = _peak(run, layout, micro_batch, 1, accumulate=False)
+    peak, host = (np.where(many, *pair) for pair in zip(summed, once, strict=True))
+    return peak, host
+
+
+def _peak(
+    run: TrainingRun, layout: Layout, micro_batch: Any, micro_batches: Any, *, accumulate: bool
+) -> tuple[Any, Any]:
+    assert isinstance(run.work, NamedModel)
+    assert run.how is not None
+    recipe = run.recipe._replace(accumulate=accumulate)
+    model, length = run.work.spec, run.seq_len
+    found = peak_bytes(model, recipe, run.how, micro_batch, length, layout, micro_batches)
+    assert found is not None
+    capability = run.gpu.spec.compute_capability
+    on_host = np.minimum(layout.gpus, run.values.get("gpus_per_node", GPUS_PER_NODE))
+    total = found.peak + overhead_parts(found.peak, capability, layout).total
+    return total, found.host * on_host
+
+
+def _seconds(
+    run: TrainingRun, layout: Layout, micro_batch: Any, micro_batches: Any, gpus: Any
+) -> Any:
+    """Wall clock of each candidate."""
+    assert isinstance(run.work, NamedModel)
+    assert run.how is not None
+    assert run.seq_len is not None
+    assert run.tokens is not None
+    goodput = run.goodput
+    if not run.asked("goodput"):
+        goodput = default_goodput(gpus, run.utilization)
+    if run.utilization is not None:
+        rate = delivered_flops_per_s(gpus, run.peak_flops_per_s, run.utilization, goodput)
+        return wall_clock_s(headline_flops(run), rate)
+    assert run.machine is not None
+    step_s = step_time(
+        run.work.spec,
+        run.recipe,
+        run.how.stack,
+        run.machine.machine,
+        layout,
+        micro_batch,
+        run.seq_len,
+        micro_batches,
+    ).total
+    steps = run.tokens / (micro_batch * run.seq_len * layout.dp * micro_batches)
+    return steps * step_s * time_factor(run.profiles.get(run.stack), run) / goodput

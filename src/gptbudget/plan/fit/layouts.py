@@ -1,0 +1,210 @@
+"""The layouts that a search tries: degrees of parallelism, as axes of one array each.
+
+Layouts that differ in kind (with a pipeline or without, by stage of ZeRO) are programs of their
+own; within one, everything that is a number is an axis.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+from gptbudget.core.placement import ENDS_AS_LAYERS
+from gptbudget.plan.complete import GPUS_WITHOUT_LOSS
+from gptbudget.plan.machine import GPUS_PER_NODE
+from gptbudget.specs.layout import Zero
+from gptbudget.specs.model import ModelSpec
+from gptbudget.specs.options import Options
+from gptbudget.specs.stack import Split
+
+_LEAST_TOKENS_OF_A_RANK = 1024
+_MOST_CONTEXT_RANKS, _MOST_TENSOR_RANKS, _MOST_CHUNKS = 64, 64, 32
+"""Beyond them nobody publishes a run; a degree that is given may be larger."""
+
+_MOST_COUNTS = 64
+_FINEST_STEP = 16
+"""Of a long range of GPUs, counts that are a sixteenth apart."""
+
+_MICRO_BATCHES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
+
+Pipeline = Literal["none", "two", "more"]
+
+
+class Axes(NamedTuple):
+    """The values of each axis of a program; every combination is a candidate."""
+
+    pipelines: tuple[tuple[int, int], ...]
+    """Stages, and chunks of each."""
+    tp: tuple[int, ...]
+    cp: tuple[int, ...]
+    micro_batch: tuple[int, ...]
+    gpus: tuple[int, ...]
+
+    @property
+    def candidates(self) -> int:
+        """How many combinations there are."""
+        return math.prod(len(axis) for axis in self)
+
+
+class Kind(NamedTuple):
+    """What the layouts of one array have in common."""
+
+    pipeline: Pipeline
+    zero: Zero | None
+    """``None`` on one GPU."""
+    sequence_parallel: bool
+    ep: int
+    axes: Axes
+
+
+def counts_of(first: int, last: int) -> list[int]:
+    """GPU counts between two: every one in a node, then whole nodes, and both ends.
+
+    Of a long range whole nodes are a sixteenth apart.
+
+    Example:
+        >>> counts_of(6, 20)
+        [6, 7, 8, 16, 20]
+    """
+    small = list(range(first, min(last, GPUS_PER_NODE) + 1))
+    begin = max(first, GPUS_PER_NODE + 1)
+    nodes = [n for n in range(GPUS_PER_NODE, last + 1, GPUS_PER_NODE) if n >= begin]
+    if len(nodes) > _MOST_COUNTS:
+        thinned = [nodes[0]]
+        for count in nodes:
+            if count >= thinned[-1] * (1 + 1 / _FINEST_STEP):
+                thinned.append(count)
+        nodes = thinned
+    return sorted({first, last, *small, *nodes})
+
+
+def kinds(
+    model: ModelSpec, options: Options, counts: Sequence[int], seq_len: int, split: Split
+) -> Iterator[Kind]:
+    """Every kind of layout over these counts of GPUs, with its axes; no two overlap."""
+    batches = (options.micro_batch,) if options.micro_batch else _MICRO_BATCHES
+    if 1 in counts and not _several_asked(options):
+        yield Kind("none", None, False, 1, Axes(((1, 1),), (1,), (1,), batches, (1,)))  # noqa: FBT003
+    several = [count for count in counts if count > 1]
+    tensor = tensor_degrees(model, options, several)
+    context = context_degrees(options, seq_len, several)
+    for pipeline, shapes in _alike(model, options, pipelines(model, options, several, split)):
+        for tp in ([1], [degree for degree in tensor if degree > 1]):
+            for gpus in _by_software(several, cut=pipeline != "none" or tp != [1]):
+                axes = Axes(tuple(shapes), tuple(tp), tuple(context), batches, tuple(gpus))
+                if not axes.candidates or not set(tp) <= set(tensor):
+                    continue
+                yield from _of_axes(model, options, pipeline, axes)
+
+
+def _alike(
+    model: ModelSpec, options: Options, found: Mapping[Pipeline, Sequence[tuple[int, int]]]
+) -> Iterator[tuple[Pipeline, Sequence[tuple[int, int]]]]:
+    """Pipelines of one array; where blocks differ, stages do too, and each stands alone."""
+    frozen = (options.method or "").startswith("frozen")
+    differ = frozen or (model.dense_layers and model.expert_layers)
+    for pipeline, shapes in found.items():
+        if pipeline == "more" and differ:
+            yield from ((pipeline, [shape]) for shape in shapes)
+        else:
+            yield pipeline, shapes
+
+
+def _of_axes(model: ModelSpec, options: Options, pipeline: Pipeline, axes: Axes) -> Iterator[Kind]:
+    shared: tuple[Any, ...] = (0, 1, 2, 3) if options.zero is None else (options.zero,)
+    by_position: tuple[bool, ...] = (False, True)
+    if options.sequence_parallel is not None:
+        by_position = (options.sequence_parallel,)
+    for zero in shared:
+        for sequence_parallel in by_position:
+            if sequence_parallel and axes.tp == (1,):
+                continue
+            for ep in expert_degrees(model, options, max(axes.gpus)):
+                yield Kind(pipeline, zero, sequence_parallel, ep, axes)
+
+
+def _several_asked(options: Options) -> bool:
+    """Whether something was fixed that one GPU does not have."""
+    degrees = (options.dp, options.tp, options.pp, options.cp, options.ep)
+    shared = options.zero, options.sequence_parallel, options.dp_shard
+    return any((each or 1) > 1 for each in degrees) or any(each is not None for each in shared)
+
+
+def _by_software(counts: Sequence[int], *, cut: bool) -> Iterator[list[int]]:
+    """Counts that the same software runs: where nothing is cut it depends on them."""
+    few = [count for count in counts if count <= GPUS_WITHOUT_LOSS]
+    for group in [list(counts)] if cut else [few, counts[len(few) :]]:
+        if group:
+            yield list(group)
+
+
+def divisors(number: int) -> list[int]:
+    """Every divisor, ascending.
+
+    Example:
+        >>> divisors(12)
+        [1, 2, 3, 4, 6, 12]
+    """
+    return [each for each in range(1, number + 1) if number % each == 0]
+
+
+def _divides_one(degree: int, counts: Sequence[int]) -> bool:
+    return any(count % degree == 0 for count in counts)
+
+
+def tensor_degrees(model: ModelSpec, options: Options, counts: Sequence[int]) -> list[int]:
+    """Degrees that divide heads, key-value heads and the feed-forward network."""
+    if options.tp:
+        return [options.tp]
+    shared = math.gcd(model.attention.heads, model.kv_heads, model.ffn_width)
+    return [tp for tp in divisors(shared) if tp <= _MOST_TENSOR_RANKS and _divides_one(tp, counts)]
+
+
+def context_degrees(options: Options, seq_len: int, counts: Sequence[int]) -> list[int]:
+    """Powers of two that leave each rank a good part of the sequence."""
+    if options.cp:
+        return [options.cp]
+    largest = min(seq_len // _LEAST_TOKENS_OF_A_RANK, _MOST_CONTEXT_RANKS)
+    powers = (2**exponent for exponent in range(max(largest, 1).bit_length()))
+    return [cp for cp in powers if cp == 1 or (seq_len % cp == 0 and _divides_one(cp, counts))]
+
+
+def pipelines(
+    model: ModelSpec, options: Options, counts: Sequence[int], split: Split
+) -> dict[Pipeline, list[tuple[int, int]]]:
+    """Stages and chunks of equal numbers of blocks, by kind of pipeline."""
+    found: dict[Pipeline, list[tuple[int, int]]] = {"none": [], "two": [], "more": []}
+    if not counts:
+        return found
+    most = min(model.layers, max(counts))
+    for pp in [options.pp] if options.pp else range(1, most + 1):
+        if not options.pp and not (_even(model, pp, split) and _divides_one(pp, counts)):
+            continue
+        kind: Pipeline = "none" if pp == 1 else "two" if pp == 2 else "more"  # noqa: PLR2004
+        found[kind] += [(pp, vp) for vp in _chunks(model, pp, options, split)]
+    return found
+
+
+def _even(model: ModelSpec, pieces: int, split: Split) -> bool:
+    ends = split == "ends" and (model.layers + ENDS_AS_LAYERS) % pieces == 0
+    return model.layers % pieces == 0 or ends or split == "cost"
+
+
+def _chunks(model: ModelSpec, pp: int, options: Options, split: Split) -> list[int]:
+    if options.vp:
+        return [options.vp]
+    if pp == 1 or split == "cost":
+        return [1]
+    ends = ENDS_AS_LAYERS if split == "ends" else 0
+    most = min((model.layers + ends) // pp, _MOST_CHUNKS)
+    return [1, *(vp for vp in range(2, most + 1) if _even(model, pp * vp, split))]
+
+
+def expert_degrees(model: ModelSpec, options: Options, most: int) -> list[int]:
+    """Degrees that divide the experts."""
+    if options.ep:
+        return [options.ep]
+    if model.experts is None:
+        return [1]
+    return [ep for ep in divisors(model.experts.count) if ep <= most]

@@ -1,0 +1,136 @@
+"""The recipes that a search tries: what lives in which precision, what is computed again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import product
+from typing import Any, NamedTuple
+
+from gptbudget.plan.recipe import best_attention, default_storage
+from gptbudget.plan.run import NamedGpu
+from gptbudget.specs.evidence import Evidence
+from gptbudget.specs.gpu import Precision
+from gptbudget.specs.method import Method
+from gptbudget.specs.model import ModelSpec
+from gptbudget.specs.options import Options
+from gptbudget.specs.stack import AttentionKind
+
+_LOSSES = {
+    ("recipe", "pure"): 1,
+    ("optimizer", "adamw8bit"): 1,
+    ("method", "lora"): 2,
+    ("method", "qlora"): 2,
+}
+"""How much quality a choice costs: fewer bits, or few weights trained. A user's own choice costs
+nothing here."""
+
+
+class Variant(NamedTuple):
+    """A recipe: options over those of the user."""
+
+    options: Mapping[str, Any]
+
+    @property
+    def loss(self) -> int:
+        """0 where it costs no quality."""
+        return sum(_LOSSES.get(pair, 0) for pair in self.options.items())
+
+    @property
+    def offloads(self) -> bool:
+        """Whether something is moved to the host."""
+        return bool(self.options.get("offload", "none") != "none")
+
+    @property
+    def round(self) -> tuple[bool, bool]:
+        """What is tried before what: lossless recipes, and those without an offload, first."""
+        return self.loss > 0, self.offloads
+
+
+def variants(
+    options: Options,
+    gpu: NamedGpu,
+    model: ModelSpec,
+    precision: Precision,
+    evidence: Evidence,
+    *,
+    one_gpu: bool,
+) -> list[Variant]:
+    """Every recipe to be tried, in the order of their rounds; what the user fixed stays fixed."""
+    axes = _axes(options, gpu, model, precision, evidence, one_gpu=one_gpu)
+    found = [
+        Variant({**dict(zip(axes, values, strict=True))}) for values in product(*axes.values())
+    ]
+    kept = [variant for variant in found if _stands_together(options, variant)]
+    return sorted(kept, key=lambda variant: variant.round)
+
+
+def costs_quality(option: str, value: Any) -> bool:
+    """Whether this choice costs quality."""
+    return (option, value) in _LOSSES
+
+
+def _axes(
+    options: Options,
+    gpu: NamedGpu,
+    model: ModelSpec,
+    precision: Precision,
+    evidence: Evidence,
+    *,
+    one_gpu: bool,
+) -> dict[str, tuple[Any, ...]]:
+    """The choices that are open, and what each may be."""
+    adapted = options.method in {"lora", "qlora"}
+    narrow = precision not in {"fp32", "tf32"}
+    usual = default_storage(precision, options.stack or "compiled", Method())
+    kept_apart = [kind for kind in ("autocast", "master") if one_gpu and kind != usual]
+    recipes = (None, *kept_apart, "pure")  # several GPUs share states, however they are kept
+    tried: dict[str, tuple[Any, ...]] = {
+        "method": ("full", "lora", "qlora") if narrow and _adaptable(model) else ("full",),
+        "recipe": recipes if narrow and not adapted else (None,),
+        "optimizer": ("adamw", "adamw8bit"),
+        "checkpointing": _checkpointing(options, gpu, precision, evidence),
+        "loss": ("plain", "chunked") if options.keep_logits else ("plain", "fused"),
+        "offload": ("none", "optimizer", "all"),
+    }
+    return {name: values for name, values in tried.items() if getattr(options, name) is None}
+
+
+def _checkpointing(
+    options: Options, gpu: NamedGpu, precision: Precision, evidence: Evidence
+) -> tuple[str, ...]:
+    """Selective recomputation only where something is kept that it would compute again."""
+    by_operation = bool(options.stack and evidence.stacks.stacks[options.stack].selective)
+    written_out = attention_of(options, gpu, precision, evidence) in {"math", "eager"}
+    return ("none", "selective", "full") if by_operation or written_out else ("none", "full")
+
+
+def attention_of(
+    options: Options, gpu: NamedGpu, precision: Precision, evidence: Evidence
+) -> AttentionKind:
+    """The kernel that is asked for, or that the software or the card has."""
+    own = evidence.stacks.stacks[options.stack].attention if options.stack else None
+    return options.attention or own or best_attention(gpu.spec, precision)
+
+
+def _adaptable(model: ModelSpec) -> bool:
+    """Whether adapters on every matrix are modelled, and narrower than what they adapt."""
+    narrowest = min(model.width, model.kv_width)
+    plain = model.experts is None and model.attention.latent is None
+    return plain and narrowest >= Method().lora_rank
+
+
+def _stands_together(options: Options, variant: Variant) -> bool:
+    """Adapters have a 16-bit base, and little state that could be narrowed or moved."""
+    method = options.method or variant.options.get("method", "full")
+    if method not in {"lora", "qlora"}:
+        return True
+    open_choices: dict[str, set[Any]] = {
+        "recipe": {None},
+        "optimizer": {"adamw"},
+        "offload": {"none"},
+    }
+    return all(
+        variant.options[name] in allowed
+        for name, allowed in open_choices.items()
+        if name in variant.options
+    )
