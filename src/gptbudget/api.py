@@ -160,15 +160,15 @@ def compare(question: Question, catalogs: Iterable[Path] = ()) -> Comparison:
         entries = catalog.gpus if every else map(catalog.gpus.find, options.gpu)
         gpus = {entry.key: NamedGpu(entry.key, entry.spec) for entry in entries}.values()
     with question.placing("model"):
-        works = _works(options, catalog)
+        asked = works(options, catalog)
     evidence = load_evidence()
     profiles = () if options.no_profile else tuple(load_profiles().values())
-    _refuse_without_shape(options, works)
+    _refuse_without_shape(options, asked)
     with question.placing("grid"):
         intensity = None if options.grid is None else grid_intensity(options.grid)
     estimates, skipped = [], []
     for gpu in gpus:
-        for work in works:
+        for work in asked:
             try:
                 run = complete_run(
                     options,
@@ -191,8 +191,13 @@ def compare(question: Question, catalogs: Iterable[Path] = ()) -> Comparison:
     return Comparison(best_first(estimates), list(dict.fromkeys(skipped)))
 
 
-def _works(options: Options, catalog: Catalog) -> list[Work]:
-    """The models, sizes or amount of FLOPs to be trained."""
+def works(options: Options, catalog: Catalog) -> list[Work]:
+    """The models, sizes or amount of FLOPs to be trained.
+
+    Raises:
+        UsageError: neither or both of them.
+        UnknownNameError: no model has the name.
+    """
     if options.flops is not None:
         if options.model is not None:
             raise UsageError("--flops stands in for --model and --tokens", "give one of them")
@@ -345,4 +350,5 @@ __all__ = [
     "load_catalog",
     "one_bill",
     "published_rate",
+    "works",
 ]

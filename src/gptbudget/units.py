@@ -115,6 +115,18 @@ def parse_whole(raw: object) -> int:
     return int(value)
 
 
+def parse_range(raw: object) -> tuple[int, int]:
+    """Parse a whole number or a range of them: ``8``, ``1..1024``."""
+    first, dots, last = str(raw).partition("..")
+    if not dots:
+        return (parse_whole(raw), parse_whole(raw))
+    low, high = parse_whole(first), parse_whole(last)
+    if low > high:
+        msg = f"{raw!r} runs backwards: write {high}..{low}"
+        raise ValueError(msg)
+    return low, high
+
+
 def parse_tokens(raw: object) -> float | PerParameter:
     """Parse a token count: ``10B``, or ``20x`` for twenty tokens per parameter."""
     if isinstance(raw, PerParameter):

@@ -213,3 +213,18 @@ class ReadingOptions(Options):
 
     tokens_per_s: CountAmount | None = None
     tflops: Amount | None = None
+
+
+Minimize = Literal["time", "cost", "memory", "gpus", "energy"]
+
+
+class SearchOptions(Spec):
+    """Options of ``fit`` beside those of the run: what is open, and what must hold."""
+
+    gpus: Annotated[tuple[int, int], BeforeValidator(units.parse_range)] | None = None
+    """The fewest and the most GPUs."""
+    minimize: Minimize | None = None
+    cost: Amount | None = None
+    """At most, in US dollars."""
+    top: Whole | None = None
+    """Rows of the answer."""

@@ -6,10 +6,11 @@ by the formulas that answer a single question.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,13 +21,14 @@ from gptbudget.plan.fit.evaluate import Evaluated, LaidOut, evaluate, lay_out
 from gptbudget.plan.fit.layouts import kinds
 from gptbudget.plan.fit.recipes import Variant, attention_of, variants
 from gptbudget.plan.job import GLOBAL_BATCH_TOKENS
+from gptbudget.plan.layout import default_zero
 from gptbudget.plan.machine import node_of
 from gptbudget.plan.run import NamedGpu, NamedModel, Origin, TrainingRun
 from gptbudget.specs.evidence import Evidence
-from gptbudget.specs.options import Options
+from gptbudget.specs.layout import Layout
+from gptbudget.specs.options import Minimize, Options
 from gptbudget.specs.stack import Split
-
-Minimize = Literal["time", "cost", "memory", "gpus", "energy"]
+from gptbudget.units import DAY_S, YEAR_S
 
 _KEPT_OF_A_PROGRAM, _KEPT = 200, 1000
 
@@ -214,12 +216,20 @@ def complete(
     work: NamedModel,
     evidence: Evidence,
     choices: Mapping[str, Any],
+    wall_clock_s: float = 0.0,
     **run_context: Any,
 ) -> TrainingRun:
-    """The run of one candidate, with only those choices given that are not the default."""
+    """The run of one candidate, with only those choices given that are not the default.
+
+    Its horizon is long enough for ``wall_clock_s``, unless one was given.
+    """
     options = hunt.options
     given = {name: value for name, value in choices.items() if not _is_default(name, value)}
+    if given.get("zero") == _default_zero(options, choices):
+        given.pop("zero")
     dropped = _without_effect(options, gpu, choices)
+    if options.time is None and wall_clock_s > YEAR_S:
+        given["time"] = math.ceil(wall_clock_s / DAY_S) * float(DAY_S)
     chosen = options.model_copy(update={**given, **dict.fromkeys(dropped)})
     origins = {name: origin for name, origin in hunt.origins.items() if name not in dropped}
     origins |= dict.fromkeys(given, "given")
@@ -239,6 +249,11 @@ _DEFAULTS = {
 
 def _is_default(name: str, value: Any) -> bool:
     return bool(value == _DEFAULTS[name] if name in _DEFAULTS else name != "zero" and value == 1)
+
+
+def _default_zero(options: Options, choices: Mapping[str, Any]) -> int:
+    degrees = Layout(tp=choices["tp"], pp=choices["pp"], dp=choices["gpus"])
+    return default_zero(degrees, options.stack or "compiled")
 
 
 def _without_effect(options: Options, gpu: NamedGpu, choices: Mapping[str, Any]) -> list[str]:

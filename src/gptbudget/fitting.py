@@ -1,0 +1,241 @@
+"""What ``fit`` answers: which recipes, layouts and hardware train a model, the best first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from gptbudget import api
+from gptbudget.catalog.catalog import Catalog, load_catalog
+from gptbudget.catalog.profiles import load_profiles
+from gptbudget.catalog.reference import grid_intensity, load_evidence
+from gptbudget.errors import UsageError
+from gptbudget.plan.complete import complete_run
+from gptbudget.plan.estimate import Estimate, estimate, memory_of
+from gptbudget.plan.fit.distance import Distance, distances
+from gptbudget.plan.fit.layouts import counts_of
+from gptbudget.plan.fit.search import Candidate, Found, Hunt, Watch, complete, front, search
+from gptbudget.plan.run import NamedGpu, NamedModel
+from gptbudget.report.verdict import unknown_memory
+from gptbudget.specs.evidence import Evidence
+from gptbudget.specs.options import SearchOptions
+
+_TOP, _TOLD = 300, 5
+_MOST_GPUS = 100_000
+
+
+class Way(NamedTuple):
+    """One way to train, and the estimate that ``compare`` gives of it."""
+
+    candidate: Candidate
+    estimate: Estimate
+    distances: Sequence[Distance]
+    """From the plain recipe, for the first ways only."""
+
+
+class Fit(NamedTuple):
+    """The answer: every way that was asked for, the best first."""
+
+    hunt: Hunt
+    found: Found
+    work: NamedModel
+    gpus: list[NamedGpu]
+    ways: list[Way]
+    misses: list[Way]
+    """Where there is no way: what comes nearest in memory, time and money."""
+    skipped: list[str]
+
+    @property
+    def over_hardware(self) -> bool:
+        """Whether the answer is a front over kinds and numbers of GPUs."""
+        return len(self.gpus) > 1 or len(self.hunt.counts) > 1
+
+
+class Asked(NamedTuple):
+    """A question and what is searched."""
+
+    question: api.Question
+    search: SearchOptions
+
+
+def fit(**options: Any) -> Fit:
+    """Search ways to train; the keywords are the options of the command line.
+
+    Raises:
+        GptBudgetError: a bad value, an unknown name, or a search that is empty.
+
+    Example:
+        >>> import gptbudget
+        >>> found = gptbudget.fit(gpu="rtx-4090", model="llama-2-7b", method="qlora")
+        >>> found.ways[0].estimate.fits
+        True
+    """
+    return answer(ask(options))
+
+
+def ask(given: Mapping[str, Any], scenario: Path | None = None) -> Asked:
+    """Validate the options of ``fit``, laid over those of a scenario file.
+
+    Raises:
+        UsageError: a bad value.
+        FileError: a bad scenario.
+    """
+    own = {name: given[name] for name in SearchOptions.model_fields if name in given}
+    wanted = api.given_options(own, SearchOptions)
+    common = {name: value for name, value in given.items() if name not in own}
+    question = api.ask(common, scenario)
+    if wanted.gpus is None and question.options.gpus is not None:
+        wanted = wanted.model_copy(update={"gpus": (question.options.gpus,) * 2})
+    question = question._replace(options=question.options.model_copy(update={"gpus": None}))
+    return Asked(question, wanted)
+
+
+def answer(asked: Asked, catalogs: Iterable[Path] = (), watch: Watch | None = None) -> Fit:
+    """Search, and complete what was found; ``watch`` is told how far it is.
+
+    Raises:
+        GptBudgetError: a bad question, or an empty search.
+    """
+    question = asked.question
+    options, catalog = question.options, load_catalog(catalogs)
+    work = _work(question, catalog)
+    evidence = load_evidence()
+    hunt = _hunt(asked)
+    context = _context(question)
+    gpus, skipped = _gpus(question, catalog, hunt, work, evidence, context)
+    found = search(hunt, gpus, work, evidence, watch, **context)
+    over_hardware = len(gpus) > 1 or len(hunt.counts) > 1
+    rows = _front(hunt, found) if over_hardware else found.rows
+    rows = rows[: asked.search.top or _TOP]
+
+    def way(candidate: Candidate, *, told: bool) -> Way:
+        run = complete(
+            hunt,
+            candidate.gpu,
+            work,
+            evidence,
+            candidate.choices,
+            0.0 if options.time else candidate.wall_clock_s,
+            **context,
+        )
+        off = distances(hunt, candidate, work, evidence, **context) if told else ()
+        return Way(candidate, estimate(run), off)
+
+    nearest = {
+        id(row): row for row in (found.nearest, found.fastest, found.cheapest) if row is not None
+    }
+    return Fit(
+        hunt=hunt,
+        found=found,
+        work=work,
+        gpus=gpus,
+        ways=[way(row, told=place < _TOLD) for place, row in enumerate(rows)],
+        misses=[] if rows else [way(row, told=False) for row in nearest.values()],
+        skipped=skipped,
+    )
+
+
+def _front(hunt: Hunt, found: Found) -> list[Candidate]:
+    """The hardware that nothing beats in both time and cost, what is wanted first."""
+    kept = front(found.by_hardware)
+    return sorted(kept, key=lambda row: (row.variant.loss, row.amount(hunt.minimize)))
+
+
+def _work(question: api.Question, catalog: Catalog) -> NamedModel:
+    with question.placing("model"):
+        works = api.works(question.options, catalog)
+    if len(works) != 1:
+        raise UsageError(f"fit searches ways to train one model, not {len(works)}", "name one")
+    work = works[0]
+    if not isinstance(work, NamedModel):
+        raise UsageError(
+            "fit needs a model with a shape, and there is none", "name a model of the catalog"
+        )
+    return work
+
+
+def _hunt(asked: Asked) -> Hunt:
+    options, wanted = asked.question.options, asked.search
+    ways = (options.dp or 1) * (options.tp or 1) * (options.pp or 1) * (options.cp or 1)
+    first, last = wanted.gpus or (ways, ways)
+    if last > _MOST_GPUS:
+        raise UsageError(f"--gpus: {last} is more than {_MOST_GPUS:,}", "search fewer")
+    return Hunt(
+        options=options,
+        origins=asked.question.origins,
+        counts=tuple(counts_of(first, last)),
+        minimize=wanted.minimize or "time",
+        max_wall_clock_s=options.time,
+        max_usd=wanted.cost,
+    )
+
+
+def _context(question: api.Question) -> dict[str, Any]:
+    """What a run is completed with beside its options."""
+    options = question.options
+    with question.placing("grid"):
+        intensity = None if options.grid is None else grid_intensity(options.grid)
+    profiles = () if options.no_profile else tuple(load_profiles().values())
+    return {
+        "grid_g_per_kwh": intensity,
+        "require": question.require,
+        "profiles": profiles,
+    }
+
+
+def _gpus(
+    question: api.Question,
+    catalog: Catalog,
+    hunt: Hunt,
+    work: NamedModel,
+    evidence: Evidence,
+    context: Mapping[str, Any],
+) -> tuple[list[NamedGpu], list[str]]:
+    """The accelerators to search; of ``all`` those that cannot be are left out."""
+    options = question.options
+    if options.gpu is None:
+        raise UsageError("--gpu is missing", "name an accelerator, for example --gpu 4070ti")
+    every = "all" in options.gpu
+    with question.placing("gpu"):
+        entries = catalog.gpus if every else map(catalog.gpus.find, options.gpu)
+        named = {entry.key: NamedGpu(entry.key, entry.spec) for entry in entries}
+    found, skipped = [], []
+    for gpu in named.values():
+        try:
+            _refuse_unknown(hunt, gpu, work, evidence, context)
+        except UsageError as error:
+            if not every:
+                raise
+            skipped.append(f"left out: {error.message}")
+        else:
+            found.append(gpu)
+    if not found:
+        raise UsageError("no accelerator can be searched", skipped[0] if skipped else "")
+    return found, list(dict.fromkeys(skipped))
+
+
+def _refuse_unknown(
+    hunt: Hunt, gpu: NamedGpu, work: NamedModel, evidence: Evidence, context: Mapping[str, Any]
+) -> None:
+    """Refuse what has no memory, time or price that could be compared."""
+    freed = dict.fromkeys(("dp", "tp", "pp", "vp", "cp", "ep", "zero", "sequence_parallel"))
+    freed |= dict.fromkeys(("dp_shard", "network", "gpus_per_node", "micro_batch", "host_memory"))
+    freed |= dict.fromkeys(("global_batch_tokens",))
+    plain = hunt.options.model_copy(update=freed)
+    run = complete_run(plain, gpu, work, evidence, origins=hunt.origins, **context)
+    if memory_of(run) is None:
+        reason = unknown_memory(estimate(run))
+        raise UsageError(f"memory on {gpu.key} is not known: {reason}", "ask for something else")
+    if run.usable_bytes is None:
+        raise UsageError(f"the memory of {gpu.key} is not known", "give --gpu-memory")
+    if run.machine is None and run.utilization is None:
+        raise UsageError(f"no time is predicted on {gpu.key}", "give --utilization")
+    own = run.cost.own
+    priced = run.cost.kwh_price_usd if own else run.cost.price_usd_per_hour
+    if priced is None and (hunt.minimize == "cost" or hunt.max_usd is not None):
+        asked = "--minimize cost" if hunt.minimize == "cost" else "--cost"
+        raise UsageError(f"{asked} needs a price, and none of {gpu.key} is known", "give --price")
+    needs_power = hunt.minimize == "energy" or (own and hunt.max_usd is not None)
+    if run.cost.power_w is None and needs_power:
+        raise UsageError(f"the power of {gpu.key} is not known", "give --power")

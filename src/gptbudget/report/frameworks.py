@@ -1,0 +1,162 @@
+"""A run as the flags of programs that people train with, where it maps.
+
+nanoGPT: train.py and configurator.py (https://github.com/karpathy/nanoGPT). torchtitan: ``--section
+.name`` of its job config (https://github.com/pytorch/torchtitan, torchtitan/config). Megatron-LM:
+megatron/training/arguments.py (https://github.com/NVIDIA/Megatron-LM). Data, learning rates and
+checkpoints are the user's.
+"""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+from gptbudget.plan.run import NamedModel, TrainingRun
+from gptbudget.specs.model import ModelSpec
+
+
+def framework_flags(run: TrainingRun) -> dict[str, str]:
+    """Command lines by program; none where a program cannot run it."""
+    assert isinstance(run.work, NamedModel)
+    makers = {"nanoGPT": _nanogpt, "torchtitan": _torchtitan, "Megatron-LM": _megatron}
+    found = {name: make(run, run.work.spec) for name, make in makers.items()}
+    return {name: flags for name, flags in found.items() if flags is not None}
+
+
+def _joined(flags: dict[str, Any], form: str) -> str:
+    words = []
+    for name, value in flags.items():
+        if value is True and form != "=":
+            words.append(f"--{name}")
+        elif form == "=":
+            words.append(f"--{name}={value}")
+        else:
+            words += [f"--{name}", str(value)]
+    return shlex.join(words)
+
+
+def _nanogpt(run: TrainingRun, model: ModelSpec) -> str | None:
+    """One GPT-2 on replicas, with everything that train.py does not have left plain."""
+    recipe, layout = run.recipe, run.layout
+    plain = (
+        (model.block_kind, model.positions.kind) == ("layernorm+plain", "learned")
+        and recipe.method.kind == "full"
+        and (recipe.recipe, recipe.optimizer) == ("autocast", "adamw")
+        and (recipe.checkpointing, recipe.loss, recipe.offload) == ("none", "plain", "none")
+        and layout.gpus == layout.dp
+        and layout.zero == 0
+        and run.stack in {"compiled", "eager"}
+        and recipe.precision in {"bf16", "fp16", "fp32"}
+    )
+    if not plain:
+        return None
+    types = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
+    flags = {
+        "n_layer": model.layers,
+        "n_head": model.attention.heads,
+        "n_embd": model.width,
+        "block_size": run.seq_len,
+        "batch_size": run.micro_batch,
+        "gradient_accumulation_steps": run.micro_batches * layout.dp,
+        "dtype": types[recipe.precision],
+        "dropout": recipe.dropout,
+        "compile": run.stack == "compiled",
+    }
+    start = "python" if layout.gpus == 1 else f"torchrun --nproc_per_node={layout.gpus}"
+    return f"{start} train.py {_joined(flags, '=')}"
+
+
+def _torchtitan(run: TrainingRun, model: ModelSpec) -> str | None:
+    """A Llama on FSDP2 with fp32 weights, cut by tensor, context and pipeline."""
+    recipe, layout = run.recipe, run.layout
+    plain = (
+        (model.block_kind, model.positions.kind) == ("rmsnorm+gated", "rotary")
+        and model.experts is None
+        and recipe.method.kind == "full"
+        and (recipe.recipe, recipe.optimizer) == ("autocast", "adamw")
+        and (recipe.loss, recipe.offload) == ("plain", "none")
+        and recipe.precision == "bf16"
+        and layout.zero == 3  # noqa: PLR2004 - FSDP
+        and layout.vp == 1
+    )
+    if not plain:
+        return None
+    assert run.micro_batch is not None
+    shard = layout.dp_shard or layout.dp
+    flags: dict[str, Any] = {
+        "training.seq_len": run.seq_len,
+        "training.local_batch_size": run.micro_batch * (run.micro_batches if layout.pp > 1 else 1),
+        "training.global_batch_size": run.micro_batch * run.micro_batches * layout.dp,
+        "parallelism.data_parallel_shard_degree": shard,
+        "parallelism.data_parallel_replicate_degree": layout.dp // shard,
+        "parallelism.tensor_parallel_degree": layout.tp,
+        "parallelism.pipeline_parallel_degree": layout.pp,
+        "parallelism.context_parallel_degree": layout.cp,
+        "activation_checkpoint.mode": recipe.checkpointing,
+    }
+    if layout.pp > 1:
+        flags["parallelism.pipeline_parallel_microbatch_size"] = run.micro_batch
+    if run.stack in {"compiled", "torchtitan"}:
+        flags["compile.enable"] = True
+    return _joined({n: v for n, v in flags.items() if v != 1 or n.startswith("training")}, " ")
+
+
+def _megatron(run: TrainingRun, model: ModelSpec) -> str | None:
+    """Cut layouts of Megatron-LM: its own recipe, ZeRO at most in stage 1."""
+    recipe, layout = run.recipe, run.layout
+    plain = (
+        run.stack in {"megatron", "megatron-2021"}
+        and recipe.method.kind == "full"
+        and (recipe.recipe, recipe.optimizer) == ("master", "adamw")
+        and recipe.offload == "none"
+        and layout.zero <= 1
+        and model.attention.latent is None
+    )
+    uneven = model.layers % (layout.pp * layout.vp)
+    if not plain or uneven:
+        return None
+    flags = {**_megatron_shape(run, model), **_megatron_layout(run, model)}
+    if recipe.checkpointing != "none":
+        flags["recompute-granularity"] = recipe.checkpointing
+    if recipe.checkpointing == "full":
+        flags |= {"recompute-method": "uniform", "recompute-num-layers": 1}
+    if recipe.loss == "fused":
+        flags["cross-entropy-loss-fusion"] = True
+    return f"pretrain_gpt.py {_joined(flags, ' ')}"
+
+
+def _megatron_shape(run: TrainingRun, model: ModelSpec) -> dict[str, Any]:
+    flags: dict[str, Any] = {
+        "num-layers": model.layers,
+        "hidden-size": model.width,
+        "ffn-hidden-size": model.ffn_width,
+        "num-attention-heads": model.attention.heads,
+        "seq-length": run.seq_len,
+        "max-position-embeddings": max(model.context, run.seq_len or 0),
+        run.recipe.precision: True,
+    }
+    if model.kv_heads != model.attention.heads:
+        flags |= {"group-query-attention": True, "num-query-groups": model.kv_heads}
+    if model.experts is not None:
+        flags |= {"num-experts": model.experts.count, "moe-router-topk": model.experts.active}
+    return flags
+
+
+def _megatron_layout(run: TrainingRun, model: ModelSpec) -> dict[str, Any]:
+    layout = run.layout
+    assert run.micro_batch is not None
+    flags: dict[str, Any] = {
+        "tensor-model-parallel-size": layout.tp,
+        "pipeline-model-parallel-size": layout.pp,
+        "micro-batch-size": run.micro_batch,
+        "global-batch-size": run.micro_batch * run.micro_batches * layout.dp,
+    }
+    some = {
+        "num-layers-per-virtual-pipeline-stage": layout.vp > 1
+        and model.layers // (layout.pp * layout.vp),
+        "context-parallel-size": layout.cp > 1 and layout.cp,
+        "expert-model-parallel-size": layout.ep > 1 and layout.ep,
+        "sequence-parallel": layout.sequence_parallel,
+        "use-distributed-optimizer": layout.zero > 0,
+    }
+    return flags | {name: value for name, value in some.items() if value}
