@@ -5,16 +5,18 @@ The public names are loaded on first use, so that importing the package costs no
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gptbudget.api import estimate
     from gptbudget.catalog.catalog import load_catalog
     from gptbudget.errors import GptBudgetError
+    from gptbudget.planning import plan
 
 __version__ = "0.1.0"
 
-__all__ = ["GptBudgetError", "__version__", "estimate", "load_catalog"]
+__all__ = ["GptBudgetError", "__version__", "estimate", "load_catalog", "plan"]
 
 
 def __getattr__(name: str) -> Any:
@@ -22,6 +24,8 @@ def __getattr__(name: str) -> Any:
         from gptbudget import api
 
         return getattr(api, name)
+    if name == "plan":
+        return import_module("gptbudget.plan")
     if name == "GptBudgetError":
         from gptbudget.errors import GptBudgetError
 

@@ -21,6 +21,7 @@ _RECIPE = "Recipe"
 _METHOD = "Method"
 _LAYOUT = "Layout"
 _ASSUMPTIONS = "Assumptions"
+_SEARCH = "Search and plan"
 _OUTPUT = "Output"
 
 
@@ -254,6 +255,16 @@ READING = {
         "How --tflops was counted.",
         "exact|causal|6nd|6nd-no-embedding|palm|megatron|megatron-hardware|chinchilla|llmc",
         "exact",
+    ),
+}
+
+PLAN = {
+    "cost": Flag(_SEARCH, "US dollars to spend.", "USD"),
+    "unique_tokens": Flag(
+        _SEARCH, "Tokens of text that there are; more than these are seen again.", "COUNT"
+    ),
+    "inference_tokens": Flag(
+        _SEARCH, "Tokens that the model will read and write when it is used.", "COUNT"
     ),
 }
 

@@ -1,1 +1,19 @@
 """Composition: a complete question becomes an estimate."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+
+class _CallablePackage(ModuleType):
+    """``gptbudget.plan(...)`` is a public function, and this package has its name."""
+
+    def __call__(self, **options: Any) -> Any:
+        """Plan a budget: :func:`gptbudget.planning.plan`."""
+        return import_module("gptbudget.planning").plan(**options)
+
+
+sys.modules[__name__].__class__ = _CallablePackage

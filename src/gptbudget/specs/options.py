@@ -208,6 +208,14 @@ class Options(Spec):
     grid: Text | None = None
 
 
+class PlanOptions(Options):
+    """Options of ``plan``: a budget of money, and what is known of data and use."""
+
+    cost: Amount | None = None
+    unique_tokens: CountAmount | None = None
+    inference_tokens: CountAmount | None = None
+
+
 class ReadingOptions(Options):
     """Options of ``models``: a published speed beside them."""
 

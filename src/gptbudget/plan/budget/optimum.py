@@ -1,0 +1,197 @@
+"""The best model for what hardware delivers: laws and step time, until they agree.
+
+The laws say which size a budget of FLOPs is best spent on; the step time says how many FLOPs a
+model of that size gets out of the hardware in the time there is.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+from gptbudget.core.scaling.chinchilla import predicted_loss
+from gptbudget.errors import UsageError
+from gptbudget.plan.budget.laws import Allocation, optimum
+from gptbudget.plan.budget.setting import Setting
+from gptbudget.plan.budget.shape import (
+    DEFAULT_CONTEXT,
+    LARGEST_SHAPE,
+    candidates,
+    parameters_of,
+)
+from gptbudget.plan.budget.ways import Way, best_way, plain_way
+from gptbudget.plan.run import NamedModel
+
+_ROUNDS = 12
+_BISECTIONS = 12
+_FIRST_GUESS = 1e9
+_SMALLEST = 1e6
+_AGREED = 0.005
+_COUNTABLE = 1e4
+
+
+class Horizon(NamedTuple):
+    """What limits the training: seconds, or FLOPs counted as 6ND."""
+
+    seconds: float | None
+    flops: float | None = None
+
+
+class Trained(NamedTuple):
+    """A shape, how it is trained, and what comes out of the budget."""
+
+    model: NamedModel
+    parameters: int
+    way: Way
+    fits: bool | None
+    tokens: float
+
+    @property
+    def flops(self) -> float:
+        """6 N D that the budget comes to with this model."""
+        return 6 * self.parameters * self.tokens
+
+    @property
+    def loss(self) -> float:
+        """Loss predicted by the fit that is followed."""
+        return float(predicted_loss(self.parameters, self.tokens))
+
+
+class OnHardware(NamedTuple):
+    """The optimum of a budget on hardware."""
+
+    optimum: Allocation
+    trained: Trained
+    """The shape nearest to the optimum."""
+    without_offload: bool | None
+    """Whether that shape fits without moving anything to the host that was not asked for."""
+    best_that_fits: Trained | None
+    """The best model that does, when it does not; ``None`` when none does."""
+    best_with_offload: Trained | None
+    """The best model that fits with an offload, where the optimum does not even so."""
+    agreed: bool
+    """Whether size and delivered FLOPs agree: where memory runs out the speed jumps."""
+
+
+def optimum_on(setting: Setting, horizon: Horizon) -> OnHardware:
+    """Iterate size and delivered FLOPs until they agree.
+
+    Where they do not, because a size that no longer fits trains slower, it is the shape with the
+    lowest predicted loss of those tried.
+
+    Raises:
+        UsageError: options that cannot stand together, or a size of no shape.
+    """
+    size = _FIRST_GUESS if horizon.flops is None else optimum(horizon.flops).parameters
+    tried: dict[str, Trained] = {}
+    agreed = False
+    for _ in range(_ROUNDS):
+        found = trained_at(setting, size, horizon)
+        wanted = optimum(found.flops).parameters
+        again = found.model.key in tried
+        tried[found.model.key] = found
+        agreed = abs(math.log(wanted / size)) < _AGREED
+        if agreed or (again and wanted == size):
+            break
+        size = math.sqrt(size * wanted) if again else wanted
+    best = found if agreed else min(tried.values(), key=lambda each: each.loss)
+    allocation = optimum(best.flops if horizon.flops is None else horizon.flops)
+    inside = best.fits and (not best.way.offloads or setting.fixed("offload"))
+    if best.fits is None:
+        return OnHardware(allocation, best, None, None, None, agreed)
+    smaller = None if inside else largest_that_fits(setting, best, horizon, offload=False)
+    offloaded = (
+        largest_that_fits(setting, best, horizon, offload=True)
+        if not best.fits and not setting.fixed("offload")
+        else None
+    )
+    return OnHardware(allocation, best, inside, smaller, offloaded, agreed)
+
+
+def trained_at(setting: Setting, size: float, horizon: Horizon) -> Trained:
+    """The fastest shape of about this size, trained in the best way that fits."""
+    if size > LARGEST_SHAPE:
+        raise UsageError(
+            f"no shape of {size:.3g} parameters is offered", "give a smaller budget, or no --gpu"
+        )
+    model = fastest_shape(setting, size, horizon)
+    changes = _changes(model, horizon)
+    plain = plain_way(setting, model, changes)
+    if plain.estimate.memory is None:
+        return _trained(setting, model, plain, horizon, fits=None)
+    found = best_way(setting, model, changes)
+    return _trained(setting, model, found or plain, horizon, fits=found is not None)
+
+
+def fastest_shape(setting: Setting, size: float, horizon: Horizon) -> NamedModel:
+    """Of the shapes of about this size, the one that gets most 6ND FLOPs out of the hardware."""
+    shapes = candidates(size, setting.options.seq_len or DEFAULT_CONTEXT)
+
+    def slowness(model: NamedModel) -> float:
+        way = plain_way(setting, model, _changes(model, horizon))
+        if way.estimate.time is None:
+            raise UsageError(
+                f"no time can be predicted for {setting.gpu.key}", "give --utilization"
+            )
+        return way.estimate.time.wall_clock_s / way.estimate.compute.required_flops
+
+    if len(shapes) == 1:
+        slowness(shapes[0])
+    return min(shapes, key=slowness)
+
+
+def largest_that_fits(
+    setting: Setting, best: Trained, horizon: Horizon, *, offload: bool
+) -> Trained | None:
+    """The largest model that fits without loss, on the card alone or with an offload.
+
+    Below the optimum a larger one is always the better at the same compute.
+    """
+
+    def fitting(size: float) -> Trained | None:
+        model = fastest_shape(setting, size, horizon)
+        way = best_way(setting, model, _changes(model, horizon), offload=offload)
+        return None if way is None else _trained(setting, model, way, horizon, fits=True)
+
+    low, high = math.log(_SMALLEST), math.log(best.parameters)
+    found = fitting(_SMALLEST)
+    if found is None:
+        return None
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        here = fitting(math.exp(middle))
+        if here is None:
+            high = middle
+        else:
+            low, found = middle, here
+    return found
+
+
+def _changes(model: NamedModel, horizon: Horizon) -> dict[str, Any]:
+    """Tokens to ask about: those of the FLOPs given, else any number, as time is linear in it."""
+    size = parameters_of(model)
+    flops = horizon.flops or 1e20
+    return {
+        "tokens": flops / (6 * size),
+        "flops": None,
+        "model": (model.key,),
+        "time": horizon.seconds,
+    }
+
+
+def _trained(
+    setting: Setting, model: NamedModel, way: Way, horizon: Horizon, *, fits: bool | None
+) -> Trained:
+    """The model with the tokens that the budget allows, in four digits that stay within it."""
+    tokens = way.run.tokens if horizon.flops is not None else _rounded_down(way.tokens_in_time)
+    assert tokens is not None
+    final = plain_way(setting, model, {**way.changes, "tokens": tokens})
+    return Trained(model, parameters_of(model), final, fits, tokens)
+
+
+def _rounded_down(tokens: float) -> float:
+    """Four digits, and never more than there were."""
+    if tokens < _COUNTABLE:
+        return tokens
+    unit = 10 ** (math.floor(math.log10(tokens)) - 3)
+    return float(math.floor(tokens / unit) * unit)

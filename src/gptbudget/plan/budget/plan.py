@@ -1,0 +1,181 @@
+"""A budget, and what it is best spent on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from gptbudget.core.cost import energy_kwh, gpu_hours, rent_usd
+from gptbudget.core.parameters import count_parameters
+from gptbudget.core.scaling.chinchilla import predicted_loss
+from gptbudget.errors import UsageError
+from gptbudget.plan.budget.laws import Allocation, Data, allocations
+from gptbudget.plan.budget.optimum import Horizon, OnHardware, optimum_on
+from gptbudget.plan.budget.setting import Setting
+from gptbudget.plan.budget.shape import DEFAULT_CONTEXT, LARGEST_SHAPE, candidates
+from gptbudget.plan.run import CostAssumptions, NamedModel, Origin, TrainingRun
+from gptbudget.specs.options import PlanOptions
+
+_NEAREST = 3
+_ANY_SIZE = 1e9
+
+
+class Budget(NamedTuple):
+    """What there is to spend; ``None`` where it says nothing of time or money."""
+
+    flops: float
+    """Counted as 6ND."""
+    seconds: float | None = None
+    gpu_hours: float | None = None
+    usd: float | None = None
+
+
+class Nearest(NamedTuple):
+    """A model of the catalog near the optimum, on the same compute."""
+
+    key: str
+    parameters: int
+    tokens: float
+    loss: float
+
+
+class Plan(NamedTuple):
+    """The best model for a budget, and everything that is said beside it."""
+
+    options: PlanOptions
+    origins: Mapping[str, Origin]
+    budget: Budget
+    optimum: Allocation
+    laws: list[Allocation]
+    nearest: list[Nearest]
+    hardware: OnHardware | None
+    setting: Setting | None
+    shape: NamedModel | None
+    """Near the optimum; that of the hardware where there is one."""
+
+    @property
+    def epochs(self) -> float | None:
+        """Passes over the unique tokens that there are."""
+        unique = self.options.unique_tokens
+        return None if unique is None else self.optimum.tokens / unique
+
+    @property
+    def feasible(self) -> bool | None:
+        """Whether the shape can be trained on the hardware, with an offload where needed."""
+        return None if self.hardware is None else self.hardware.trained.fits
+
+    @property
+    def nothing_fits(self) -> bool:
+        """Whether there is hardware, and no model of any size fits it."""
+        found = self.hardware
+        smaller = found and (found.best_that_fits or found.best_with_offload)
+        return self.feasible is False and smaller is None
+
+
+def plan_flops(
+    options: PlanOptions, origins: Mapping[str, Origin], models: Iterable[NamedModel]
+) -> Plan:
+    """What an amount of compute is best spent on, on no particular hardware."""
+    assert options.flops is not None
+    laws = allocations(options.flops, _data(options))
+    best = laws[0]
+    small = best.parameters <= LARGEST_SHAPE
+    context = options.seq_len or DEFAULT_CONTEXT
+    offered = candidates(best.parameters, context)[0] if small else None
+    return Plan(
+        options,
+        origins,
+        Budget(options.flops),
+        best,
+        laws,
+        nearest_models(models, best),
+        None,
+        None,
+        offered,
+    )
+
+
+def plan_on(
+    setting: Setting,
+    options: PlanOptions,
+    origins: Mapping[str, Origin],
+    models: Iterable[NamedModel],
+) -> Plan:
+    """What time, money or compute on one kind of hardware is best spent on.
+
+    Raises:
+        UsageError: a budget of money on hardware without a price, or options that cannot be.
+    """
+    run = _any_run(setting)
+    price = _usd_per_gpu_hour(run)
+    seconds = options.time
+    if options.cost is not None:
+        seconds = _seconds_for(options.cost, price, run)
+    found = optimum_on(setting, Horizon(seconds, options.flops))
+    best = found.optimum
+    flops = 6 * best.parameters * best.tokens
+    if seconds is None:
+        time = found.trained.way.estimate.time
+        assert time is not None
+        seconds = time.wall_clock_s
+    hours = float(gpu_hours(run.gpus, seconds))
+    usd = None if price is None else float(rent_usd(hours, price))
+    return Plan(
+        options,
+        origins,
+        Budget(flops, seconds, hours, usd),
+        best,
+        allocations(flops, _data(options)),
+        nearest_models(models, best),
+        found,
+        setting,
+        found.trained.model,
+    )
+
+
+def nearest_models(models: Iterable[NamedModel], best: Allocation) -> list[Nearest]:
+    """The dense models of the catalog nearest in size, each on the tokens the budget allows."""
+    sized = [
+        (model.key, count_parameters(model.spec).total)
+        for model in models
+        if model.spec.experts is None
+    ]
+    sized.sort(key=lambda pair: abs(math.log(pair[1] / best.parameters)))
+    compute = best.parameters * best.tokens
+    return [
+        Nearest(key, size, compute / size, float(predicted_loss(size, compute / size)))
+        for key, size in sized[:_NEAREST]
+    ]
+
+
+def _data(options: PlanOptions) -> Data:
+    return Data(options.unique_tokens, options.inference_tokens)
+
+
+def _any_run(setting: Setting) -> TrainingRun:
+    """Any model on the hardware, to see how many there are and what they cost."""
+    context = setting.options.seq_len or DEFAULT_CONTEXT
+    model = candidates(_ANY_SIZE, context)[0]
+    return setting.complete(model, {"tokens": _ANY_SIZE, "flops": None, "model": (model.key,)})
+
+
+def _usd_per_gpu_hour(run: TrainingRun) -> float | None:
+    """Rent; electricity where only its price was given, for cards one owns."""
+    cost: CostAssumptions = run.cost
+    if not cost.own:
+        return cost.price_usd_per_hour
+    if cost.power_w is None or cost.kwh_price_usd is None:
+        return None
+    return float(energy_kwh(1, cost.power_w, cost.pue)) * cost.kwh_price_usd
+
+
+def _seconds_for(usd: float, price: float | None, run: TrainingRun) -> float:
+    if price is None:
+        raise UsageError(
+            f"--cost: no price of {run.gpu.key} is known",
+            "give --price (USD per GPU-hour), or --kwh-price for a card of your own",
+        )
+    if price == 0:
+        raise UsageError("--cost limits nothing at a price of 0", "give --time in its place")
+    return usd / price * 3600 / run.gpus

@@ -1,0 +1,157 @@
+"""Ways to train one model on one kind of hardware without losing quality; the best that fits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import product
+from typing import Any, NamedTuple
+
+from gptbudget.core.states import gradients_are_narrow
+from gptbudget.errors import UsageError
+from gptbudget.plan.budget.setting import Setting
+from gptbudget.plan.estimate import Estimate, estimate, memory_of
+from gptbudget.plan.machine import node_of
+from gptbudget.plan.run import NamedModel, TrainingRun
+
+Changes = Mapping[str, Any]
+
+_RECIPES: dict[str, tuple[Any, ...]] = {
+    "recipe": (None, "master"),
+    "checkpointing": (None, "full"),
+    "loss": (None, "fused"),
+}
+"""What is tried of each option that is not fixed; ``None`` is its default."""
+
+_OFFLOADS = ("optimizer", "all")
+_MICRO_BATCHES = (1, 2, 4, 8, 16, 32, 64)
+_TENSOR, _STAGES = (1, 2, 4, 8), (1, 2, 4, 8, 16)
+_LAYOUT = ("dp", "tp", "pp", "vp", "cp", "zero", "sequence_parallel", "dp_shard")
+
+
+class Way(NamedTuple):
+    """A run that fits, and what was changed to make it fit or run faster."""
+
+    estimate: Estimate
+    changes: Changes
+
+    @property
+    def run(self) -> TrainingRun:
+        """The complete run."""
+        return self.estimate.run
+
+    @property
+    def offloads(self) -> bool:
+        """Whether something lives in host memory."""
+        return self.run.recipe.offload != "none"
+
+    @property
+    def tokens_in_time(self) -> float:
+        """Tokens that can be trained on in the horizon."""
+        assert self.estimate.time is not None
+        assert self.run.tokens is not None
+        return self.run.tokens * self.run.horizon_s / self.estimate.time.wall_clock_s
+
+
+def plain_way(setting: Setting, model: NamedModel, changes: Changes) -> Way:
+    """The run as it was asked for, whether it fits or not.
+
+    Raises:
+        UsageError: it cannot be asked for so.
+    """
+    return _way(setting.complete(model, changes), changes)
+
+
+def best_way(
+    setting: Setting, model: NamedModel, changes: Changes, *, offload: bool | None = None
+) -> Way | None:
+    """The fastest lossless way that fits; gradients summed in 16 bit are no such way.
+
+    ``offload`` says whether to move things to the host: only where nothing else fits when it is
+    ``None``.
+    """
+    if offload is not True:
+        found = _fastest(setting, model, changes, (None,))
+        if found is not None or offload is False or setting.fixed("offload"):
+            return found
+    return _fastest(setting, model, changes, _OFFLOADS)
+
+
+def _fastest(
+    setting: Setting, model: NamedModel, changes: Changes, offloads: tuple[str | None, ...]
+) -> Way | None:
+    best: Way | None = None
+    for combination in _combinations(setting, model, offloads):
+        for way in _fitting(setting, model, {**changes, **combination}):
+            if best is None or _order(way) < _order(best):
+                best = way
+    return best
+
+
+def _order(way: Way) -> float:
+    assert way.estimate.time is not None
+    return way.estimate.time.wall_clock_s
+
+
+def sums_in_16_bit(run: TrainingRun) -> bool:
+    """Whether gradients of several micro-batches are added in 16 bit."""
+    assert run.how is not None
+    return run.micro_batches > 1 and gradients_are_narrow(run.recipe, run.how.stack)
+
+
+def _fitting(setting: Setting, model: NamedModel, changes: Changes) -> Iterator[Way]:
+    """The run at every micro-batch that fits; memory only grows with it."""
+    sizes = (None,) if setting.fixed("micro_batch") else _MICRO_BATCHES
+    for size in sizes:
+        given = changes if size in {None, 1} else {**changes, "micro_batch": size}
+        try:
+            run = setting.complete(model, given)
+        except UsageError:
+            return
+        memory = memory_of(run)
+        if memory is None or not memory.fits_accumulated:
+            return
+        if sums_in_16_bit(run) and not setting.fixed("recipe"):
+            continue
+        found = _way(run, given)
+        if found.estimate.time is None:
+            return
+        yield found
+        if run.micro_batches == 1:
+            return
+
+
+def _way(run: TrainingRun, changes: Changes) -> Way:
+    return Way(estimate(run._replace(other_stacks={})), changes)
+
+
+def _combinations(
+    setting: Setting, model: NamedModel, offloads: tuple[str | None, ...]
+) -> Iterator[Changes]:
+    """Every choice of the options that the user left open."""
+    choices = {
+        name: (None,) if setting.fixed(name) else values for name, values in _RECIPES.items()
+    }
+    choices["offload"] = (None,) if setting.fixed("offload") else offloads
+    for layout in _layouts(setting, model):
+        for values in product(*choices.values()):
+            picked = {
+                name: value
+                for name, value in zip(choices, values, strict=True)
+                if value is not None
+            }
+            yield {**picked, **layout}
+
+
+def _layouts(setting: Setting, model: NamedModel) -> Iterator[Changes]:
+    """FSDP, and beyond one node tensor and pipeline parallelism as Megatron has them."""
+    yield {}
+    gpus = setting.options.gpus or 1
+    node = node_of(setting.gpu.spec, setting.options.gpus_per_node)
+    if gpus <= node or any(map(setting.fixed, _LAYOUT)):
+        return
+    for tensor, stages in product(_TENSOR, _STAGES):
+        ways = tensor * stages
+        if ways == 1 or gpus % ways or tensor > node or model.spec.layers % stages:
+            continue
+        cut = {"tp": tensor, "sequence_parallel": True} if tensor > 1 else {}
+        yield {**cut, **({"pp": stages} if stages > 1 else {})}

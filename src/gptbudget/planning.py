@@ -1,0 +1,139 @@
+"""What ``plan`` answers: the best model for a budget, or how many GPUs for a deadline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+from gptbudget import api
+from gptbudget.catalog.catalog import Catalog, load_catalog
+from gptbudget.catalog.profiles import load_profiles
+from gptbudget.catalog.reference import grid_intensity, load_evidence
+from gptbudget.errors import UsageError
+from gptbudget.plan.budget.plan import Plan, plan_flops, plan_on
+from gptbudget.plan.budget.setting import Setting
+from gptbudget.plan.run import NamedGpu, NamedModel, Origin
+from gptbudget.specs.options import ADAPTER_OPTIONS, Options, PlanOptions
+
+_BUDGETS = ("time", "cost", "flops")
+_WITHOUT_A_GPU = frozenset({"flops", "unique_tokens", "inference_tokens", "seq_len"})
+_OF_A_MODEL = ("tokens", "data", "epochs", "method", *ADAPTER_OPTIONS)
+
+
+def plan(**options: Any) -> Plan:
+    """Plan a budget; the keywords are the options of the command line.
+
+    Raises:
+        GptBudgetError: a bad value, an unknown name, or a combination that cannot be.
+
+    Example:
+        >>> import gptbudget
+        >>> answer = gptbudget.plan(flops=5.76e23)
+        >>> f"{answer.optimum.parameters:.3g}, {answer.laws[3].parameters:.3g}"
+        '7.22e+10, 4.04e+10'
+    """
+    return plan_budget(ask(options))
+
+
+def ask(given: Mapping[str, Any], scenario: Path | None = None) -> api.Question:
+    """Validate the options of ``plan``, laid over those of a scenario file.
+
+    Raises:
+        UsageError: a bad value.
+        FileError: a bad scenario.
+    """
+    options = api.given_options(given, PlanOptions)
+    common = {name: value for name, value in given.items() if name in Options.model_fields}
+    question = api.ask(common, scenario)
+    names = {*options.model_fields_set, *question.options.model_fields_set}
+    values = {
+        name: getattr(options, name)
+        if name in options.model_fields_set
+        else getattr(question.options, name)
+        for name in names
+    }
+    origins: dict[str, Origin] = dict(question.origins)
+    origins |= dict.fromkeys(options.model_fields_set, "given")
+    return question._replace(options=PlanOptions.model_construct(**values), origins=origins)
+
+
+def plan_budget(question: api.Question, catalogs: Iterable[Path] = ()) -> Plan:
+    """The best model for a budget of time, money or compute.
+
+    Raises:
+        GptBudgetError: no budget or two, a name that is unknown, or a combination that cannot be.
+    """
+    options, catalog = question.options, load_catalog(catalogs)
+    assert isinstance(options, PlanOptions)
+    _refuse_two_budgets(options)
+    _refuse(options, _OF_A_MODEL, "without --model", "name a model, or drop it")
+    if options.unique_tokens is not None and options.unique_tokens < 1:
+        raise UsageError("--unique-tokens is less than one token", "write for example 10B")
+    models = [NamedModel(entry.key, entry.spec) for entry in catalog.models]
+    if options.gpu is None:
+        if options.flops is None:
+            raise UsageError("--gpu is missing", "name an accelerator, for example --gpu 4070ti")
+        others = [name for name in options.model_fields_set if name not in _WITHOUT_A_GPU]
+        _refuse(options, sorted(others), "without --gpu", "name an accelerator, or drop it")
+        return plan_flops(options, question.origins, models)
+    gpus = gpus_of(question, catalog)
+    if len(gpus) > 1:
+        raise UsageError(
+            f"a budget is planned for one --gpu, not {len(gpus)}",
+            "name one, or a --model to compare GPUs for",
+        )
+    return plan_on(setting_of(question, gpus[0]), options, question.origins, models)
+
+
+def setting_of(question: api.Question, gpu: NamedGpu) -> Setting:
+    """One accelerator with everything that was said and is known."""
+    options = question.options
+    with question.placing("grid"):
+        intensity = None if options.grid is None else grid_intensity(options.grid)
+    return Setting(
+        options,
+        gpu,
+        load_evidence(),
+        question.origins,
+        () if options.no_profile else tuple(load_profiles().values()),
+        intensity,
+        question.require,
+    )
+
+
+def gpus_of(question: api.Question, catalog: Catalog) -> list[NamedGpu]:
+    """The accelerators asked for, each once.
+
+    Raises:
+        UsageError: none, or all of them.
+        UnknownNameError: no entry has the name.
+    """
+    names = question.options.gpu
+    if names is None:
+        raise UsageError("--gpu is missing", "name an accelerator, for example --gpu 4070ti")
+    if "all" in names:
+        raise UsageError("plan searches for each accelerator", "name those that you can have")
+    with question.placing("gpu"):
+        entries = [catalog.gpus.find(name) for name in names]
+    return list({entry.key: NamedGpu(entry.key, entry.spec) for entry in entries}.values())
+
+
+def _refuse_two_budgets(options: PlanOptions) -> None:
+    given = [name for name in _BUDGETS if getattr(options, name) is not None]
+    for first, second in combinations(given, 2):
+        raise UsageError(f"--{first} and --{second} both set the budget", "give one of them")
+    if not given:
+        raise UsageError(
+            "there is no budget", "give --time or --cost with --gpu, or --flops, or a --model"
+        )
+
+
+def _refuse(options: Options, names: Iterable[str], where: str, hint: str) -> None:
+    for name in names:
+        if getattr(options, name) is not None:
+            raise UsageError(f"--{name.replace('_', '-')} has no effect {where}", hint)
+
+
+__all__ = ["ask", "gpus_of", "plan", "plan_budget", "setting_of"]

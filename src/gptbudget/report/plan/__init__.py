@@ -1,0 +1,1 @@
+"""Answers of ``plan`` in words and as plain data."""
