@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from gptbudget import api
 from gptbudget.catalog.catalog import Catalog, load_catalog
 from gptbudget.catalog.profiles import load_profiles
 from gptbudget.catalog.reference import grid_intensity, load_evidence
 from gptbudget.errors import UsageError
+from gptbudget.plan.budget.counts import Counted, Limits, Search, counted_best_first
 from gptbudget.plan.budget.plan import Plan, plan_flops, plan_on
 from gptbudget.plan.budget.setting import Setting
 from gptbudget.plan.run import NamedGpu, NamedModel, Origin
@@ -22,8 +23,22 @@ _WITHOUT_A_GPU = frozenset({"flops", "unique_tokens", "inference_tokens", "seq_l
 _OF_A_MODEL = ("tokens", "data", "epochs", "method", *ADAPTER_OPTIONS)
 
 
-def plan(**options: Any) -> Plan:
-    """Plan a budget; the keywords are the options of the command line.
+class CountPlan(NamedTuple):
+    """How many GPUs of each kind train each model within the limits, the best first."""
+
+    found: list[Counted]
+    limits: Limits
+    question: api.Question
+
+    @property
+    def feasible(self) -> bool | None:
+        """Whether some row is; ``None`` where that is not known of any."""
+        rows = [counted.feasible for counted in self.found]
+        return True if True in rows else None if None in rows else False
+
+
+def plan(**options: Any) -> Plan | CountPlan:
+    """Plan a budget, or GPUs for a model; the keywords are the options of the command line.
 
     Raises:
         GptBudgetError: a bad value, an unknown name, or a combination that cannot be.
@@ -34,7 +49,18 @@ def plan(**options: Any) -> Plan:
         >>> f"{answer.optimum.parameters:.3g}, {answer.laws[3].parameters:.3g}"
         '7.22e+10, 4.04e+10'
     """
-    return plan_budget(ask(options))
+    return answer(ask(options))
+
+
+def answer(question: api.Question, catalogs: Iterable[Path] = ()) -> Plan | CountPlan:
+    """The best model for a budget; with a model, how many GPUs.
+
+    Raises:
+        GptBudgetError: a bad question.
+    """
+    if question.options.model is None:
+        return plan_budget(question, catalogs)
+    return plan_counts(question, catalogs)
 
 
 def ask(given: Mapping[str, Any], scenario: Path | None = None) -> api.Question:
@@ -78,16 +104,42 @@ def plan_budget(question: api.Question, catalogs: Iterable[Path] = ()) -> Plan:
         others = [name for name in options.model_fields_set if name not in _WITHOUT_A_GPU]
         _refuse(options, sorted(others), "without --gpu", "name an accelerator, or drop it")
         return plan_flops(options, question.origins, models)
-    gpus = gpus_of(question, catalog)
+    gpus = _gpus_of(question, catalog)
     if len(gpus) > 1:
         raise UsageError(
             f"a budget is planned for one --gpu, not {len(gpus)}",
             "name one, or a --model to compare GPUs for",
         )
-    return plan_on(setting_of(question, gpus[0]), options, question.origins, models)
+    return plan_on(_setting_of(question, gpus[0]), options, question.origins, models)
 
 
-def setting_of(question: api.Question, gpu: NamedGpu) -> Setting:
+def plan_counts(question: api.Question, catalogs: Iterable[Path] = ()) -> CountPlan:
+    """How many GPUs train the models within a time and a cost.
+
+    Raises:
+        GptBudgetError: neither limit, a name that is unknown, or a combination that cannot be.
+    """
+    options = question.options
+    assert isinstance(options, PlanOptions)
+    what = "with --model, whose tokens say how much to train"
+    _refuse(options, ("flops", "unique_tokens", "inference_tokens"), what, "drop it")
+    _refuse(options, ("gpus",), "with --model: their number is the answer", "use compare for one")
+    if options.time is None and options.cost is None:
+        raise UsageError(
+            "there is no limit to the number of GPUs", "give --time or --cost, or both"
+        )
+    limits = Limits(options.time, options.cost)
+    catalog = load_catalog(catalogs)
+    works = api.works(options, catalog)
+    found = [
+        Search(_setting_of(question, gpu), work, limits).smallest()
+        for gpu in _gpus_of(question, catalog)
+        for work in works
+    ]
+    return CountPlan(counted_best_first(found), limits, question)
+
+
+def _setting_of(question: api.Question, gpu: NamedGpu) -> Setting:
     """One accelerator with everything that was said and is known."""
     options = question.options
     with question.placing("grid"):
@@ -103,7 +155,7 @@ def setting_of(question: api.Question, gpu: NamedGpu) -> Setting:
     )
 
 
-def gpus_of(question: api.Question, catalog: Catalog) -> list[NamedGpu]:
+def _gpus_of(question: api.Question, catalog: Catalog) -> list[NamedGpu]:
     """The accelerators asked for, each once.
 
     Raises:
@@ -136,4 +188,4 @@ def _refuse(options: Options, names: Iterable[str], where: str, hint: str) -> No
             raise UsageError(f"--{name.replace('_', '-')} has no effect {where}", hint)
 
 
-__all__ = ["ask", "gpus_of", "plan", "plan_budget", "setting_of"]
+__all__ = ["CountPlan", "answer", "ask", "plan", "plan_budget", "plan_counts"]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import gptbudget
+from gptbudget.plan.budget.plan import Plan
 from tests.conftest import Cli, Result
 
 YEAR = ("plan", "--gpu", "4070ti", "--time", "1y")
@@ -165,6 +166,7 @@ def test_a_scenario(cli: Cli, tmp_path: Path) -> None:
 
 def test_from_python() -> None:
     answer = gptbudget.plan(flops=5.76e23)
+    assert isinstance(answer, Plan)
     assert answer.optimum.parameters == pytest.approx(7.225e10, rel=1e-3)
 
 

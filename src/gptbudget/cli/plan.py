@@ -29,11 +29,18 @@ def command(invocation: Invocation) -> None:
     """
     from gptbudget import planning
     from gptbudget.render.output import write
+    from gptbudget.report.plan.counts import counts_document
     from gptbudget.report.plan.document import plan_document
 
     question = planning.ask(invocation.given, invocation.scenario)
-    found = planning.plan_budget(question, invocation.catalogs)
-    write(plan_document(found), invocation.fmt)
-    unfit = found.hardware is not None and found.feasible is not True
-    if found.nothing_fits or (invocation.check and unfit):
+    found = planning.answer(question, invocation.catalogs)
+    if isinstance(found, planning.CountPlan):
+        write(counts_document(found.found, found.limits), invocation.fmt)
+        no = found.feasible is False
+        unmet = not all(counted.feasible for counted in found.found)
+    else:
+        write(plan_document(found), invocation.fmt)
+        no = found.nothing_fits
+        unmet = found.hardware is not None and found.feasible is not True
+    if no or (invocation.check and unmet):
         raise typer.Exit(_THE_ANSWER_IS_NO)

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Any, NamedTuple
 
+from gptbudget.core.placement import ENDS_AS_LAYERS
 from gptbudget.core.states import gradients_are_narrow
 from gptbudget.errors import UsageError
 from gptbudget.plan.budget.setting import Setting
 from gptbudget.plan.estimate import Estimate, estimate, memory_of
 from gptbudget.plan.machine import node_of
-from gptbudget.plan.run import NamedModel, TrainingRun
+from gptbudget.plan.run import NamedModel, TrainingRun, Work
 
 Changes = Mapping[str, Any]
 
@@ -52,7 +53,7 @@ class Way(NamedTuple):
         return self.run.tokens * self.run.horizon_s / self.estimate.time.wall_clock_s
 
 
-def plain_way(setting: Setting, model: NamedModel, changes: Changes) -> Way:
+def plain_way(setting: Setting, model: Work, changes: Changes) -> Way:
     """The run as it was asked for, whether it fits or not.
 
     Raises:
@@ -142,16 +143,22 @@ def _combinations(
             yield {**picked, **layout}
 
 
+def node_size(setting: Setting) -> int:
+    """GPUs that reach each other without the network."""
+    return node_of(setting.gpu.spec, setting.options.gpus_per_node)
+
+
 def _layouts(setting: Setting, model: NamedModel) -> Iterator[Changes]:
     """FSDP, and beyond one node tensor and pipeline parallelism as Megatron has them."""
     yield {}
-    gpus = setting.options.gpus or 1
-    node = node_of(setting.gpu.spec, setting.options.gpus_per_node)
+    gpus, node = setting.options.gpus or 1, node_size(setting)
     if gpus <= node or any(map(setting.fixed, _LAYOUT)):
         return
     for tensor, stages in product(_TENSOR, _STAGES):
         ways = tensor * stages
-        if ways == 1 or gpus % ways or tensor > node or model.spec.layers % stages:
+        layers = model.spec.layers
+        even = layers % stages == 0 or (layers + ENDS_AS_LAYERS) % stages == 0
+        if ways == 1 or gpus % ways or tensor > node or not even:
             continue
         cut = {"tp": tensor, "sequence_parallel": True} if tensor > 1 else {}
         yield {**cut, **({"pp": stages} if stages > 1 else {})}

@@ -1,0 +1,189 @@
+"""How many GPUs train a model within a time and a cost: the smallest count that does.
+
+Counts are 1, 2, 4, 8, ... and, between two of these beyond a node, whole nodes; with degrees of a
+layout given, multiples of their product.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from gptbudget.errors import UsageError
+from gptbudget.plan.budget.setting import Setting
+from gptbudget.plan.budget.ways import Way, best_way, node_size, plain_way
+from gptbudget.plan.estimate import Estimate
+from gptbudget.plan.run import NamedModel, Work
+
+MOST_GPUS = 2**17
+_TRIES_BEYOND = 3
+"""Doublings that are tried after the time was met and the cost was not."""
+
+_ABOVE_PEAK = 1.1
+"""No run is faster than this share of the peak: GeForce cards boost a little beyond it."""
+
+
+class Limits(NamedTuple):
+    """What must hold; ``None`` where it is not limited."""
+
+    seconds: float | None
+    usd: float | None
+
+    def met(self, estimate: Estimate) -> bool:
+        """Whether time and cost are within the limits."""
+        return self.in_time(estimate) and self.affordable(estimate)
+
+    def in_time(self, estimate: Estimate) -> bool:
+        """Whether the wall clock is within the time."""
+        assert estimate.time is not None
+        return self.seconds is None or estimate.time.wall_clock_s <= self.seconds
+
+    def affordable(self, estimate: Estimate) -> bool:
+        """Whether the cost is within the money there is."""
+        usd = estimate.cost.usd if estimate.cost else None
+        return self.usd is None or (usd is not None and usd <= self.usd)
+
+
+class Counted(NamedTuple):
+    """The answer for one accelerator and one model."""
+
+    way: Way
+    fits: bool | None
+    met: bool
+    """Whether this count is within the limits; else it is the nearest miss."""
+    tried: int
+    """Counts that were looked at."""
+
+    @property
+    def feasible(self) -> bool | None:
+        """Whether it can be done; ``None`` where memory is not known."""
+        return self.fits if self.met else False
+
+
+class Search:
+    """The search for one accelerator and one model."""
+
+    def __init__(self, setting: Setting, work: Work, limits: Limits) -> None:
+        self.setting, self.work, self.limits = setting, work, limits
+        self.changes: dict[str, Any] = {"cost": None, "time": limits.seconds}
+        self.tried = 0
+        options = setting.options
+        self.base = math.prod(getattr(options, name) or 1 for name in ("dp", "tp", "pp", "cp"))
+        plain = self._plain(self.base)
+        if plain.estimate.time is None:
+            raise UsageError(
+                f"no time can be predicted for {setting.gpu.key}", "give --utilization"
+            )
+        if limits.usd is not None and (plain.estimate.cost is None or _usd(plain) is None):
+            raise UsageError(
+                f"--cost: no price of {setting.gpu.key} is known",
+                "give --price (USD per GPU-hour), or --kwh-price for cards of your own",
+            )
+        self.has_memory = plain.estimate.memory is not None
+        run = plain.run
+        self.fewest = plain.estimate.compute.required_flops / (
+            run.peak_flops_per_s * _ABOVE_PEAK * (limits.seconds or float("inf"))
+        )
+
+    def smallest(self) -> Counted:
+        """The smallest count within the limits, else the nearest miss."""
+        below, found, miss = self._double()
+        if found is None:
+            way = miss or self._plain(self.base)
+            fits = way.estimate.memory.fits_accumulated if way.estimate.memory else None
+            return Counted(way, fits, met=False, tried=self.tried)
+        piece = math.lcm(node_size(self.setting), self.base)
+        low, high = max(below, piece) // piece, found.run.gpus // piece
+        while high - low > 1:
+            middle = (low + high) // 2
+            fewer = self._meeting(middle * piece, found)
+            if fewer is None:
+                low = middle
+            else:
+                high, found = middle, fewer
+        best = self._best(found.run.gpus) or found
+        fits = True if self.has_memory else None
+        return Counted(best, fits, met=True, tried=self.tried)
+
+    def _double(self) -> tuple[int, Way | None, Way | None]:
+        """The last count that fails, the first power of two that does not, the nearest miss."""
+        below, miss, beyond = 0, None, 0
+        gpus = self.base
+        most = MOST_GPUS if self.setting.options.dp is None else self.base
+        while gpus <= most and beyond < _TRIES_BEYOND:
+            way = self._best(gpus) if gpus >= self.fewest else None
+            if way is not None and self.limits.met(way.estimate):
+                return below, way, None
+            if way is not None:
+                beyond += self.limits.in_time(way.estimate) or _stalled(way, miss)
+                miss = way if miss is None or self._nearer(way, miss) else miss
+            below, gpus = gpus, gpus * 2
+        return below, None, miss
+
+    def _nearer(self, way: Way, other: Way) -> bool:
+        """Whether a miss is nearer: in time before too late, then cheaper; else faster."""
+        ours, theirs = (self.limits.in_time(each.estimate) for each in (way, other))
+        if ours is not theirs:
+            return ours
+        if ours:
+            return (_usd(way) or 0) < (_usd(other) or 0)
+        return _seconds(way) < _seconds(other)
+
+    def _meeting(self, gpus: int, neighbour: Way) -> Way | None:
+        """A way within the limits, first as the neighbouring count does it."""
+        try:
+            way = plain_way(self._with(gpus), self.work, neighbour.changes)
+        except UsageError:
+            way = None
+        memory = None if way is None else way.estimate.memory
+        fits = not self.has_memory or (memory is not None and memory.fits_accumulated)
+        if way is not None and fits and self.limits.met(way.estimate):
+            self.tried += 1
+            return way
+        best = self._best(gpus)
+        return best if best is not None and self.limits.met(best.estimate) else None
+
+    def _best(self, gpus: int) -> Way | None:
+        """The fastest way that fits this many, ``None`` where none does or none can be."""
+        self.tried += 1
+        try:
+            plain = self._plain(gpus)
+        except UsageError:
+            return None  # fixed degrees that do not divide this count, for example
+        if not self.has_memory or not isinstance(self.work, NamedModel):
+            return plain
+        return best_way(self._with(gpus), self.work, self.changes)
+
+    def _plain(self, gpus: int) -> Way:
+        return plain_way(self._with(gpus), self.work, self.changes)
+
+    def _with(self, gpus: int) -> Setting:
+        options = self.setting.options.model_copy(update={"gpus": gpus})
+        origins: Mapping[str, Any] = {**self.setting.origins, "gpus": "given"}
+        return self.setting._replace(options=options, origins=origins)
+
+
+def _usd(way: Way) -> float | None:
+    return way.estimate.cost.usd if way.estimate.cost else None
+
+
+def _seconds(way: Way) -> float:
+    assert way.estimate.time is not None
+    return way.estimate.time.wall_clock_s
+
+
+def _stalled(way: Way, before: Way | None) -> bool:
+    """Whether twice as many GPUs were no faster."""
+    return before is not None and _seconds(way) >= _seconds(before)
+
+
+def counted_best_first(found: list[Counted]) -> list[Counted]:
+    """What can be done first, then cheaper, then with fewer GPUs."""
+
+    def rank(counted: Counted) -> tuple[int, float, int]:
+        order = {True: 0, None: 1, False: 2}[counted.feasible]
+        usd = _usd(counted.way)
+        return order, float("inf") if usd is None else usd, counted.way.run.gpus
+
+    return sorted(found, key=rank)

@@ -1,0 +1,158 @@
+"""How many GPUs a deadline needs, in words and as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from gptbudget.plan.budget.counts import MOST_GPUS, Counted, Limits
+from gptbudget.plan.run import BareSize, NamedModel
+from gptbudget.report.answer import SCHEMA, answer, request_data
+from gptbudget.report.command import command
+from gptbudget.report.document import Document, Table
+from gptbudget.report.plan.data import CHOSEN
+from gptbudget.units import format_bytes, format_count, format_duration, format_usd
+
+_MOST_NOTES = 12
+
+
+def counts_document(found: Sequence[Counted], limits: Limits) -> Document:
+    """One row an accelerator and model, the best first."""
+    results = [_result(counted, limits) for counted in found]
+    text = _headline(found, limits)
+    notes = tuple(dict.fromkeys(note for result in results for note in result["notes"]))
+    data = {
+        "schema": SCHEMA,
+        "request": request_data([counted.way.estimate for counted in found]),
+        "limits": {"time_s": limits.seconds, "usd": limits.usd},
+        "results": results,
+        "verdict": {"feasible": results[0]["verdict"]["feasible"], "text": text},
+    }
+    advice = tuple(
+        f"{result['gpus']} x {result['gpu']['name']}: {result['command']}"
+        for result in results
+        if result["verdict"]["feasible"] is not False
+    )
+    return Document(text, (_table(found),), data, results, notes[:_MOST_NOTES], advice)
+
+
+def _headline(found: Sequence[Counted], limits: Limits) -> str:
+    """The answer of the best row, and how many others there are."""
+    sentence = _sentence(found[0], limits)
+    done = sum(counted.feasible is not False for counted in found)
+    if len(found) == 1:
+        return sentence
+    return f"{sentence[:-1]}; {done} of {len(found)} rows are within the limits."
+
+
+def _sentence(counted: Counted, limits: Limits) -> str:
+    """Yes, no or unknown, the number of GPUs, and what it takes."""
+    run, word = counted.way.run, {True: "Yes", False: "No", None: "Unknown"}[counted.feasible]
+    if not counted.met:
+        return f"No: {_why_not(counted, limits)}."
+    unsure = "" if counted.fits is not None else ", if the memory suffices, which is not known"
+    tokens = "" if run.tokens is None else f" on {format_count(run.tokens)} tokens"
+    train = "trains" if run.gpus == 1 else "train"
+    return (
+        f"{word}: {run.gpus:,} x {run.gpu.key} {train} {_work(counted)}{tokens} in "
+        f"{_amounts(counted)}{unsure}."
+    )
+
+
+def _work(counted: Counted) -> str:
+    work = counted.way.run.work
+    assert isinstance(work, NamedModel | BareSize)
+    return work.key
+
+
+def _amounts(counted: Counted) -> str:
+    time, cost = counted.way.estimate.time, counted.way.estimate.cost
+    assert time is not None
+    usd = "" if cost is None or cost.usd is None else f" for {format_usd(cost.usd)}"
+    return f"{format_duration(time.wall_clock_s)}{usd}"
+
+
+def _why_not(counted: Counted, limits: Limits) -> str:
+    """Which limit no number of GPUs is within, and how near the nearest comes."""
+    run, estimate = counted.way.run, counted.way.estimate
+    work = _work(counted)
+    if counted.fits is False:
+        memory = estimate.memory
+        needs = (
+            ""
+            if memory is None
+            else f", which takes {format_bytes(memory.peak_bytes)} on each of {run.gpus}"
+        )
+        return (
+            f"no number of {run.gpu.key} up to {MOST_GPUS:,} holds {work} without losing quality: "
+            f"it takes {needs}"
+        )
+    nearest = f"the nearest, {run.gpus:,} x {run.gpu.key}, needs {_amounts(counted)}"
+    if not limits.in_time(estimate):
+        assert limits.seconds is not None
+        return f"no number of {run.gpu.key} trains {work} in {_horizon(limits)}; {nearest}"
+    assert limits.usd is not None
+    within = "" if limits.seconds is None else f" in {_horizon(limits)}"
+    return (
+        f"no number of {run.gpu.key} trains {work}{within} for {format_usd(limits.usd)}; {nearest}"
+    )
+
+
+def _horizon(limits: Limits) -> str:
+    assert limits.seconds is not None
+    return format_duration(limits.seconds)
+
+
+def _result(counted: Counted, limits: Limits) -> dict[str, Any]:
+    estimate = counted.way.estimate
+    whole = answer(estimate)
+    whole.pop("remedies")
+    notes = [*_batch_notes(counted), *whole.pop("notes")]
+    return {
+        **whole,
+        "recipe": _chosen(counted),
+        "search": {"candidates": counted.tried},
+        "verdict": {"feasible": counted.feasible, "text": _sentence(counted, limits)},
+        "command": command(estimate.run, "compare"),
+        "notes": notes,
+    }
+
+
+def _batch_notes(counted: Counted) -> list[str]:
+    """A step that is larger than usual, as every replica has at least one micro-batch."""
+    run = counted.way.run
+    usual = run.micro_batch and run.seq_len and run.micro_batch * run.seq_len * run.layout.dp
+    grown = usual == run.global_batch_tokens and run.layout.dp > 1 and not run.recipe.accumulate
+    if not usual or not grown or run.asked("global_batch_tokens"):
+        return []
+    return [
+        f"a step has {format_count(usual)} tokens, one micro-batch on each replica; far more than "
+        "usual takes more steps than the tokens say"
+    ]
+
+
+def _chosen(counted: Counted) -> dict[str, Any]:
+    values = counted.way.run.values
+    return {name: values[name] for name in CHOSEN if name in values}
+
+
+def _table(found: Sequence[Counted]) -> Table:
+    columns = ("gpu", "model", "gpus", "met", "wall clock", "cost", "memory", "usable")
+    return Table(columns, tuple(_row(counted) for counted in found), right=frozenset(columns[2:]))
+
+
+def _row(counted: Counted) -> tuple[str, ...]:
+    estimate, run = counted.way.estimate, counted.way.run
+    memory, usd = estimate.memory, estimate.cost.usd if estimate.cost else None
+    assert estimate.time is not None
+    unknown = "?"
+    return (
+        run.gpu.key,
+        _work(counted),
+        f"{run.gpus:,}",
+        {True: "yes", False: "no", None: unknown}[counted.feasible],
+        format_duration(estimate.time.wall_clock_s),
+        unknown if usd is None else format_usd(usd),
+        unknown if memory is None else format_bytes(memory.peak_bytes),
+        unknown if run.usable_bytes is None else format_bytes(run.usable_bytes),
+    )

@@ -1,0 +1,152 @@
+"""``gptbudget plan --model``: how many GPUs for a deadline or for some money."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+import pytest
+
+import gptbudget
+from gptbudget.planning import CountPlan
+from tests.conftest import Cli
+
+THE_ANSWER_IS_NO = 5
+DAY_S = 86_400
+
+QUESTIONS = {
+    "deadline": ("--gpu", "a100", "--model", "gpt2-xl", "--time", "7d"),
+    "nodes": ("--gpu", "a100", "--model", "gpt2-xl", "--tokens", "300B", "--time", "20d"),
+    "offload": ("--gpu", "4070ti", "--model", "gpt2-xl", "--time", "1y"),
+    "money": ("--gpu", "a100", "--model", "gpt2-xl", "--time", "30d", "--cost", "2k"),
+    "adapters": (
+        *("--gpu", "4070ti", "--model", "llama-2-7b", "--method", "qlora"),
+        *("--tokens", "100M", "--time", "7d"),
+    ),
+    "degrees": ("--gpu", "a100", "--model", "gpt2", "--time", "1d", "--tp", "2", "--pp", "3"),
+}
+
+
+@pytest.mark.parametrize("asked", QUESTIONS.values(), ids=QUESTIONS)
+def test_the_answer_passes_compare(cli: Cli, asked: tuple[str, ...]) -> None:
+    result = cli("plan", *asked, "-o", "json")
+    row = result.json["results"][0]
+    compared = cli(*shlex.split(row["command"])[1:], "--check", "-o", "json")
+
+    assert (result.code, compared.code) == (0, 0)
+    assert row["verdict"]["feasible"] is True
+    again = compared.json["results"][0]
+    assert again["gpus"] == row["gpus"]
+    assert again["time"]["wall_clock_s"] == pytest.approx(row["time"]["wall_clock_s"])
+
+
+def test_it_is_the_smallest_count(cli: Cli) -> None:
+    """Half as many of a power of two, and one node less beyond a node, take too long."""
+    few = cli("plan", *QUESTIONS["deadline"], "-o", "json").json["results"][0]
+    many = cli("plan", *QUESTIONS["nodes"], "-o", "json").json["results"][0]
+    assert few["gpus"] in {2, 4, 8}
+    assert many["gpus"] > 8
+    assert many["gpus"] % 8 == 0
+    for row, fewer in ((few, few["gpus"] // 2), (many, many["gpus"] - 8)):
+        command = row["command"].replace(f"--gpus {row['gpus']}", f"--gpus {fewer}")
+        assert cli(*shlex.split(command)[1:], "--check").code == THE_ANSWER_IS_NO
+
+
+def test_gpt3_in_a_month(cli: Cli) -> None:
+    """Narayanan et al. 2021, section 5.1: 34 days on 1,024 A100 at 140 TFLOP/s each."""
+    asked = ("--model", "gpt3-175b", "--tokens", "300B", "--time", "34d")
+    result = cli("plan", "--gpu", "a100", *asked, "-o", "json")
+    assert 512 < result.json["results"][0]["gpus"] <= 1024
+
+
+def test_several_gpus_are_rows_the_cheapest_first(cli: Cli) -> None:
+    asked = ("--gpu", "a100", "--gpu", "h100", "--gpu", "4070ti")
+    rows = cli("plan", *asked, "--model", "gpt2-xl", "--time", "30d", "-o", "json").json["results"]
+    usd = [row["cost"]["usd"] for row in rows]
+
+    assert {row["gpu"]["name"] for row in rows[:2]} == {"a100-sxm-80gb", "h100-sxm-80gb"}
+    assert usd[0] <= usd[1]
+    assert usd[2] is None
+
+
+def test_the_table_begins_with_the_answer(cli: Cli) -> None:
+    first, command, *_ = cli("plan", *QUESTIONS["deadline"]).out.splitlines()
+
+    assert re.match(r"Yes: 4 x a100-sxm-80gb train gpt2-xl on 34.60B tokens in .* for \$", first)
+    assert command.startswith("4 x a100-sxm-80gb: gptbudget compare --gpu a100-sxm-80gb")
+
+
+NO = {
+    "money": (("--gpu", "a100", "--model", "gpt2-xl", "--cost", "200"), "for $200"),
+    "both": (
+        ("--gpu", "a100", "--model", "gpt2-xl", "--time", "1d", "--cost", "900"),
+        "in 1.00 days for $900",
+    ),
+    "time": (("--gpu", "a100", "--model", "gpt2", "--time", "1s"), "in 1.00 s"),
+    "memory": (
+        ("--gpu", "4070ti", "--gpu-memory", "1GiB", "--model", "gpt2-xl", "--time", "1y"),
+        "holds gpt2-xl",
+    ),
+    "fixed": (
+        ("--gpu", "a100", "--model", "gpt2-xl", "--time", "1d", "--dp", "2"),
+        "the nearest, 2 x a100",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", NO.values(), ids=NO)
+def test_no(cli: Cli, case: tuple[tuple[str, ...], str]) -> None:
+    asked, part = case
+    result = cli("plan", *asked)
+
+    assert result.code == THE_ANSWER_IS_NO
+    assert result.out.startswith("No: no number of ")
+    assert part in result.out.splitlines()[0]
+
+
+def test_a_bare_size_is_counted_and_its_memory_is_unknown(cli: Cli) -> None:
+    asked = ("--gpu", "a100", "--model", "1.5B", "--time", "7d", "--utilization", "40%")
+    result = cli("plan", *asked, "-o", "json")
+    # 6 x 1.5e9 x 33.4e9 FLOP at 312e12 x 40 %: 27.9 days on one
+    assert result.json["results"][0]["gpus"] == 4
+    assert result.json["verdict"]["feasible"] is None
+    assert cli("plan", *asked, "--check").code == THE_ANSWER_IS_NO
+
+
+def test_from_python() -> None:
+    found = gptbudget.plan(model="gpt2-xl", gpu="a100", time="7d")
+    assert isinstance(found, CountPlan)
+    assert found.feasible
+    assert found.found[0].way.run.gpus == 4
+
+
+BAD: dict[str, tuple[tuple[str, ...], int, str]] = {
+    "no-limit": (("--gpu", "a100", "--model", "gpt2"), 2, "no limit to the number"),
+    "no-gpu": (("--model", "gpt2", "--time", "1d"), 2, "--gpu is missing"),
+    "gpus": (("--gpu", "a100", "--model", "gpt2", "--time", "1d", "--gpus", "4"), 2, "--gpus has"),
+    "flops": (
+        ("--gpu", "a100", "--model", "gpt2", "--time", "1d", "--flops", "1e20"),
+        2,
+        "--flops",
+    ),
+    "data": (
+        ("--gpu", "a100", "--model", "gpt2", "--time", "1d", "--unique-tokens", "1B"),
+        2,
+        "--unique-tokens",
+    ),
+    "model": (("--gpu", "a100", "--model", "nosuch", "--time", "1d"), 3, "'nosuch'"),
+    "no-price": (("--gpu", "4070ti", "--model", "gpt2", "--cost", "9"), 2, "no price of rtx"),
+    "size": (("--gpu", "a100", "--model", "1.5B", "--time", "7d"), 2, "no shape"),
+    "degree": (("--gpu", "a100", "--model", "gpt2", "--time", "1d", "--tp", "5"), 2, "--tp 5"),
+    "zero": (("--gpu", "a100", "--model", "gpt2", "--time", "0d"), 2, "greater than zero"),
+}
+
+
+@pytest.mark.parametrize("case", BAD.values(), ids=BAD)
+def test_bad_questions(cli: Cli, case: tuple[tuple[str, ...], int, str]) -> None:
+    arguments, code, part = case
+    result = cli("plan", *arguments)
+
+    assert (result.code, result.out) == (code, "")
+    assert re.fullmatch(r"gptbudget: error: [^\n]+; [^\n]+\n", result.err), result.err
+    assert part in result.err
