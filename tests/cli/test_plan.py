@@ -64,8 +64,14 @@ def test_a_year_on_a_4070_ti_as_it_is_predicted(cli: Cli) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [YEAR, ("plan", "--gpu", "h100-sxm", "--gpus", "8", "--time", "30d"), GIVEN],
-    ids=["4070ti", "8-h100", "given"],
+    [
+        YEAR,
+        GIVEN,
+        ("plan", "--gpu", "h100-sxm", "--gpus", "8", "--time", "30d"),
+        ("plan", "--gpu", "a100", "--time", "7d", "--seq-len", "4096"),
+        ("plan", "--gpu", "a100", "--time", "7d", "--stack", "native"),
+    ],
+    ids=["4070ti", "given", "8-h100", "long", "native"],
 )
 def test_the_shapes_pass_compare(cli: Cli, tmp_path: Path, options: tuple[str, ...]) -> None:
     """The shape is a catalog entry, and its command holds what the plan promises."""
@@ -87,6 +93,34 @@ def test_the_table_begins_with_the_answer(cli: Cli) -> None:
 
     assert lines[0].startswith("1 x rtx-4070-ti in 365 days: best spent on 3.")
     assert "models: {gpt-" in lines[1]
+
+
+def test_more_time_is_never_worse(cli: Cli) -> None:
+    answers = [
+        cli("plan", "--gpu", "a100", "--time", f"{days}d", "-o", "json").json["optimum"]
+        for days in (1, 3, 9, 27, 81)
+    ]
+    sizes, losses = ([each[key] for each in answers] for key in ("parameters", "loss"))
+    assert sizes == sorted(sizes)
+    assert losses == sorted(losses, reverse=True)
+
+
+def test_the_optimum_is_that_of_the_compute_its_shape_delivers(cli: Cli) -> None:
+    """The fixed point: tokens/s of the shape, times a year, times 6 N, lead back to N."""
+    answer = cli(*YEAR, "-o", "json").json
+    shape = answer["shape"]
+    delivered = 6 * shape["parameters"] * shape["time"]["tokens_per_s"] * 365 * 86_400
+    assert answer["budget"]["flops"] == pytest.approx(delivered, rel=1e-3)
+    again = cli("plan", "--flops", str(delivered), "-o", "json").json["optimum"]
+    assert again["parameters"] == pytest.approx(answer["optimum"]["parameters"], rel=1e-3)
+    assert shape["parameters"] == pytest.approx(answer["optimum"]["parameters"], rel=0.03)
+
+
+def test_hardware_whose_memory_is_unknown(cli: Cli) -> None:
+    asked = ("plan", "--gpu", "bluegene-l-2005", "--time", "1y", "--utilization", "10%")
+    result = cli(*asked)
+    assert result.code == 0
+    assert "whether it fits is not known" in result.out
 
 
 def test_money_buys_hours(cli: Cli) -> None:
@@ -195,7 +229,8 @@ BAD: dict[str, tuple[tuple[str, ...], int, str]] = {
     "no-data": (("--flops", "1e21", "--unique-tokens", "0.5"), 2, "less than one token"),
     "too-much-use": (("--flops", "1e21", "--inference-tokens", "1e30"), 2, "no model is small"),
     "no-peak": (("--gpu", "a100", "--time", "1y", "--precision", "fp8"), 2, "no fp8 peak"),
-    "historic": (("--gpu", "cray-1", "--time", "1y"), 3, "cray-1"),
+    "historic": (("--gpu", "geforce-8800-gtx", "--time", "1y"), 2, "no time can be predicted"),
+    "network": (("--gpu", "a100", "--time", "1d", "--network", "50"), 2, "--network has no effect"),
 }
 
 

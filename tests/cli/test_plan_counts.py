@@ -23,6 +23,12 @@ QUESTIONS = {
         *("--gpu", "4070ti", "--model", "llama-2-7b", "--method", "qlora"),
         *("--tokens", "100M", "--time", "7d"),
     ),
+    "shards": ("--gpu", "a100", "--model", "gpt2-xl", "--time", "7d", "--dp-shard", "2"),
+    "host": ("--gpu", "4070ti", "--model", "gpt2-xl", "--time", "60d", "--host-memory", "16GiB"),
+    "network": (
+        *("--gpu", "a100", "--model", "gpt2-xl", "--tokens", "300B", "--time", "20d"),
+        *("--network", "50"),
+    ),
     "degrees": ("--gpu", "a100", "--model", "gpt2", "--time", "1d", "--tp", "2", "--pp", "3"),
 }
 
@@ -50,6 +56,14 @@ def test_it_is_the_smallest_count(cli: Cli) -> None:
     for row, fewer in ((few, few["gpus"] // 2), (many, many["gpus"] - 8)):
         command = row["command"].replace(f"--gpus {row['gpus']}", f"--gpus {fewer}")
         assert cli(*shlex.split(command)[1:], "--check").code == THE_ANSWER_IS_NO
+
+
+def test_a_shorter_deadline_never_needs_fewer(cli: Cli) -> None:
+    counts = []
+    for days in (60, 20, 6, 2):
+        asked = ("--gpu", "a100", "--model", "gpt2-xl", "--time", f"{days}d", "-o", "json")
+        counts.append(cli("plan", *asked).json["results"][0]["gpus"])
+    assert counts == sorted(counts)
 
 
 def test_gpt3_in_a_month(cli: Cli) -> None:
@@ -136,6 +150,14 @@ BAD: dict[str, tuple[tuple[str, ...], int, str]] = {
     ),
     "model": (("--gpu", "a100", "--model", "nosuch", "--time", "1d"), 3, "'nosuch'"),
     "no-price": (("--gpu", "4070ti", "--model", "gpt2", "--cost", "9"), 2, "no price of rtx"),
+    "useless-network": (
+        (
+            *("--gpu", "a100", "--model", "gpt2", "--time", "1d"),
+            *("--network", "50", "--utilization", "40%"),
+        ),
+        2,
+        "--network has no effect",
+    ),
     "size": (("--gpu", "a100", "--model", "1.5B", "--time", "7d"), 2, "no shape"),
     "degree": (("--gpu", "a100", "--model", "gpt2", "--time", "1d", "--tp", "5"), 2, "--tp 5"),
     "zero": (("--gpu", "a100", "--model", "gpt2", "--time", "0d"), 2, "greater than zero"),

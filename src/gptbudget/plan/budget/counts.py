@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from gptbudget.errors import UsageError
 from gptbudget.plan.budget.setting import Setting
-from gptbudget.plan.budget.ways import Way, best_way, node_size, plain_way
+from gptbudget.plan.budget.ways import Way, best_way, knows_memory, node_size, plain_way
 from gptbudget.plan.estimate import Estimate
 from gptbudget.plan.run import NamedModel, Work
 
@@ -70,7 +70,7 @@ class Search:
         self.tried = 0
         options = setting.options
         self.base = math.prod(getattr(options, name) or 1 for name in ("dp", "tp", "pp", "cp"))
-        plain = self._plain(self.base)
+        plain = self._any()
         if plain.estimate.time is None:
             raise UsageError(
                 f"no time can be predicted for {setting.gpu.key}", "give --utilization"
@@ -80,7 +80,7 @@ class Search:
                 f"--cost: no price of {setting.gpu.key} is known",
                 "give --price (USD per GPU-hour), or --kwh-price for cards of your own",
             )
-        self.has_memory = plain.estimate.memory is not None
+        self.has_memory = knows_memory(plain)
         run = plain.run
         self.fewest = plain.estimate.compute.required_flops / (
             run.peak_flops_per_s * _ABOVE_PEAK * (limits.seconds or float("inf"))
@@ -90,7 +90,7 @@ class Search:
         """The smallest count within the limits, else the nearest miss."""
         below, found, miss = self._double()
         if found is None:
-            way = miss or self._plain(self.base)
+            way = miss or self._any()
             fits = way.estimate.memory.fits_accumulated if way.estimate.memory else None
             return Counted(way, fits, met=False, tried=self.tried)
         piece = math.lcm(node_size(self.setting), self.base)
@@ -155,11 +155,27 @@ class Search:
             return plain
         return best_way(self._with(gpus), self.work, self.changes)
 
+    def _any(self) -> Way:
+        """The run on the fewest GPUs that the options can be asked for on."""
+        first: UsageError | None = None
+        for doublings in range(MOST_GPUS.bit_length()):
+            try:
+                return self._plain(self.base << doublings)
+            except UsageError as error:
+                first = first or error
+        assert first is not None
+        raise first
+
     def _plain(self, gpus: int) -> Way:
         return plain_way(self._with(gpus), self.work, self.changes)
 
     def _with(self, gpus: int) -> Setting:
-        options = self.setting.options.model_copy(update={"gpus": gpus})
+        """So many GPUs; a network between nodes is left out where there is one node."""
+        update: dict[str, Any] = {"gpus": gpus}
+        if not self.setting.fixed("utilization"):
+            update |= {"network": None} if gpus <= node_size(self.setting) else {}
+            update |= {"gpus_per_node": None} if gpus == 1 else {}
+        options = self.setting.options.model_copy(update=update)
         origins: Mapping[str, Any] = {**self.setting.origins, "gpus": "given"}
         return self.setting._replace(options=options, origins=origins)
 

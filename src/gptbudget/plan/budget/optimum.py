@@ -19,7 +19,7 @@ from gptbudget.plan.budget.shape import (
     candidates,
     parameters_of,
 )
-from gptbudget.plan.budget.ways import Way, best_way, plain_way
+from gptbudget.plan.budget.ways import Way, best_way, knows_memory, plain_way
 from gptbudget.plan.run import NamedModel
 
 _ROUNDS = 12
@@ -117,7 +117,7 @@ def trained_at(setting: Setting, size: float, horizon: Horizon) -> Trained:
     model = fastest_shape(setting, size, horizon)
     changes = _changes(model, horizon)
     plain = plain_way(setting, model, changes)
-    if plain.estimate.memory is None:
+    if not knows_memory(plain):
         return _trained(setting, model, plain, horizon, fits=None)
     found = best_way(setting, model, changes)
     return _trained(setting, model, found or plain, horizon, fits=found is not None)

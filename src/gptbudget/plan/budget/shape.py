@@ -11,6 +11,7 @@ so the hardware may choose.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 from gptbudget.core.parameters import count_parameters
 from gptbudget.core.scaling.depth import deepest_layers, width_at_depth
@@ -34,6 +35,7 @@ _MOST_SHAPES = 8
 LARGEST_SHAPE = 1e13
 """Parameters up to which shapes are offered."""
 DEFAULT_CONTEXT = 1024
+_LONGEST_TABLE = 2048
 
 
 def shape(layers: int, width: int, context: int) -> NamedModel:
@@ -48,7 +50,7 @@ def shape(layers: int, width: int, context: int) -> NamedModel:
         attention=Attention(heads=heads, qkv_bias=False, output_bias=False),
         ffn=FeedForward(gated=False, bias=False),
         norms=Norms(kind="layernorm"),
-        positions=Positions(kind="learned"),
+        positions=Positions(kind=_positions(context)),
         head=Head(tied=True),
         sources=("a shape offered by gptbudget plan",),
     )
@@ -56,8 +58,14 @@ def shape(layers: int, width: int, context: int) -> NamedModel:
     return NamedModel(f"gpt-{size.lower()}", spec)
 
 
+def _positions(context: int) -> Literal["learned", "rotary"]:
+    """A table of positions, as GPT-3 has one; beyond its length none, which would be large."""
+    return "learned" if context <= _LONGEST_TABLE else "rotary"
+
+
 def catalog_entry(model: ModelSpec) -> dict[str, object]:
     """The shape as an entry of a catalog file."""
+    rotary = {"positions": {"kind": "rotary"}} if model.positions.kind == "rotary" else {}
     return {
         "name": model.name,
         "architecture": "nanogpt-nobias",
@@ -66,6 +74,7 @@ def catalog_entry(model: ModelSpec) -> dict[str, object]:
         "attention": {"heads": model.attention.heads},
         "vocabulary": model.vocabulary,
         "context": model.context,
+        **rotary,
     }
 
 
@@ -95,7 +104,8 @@ def _widths() -> Iterator[int]:
 
 def _of_width(parameters: float, width: int, context: int) -> NamedModel | None:
     """The depth that comes nearest to the size; ``None`` where not even one layer is near."""
-    blocks = parameters - (_VOCABULARY + context) * width
+    rows = _VOCABULARY + (context if _positions(context) == "learned" else 0)
+    blocks = parameters - rows * width
     layers = round(blocks / (12 * width**2))
     if width == _PIECE:
         layers = max(1, layers)

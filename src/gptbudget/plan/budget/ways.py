@@ -93,6 +93,12 @@ def _order(way: Way) -> float:
     return way.estimate.time.wall_clock_s
 
 
+def knows_memory(way: Way) -> bool:
+    """Whether it can be said if the run fits."""
+    memory = way.estimate.memory
+    return memory is not None and memory.usable_bytes is not None
+
+
 def sums_in_16_bit(run: TrainingRun) -> bool:
     """Whether gradients of several micro-batches are added in 16 bit."""
     assert run.how is not None
@@ -100,7 +106,11 @@ def sums_in_16_bit(run: TrainingRun) -> bool:
 
 
 def _fitting(setting: Setting, model: NamedModel, changes: Changes) -> Iterator[Way]:
-    """The run at every micro-batch that fits; memory only grows with it."""
+    """The run at every micro-batch that fits, as long as larger ones are faster.
+
+    Memory only grows with them. A recipe that was not asked for may not add gradients in 16 bit.
+    """
+    fastest = float("inf")
     sizes = (None,) if setting.fixed("micro_batch") else _MICRO_BATCHES
     for size in sizes:
         given = changes if size in {None, 1} else {**changes, "micro_batch": size}
@@ -111,11 +121,12 @@ def _fitting(setting: Setting, model: NamedModel, changes: Changes) -> Iterator[
         memory = memory_of(run)
         if memory is None or not memory.fits_accumulated:
             return
-        if sums_in_16_bit(run) and not setting.fixed("recipe"):
-            continue
-        found = _way(run, given)
-        if found.estimate.time is None:
+        if "recipe" in changes and sums_in_16_bit(run):
             return
+        found = _way(run, given)
+        if found.estimate.time is None or _order(found) >= fastest:
+            return
+        fastest = _order(found)
         yield found
         if run.micro_batches == 1:
             return

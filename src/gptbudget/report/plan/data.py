@@ -30,6 +30,7 @@ def plan_data(plan: Plan, text: str, notes: list[str]) -> dict[str, Any]:
         "budget": _budget(plan),
         "optimum": {**law_data(plan.optimum), "epochs": plan.epochs},
         "laws": [law_data(law) for law in plan.laws],
+        "range": _range(plan),
         "shape": None if plan.shape is None else _shape(plan, plan.shape),
         "fits": None if hardware is None else _fits(hardware),
         "best_that_fits": _best_that_fits(hardware),
@@ -40,6 +41,16 @@ def plan_data(plan: Plan, text: str, notes: list[str]) -> dict[str, Any]:
         "verdict": {"feasible": plan.feasible, "text": text},
         "notes": notes,
     }
+
+
+WITH_A_PREMISE = frozenset({"data-constrained", "inference-adjusted"})
+"""Laws that answer another question than which model is best for the compute."""
+
+
+def _range(plan: Plan) -> dict[str, float]:
+    """From the smallest to the largest model that a law asks for."""
+    sizes = [law.parameters for law in plan.laws if law.law not in WITH_A_PREMISE]
+    return {"low": min(sizes), "high": max(sizes)}
 
 
 def law_data(law: Allocation) -> dict[str, Any]:

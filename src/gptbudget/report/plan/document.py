@@ -11,7 +11,7 @@ from gptbudget.plan.budget.shape import catalog_entry, parameters_of
 from gptbudget.plan.run import NamedModel
 from gptbudget.report.command import command
 from gptbudget.report.document import Document, Table
-from gptbudget.report.plan.data import CHOSEN, plan_data, records, with_catalog
+from gptbudget.report.plan.data import CHOSEN, WITH_A_PREMISE, plan_data, records, with_catalog
 from gptbudget.report.plan.notes import plan_notes
 from gptbudget.units import (
     format_bytes,
@@ -22,8 +22,6 @@ from gptbudget.units import (
     format_percent,
     format_usd,
 )
-
-_WITH_THEIR_OWN_PREMISE = frozenset({"data-constrained", "inference-adjusted"})
 
 
 def plan_document(plan: Plan) -> Document:
@@ -149,7 +147,7 @@ def _laws_table(plan: Plan) -> Table:
         )
         for law in plan.laws
     )
-    others = [law.parameters for law in plan.laws if law.law not in _WITH_THEIR_OWN_PREMISE]
+    others = [law.parameters for law in plan.laws if law.law not in WITH_A_PREMISE]
     title = f"laws, from {_size(min(others))} to {_size(max(others))} parameters"
     return Table(columns, rows, title=title, right=frozenset(columns[1:]))
 
