@@ -13,7 +13,7 @@ from gptbudget.plan.budget.laws import Data, allocations, optimum
 from gptbudget.plan.budget.shape import LARGEST_SHAPE, candidates, parameters_of
 
 FLOPS = st.floats(16, 27).map(lambda power: 10**power)
-SIZES = st.floats(7.5, math.log10(LARGEST_SHAPE)).map(lambda power: 10**power)
+SIZES = st.floats(6.85, math.log10(LARGEST_SHAPE)).map(lambda power: 10**power)
 
 
 @given(FLOPS)

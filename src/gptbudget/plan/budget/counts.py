@@ -20,6 +20,9 @@ MOST_GPUS = 2**17
 _TRIES_BEYOND = 3
 """Doublings that are tried after the time was met and the cost was not."""
 
+_HOPELESS = 1.2
+"""So many times the limit that no other recipe makes up for it, where a neighbour's best fits."""
+
 _ABOVE_PEAK = 1.1
 """No run is faster than this share of the peak: GeForce cards boost a little beyond it."""
 
@@ -138,9 +141,12 @@ class Search:
             way = None
         memory = None if way is None else way.estimate.memory
         fits = not self.has_memory or (memory is not None and memory.fits_accumulated)
-        if way is not None and fits and self.limits.met(way.estimate):
-            self.tried += 1
-            return way
+        if way is not None and fits:
+            if self.limits.met(way.estimate):
+                self.tried += 1
+                return way
+            if _seconds(way) > _HOPELESS * (self.limits.seconds or math.inf):
+                return None
         best = self._best(gpus)
         return best if best is not None and self.limits.met(best.estimate) else None
 

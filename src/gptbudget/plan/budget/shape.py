@@ -26,7 +26,7 @@ _WIDEST = 128
 """Channels a layer of GPT-3 6.7B and larger."""
 _WIDER = 1.5
 """Than Levine's widths, where those are wider than the GPT-3 family: by hand, to have a choice."""
-_LEAST_ASPECT, _MOST_ASPECT = 8, 2048
+_LEAST_ASPECT, _MOST_ASPECT = 2, 2048
 """Channels a layer that are looked at; by hand."""
 _WIDE_HEADS_FROM = 2048
 _NEAR = 0.03

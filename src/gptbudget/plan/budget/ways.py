@@ -10,7 +10,8 @@ from gptbudget.core.placement import ENDS_AS_LAYERS
 from gptbudget.core.states import gradients_are_narrow
 from gptbudget.errors import UsageError
 from gptbudget.plan.budget.setting import Setting
-from gptbudget.plan.estimate import Estimate, estimate, memory_of
+from gptbudget.plan.calibration import time_factor
+from gptbudget.plan.estimate import Estimate, estimate, memory_of, step_parts
 from gptbudget.plan.machine import node_of
 from gptbudget.plan.run import NamedModel, TrainingRun, Work
 
@@ -80,17 +81,60 @@ def best_way(
 def _fastest(
     setting: Setting, model: NamedModel, changes: Changes, offloads: tuple[str | None, ...]
 ) -> Way | None:
-    best: Way | None = None
+    """The fastest of all; memory is only looked at where the run would be the fastest so far."""
+    best: tuple[TrainingRun, Changes] | None = None
+    fastest = float("inf")
     for combination in _combinations(setting, model, offloads):
-        for way in _fitting(setting, model, {**changes, **combination}):
-            if best is None or _order(way) < _order(best):
-                best = way
-    return best
+        too_large = float("inf")
+        for seconds, size, run, given in _by_speed(setting, model, {**changes, **combination}):
+            if seconds >= fastest:
+                break
+            if size >= too_large:
+                continue
+            if _fits(run):
+                best, fastest = (run, given), seconds
+                break
+            too_large = size
+    return None if best is None else _way(*best)
 
 
-def _order(way: Way) -> float:
-    assert way.estimate.time is not None
-    return way.estimate.time.wall_clock_s
+def _by_speed(
+    setting: Setting, model: NamedModel, changes: Changes
+) -> list[tuple[float, int, TrainingRun, Changes]]:
+    """The run with every micro-batch, the fastest first, smaller ones before others as fast.
+
+    A recipe that was not asked for may not add gradients in 16 bit.
+    """
+    sizes = (None,) if setting.fixed("micro_batch") else _MICRO_BATCHES
+    found: list[tuple[float, int, TrainingRun, Changes]] = []
+    for size in sizes:
+        given = changes if size in {None, 1} else {**changes, "micro_batch": size}
+        try:
+            run = setting.complete(model, given)
+        except UsageError:
+            break
+        if not ("recipe" in changes and sums_in_16_bit(run)):
+            found.append((_seconds_per_token(run), size or 1, run, given))
+        if run.micro_batches == 1:
+            break
+    return sorted(found, key=lambda each: each[:2])
+
+
+def _seconds_per_token(run: TrainingRun) -> float:
+    """Seconds of a token in a step; nothing where a given utilization makes all runs as fast."""
+    if run.machine is None:
+        return 0.0
+    assert run.how is not None
+    assert run.micro_batch is not None
+    assert run.seq_len is not None
+    tokens = run.micro_batch * run.seq_len * run.layout.dp * run.micro_batches
+    factor = time_factor(run.profiles.get(run.stack), run)
+    return float(step_parts(run, run.how.stack).total / tokens * factor)
+
+
+def _fits(run: TrainingRun) -> bool:
+    memory = memory_of(run)
+    return memory is not None and bool(memory.fits_accumulated)
 
 
 def knows_memory(way: Way) -> bool:
@@ -103,33 +147,6 @@ def sums_in_16_bit(run: TrainingRun) -> bool:
     """Whether gradients of several micro-batches are added in 16 bit."""
     assert run.how is not None
     return run.micro_batches > 1 and gradients_are_narrow(run.recipe, run.how.stack)
-
-
-def _fitting(setting: Setting, model: NamedModel, changes: Changes) -> Iterator[Way]:
-    """The run at every micro-batch that fits, as long as larger ones are faster.
-
-    Memory only grows with them. A recipe that was not asked for may not add gradients in 16 bit.
-    """
-    fastest = float("inf")
-    sizes = (None,) if setting.fixed("micro_batch") else _MICRO_BATCHES
-    for size in sizes:
-        given = changes if size in {None, 1} else {**changes, "micro_batch": size}
-        try:
-            run = setting.complete(model, given)
-        except UsageError:
-            return
-        memory = memory_of(run)
-        if memory is None or not memory.fits_accumulated:
-            return
-        if "recipe" in changes and sums_in_16_bit(run):
-            return
-        found = _way(run, given)
-        if found.estimate.time is None or _order(found) >= fastest:
-            return
-        fastest = _order(found)
-        yield found
-        if run.micro_batches == 1:
-            return
 
 
 def _way(run: TrainingRun, changes: Changes) -> Way:
@@ -145,10 +162,12 @@ def _combinations(
     }
     choices["offload"] = (None,) if setting.fixed("offload") else offloads
     for layout in _layouts(setting, model):
-        for values in product(*choices.values()):
+        # Megatron, which cuts layers and matrices, has masters anyway.
+        open_choices = {**choices, **({"recipe": (None,)} if layout else {})}
+        for values in product(*open_choices.values()):
             picked = {
                 name: value
-                for name, value in zip(choices, values, strict=True)
+                for name, value in zip(open_choices, values, strict=True)
                 if value is not None
             }
             yield {**picked, **layout}
