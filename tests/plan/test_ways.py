@@ -1,0 +1,94 @@
+"""The best way is the best of all that are tried: against a plain loop over everything."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import pytest
+
+from gptbudget import api
+from gptbudget.catalog.reference import load_evidence
+from gptbudget.errors import UsageError
+from gptbudget.plan.budget.setting import Setting
+from gptbudget.plan.budget.ways import best_way, sums_in_16_bit
+from gptbudget.plan.estimate import Estimate, estimate
+from gptbudget.plan.run import NamedGpu, NamedModel
+from gptbudget.specs.options import PlanOptions
+
+SPACE: dict[str, tuple[Any, ...]] = {
+    "recipe": (None, "master"),
+    "checkpointing": (None, "full"),
+    "loss": (None, "fused"),
+    "offload": (None, "optimizer", "all"),
+    "micro_batch": (1, 2, 4, 8, 16, 32, 64),
+    "tp": (None, 2, 4, 8),
+    "pp": (None, 2, 4, 8, 16),
+}
+
+
+def setting(gpu: str, **options: Any) -> Setting:
+    entry = api.load_catalog().gpus.find(gpu)
+    given = api.given_options(options, PlanOptions)
+    return Setting(given, NamedGpu(entry.key, entry.spec), load_evidence())
+
+
+def model(name: str) -> NamedModel:
+    entry = api.load_catalog().models.find(name)
+    return NamedModel(entry.key, entry.spec)
+
+
+def everything(where: Setting, what: NamedModel) -> list[Estimate]:
+    """Each combination that can be, fits, and loses nothing."""
+    found = []
+    for values in product(*SPACE.values()):
+        changes = dict(zip(SPACE, values, strict=True))
+        if changes["tp"]:
+            changes["sequence_parallel"] = True
+        try:
+            run = where.complete(what, changes)
+        except UsageError:
+            continue
+        answer = estimate(run._replace(other_stacks={}))
+        if changes["recipe"] and sums_in_16_bit(run):
+            continue
+        if answer.memory is not None and answer.memory.fits_accumulated:
+            found.append(answer)
+    return found
+
+
+def seconds(answer: Estimate) -> float:
+    assert answer.time is not None
+    return answer.time.wall_clock_s
+
+
+@pytest.mark.parametrize(
+    ("gpu", "name", "options"),
+    [
+        ("4070ti", "gpt2-xl", {}),
+        ("4090", "gpt2-large", {}),
+        ("a100", "gpt2-xl", {"gpus": 4}),
+        ("a100", "llama-2-7b", {"gpus": 16}),
+    ],
+    ids=["offload", "card", "node", "nodes"],
+)
+def test_nothing_beats_the_best_way(gpu: str, name: str, options: dict[str, Any]) -> None:
+    where, what = setting(gpu, **options), model(name)
+    best = best_way(where, what, {})
+    every = everything(where, what)
+    on_card = [each for each in every if each.run.recipe.offload == "none"]
+
+    assert best is not None
+    if where.options.gpus is None or where.options.gpus <= 8:
+        on_card = [each for each in on_card if each.run.layout.tp * each.run.layout.pp == 1]
+        every = [each for each in every if each.run.layout.tp * each.run.layout.pp == 1]
+    assert best.offloads is not bool(on_card)
+    assert seconds(best.estimate) == pytest.approx(min(map(seconds, on_card or every)))
+
+
+def test_what_is_fixed_stays_fixed() -> None:
+    where = setting("4070ti", micro_batch=2, checkpointing="none")
+    best = best_way(where, model("gpt2"), {})
+    assert best is not None
+    assert best.run.micro_batch == 2
+    assert best.run.recipe.checkpointing == "none"
