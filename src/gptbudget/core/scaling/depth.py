@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 _A, _B = 5.039, 0.0555
-"""Their fit, equation 10."""
+"""Their fit to the widths at which depth begins to pay; it gives the abstract's 30e3."""
 _HALVINGS = 60
 
 
