@@ -12,11 +12,12 @@ if TYPE_CHECKING:
     from gptbudget.api import estimate
     from gptbudget.catalog.catalog import load_catalog
     from gptbudget.errors import GptBudgetError
+    from gptbudget.fitting import fit
     from gptbudget.planning import plan
 
 __version__ = "0.1.0"
 
-__all__ = ["GptBudgetError", "__version__", "estimate", "load_catalog", "plan"]
+__all__ = ["GptBudgetError", "__version__", "estimate", "fit", "load_catalog", "plan"]
 
 
 def __getattr__(name: str) -> Any:
@@ -24,6 +25,10 @@ def __getattr__(name: str) -> Any:
         from gptbudget import api
 
         return getattr(api, name)
+    if name == "fit":
+        from gptbudget.fitting import fit
+
+        return fit
     if name == "plan":
         return import_module("gptbudget.plan")
     if name == "GptBudgetError":

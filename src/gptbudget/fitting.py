@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,8 +12,9 @@ from gptbudget.catalog.profiles import load_profiles
 from gptbudget.catalog.reference import grid_intensity, load_evidence
 from gptbudget.errors import UsageError
 from gptbudget.plan.complete import complete_run
-from gptbudget.plan.estimate import Estimate, estimate, memory_of
-from gptbudget.plan.fit.distance import Distance, distances
+from gptbudget.plan.estimate import estimate, memory_of
+from gptbudget.plan.fit.answer import Fit, Way
+from gptbudget.plan.fit.distance import distances
 from gptbudget.plan.fit.layouts import counts_of
 from gptbudget.plan.fit.search import Candidate, Found, Hunt, Watch, complete, front, search
 from gptbudget.plan.run import NamedGpu, NamedModel
@@ -23,33 +24,6 @@ from gptbudget.specs.options import SearchOptions
 
 _TOP, _TOLD = 300, 5
 _MOST_GPUS = 100_000
-
-
-class Way(NamedTuple):
-    """One way to train, and the estimate that ``compare`` gives of it."""
-
-    candidate: Candidate
-    estimate: Estimate
-    distances: Sequence[Distance]
-    """From the plain recipe, for the first ways only."""
-
-
-class Fit(NamedTuple):
-    """The answer: every way that was asked for, the best first."""
-
-    hunt: Hunt
-    found: Found
-    work: NamedModel
-    gpus: list[NamedGpu]
-    ways: list[Way]
-    misses: list[Way]
-    """Where there is no way: what comes nearest in memory, time and money."""
-    skipped: list[str]
-
-    @property
-    def over_hardware(self) -> bool:
-        """Whether the answer is a front over kinds and numbers of GPUs."""
-        return len(self.gpus) > 1 or len(self.hunt.counts) > 1
 
 
 class Asked(NamedTuple):
@@ -98,7 +72,7 @@ def answer(asked: Asked, catalogs: Iterable[Path] = (), watch: Watch | None = No
         GptBudgetError: a bad question, or an empty search.
     """
     question = asked.question
-    options, catalog = question.options, load_catalog(catalogs)
+    catalog = load_catalog(catalogs)
     work = _work(question, catalog)
     evidence = load_evidence()
     hunt = _hunt(asked)
@@ -116,11 +90,11 @@ def answer(asked: Asked, catalogs: Iterable[Path] = (), watch: Watch | None = No
             work,
             evidence,
             candidate.choices,
-            0.0 if options.time else candidate.wall_clock_s,
+            candidate.wall_clock_s if rows else 0.0,
             **context,
         )
         off = distances(hunt, candidate, work, evidence, **context) if told else ()
-        return Way(candidate, estimate(run), off)
+        return Way(candidate, estimate(run), off, frozenset(hunt.origins))
 
     nearest = {
         id(row): row for row in (found.nearest, found.fastest, found.cheapest) if row is not None
@@ -133,12 +107,20 @@ def answer(asked: Asked, catalogs: Iterable[Path] = (), watch: Watch | None = No
         ways=[way(row, told=place < _TOLD) for place, row in enumerate(rows)],
         misses=[] if rows else [way(row, told=False) for row in nearest.values()],
         skipped=skipped,
+        top=asked.search.top,
     )
 
 
 def _front(hunt: Hunt, found: Found) -> list[Candidate]:
     """The hardware that nothing beats in both time and cost, what is wanted first."""
     kept = front(found.by_hardware)
+    best = min(
+        found.by_hardware.values(),
+        key=lambda row: (row.variant.loss, row.amount(hunt.minimize)),
+        default=None,
+    )
+    if best is not None and best not in kept:
+        kept.append(best)
     return sorted(kept, key=lambda row: (row.variant.loss, row.amount(hunt.minimize)))
 
 

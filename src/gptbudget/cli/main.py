@@ -17,7 +17,7 @@ _BUG = 1
 _USAGE = 2
 _INTERRUPTED = 130
 
-_COMMANDS = ("compare", "memory", "plan", "gpus", "models", "validate", "calibrate")
+_COMMANDS = ("compare", "memory", "fit", "plan", "gpus", "models", "validate", "calibrate")
 """Each a module of this package with a ``command`` and an ``EPILOG``."""
 
 

@@ -258,6 +258,14 @@ READING = {
     ),
 }
 
+FIT = {
+    "gpus": Flag(_HARDWARE, "How many of them, or a range to search: 8, 1..1024.", "N|N..N", "1"),
+    "time": Flag(_SEARCH, "How long it may take: 30d, 1y.", "TIME", "any"),
+    "cost": Flag(_SEARCH, "US dollars that it may cost.", "USD", "any"),
+    "minimize": Flag(_SEARCH, "What comes first.", "time|cost|memory|gpus|energy", "time"),
+    "top": Flag(_SEARCH, "Rows of the answer.", "N", "10 in a table, 300 in data"),
+}
+
 PLAN = {
     "cost": Flag(_SEARCH, "US dollars to spend.", "USD"),
     "unique_tokens": Flag(
@@ -330,16 +338,20 @@ _SCENARIO_PARAMETERS: dict[str, tuple[Any, Any]] = {
 def takes(
     *groups: dict[str, Flag],
     scenario: bool = False,
+    check: bool = True,
     extra: dict[str, tuple[Any, Any]] | None = None,
 ) -> Callable[[Callable[[Invocation], None]], Callable[..., None]]:
     """Make a command of a function that wants an :class:`Invocation`.
 
     ``groups`` are its options, ``extra`` further parameters of its own as annotation and
-    default, which arrive in ``Invocation.extra``.
+    default, which arrive in ``Invocation.extra``. ``check`` makes an answer of no an exit code.
     """
     flags = {name: flag for group in groups for name, flag in group.items()}
     own = extra or {}
-    output = {**_OUTPUT_PARAMETERS, **(_SCENARIO_PARAMETERS if scenario else {})}
+    asked = {**_SCENARIO_PARAMETERS} if scenario else {}
+    if not check:
+        asked.pop("check", None)
+    output = {**_OUTPUT_PARAMETERS, **asked}
     parameters = {
         **own,
         **{name: (flag.annotation(name), None) for name, flag in flags.items()},

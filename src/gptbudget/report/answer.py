@@ -26,9 +26,10 @@ def answers(estimates: Sequence[Estimate]) -> dict[str, Any]:
     }
 
 
-def answer(estimate: Estimate) -> dict[str, Any]:
-    """One estimate; unknown values are ``None``."""
+def answer(estimate: Estimate, *, advise: bool = True) -> dict[str, Any]:
+    """One estimate; unknown values are ``None``. Without ``advise`` no remedies are looked for."""
     run = estimate.run
+    remedies = found_remedies(estimate) if advise else []
     return {
         "model": _model(estimate),
         "gpu": {"name": run.gpu.key, "title": run.gpu.spec.name},
@@ -48,7 +49,7 @@ def answer(estimate: Estimate) -> dict[str, Any]:
         "time": _time(estimate),
         "cost": _cost(estimate),
         "verdict": {"feasible": estimate.feasible, "text": verdict(estimate)},
-        "remedies": [remedy_data(estimate, found) for found in found_remedies(estimate)],
+        "remedies": [remedy_data(estimate, found) for found in remedies],
         "notes": notes(estimate),
     }
 

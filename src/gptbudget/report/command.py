@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from gptbudget.plan.changes import Change
 from gptbudget.plan.run import TrainingRun
+from gptbudget.units import DAY_S
 
 _UNITS = {"time": "s", "gpu_memory": "B", "reserve": "B", "host_memory": "B"}
 _SAID_BY_OTHERS = frozenset({"data", "epochs"})
@@ -43,8 +44,15 @@ def flags(run: TrainingRun, changes: Iterable[Change]) -> str:
     return shlex.join([word for pair in changed.items() for word in _flag(*pair)])
 
 
+def option_words(options: Mapping[str, Any]) -> str:
+    """Options as they are typed."""
+    return shlex.join([word for pair in options.items() for word in _flag(*pair)])
+
+
 def _flag(option: str, value: Any) -> list[str]:
     name = option.replace("_", "-")
+    if option == "time" and value % DAY_S == 0:
+        return ["--time", f"{value / DAY_S:.0f}d"]
     if isinstance(value, bool):
         return [f"--{name}" if value else f"--no-{name}"]
     if isinstance(value, float):

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from gptbudget.errors import UsageError
 from gptbudget.plan.estimate import Estimate, estimate
+from gptbudget.plan.fit.evaluate import BATCH_TOLERANCE
 from gptbudget.plan.fit.search import Candidate, Hunt, complete
 from gptbudget.plan.run import NamedModel
 from gptbudget.specs.evidence import Evidence
@@ -57,16 +58,21 @@ def distances(
     found = []
     for choice, without in _taken_back(candidate.choices):
         other = run_of(without)
-        known = other and other.time and whole.time and other.memory and whole.memory
-        if not known:
+        if other is None or not _comparable(whole, other):
             found.append(Distance(choice, None, None))
             continue
-        assert other is not None
         assert other.time is not None
         assert whole.time is not None
         ratio = whole.time.wall_clock_s / other.time.wall_clock_s
         found.append(Distance(choice, ratio, needed_bytes(other) - needed_bytes(whole)))
     return found
+
+
+def _comparable(one: Estimate, other: Estimate) -> bool:
+    """Whether both are known, and train with about as many tokens a step."""
+    known = one.time and other.time and one.memory and other.memory
+    steps = (one.run.global_batch_tokens or 1) / (other.run.global_batch_tokens or 1)
+    return bool(known) and abs(steps - 1) <= BATCH_TOLERANCE
 
 
 def needed_bytes(found: Estimate) -> float:
@@ -79,7 +85,8 @@ def _taken_back(
     choices: Mapping[str, Any],
 ) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
     """Each choice that is not plain, and all of them with that one plain."""
-    layout = {name: choices[name] for name in _DEGREES if choices.get(name, 1) not in {1, False}}
+    degrees_on = {name: choices.get(name, 1) for name in _DEGREES}
+    layout = {name: value for name, value in degrees_on.items() if value is True or int(value) > 1}
     degrees = {name: value for name, value in layout.items() if name != "zero"}
     if degrees:
         kept = {name: value for name, value in choices.items() if name not in _DEGREES}

@@ -25,8 +25,12 @@ from gptbudget.specs.layout import Layout
 from gptbudget.specs.options import Options
 from gptbudget.specs.stack import AttentionKind
 
-_BATCH_TOLERANCE = 0.1
+BATCH_TOLERANCE = 0.1
 """How far a step may be from the tokens it should have, where they are only a default."""
+
+
+_FEW = 0.15
+"""Of candidates that are valid; below it a list of them is faster than the whole grid."""
 
 
 class Degrees(NamedTuple):
@@ -49,8 +53,9 @@ class LaidOut(NamedTuple):
     kind: Kind
     degrees: Degrees
     micro_batches: Any
-    obeyed: Mapping[str, Any]
-    """By rule, where it holds."""
+    candidates: int
+    obeyed: Mapping[str, bool]
+    """By rule, whether it holds anywhere."""
     valid: Any
     """Where all of them do; of the full shape."""
 
@@ -110,8 +115,26 @@ def lay_out(
         rule = "micro-batches of a step over --pp, as --vp needs it"
         obeyed[rule] = (of.vp == 1) | (micro_batches % of.pp == 0)
     shape = np.broadcast_shapes(*(np.shape(each) for each in of))
-    valid = np.logical_and.reduce([np.broadcast_to(each, shape) for each in obeyed.values()])
-    return LaidOut(kind, of, micro_batches, obeyed, valid)
+    valid = np.ones(shape, dtype=bool)
+    for holds in obeyed.values():
+        valid &= holds
+    anywhere = {rule: bool(np.any(holds)) for rule, holds in obeyed.items()}
+    laid = LaidOut(kind, of, micro_batches, valid.size, anywhere, valid)
+    return _only_valid(laid) if valid.mean() < _FEW else laid
+
+
+def _only_valid(laid: LaidOut) -> LaidOut:
+    """A list of the valid candidates, where most are not: nothing is computed for the others."""
+    valid = laid.valid
+
+    def picked(each: Any) -> Any:
+        return np.broadcast_to(each, valid.shape)[valid] if np.ndim(each) else each
+
+    return laid._replace(
+        degrees=Degrees(*map(picked, laid.degrees)),
+        micro_batches=picked(laid.micro_batches),
+        valid=np.ones(int(valid.sum()), dtype=bool),
+    )
 
 
 def evaluate(run: TrainingRun, laid: LaidOut) -> Evaluated:
@@ -163,7 +186,7 @@ def _batch_rule(options: Options, of: Degrees, of_wanted: Any) -> dict[str, Any]
     """A step has the tokens that it should have: exactly those given, about those of a default."""
     if options.global_batch_tokens:
         return {f"--global-batch-tokens {options.global_batch_tokens}": of_wanted == 1}
-    near = np.abs(of_wanted - 1) <= _BATCH_TOLERANCE
+    near = np.abs(of_wanted - 1) <= BATCH_TOLERANCE
     least = (of.dp == 1) & (of.micro_batch == 1) & (of_wanted > 1)
     return {"the tokens of a step, which are a default (--global-batch-tokens)": near | least}
 

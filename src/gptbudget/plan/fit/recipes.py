@@ -120,7 +120,13 @@ def _adaptable(model: ModelSpec) -> bool:
 
 
 def _stands_together(options: Options, variant: Variant) -> bool:
-    """Adapters have a 16-bit base, and little state that could be narrowed or moved."""
+    """Whether the choices of a variant have a point together.
+
+    Adapters have a 16-bit base, and little state that could be narrowed or moved. Narrow states are
+    there to stay on the card; on a host they matter only where its memory is short.
+    """
+    if variant.loss and variant.offloads and options.host_memory is None:
+        return False
     method = options.method or variant.options.get("method", "full")
     if method not in {"lora", "qlora"}:
         return True

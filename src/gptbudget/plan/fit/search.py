@@ -192,8 +192,8 @@ def _representative(
     tally: _Tally,
 ) -> TrainingRun | None:
     """One candidate as a complete run; what all of them share is read off it."""
-    largest = np.unravel_index(np.flatnonzero(laid.valid)[-1], laid.valid.shape)
-    choices = choices_of(variant, laid, tuple(int(each) for each in largest))
+    last = _index(np.flatnonzero(laid.valid)[-1], laid.valid.shape)
+    choices = choices_of(variant, laid, last)
     try:
         return complete(hunt, gpu, work, evidence, choices, **run_context)
     except UsageError as error:
@@ -252,7 +252,7 @@ def _is_default(name: str, value: Any) -> bool:
 
 
 def _default_zero(options: Options, choices: Mapping[str, Any]) -> int:
-    degrees = Layout(tp=choices["tp"], pp=choices["pp"], dp=choices["gpus"])
+    degrees = Layout(tp=choices.get("tp", 1), pp=choices.get("pp", 1), dp=choices["gpus"])
     return default_zero(degrees, options.stack or "compiled")
 
 
@@ -281,7 +281,7 @@ class _Tally:
         self.cheapest: Candidate | None = None
         self.candidates = self.evaluated = self.feasible = 0
         self.done = self.programs = 0
-        self.obeyed: dict[str, int] = {}
+        self.obeyed: dict[str, bool] = {}
         self.refusals: dict[str, UsageError] = {}
         self.left: dict[str, None] = {}
         self.usable_bytes: float | None = None
@@ -291,9 +291,9 @@ class _Tally:
 
     def count(self, laid: LaidOut) -> None:
         self.done += 1
-        self.candidates += laid.valid.size
+        self.candidates += laid.candidates
         for rule, holds in laid.obeyed.items():
-            self.obeyed[rule] = self.obeyed.get(rule, 0) + int(np.any(holds))
+            self.obeyed[rule] = self.obeyed.get(rule, False) or holds
 
     def refuse(self, error: UsageError) -> None:
         self.refusals.setdefault(str(error), error)
@@ -339,16 +339,17 @@ class _Tally:
         return holds if most is None else holds & (usd <= most)
 
     def _keep_by_hardware(self, kept: _Program, key: Any, holds: Any) -> None:
-        """The best of each count, which is the first axis."""
-        masked = np.where(holds, key, np.inf).reshape(holds.shape[0], -1)
-        for row, best in enumerate(masked.argmin(axis=1)):
-            if masked[row, best] < np.inf:
-                index = np.unravel_index(best, holds.shape[1:])
-                one = kept.candidate((row, *(int(each) for each in index)))
-                where = (one.gpu.key, one.gpus)
-                now = self.by_hardware.get(where)
-                if now is None or self._rank(one) < self._rank(now):
-                    self.by_hardware[where] = one
+        """The best of each number of GPUs."""
+        flat = np.flatnonzero(holds)
+        counts = kept.amount("gpus").ravel()[flat]
+        order = np.lexsort((kept.found.wall_clock_s.ravel()[flat], key.ravel()[flat], counts))
+        _, first = np.unique(counts[order], return_index=True)
+        for position in flat[order][first]:
+            one = kept.candidate(_index(position, holds.shape))
+            where = (one.gpu.key, one.gpus)
+            now = self.by_hardware.get(where)
+            if now is None or self._rank(one) < self._rank(now):
+                self.by_hardware[where] = one
 
     def _note_misses(
         self, kept: _Program, fits: Any, holds: Any, usable_bytes: float | None
@@ -396,7 +397,7 @@ class _Tally:
             return next(iter(self.refusals.values()))
         counts = self.hunt.counts
         of = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]}..{counts[-1]}"
-        never = [rule for rule, times in self.obeyed.items() if not times]
+        never = [rule for rule, holds in self.obeyed.items() if not holds]
         what = f"nothing divides {never[0]}" if never else "no layout obeys all rules at once"
         rules = ", ".join(dict.fromkeys(self.obeyed)) or "the degrees that were given"
         return UsageError(
@@ -441,7 +442,11 @@ class _Program(NamedTuple):
 
 
 def _index_of_smallest(amounts: Any) -> tuple[int, ...]:
-    return tuple(int(each) for each in np.unravel_index(amounts.argmin(), amounts.shape))
+    return _index(amounts.argmin(), amounts.shape)
+
+
+def _index(position: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(int(each) for each in np.unravel_index(position, shape))
 
 
 def _smallest(key: Any, holds: Any, seconds: Any) -> Iterator[tuple[int, ...]]:
@@ -450,7 +455,7 @@ def _smallest(key: Any, holds: Any, seconds: Any) -> Iterator[tuple[int, ...]]:
     amounts, times = np.asarray(key).ravel()[flat], np.asarray(seconds).ravel()[flat]
     order = np.lexsort((times, amounts))[:_KEPT_OF_A_PROGRAM]
     for position in flat[order]:
-        yield tuple(int(each) for each in np.unravel_index(position, holds.shape))
+        yield _index(position, holds.shape)
 
 
 def front(rows: Mapping[tuple[str, int], Candidate]) -> list[Candidate]:

@@ -1,0 +1,50 @@
+"""``gptbudget fit``: which recipes, layouts and hardware train a model, ranked."""
+
+from __future__ import annotations
+
+import typer
+
+from gptbudget.cli.options import (
+    ASSUMPTIONS,
+    FIT,
+    HARDWARE,
+    JOB,
+    LAYOUT,
+    METHOD,
+    RECIPE,
+    Invocation,
+    takes,
+)
+
+EPILOG = "Example: gptbudget fit --gpu 4070ti --model gpt2-xl"
+
+_THE_ANSWER_IS_NO = 5
+
+
+@takes(
+    {**HARDWARE, "gpus": FIT["gpus"]},
+    {name: flag for name, flag in JOB.items() if name != "flops"} | {"time": FIT["time"]},
+    RECIPE,
+    METHOD,
+    LAYOUT,
+    ASSUMPTIONS,
+    {name: FIT[name] for name in ("minimize", "cost", "top")},
+    scenario=True,
+    check=False,
+)
+def command(invocation: Invocation) -> None:
+    """Every way to train a model that fits, ranked: recipes, layouts and hardware.
+
+    What is given stays fixed; everything else is searched.
+    """
+    from gptbudget import fitting
+    from gptbudget.render.output import DATA_FORMATS, write
+    from gptbudget.render.progress import watching
+    from gptbudget.report.fit.document import fit_document
+
+    asked = fitting.ask(invocation.given, invocation.scenario)
+    with watching() as watch:
+        found = fitting.answer(asked, invocation.catalogs, watch)
+    write(fit_document(found, tables=invocation.fmt not in DATA_FORMATS), invocation.fmt)
+    if not found.ways:
+        raise typer.Exit(_THE_ANSWER_IS_NO)

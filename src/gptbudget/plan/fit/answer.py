@@ -1,0 +1,63 @@
+"""What a search answers: ways to train, each with its estimate, and what comes near."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from gptbudget.plan.estimate import Estimate
+from gptbudget.plan.fit.distance import Distance
+from gptbudget.plan.fit.search import Candidate, Found, Hunt
+from gptbudget.plan.run import NamedGpu, NamedModel
+
+
+class Way(NamedTuple):
+    """One way to train, and the estimate that ``compare`` gives of it."""
+
+    candidate: Candidate
+    estimate: Estimate
+    distances: Sequence[Distance]
+    """From the plain recipe, for the first ways only."""
+    given: frozenset[str]
+    """What the user gave, by option."""
+
+    @property
+    def family(self) -> tuple[object, ...]:
+        """What sets it apart from others of a list: recipe and main degrees."""
+        recipe, layout = self.estimate.run.recipe, self.estimate.run.layout
+        return (
+            self.candidate.gpu.key,
+            recipe.method,
+            recipe.recipe,
+            recipe.optimizer,
+            recipe.checkpointing,
+            recipe.offload,
+            (layout.gpus, layout.tp, layout.pp, layout.cp, layout.ep),
+        )
+
+
+class Fit(NamedTuple):
+    """The answer: every way that was asked for, the best first."""
+
+    hunt: Hunt
+    found: Found
+    work: NamedModel
+    gpus: list[NamedGpu]
+    ways: list[Way]
+    misses: list[Way]
+    """Where there is no way: what comes nearest in memory, time and money."""
+    skipped: list[str]
+    top: int | None
+    """How many ways were asked for; ``None`` leaves it to the format."""
+
+    @property
+    def over_hardware(self) -> bool:
+        """Whether the answer is a front over kinds and numbers of GPUs."""
+        return len(self.gpus) > 1 or len(self.hunt.counts) > 1
+
+    def best_of_families(self, most: int) -> list[Way]:
+        """The best way of each family, the best first."""
+        first: dict[tuple[object, ...], Way] = {}
+        for way in self.ways:
+            first.setdefault(way.family, way)
+        return list(first.values())[:most]

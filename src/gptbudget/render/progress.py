@@ -1,0 +1,53 @@
+"""A bar on standard error while a search runs, where that is a terminal."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from gptbudget.units import format_count, format_duration
+
+if TYPE_CHECKING:
+    from gptbudget.plan.fit.search import Progress, Watch
+
+_PATIENCE_S = 1.0
+"""A search that is shorter shows nothing."""
+
+
+@contextmanager
+def watching() -> Iterator[Watch | None]:
+    """What a search tells how far it is; ``None`` where nobody looks."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn
+    from rich.progress import Progress as Bar
+
+    columns = (TextColumn("searching"), BarColumn(), TextColumn("{task.description}"))
+    bar = Bar(*columns, console=Console(stderr=True), transient=True)
+    task = bar.add_task("", total=None)
+    begin = time.perf_counter()
+
+    def watch(seen: Progress) -> None:
+        spent = time.perf_counter() - begin
+        if spent < _PATIENCE_S:
+            return
+        if not bar.live.is_started:
+            bar.start()
+        best = f", best {format_duration(seen.best.wall_clock_s)}" if seen.best else ""
+        rate = format_count(seen.evaluated / spent, 3)
+        bar.update(
+            task,
+            total=seen.programs,
+            completed=seen.done,
+            description=f"{format_count(seen.evaluated, 3)} layouts, {rate} a second{best}",
+        )
+
+    try:
+        yield watch
+    finally:
+        bar.stop()

@@ -1,0 +1,231 @@
+"""Ways to train in words: their choices, what each does, and what comes nearest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gptbudget.plan.estimate import Estimate
+from gptbudget.plan.fit.answer import Fit, Way
+from gptbudget.plan.fit.distance import Distance, needed_bytes
+from gptbudget.plan.fit.recipes import costs_quality
+from gptbudget.report.command import option_words
+from gptbudget.units import YEAR_S, format_bytes, format_count, format_duration, format_usd
+
+_NAMES = {
+    ("recipe", "pure"): "pure 16 bit",
+    ("recipe", "master"): "16-bit weights, fp32 masters",
+    ("recipe", "autocast"): "fp32 weights, 16-bit compute",
+    ("optimizer", "adamw8bit"): "8-bit AdamW",
+    ("checkpointing", "full"): "full checkpointing",
+    ("checkpointing", "selective"): "selective checkpointing",
+    ("loss", "fused"): "fused loss",
+    ("loss", "chunked"): "chunked loss",
+    ("offload", "optimizer"): "optimizer on the host",
+    ("offload", "all"): "states and weights on the host",
+    ("method", "lora"): "LoRA",
+    ("method", "qlora"): "QLoRA",
+}
+
+_NOTHING = 0.0005
+_LITTLE_BYTES = 2**19
+
+
+def choices(way: Way) -> dict[str, Any]:
+    """What a way chooses that is not the default, by option; the model and hardware aside."""
+    run = way.estimate.run
+    chosen = {name: run.values[name] for name in way.candidate.choices if name in run.values}
+    said = {name: value for name, value in chosen.items() if run.asked(name) and name != "gpus"}
+    longer = run.asked("time") and "time" not in way.given
+    return said | ({"time": run.horizon_s} if longer else {})
+
+
+def flags(way: Way) -> str:
+    """The same as they are typed."""
+    return option_words(choices(way)) or "nothing but the defaults"
+
+
+def losses(way: Way) -> list[str]:
+    """Its choices that cost quality, in words."""
+    chosen = way.candidate.choices
+    return [
+        name_of(option, value) for option, value in chosen.items() if costs_quality(option, value)
+    ]
+
+
+def name_of(option: str, value: Any) -> str:
+    """One choice in words."""
+    if option == "micro_batch":
+        return f"micro-batch {value}"
+    return _NAMES.get((option, value), option_words({option: value}))
+
+
+def distance_text(distance: Distance) -> str:
+    """What a choice does: ``full checkpointing: +31 % time, -14.00 GiB``."""
+    layout = len(distance.choice) > 1 or not _NAMES.keys() & set(distance.choice.items())
+    only = next(iter(distance.choice.items()))
+    named = option_words(distance.choice) if layout and only[0] != "micro_batch" else name_of(*only)
+    if distance.time_ratio is None or distance.saved_bytes is None:
+        return f"{named}: there is no such run without it"
+    return f"{named}: {_time_in_words(distance.time_ratio)}, {_saved(distance.saved_bytes)}"
+
+
+def _time_in_words(ratio: float) -> str:
+    return "no more time" if abs(ratio - 1) < _NOTHING else f"{ratio - 1:+.1%} time"
+
+
+def _saved(saved_bytes: float) -> str:
+    if abs(saved_bytes) < _LITTLE_BYTES:
+        return "no less memory"
+    sign = "-" if saved_bytes >= 0 else "+"
+    return f"{sign}{format_bytes(abs(saved_bytes))}"
+
+
+def headline(fit: Fit) -> str:
+    """The answer in one sentence."""
+    if not fit.ways:
+        return _no(fit)
+    best = fit.ways[0]
+    if fit.over_hardware:
+        return f"{_yes(fit, best)}: {_front_in_words(fit)}."
+    return (
+        f"{_yes(fit, best)}: {_subject(best.estimate)} takes {amounts(best)}, with {flags(best)}."
+    )
+
+
+def _yes(fit: Fit, best: Way) -> str:
+    """How good a yes it is."""
+    long = fit.hunt.max_wall_clock_s is None and best.candidate.wall_clock_s > YEAR_S
+    yes = "It fits, in more than a year" if long else "Yes"
+    loses = losses(best)
+    return f"{yes}, at a loss of quality ({', '.join(loses)})" if loses else yes
+
+
+def _subject(estimate: Estimate) -> str:
+    run = estimate.run
+    return f"{getattr(run.work, 'key', '')} on {run.gpus} x {run.gpu.key}"
+
+
+def amounts(way: Way) -> str:
+    """Time, money and memory of a way."""
+    estimate, run = way.estimate, way.estimate.run
+    assert run.usable_bytes is not None
+    said = format_duration(way.candidate.wall_clock_s)
+    if run.tokens is not None:
+        said += f" for {format_count(run.tokens)} tokens"
+    time = estimate.time
+    if time is not None and time.low_s and time.high_s:
+        said += f" (likely {format_duration(time.low_s)} to {format_duration(time.high_s)})"
+    if way.candidate.usd is not None:
+        said += f", {format_usd(way.candidate.usd)}"
+    said += f" and {format_bytes(needed_bytes(estimate))} of {format_bytes(run.usable_bytes)}"
+    if way.candidate.host_bytes:
+        said += f" and {format_bytes(way.candidate.host_bytes)} of host memory"
+    return said
+
+
+def _front_in_words(fit: Fit) -> str:
+    best = fit.ways[0]
+    ways = len(fit.ways)
+    others = "nothing else is faster or cheaper" if ways == 1 else f"{ways} are on the front"
+    wanted = {
+        "time": "the fastest",
+        "cost": "the cheapest",
+        "memory": "the one with most room",
+        "gpus": "the fewest GPUs",
+        "energy": "the least energy",
+    }[fit.hunt.minimize]
+    return f"{wanted} is {_subject(best.estimate)}, {amounts(best)}; {others}"
+
+
+def _no(fit: Fit) -> str:
+    model, hunt, found = fit.work.key, fit.hunt, fit.found
+    if found.interrupted:
+        return f"Unknown: the search for {model} was interrupted before it found a way."
+    limits = []
+    if found.fastest is not None and hunt.max_wall_clock_s is not None:
+        fastest = format_duration(found.fastest.wall_clock_s)
+        limits.append(
+            f"the fastest that fits takes {fastest} of {format_duration(hunt.max_wall_clock_s)}"
+        )
+    if found.cheapest is not None and hunt.max_usd is not None:
+        cheapest = format_usd(found.cheapest.usd or 0)
+        limits.append(f"the cheapest that fits costs {cheapest} of {format_usd(hunt.max_usd)}")
+    if limits:
+        return f"No: {model} fits, but {' and '.join(limits)}."
+    return f"No: {model} fits in no way: {_nearest(fit)}."
+
+
+def _nearest(fit: Fit) -> str:
+    near = next((way for way in fit.misses if way.candidate is fit.found.nearest), None)
+    if near is None:
+        return "nothing was evaluated"
+    usable = near.estimate.run.usable_bytes
+    assert usable is not None
+    needed = near.candidate.peak_bytes
+    if needed <= usable:
+        host, given = near.candidate.host_bytes, near.estimate.run.host_memory_bytes or 0
+        return (
+            f"the nearest needs {format_bytes(host)} of host memory, {format_bytes(host - given)} "
+            "more than there is"
+        )
+    return (
+        f"the nearest, {_subject(near.estimate)} with {flags(near)}, needs "
+        f"{format_bytes(needed)} of {format_bytes(usable)}, {format_bytes(needed - usable)} "
+        "too much"
+    )
+
+
+def search_notes(fit: Fit) -> list[str]:
+    """What was searched, and what was not."""
+    found = fit.found
+    said = [
+        f"{found.candidates:,} candidates, {found.evaluated:,} of them obey the rules and were "
+        f"evaluated, {found.feasible:,} hold everything, in {format_duration(found.seconds)}"
+    ]
+    if found.interrupted:
+        said.insert(0, "the search was interrupted: this is the best of what it had seen")
+    if found.left_out:
+        said.append(
+            f"not searched, because others fit: {' and '.join(found.left_out)} "
+            "(a choice that is given is always kept)"
+        )
+    if fit.ways and not losses(fit.ways[0]) and any(map(losses, fit.ways)):
+        said.append("ways that cost quality come after all that do not")
+    if fit.ways and (short := _short_batch(fit)):
+        said.append(short)
+    if any(way.candidate.host_bytes for way in fit.ways):
+        said.append("the optimizer's own work on the host is left out of the time")
+    counts = fit.hunt.counts
+    if len(counts) > 1:
+        said.append(
+            f"numbers of GPUs tried: {len(counts)} from {counts[0]} to {counts[-1]}, "
+            "every one in a node and whole nodes beyond, in a long range a sixteenth apart"
+        )
+    return said
+
+
+def _short_batch(fit: Fit) -> str | None:
+    """That a default batch is what keeps replicas few."""
+    run, most = fit.ways[0].estimate.run, fit.hunt.counts[-1]
+    if run.asked("global_batch_tokens") or not run.seq_len or not run.global_batch_tokens:
+        return None
+    sequences = run.global_batch_tokens // run.seq_len
+    if sequences >= most:
+        return None
+    return (
+        f"a step of {run.global_batch_tokens:,} tokens (not given) is {sequences} sequences, and "
+        "so many replicas at most: more GPUs must cut the model, or take a larger "
+        "--global-batch-tokens"
+    )
+
+
+def settings(fit: Fit) -> Mapping[str, Any]:
+    """What was made small, and what had to hold."""
+    counts = fit.hunt.counts
+    return {
+        "gpus": [counts[0], counts[-1]],
+        "minimize": fit.hunt.minimize,
+        "max_wall_clock_s": fit.hunt.max_wall_clock_s,
+        "max_usd": fit.hunt.max_usd,
+    }
