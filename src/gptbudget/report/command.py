@@ -55,6 +55,8 @@ def _flag(option: str, value: Any) -> list[str]:
         return ["--time", f"{value / DAY_S:.0f}d"]
     if isinstance(value, bool):
         return [f"--{name}" if value else f"--no-{name}"]
+    if _UNITS.get(option) == "B" and value % 2**30 == 0:
+        return [f"--{name}", f"{value / 2**30:.0f}GiB"]
     if isinstance(value, float):
         return [f"--{name}", f"{value:.12g}{_UNITS.get(option, '')}"]
     return [f"--{name}", str(value)]

@@ -157,6 +157,8 @@ def _search_one(
         for kind in kinds(model, options, hunt.counts, seq_len, _split(options, evidence))
     ]
     rounds = [(what, list(of)) for what, of in groupby(every, key=lambda variant: variant.round)]
+    if not any(each.valid.any() for each in laid):
+        _refuse_fixed(hunt, gpu, work, evidence, run_context)
     tally.expect(len(every) * len(laid))
     before = tally.feasible
     for (lossy, offloads), of_round in rounds:
@@ -166,7 +168,7 @@ def _search_one(
         for variant in of_round:
             for each in laid:
                 tally.count(each)
-                if each.valid.any():
+                if each.valid.size and each.valid.any():
                     run = _representative(
                         hunt, gpu, work, evidence, variant, each, run_context, tally
                     )
@@ -174,6 +176,23 @@ def _search_one(
                         tally.keep(run, variant, each, evaluate(run, each))
                 if watch:
                     watch(tally.progress())
+
+
+def _refuse_fixed(
+    hunt: Hunt,
+    gpu: NamedGpu,
+    work: NamedModel,
+    evidence: Evidence,
+    run_context: Mapping[str, Any],
+) -> None:
+    """Refuse what was given where a single question would, and in its words.
+
+    Raises:
+        UsageError: degrees that do not divide GPUs, heads, layers or experts.
+    """
+    for count in hunt.counts[:1]:
+        chosen = hunt.options.model_copy(update={"gpus": count, "host_memory": None})
+        complete_run(chosen, gpu, work, evidence, origins=hunt.origins, **run_context)
 
 
 def _split(options: Options, evidence: Evidence) -> Split:

@@ -1,0 +1,132 @@
+"""Layouts a second beside a closed form of three lines, and whole searches, in one run.
+
+Run it as ``python tests/benchmarks/layouts.py``. A million layouts of GPT-3 175B are
+every pipeline of its 96 layers with three stages or more, tensor, context and data degrees, and
+micro-batches, as one array after the other; of each the whole memory bill and the step time are
+computed. The yardstick is a plain loop: 6 N D over a share of the peak, with a bubble.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Callable
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+import gptbudget
+from gptbudget import load_catalog
+from gptbudget.catalog.reference import load_evidence
+from gptbudget.core.activations import implementation
+from gptbudget.core.memory import peak_bytes
+from gptbudget.core.overhead import overhead_parts
+from gptbudget.core.step_time.step import step_time
+from gptbudget.plan.fit.layouts import divisors
+from gptbudget.plan.machine import machine_of
+from gptbudget.specs.layout import Layout
+from gptbudget.specs.recipe import Recipe
+
+MILLION = 1_000_000
+LENGTH, SEQUENCES = 2048, 1536
+
+
+def closed_form(tokens: int, stages: int) -> float:
+    flops = 6 * 6.7e9 * tokens
+    seconds = flops / (0.4 * 989e12)
+    return seconds * (1 + (stages - 1) / 8)
+
+
+def seconds_of(work: Callable[[], Any]) -> float:
+    """Seconds of one call."""
+    begin = time.perf_counter()
+    work()
+    return time.perf_counter() - begin
+
+
+def loop() -> None:
+    """A million closed forms."""
+    for stages in range(MILLION):
+        closed_form(4096, 1 + stages % 8)
+
+
+def axis(values: Any, dimension: int) -> Any:
+    """Values along one of four dimensions."""
+    shape = [1] * 4
+    shape[dimension] = -1
+    return np.array(list(values)).reshape(shape)
+
+
+class Space:
+    """The layouts, each axis an axis of the arrays; a pass over them is one chunk."""
+
+    def __init__(self) -> None:
+        catalog, evidence = load_catalog(), load_evidence()
+        gpu, self.model = catalog.gpus.find("a100").spec, catalog.models.find("gpt3-175b").spec
+        self.stack = evidence.stacks.stacks["megatron"]
+        self.machine = machine_of(gpu, "bf16", 312e12, self.stack.speed, 25.0).machine
+        self.recipe = Recipe(precision="bf16", recipe="master", checkpointing="full")
+        self.how = implementation(self.model, "megatron", evidence.stacks, self.recipe.loss)
+        layers = divisors(self.model.layers)
+        pipelines = [
+            (pp, vp)
+            for pp, vp in product(layers, layers)
+            if pp > 2 and self.model.layers % (pp * vp) == 0
+        ]
+        replicas = [
+            (dp, batch)
+            for dp, batch in product(divisors(SEQUENCES), (1, 2, 3, 4, 6, 8, 12, 16))
+            if SEQUENCES % (dp * batch) == 0
+        ]
+        pp, vp = (axis(values, 3) for values in zip(*pipelines, strict=True))
+        dp, self.batch = (axis(values, 1) for values in zip(*replicas, strict=True))
+        self.micro_batches = SEQUENCES // (dp * self.batch)
+        tp, cp = axis((1, 2, 3, 4, 6, 8, 12, 16), 2), axis((1, 2), 0)
+        self.layout = Layout(dp=dp, tp=tp, pp=pp, vp=vp, cp=cp, zero=1, sequence_parallel=True)
+        self.size = cp.size * dp.size * tp.size * pp.size
+
+    def evaluate(self, passes: int) -> None:
+        """Memory and time of them all, as often as asked."""
+        args = (self.model, self.recipe)
+        batch, many, layout = self.batch, self.micro_batches, self.layout
+        for _ in range(passes):
+            found = peak_bytes(*args, self.how, batch, LENGTH, layout, many)
+            assert found is not None
+            bill = found.peak + overhead_parts(found.peak, "8.0", layout).total
+            step = step_time(*args, self.stack, self.machine, layout, batch, LENGTH, many).total
+            assert bill.size == step.size == self.size
+            assert np.isfinite(bill + step).all()
+
+
+def main() -> None:
+    """Print rates beside the yardstick, and what whole searches take."""
+    yardstick = MILLION / seconds_of(loop)
+    space = Space()
+    passes = -(-MILLION // space.size)
+    rate = passes * space.size / seconds_of(lambda: space.evaluate(passes))
+    print(f"{passes * space.size:,} layouts in {passes} arrays of {space.size:,}")
+    print(f"closed form in a loop      {yardstick:12,.0f} a second   1.00")
+    print(f"memory and time as arrays  {rate:12,.0f} a second  {rate / yardstick:5.2f}")
+    searches: list[dict[str, Any]] = [
+        {"gpu": "4070ti", "model": "gpt2-xl"},
+        {"gpu": "a100", "model": "gpt3-175b", "gpus": 1024},
+        {"gpu": "h100", "model": "deepseek-v3", "gpus": 2048},
+        {"gpu": "h100", "model": "gpt3-175b", "gpus": "1..1024"},
+    ]
+    for asked in searches:
+        begin = time.perf_counter()
+        search = gptbudget.fit(**asked, top=1).found
+        whole = time.perf_counter() - begin
+        name = " ".join(str(value) for value in asked.values())
+        print(
+            f"fit {name:<28} {search.candidates:>12,} candidates {search.evaluated:>10,} evaluated "
+            f"in {whole:5.2f} s"
+        )
+    kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(f"peak memory {kib / (2**20 if sys.platform == 'darwin' else 2**10):,.0f} MiB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,258 @@
+"""The search against plain loops: nothing outside it beats it, and it says what it promises."""
+
+from __future__ import annotations
+
+import itertools
+from functools import cache
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import gptbudget
+from gptbudget import load_catalog
+from gptbudget.catalog.reference import load_evidence
+from gptbudget.errors import UsageError
+from gptbudget.plan.complete import complete_run
+from gptbudget.plan.estimate import Estimate, estimate
+from gptbudget.plan.fit.answer import Fit
+from gptbudget.plan.fit.distance import needed_bytes
+from gptbudget.plan.fit.layouts import counts_of, divisors
+from gptbudget.plan.run import NamedGpu, NamedModel
+from gptbudget.specs.options import Options
+from gptbudget.units import GIB
+
+EVIDENCE = load_evidence()
+
+
+@cache
+def gpu(name: str) -> NamedGpu:
+    entry = load_catalog().gpus.find(name)
+    return NamedGpu(entry.key, entry.spec)
+
+
+@cache
+def model(name: str) -> NamedModel:
+    entry = load_catalog().models.find(name)
+    return NamedModel(entry.key, entry.spec)
+
+
+def one(gpu_name: str, model_name: str, **options: Any) -> Estimate | None:
+    """What ``compare`` says of one candidate, or nothing where it refuses."""
+    try:
+        run = complete_run(Options(**options), gpu(gpu_name), model(model_name), EVIDENCE)
+    except UsageError:
+        return None
+    return estimate(run)
+
+
+def fits(found: Estimate | None) -> bool:
+    return found is not None and found.memory is not None and bool(found.memory.fits_accumulated)
+
+
+def best_by_hand(gpu_name: str, model_name: str, space: dict[str, Any], **fixed: Any) -> float:
+    """The shortest wall clock of every combination that fits: a loop over ``compare``."""
+    shortest = float("inf")
+    for values in itertools.product(*space.values()):
+        found = one(gpu_name, model_name, **dict(zip(space, values, strict=True)), **fixed)
+        if fits(found):
+            assert found is not None
+            assert found.time is not None
+            shortest = min(shortest, found.time.wall_clock_s)
+    return shortest
+
+
+def test_the_best_recipe_of_one_card_is_the_best_of_all() -> None:
+    found = gptbudget.fit(gpu="4070ti", model="gpt2-large", method="full", loss="plain")
+    space = {
+        "recipe": ["autocast", "master"],
+        "checkpointing": ["none", "full"],
+        "offload": ["none", "optimizer", "all"],
+        "micro_batch": [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128],
+    }
+    by_hand = best_by_hand("4070ti", "gpt2-large", space, loss="plain")
+
+    assert found.ways[0].candidate.wall_clock_s == pytest.approx(by_hand, rel=1e-9)
+
+
+@pytest.mark.parametrize("zero", [1, 3])
+def test_the_best_layout_is_the_best_of_all(zero: int) -> None:
+    fixed: dict[str, Any] = {
+        "checkpointing": "full",
+        "loss": "plain",
+        "zero": zero,
+        "global_batch_tokens": 16 * 4096,
+        "cp": 1,
+        "seq_len": 4096,
+    }
+    found = gptbudget.fit(gpu="a100", model="llama-2-13b", gpus=16, **fixed)
+    degrees = divisors(16)
+    stages = [each for each in degrees if each <= 8]
+    every = itertools.product(degrees, stages, [1, 2, 4, 5, 10], [False, True], [1, 2, 4, 8, 16])
+    shortest = float("inf")
+    for tp, pp, vp, parallel, batch in every:
+        if tp * pp > 16 or (parallel and tp == 1) or 40 % (pp * vp) or (vp > 1 and pp == 1):
+            continue
+        each = one(
+            "a100",
+            "llama-2-13b",
+            gpus=16,
+            tp=tp,
+            pp=pp,
+            vp=vp,
+            sequence_parallel=parallel,
+            micro_batch=batch,
+            **fixed,
+        )
+        if not fits(each):
+            continue
+        assert each is not None
+        run = each.run
+        if run.micro_batches % pp and vp > 1:
+            continue
+        if run.micro_batches * batch * 4096 * run.layout.dp != fixed["global_batch_tokens"]:
+            continue
+        assert each.time is not None
+        shortest = min(shortest, each.time.wall_clock_s)
+
+    assert found.ways[0].candidate.wall_clock_s == pytest.approx(shortest, rel=1e-9)
+
+
+SEARCHES: list[dict[str, Any]] = [
+    {"gpu": "4070ti", "model": "gpt2-xl"},
+    {"gpu": "rtx-4090", "model": "llama-2-7b", "method": "qlora"},
+    {"gpu": "h100", "model": "llama-3-8b", "gpus": 8},
+    {"gpu": "h100", "model": "llama-3-8b", "gpus": 8, "stack": "nanotron"},
+    {"gpu": "h100", "model": "mixtral-8x7b", "gpus": 32},
+    {"gpu": "a100", "model": "gpt3-175b", "gpus": 1024},
+    {"gpu": "a100", "model": "gpt3-175b", "gpus": 1024, "stack": "megatron-2021"},
+    {"gpu": "h100", "model": "deepseek-v3", "gpus": 2048},
+]
+
+
+@pytest.mark.parametrize("asked", SEARCHES, ids=lambda asked: " ".join(map(str, asked.values())))
+def test_a_way_is_what_compare_says_of_it(asked: dict[str, Any]) -> None:
+    found = gptbudget.fit(**asked, top=80)
+
+    assert found.ways
+    for way in found.ways:
+        time, run = way.estimate.time, way.estimate.run
+        assert time is not None
+        assert way.candidate.wall_clock_s == pytest.approx(time.wall_clock_s, rel=1e-9)
+        assert way.candidate.peak_bytes == pytest.approx(needed_bytes(way.estimate), rel=1e-9)
+        assert way.estimate.feasible is True
+        assert run.gpus == way.candidate.gpus
+
+
+def test_a_way_that_costs_quality_comes_after_all_that_do_not() -> None:
+    found = gptbudget.fit(gpu="4070ti", model="gpt2-xl")
+    losses = [way.candidate.variant.loss for way in found.ways]
+
+    assert losses == sorted(losses)
+    assert {0, 2} <= set(losses)
+
+
+def seconds(found: Fit) -> list[float]:
+    return [way.candidate.wall_clock_s for way in found.ways]
+
+
+@given(
+    name=st.sampled_from(["gpt2-medium", "gpt2-xl", "llama-3-8b", "mistral-7b-v0.1"]),
+    card=st.sampled_from(["4070ti", "rtx-4090", "a100", "h100"]),
+    gpus=st.sampled_from([1, 2, 6, 8, 16, 24]),
+    minimize=st.sampled_from(["time", "memory", "gpus"]),
+)
+@settings(deadline=None, max_examples=12)
+def test_what_is_wanted_comes_first_and_all_of_it_fits(
+    name: str, card: str, gpus: int, minimize: Any
+) -> None:
+    found = gptbudget.fit(gpu=card, model=name, gpus=gpus, minimize=minimize, top=60)
+    ranks = [
+        (way.candidate.variant.loss, way.candidate.amount(minimize), way.candidate.wall_clock_s)
+        for way in found.ways
+    ]
+
+    assert ranks == sorted(ranks)
+    assert all(way.estimate.feasible for way in found.ways)
+    assert found.found.feasible <= found.found.evaluated <= found.found.candidates
+    assert bool(found.ways) == bool(found.found.feasible)
+
+
+def test_more_freedom_is_never_slower() -> None:
+    asked: dict[str, Any] = {"gpu": "h100", "model": "llama-3-8b", "gpus": 16}
+    free = gptbudget.fit(**asked).ways[0].candidate.wall_clock_s
+    for fixed in ({"tp": 2}, {"zero": 3}, {"checkpointing": "full"}, {"micro_batch": 1}):
+        assert free <= gptbudget.fit(**asked, **fixed).ways[0].candidate.wall_clock_s
+
+
+def test_a_front_has_nothing_that_another_beats_in_time_and_cost() -> None:
+    found = gptbudget.fit(gpu=("a100", "h100"), model="llama-3-8b", gpus="8..64")
+    rows = [(way.candidate.wall_clock_s, way.candidate.usd) for way in found.ways]
+
+    assert found.over_hardware
+    assert len(rows) > 1
+    assert seconds(found) == sorted(seconds(found))
+    for (time, usd), (longer, cheaper) in itertools.pairwise(rows):
+        assert time < longer
+        assert usd is not None
+        assert cheaper is not None
+        assert usd > cheaper
+
+
+def test_a_deadline_and_a_price_are_held() -> None:
+    days = 86_400.0
+    asked: dict[str, Any] = {"gpu": "h100", "model": "llama-3-8b", "tokens": 1e12}
+    cheap = gptbudget.fit(**asked, gpus="1..128", time=30 * days, minimize="cost").ways[0]
+    few = gptbudget.fit(**asked, gpus="1..128", time=30 * days, minimize="gpus").ways[0]
+    none = gptbudget.fit(**asked, gpus="1..16", time=1 * days)
+
+    assert max(cheap.candidate.wall_clock_s, few.candidate.wall_clock_s) <= 30 * days
+    assert few.candidate.gpus <= cheap.candidate.gpus
+    assert not none.ways
+    assert none.found.fastest is not None
+    assert none.found.fastest.wall_clock_s > days
+
+
+def test_offload_that_the_host_cannot_hold_is_not_offered() -> None:
+    found = gptbudget.fit(gpu="4070ti", model="gpt2-xl", host_memory=16 * GIB)
+
+    assert found.ways
+    assert all(way.candidate.host_bytes <= 16 * GIB for way in found.ways)
+
+
+def test_nothing_fits_and_what_comes_nearest() -> None:
+    found = gptbudget.fit(gpu="4070ti", model="llama-3-70b", offload="none", method="full")
+
+    assert not found.ways
+    assert found.found.nearest is not None
+    smallest = min(way.candidate.peak_bytes for way in found.misses)
+    assert found.found.nearest.peak_bytes == smallest > (found.found.usable_bytes or 0)
+
+
+def test_counts_are_dense_where_there_are_few() -> None:
+    assert counts_of(1, 24) == [1, 2, 3, 4, 5, 6, 7, 8, 16, 24]
+    assert counts_of(100, 100) == [100]
+    assert counts_of(13, 40) == [13, 16, 24, 32, 40]
+    long = counts_of(8, 4096)
+    steps = [b / a for a, b in itertools.pairwise(long)]
+    assert (long[0], long[-1]) == (8, 4096)
+    assert all(step <= 1 + 1 / 16 + 8 / a for step, a in zip(steps, long, strict=False))
+
+
+def test_an_interrupt_gives_what_was_found() -> None:
+    from gptbudget import fitting
+
+    seen = []
+
+    def stop(progress: Any) -> None:
+        seen.append(progress)
+        if progress.best is not None:
+            raise KeyboardInterrupt
+
+    asked = fitting.ask({"gpu": ("a100",), "model": ("gpt3-175b",), "gpus": "1024"})
+    found = fitting.answer(asked, watch=stop)
+
+    assert found.found.interrupted
+    assert found.ways
+    assert seen[-1].done < seen[-1].programs
