@@ -14,9 +14,10 @@ from gptbudget.catalog.cross import load_cross
 from gptbudget.catalog.paths import data_file
 from gptbudget.catalog.published import load_published_runs
 from gptbudget.catalog.reference import load_evidence
+from gptbudget.plan.calibration import CARRIED
 from gptbudget.plan.validation.against import AgainstRuns
 from gptbudget.plan.validation.constant import constant_errors
-from gptbudget.plan.validation.ranges import class_ranges, inside_of_others
+from gptbudget.plan.validation.ranges import class_ranges, inside_of_others, untested
 from gptbudget.plan.validation.score import by_group, score, score_errors
 from gptbudget.plan.validation.speed import tokens_per_s
 from gptbudget.report.validation.speed import promised
@@ -97,6 +98,27 @@ def test_the_range_is_honest() -> None:
 
     assert 0.75 <= inside <= 0.90
     assert statistics.median(half for _, _, half in complete) <= 0.25
+
+
+def test_runs_whose_range_nobody_else_gives_are_counted_and_named(cli: Cli) -> None:
+    rows = load_cross().rows
+    alone = [row for row in untested(rows) if row.inputs == "complete"]
+    answer = " ".join(cli("validate", "--cross").out.split())
+    complete = sum(row.inputs == "complete" for row in rows)
+
+    assert f"{len(alone)} of {complete} are not tested" in answer
+    for name, count in Counter(row.range_class for row in alone).items():
+        assert f"{name} ({count})" in answer
+
+
+def test_the_usual_percentiles_would_hold_too_few_runs_of_a_new_source() -> None:
+    # What the list of things chosen after errors says of the 10th to 90th percentile.
+    rows = inside_of_others(load_cross().rows, (0.1, 0.9))
+    complete = [right for row, right, _ in rows if row.inputs == "complete"]
+
+    assert any("10th to 90th" in each for each in load_cross().chosen_after_errors)
+    assert any(each.startswith(f"{CARRIED} of") for each in load_cross().chosen_after_errors)
+    assert sum(complete) / len(complete) == pytest.approx(0.6, abs=0.04)
 
 
 def test_compared_cards_are_those_of_the_runs() -> None:

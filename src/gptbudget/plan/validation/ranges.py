@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from gptbudget.specs.published import LeftOutRow
 
-_LOW, _HIGH = 0.05, 0.95
+_ENDS = (0.05, 0.95)
+"""Shares of the weight below either end of a range."""
 _FEWEST_ROWS, _FEWEST_SOURCES = 5, 2
 """Below which rows with an assumed input count too, and below which no range is read off."""
 
@@ -27,7 +28,9 @@ class ClassRange(NamedTuple):
     sources: int
 
 
-def class_ranges(rows: Iterable[LeftOutRow]) -> dict[str, ClassRange]:
+def class_ranges(
+    rows: Iterable[LeftOutRow], ends: tuple[float, float] = _ENDS
+) -> dict[str, ClassRange]:
     """The range of each class that has enough rows: those with complete inputs, else all."""
     members: dict[str, list[LeftOutRow]] = defaultdict(list)
     for row in rows:
@@ -38,7 +41,7 @@ def class_ranges(rows: Iterable[LeftOutRow]) -> dict[str, ClassRange]:
         enough = len(complete) >= _FEWEST_ROWS and len(_sources(complete)) >= _FEWEST_SOURCES
         taken = complete if enough else of
         if len(taken) >= _FEWEST_ROWS:
-            low, high = (_balanced_quantile(taken, share) for share in (_LOW, _HIGH))
+            low, high = (_balanced_quantile(taken, share) for share in ends)
             found[name] = ClassRange(low, high, len(taken), len(_sources(taken)))
     return found
 
@@ -59,17 +62,25 @@ def _balanced_quantile(rows: Sequence[LeftOutRow], share: float) -> float:
     return ordered[-1][0]
 
 
-def inside_of_others(rows: Sequence[LeftOutRow]) -> list[tuple[LeftOutRow, bool, float]]:
+def inside_of_others(
+    rows: Sequence[LeftOutRow], ends: tuple[float, float] = _ENDS
+) -> list[tuple[LeftOutRow, bool, float]]:
     """Whether each row lies in the range of its class without its own source, and its half width.
 
-    Rows of a class that nothing is left of are passed over.
+    Rows of a class that too little is left of are passed over; see :func:`untested`.
     """
     found = []
     for source in dict.fromkeys(row.source for row in rows):
-        ranges = class_ranges(row for row in rows if row.source != source)
+        ranges = class_ranges((row for row in rows if row.source != source), ends)
         for row in rows:
             of = ranges.get(row.range_class)
             if row.source == source and of is not None:
                 half = (of.high - of.low) / (of.high + of.low)
                 found.append((row, of.low <= 1 + row.error <= of.high, half))
     return found
+
+
+def untested(rows: Sequence[LeftOutRow]) -> list[LeftOutRow]:
+    """Rows whose class has no range left without their own source: nobody else speaks for it."""
+    tested = {row.id for row, _, _ in inside_of_others(rows)}
+    return [row for row in rows if row.id not in tested]

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from gptbudget.catalog.cross import Cross
-from gptbudget.plan.validation.ranges import class_ranges, inside_of_others
+from gptbudget.plan.validation.ranges import class_ranges, inside_of_others, untested
 from gptbudget.plan.validation.score import by_group, score, score_errors
 from gptbudget.report.document import Document, Table
 from gptbudget.report.validation.words import cells, percent, score_data, scores_table
@@ -31,6 +31,7 @@ def cross_document(found: Cross) -> Document:
             "without": found.without,
         },
         "chosen_after_errors": found.chosen_after_errors,
+        "untested": [row.id for row in untested(found.rows)],
         "groups": [
             score_data(each)
             for names in (("family", "inputs"), ("family", "inputs", "source"))
@@ -60,12 +61,26 @@ def _headline(found: Cross, rows: Sequence[LeftOutRow]) -> Iterable[str]:
         f"{percent(constant.median, 1)}, {percent(constant.within_15, 0)}"
     )
     yield f"without {most}: {_words(others)}; each source counted once: {percent(each, 1)}"
-    inside = [each for each in inside_of_others(found.rows) if each[0].inputs == "complete"]
+    yield _coverage(found.rows)
+
+
+def _coverage(rows: Sequence[LeftOutRow]) -> str:
+    """How many runs lie in the range of other sources, and how many have none to lie in."""
+    inside = [each for each in inside_of_others(rows) if each[0].inputs == "complete"]
     share = sum(right for _, right, _ in inside) / len(inside)
     width = statistics.median(half for _, _, half in inside)
-    yield (
-        f"of {len(inside)} runs of all families {percent(share, 0)} lie in the range that the "
-        f"other sources of their class give; its median width is +-{percent(width, 0)}"
+    said = (
+        f"of {len(inside)} runs of all families, inputs complete, {percent(share, 0)} lie in the "
+        f"range that the other sources of their class give; its median width is "
+        f"+-{percent(width, 0)}"
+    )
+    alone = Counter(row.range_class for row in untested(rows) if row.inputs == "complete")
+    if not alone:
+        return said
+    named = ", ".join(f"{name} ({count})" for name, count in alone.most_common())
+    return (
+        f"{said}; {alone.total()} of {len(inside) + alone.total()} are not tested, because too "
+        f"few runs of their class are left without their source: {named}"
     )
 
 
