@@ -147,6 +147,21 @@ def test_row_says_what_a_speed_needs(row: PublishedRun) -> None:
     assert row.source.stack_reason
 
 
+def test_what_has_no_effect_is_not_assumed() -> None:
+    # One GPU has nobody to shard with: such a row is complete.
+    alone = [row for row in SPEEDS if row.options.get("gpus", 1) == 1 and row.assumed_input]
+
+    assert not [row.id for row in alone if "ZeRO" in (row.assumed_input or "")]
+    assert {row.assumed_input for row in SPEEDS if row.source.key == "qwen"} == {None}
+
+
+def test_a_card_that_no_source_names_is_assumed() -> None:
+    said = {row.assumed_input for row in SPEEDS if row.source.key == "nanotron"}
+
+    assert len(said) == 1
+    assert str(said.pop()).startswith("card: ")
+
+
 @pytest.mark.parametrize(
     ("name", "published"),
     [
