@@ -6,7 +6,7 @@ which the likely ranges in ``time_ranges.yaml`` are read off.
 
 Two constants are fitted: the share of the measured matmul rate that products sustain, and a further
 factor on Hopper and data-centre Blackwell. They minimize the mean absolute log error, cut off at
-one half, over dense 16-bit rows of all weights. Everything else is as shipped.
+one half, over dense 16-bit rows of all weights on any hardware. Everything else is as shipped.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ STORED = Path(__file__).parents[2] / "src/gptbudget/data/cross_validation.json"
 SHARES = [0.84 + 0.01 * step for step in range(17)]
 FACTORS = [0.86 + 0.01 * step for step in range(15)]
 CUT_OFF = 0.5
+FITTED_ON = {"dense", "TPUs", "old cards"}
 CHOSEN_AFTER_ERRORS = [
     "0.95 of the sustained share on Hopper, first 1",
     "0.6 of flash attention's rate in llm-foundry, for runs beyond 4,096 tokens",
@@ -70,7 +71,7 @@ class Row(NamedTuple):
     @property
     def is_fitted_on(self) -> bool:
         """Whether constants are fitted on it."""
-        return self.scored.keys["family"] == "dense"
+        return self.scored.keys["family"] in FITTED_ON
 
     def log_error(self, constants: Fitted) -> float:
         """Log of predicted over published tokens/s with these constants."""

@@ -123,7 +123,8 @@ def test_the_usual_percentiles_would_hold_too_few_runs_of_a_new_source() -> None
 
 def test_compared_cards_are_those_of_the_runs() -> None:
     catalog = load_catalog(user=False)
-    runs = {row.gpu for row in SPEEDS} - {"h100-sxm-96gb-hbm2e"}  # no card of the catalog
+    known = {entry.key for entry in catalog.gpus}
+    runs = {row.gpu for row in SPEEDS} & known
     architectures = {
         catalog.gpus.find(gpu).spec.architecture for gpu in load_evidence().compared_gpus
     }
@@ -145,6 +146,27 @@ def test_row_says_what_a_speed_needs(row: PublishedRun) -> None:
     assert said <= set(row.options) | set(row.speed_options)
     assert row.quote
     assert row.source.stack_reason
+
+
+def test_tpus_and_old_cards_stand_in_lines_of_their_own() -> None:
+    families = {row.keys["hardware"]: row.keys["family"] for row in scored().speeds}
+    old = [row for row in scored().speeds if row.keys["family"] == "old cards"]
+
+    assert (families["TPU"], families["V100 and older"]) == ("TPUs", "old cards")
+    assert not {row.keys["hardware"] for row in promised(scored().speeds)} & {
+        "TPU",
+        "V100 and older",
+    }
+    assert {row.keys["card"] for row in old} >= {"p100-sxm2-16gb-fp16", "gtx-titan-x-fp16"}
+
+
+def test_a_card_without_tensor_cores_runs_16_bit_at_the_rate_of_fp32() -> None:
+    # https://github.com/openai/openai-gemm, a Pascal card: 7000 x 1760 x 1760 at 9,807 GFLOP/s of
+    # 16 bit with sums in fp32, 9,584 of fp32.
+    catalog = load_catalog([data_file("published_models.yaml")], user=False)
+    for name in ("p100-sxm2-16gb-fp16", "gtx-titan-x-fp16"):
+        peaks = catalog.gpus.find(name).spec.peak_tflops
+        assert peaks.fp16 == pytest.approx(peaks.fp32, rel=9_807 / 9_584 - 1)
 
 
 def test_what_has_no_effect_is_not_assumed() -> None:

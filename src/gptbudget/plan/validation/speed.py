@@ -28,6 +28,8 @@ _HARDWARE = {
     **dict.fromkeys(("Volta", "Pascal", "Maxwell", "Turing"), "V100 and older"),
 }
 """By the beginning of the architecture's name."""
+_APART = {"TPU": "TPUs", "V100 and older": "old cards"}
+"""Hardware whose dense 16-bit runs stand in a line of their own."""
 
 
 class ScoredSpeed(NamedTuple):
@@ -138,11 +140,14 @@ def _group(run: TrainingRun, model: ModelSpec) -> tuple[tuple[str, str], ...]:
 
 
 def _family(run: TrainingRun, model: ModelSpec) -> str:
+    """Which line a run is counted in; ``dense`` is in 16 bit, of all weights, since Ampere."""
     if run.recipe.method.has_adapters:
         return "adapters"
     if model.experts is not None:
         return "experts"
-    return "fp8 and fp4" if run.recipe.precision in {"fp8", "fp4"} else "dense"
+    if run.recipe.precision in {"fp8", "fp4"}:
+        return "fp8 and fp4"
+    return _APART.get(hardware_of(run.gpu.spec), "dense")
 
 
 def hardware_of(gpu: GpuSpec) -> str:

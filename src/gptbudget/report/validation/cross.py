@@ -11,7 +11,7 @@ from gptbudget.catalog.cross import Cross
 from gptbudget.plan.validation.ranges import class_ranges, inside_of_others, untested
 from gptbudget.plan.validation.score import by_group, score, score_errors
 from gptbudget.report.document import Document, Table
-from gptbudget.report.validation.words import cells, percent, score_data, scores_table
+from gptbudget.report.validation.words import APART, cells, percent, score_data, scores_table
 from gptbudget.specs.published import LeftOutRow
 
 
@@ -119,6 +119,7 @@ def _notes(found: Cross) -> tuple[str, ...]:
     chosen = (f"chosen after errors were seen: {each}" for each in found.chosen_after_errors)
     return (
         "two constants are fitted, all others are as shipped",
+        APART,
         "a range is the 5th to 95th percentile of its class, each source counted once; rows with "
         "an assumed input count only where others are too few",
         *chosen,

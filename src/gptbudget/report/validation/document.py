@@ -73,7 +73,7 @@ def _listed(found: AgainstRuns) -> list[Table]:
 
 def _notes(found: AgainstRuns) -> list[str]:
     sources = {run.source.key: run.source for run in found.published}
-    said = [*memory.notes(found)]
+    said = [*speed.notes(found), *memory.notes(found)]
     said += [f"{key}: assumed {each.assumed}" for key, each in sources.items() if each.assumed]
     said += [
         f"{key}: off because {each.off_because}"

@@ -13,7 +13,7 @@ from gptbudget.plan.validation.constant import constant_errors
 from gptbudget.plan.validation.score import by_group, score, score_errors
 from gptbudget.plan.validation.speed import ScoredSpeed
 from gptbudget.report.document import Table
-from gptbudget.report.validation.words import cells, percent, score_data, scores_table
+from gptbudget.report.validation.words import APART, cells, percent, score_data, scores_table
 from gptbudget.units import format_number
 
 _WORST = 8
@@ -95,6 +95,12 @@ def tables(found: AgainstRuns) -> Iterator[Table]:
             yield scores_table(f"time, dense, by {name}", (name,), by_group(dense, (name,)))
     yield _worst(found.speeds)
     yield _logged(found.speeds)
+
+
+def notes(found: AgainstRuns) -> Iterator[str]:
+    """What the dense lines are about."""
+    if found.speeds:
+        yield APART
 
 
 def _families(rows: Sequence[ScoredSpeed]) -> Table:

@@ -12,6 +12,9 @@ from gptbudget.units import format_bytes
 
 _WORST = 5
 
+APART = "TPUs and cards before Ampere stand in lines of their own, whatever their inputs"
+"""What the dense lines leave out."""
+
 
 def percent(share: float, digits: int = 3, *, signed: bool = False) -> str:
     """``3.8%``, or with a sign ``-3.8%``."""
