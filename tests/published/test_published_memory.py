@@ -79,6 +79,26 @@ def test_every_row_is_scored_or_left_out_once() -> None:
     assert len(scored().fits) == len(ROWS)
 
 
+def test_a_configuration_is_scored_once() -> None:
+    # How many micro-batches make a step is not in the bill, beyond whether there are several.
+    counted = Counter(
+        (
+            row.model,
+            row.gpu,
+            row.ran,
+            row.peak_bytes,
+            tuple(
+                (name, str(value))
+                for name, value in sorted(row.options.items())
+                if name != "global_batch_tokens"
+            ),
+        )
+        for row in ROWS
+    )
+
+    assert set(counted.values()) == {1}
+
+
 def test_no_memory_is_left_out_without_a_reason() -> None:
     # A source that says something of memory says it of every row, or the row says why not.
     unscored = {row.id for row in RUNS if row.ran is None}

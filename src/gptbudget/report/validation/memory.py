@@ -17,11 +17,20 @@ def headline(published: AgainstRuns) -> Iterable[str]:
     if published.peaks:
         yield _peaks(published)
     if published.fits:
-        ran, out = (_share(_apart(published.fits, ran=flag)) for flag in (True, False))
-        yield (
-            f"memory against published outcomes: of the runs that ran {ran} fit, of those that ran "
-            f"out of memory {out} do not"
-        )
+        yield _outcomes(published.fits)
+
+
+def _outcomes(fits: Sequence[ScoredFit]) -> str:
+    """What ran and what did not, with the rows at the border of a card apart."""
+    ran, out = (_share(_apart(fits, ran=flag)) for flag in (True, False))
+    said = (
+        f"memory against published outcomes: of the runs that ran {ran} fit, of those that ran "
+        f"out of memory {out} do not"
+    )
+    if not any(fit.border for fit in fits):
+        return said
+    ran, out = (_share(_apart(fits, ran=flag, border=True)) for flag in (True, False))
+    return f"{said}; one batch size on either side of what a card holds: {ran}, and {out}"
 
 
 def _peaks(published: AgainstRuns) -> str:
