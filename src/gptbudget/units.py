@@ -214,6 +214,17 @@ def format_figure(value: float) -> str:
     return f"{value:,.4f}".rstrip("0").rstrip(".")
 
 
+def format_many(count: int, word: str) -> str:
+    """Show how many of something: ``1 run``, ``224 runs``."""
+    return f"{count} {word}{'' if count == 1 else 's'}"
+
+
+def format_price(usd: float) -> str:
+    """Show a price of one unit, to the cent at least and never rounded: ``$2.00``, ``$0.125``."""
+    whole, _, cents = f"{usd:,.6f}".rstrip("0").partition(".")
+    return f"${whole}.{cents:0<2}"
+
+
 def format_usd(value: float) -> str:
     """Show dollars: ``$672``, ``$1.2M``, ``$0.35``."""
     if value >= _ROUNDED_USD:

@@ -125,6 +125,12 @@ def test_faults_say_what_is_wrong(parse: Callable[[Any], Any], text: str, said: 
         (units.format_percent(0.45), "45 %"),
         (units.format_usd(672), "$672"),
         (units.format_usd(0.35), "$0.35"),
+        (units.format_price(0), "$0.00"),
+        (units.format_price(2.0), "$2.00"),
+        (units.format_price(0.125), "$0.125"),
+        (units.format_price(1599), "$1,599.00"),
+        (units.format_many(1, "run"), "1 run"),
+        (units.format_many(224, "run"), "224 runs"),
     ],
 )
 def test_memory_is_binary_and_everything_else_decimal(shown: str, text: str) -> None:

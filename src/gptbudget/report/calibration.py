@@ -8,7 +8,7 @@ from typing import Any
 from gptbudget.plan.calibration import CARRIED, Calibration
 from gptbudget.report.document import Document, Table
 from gptbudget.specs.profile import Profile
-from gptbudget.units import format_bytes, format_number, format_percent
+from gptbudget.units import format_bytes, format_many, format_number, format_percent
 
 
 def calibration_document(found: Calibration) -> Document:
@@ -89,7 +89,7 @@ def profiles_document(profiles: Mapping[str, Profile], path: str) -> Document:
         for name, each in profiles.items()
     )
     records = [profile_data(each) for each in profiles.values()]
-    count = f"{len(profiles)} profile{'' if len(profiles) == 1 else 's'} in {path}"
+    count = f"{format_many(len(profiles), 'profile')} in {path}"
     return Document(
         count,
         (Table(columns, rows, right=frozenset(columns[3:])),) if rows else (),

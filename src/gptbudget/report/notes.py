@@ -11,7 +11,7 @@ from gptbudget.report.verdict import unknown_memory
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Recipe
-from gptbudget.units import format_bytes, format_count, format_number, format_percent
+from gptbudget.units import format_bytes, format_count, format_number, format_percent, format_price
 
 
 def notes(estimate: Estimate) -> list[str]:
@@ -236,7 +236,9 @@ def _cost_notes(estimate: Estimate) -> list[str]:
     elif assumed.price_usd_per_hour is None:
         found.append(f"no cloud price of {run.gpu.key} is known: give --price (USD per GPU-hour)")
     elif run.origins.get("price") == "catalog" and price is not None:
-        found.append(f"price ${price.usd} per GPU-hour of {price.date}: {price.source}")
+        found.append(
+            f"price {format_price(price.usd)} per GPU-hour of {price.date}: {price.source}"
+        )
     if assumed.power_w is not None and run.origins.get("power") == "catalog":
         found.append(
             f"energy takes the {format_number(assumed.power_w)} W that the catalog gives as an "

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from gptbudget.core.cost import rent_usd
 from gptbudget.plan.estimate import Estimate
 from gptbudget.specs.gpu import ProviderPrice
-from gptbudget.units import format_usd
+from gptbudget.units import format_price, format_usd
 
 
 class Spread(NamedTuple):
@@ -37,7 +37,7 @@ def spread_in_words(estimate: Estimate, spread: Spread) -> tuple[str, str]:
     money = f"{format_usd(rent_usd(hours, low.usd))} to {format_usd(rent_usd(hours, high.usd))}"
     who = (
         f"{spread.offers} offers of {spread.since} to {spread.until}: "
-        f"${low.usd} at {low.provider}, ${high.usd} at {high.provider}"
+        f"{format_price(low.usd)} at {low.provider}, {format_price(high.usd)} at {high.provider}"
     )
     return money, who
 

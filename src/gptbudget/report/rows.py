@@ -17,6 +17,7 @@ from gptbudget.units import (
     format_flops,
     format_number,
     format_percent,
+    format_price,
     format_usd,
 )
 
@@ -170,11 +171,11 @@ def _cost(estimate: Estimate) -> Iterator[Row]:
     if cost is None:
         return
     yield Row("GPU-hours", format_number(cost.gpu_hours, 4))
-    if cost.usd is not None and not run.cost.own:
+    if cost.usd is not None and run.cost.price_usd_per_hour is not None and not run.cost.own:
         yield Row(
             "rent",
             format_usd(cost.usd),
-            f"at ${run.cost.price_usd_per_hour} per GPU-hour{_tag(estimate, 'price')}",
+            f"at {format_price(run.cost.price_usd_per_hour)} per GPU-hour{_tag(estimate, 'price')}",
         )
     if run.origins.get("price") != "given" and not run.cost.own:
         for kind, label in (("on-demand", "elsewhere"), ("spot", "spot")):
@@ -184,7 +185,7 @@ def _cost(estimate: Estimate) -> Iterator[Row]:
     bought = run.gpu.spec.price
     if bought is not None and run.gpu.spec.segment in _AT_HOME:
         each = f"{run.gpus} x " if run.gpus > 1 else ""
-        basis = f"{each}${bought.usd:g}, {bought.kind} of {bought.date}"
+        basis = f"{each}{format_usd(bought.usd)}, {bought.kind} of {bought.date}"
         yield Row("purchase", format_usd(run.gpus * bought.usd), basis)
     if cost.energy_kwh is not None and run.cost.power_w is not None:
         yield Row(
@@ -192,9 +193,11 @@ def _cost(estimate: Estimate) -> Iterator[Row]:
             f"{format_number(cost.energy_kwh)} kWh",
             f"at {format_number(run.cost.power_w)} W, PUE {run.cost.pue}{_tag(estimate, 'pue')}",
         )
-    if cost.electricity_usd is not None:
+    if cost.electricity_usd is not None and run.cost.kwh_price_usd is not None:
         yield Row(
-            "electricity", format_usd(cost.electricity_usd), f"at ${run.cost.kwh_price_usd} per kWh"
+            "electricity",
+            format_usd(cost.electricity_usd),
+            f"at {format_price(run.cost.kwh_price_usd)} per kWh",
         )
     if cost.co2_kg is not None:
         yield Row("CO2", f"{format_number(cost.co2_kg)} kg", f"at {run.cost.grid_g_per_kwh} g/kWh")

@@ -13,6 +13,7 @@ from gptbudget.plan.validation.score import by_group, score, score_errors
 from gptbudget.report.document import Document, Table
 from gptbudget.report.validation.words import APART, cells, percent, score_data, scores_table
 from gptbudget.specs.published import LeftOutRow
+from gptbudget.units import format_many
 
 
 def cross_document(found: Cross) -> Document:
@@ -87,7 +88,7 @@ def _coverage(rows: Sequence[LeftOutRow]) -> str:
 def _words(rows: Sequence[LeftOutRow]) -> str:
     whole = score(rows)
     return (
-        f"{whole.rows} runs, median error {percent(whole.median, 1)}, "
+        f"{format_many(whole.rows, 'run')}, median error {percent(whole.median, 1)}, "
         f"{percent(whole.within_15, 0)} within 15 %"
     )
 

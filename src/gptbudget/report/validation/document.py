@@ -9,6 +9,7 @@ from gptbudget.plan.validation.against import AgainstRuns
 from gptbudget.report.document import Document, Table
 from gptbudget.report.validation import memory, pytorch, speed
 from gptbudget.report.validation.words import fit_data, row_data
+from gptbudget.units import format_many
 
 
 def validation_document(measured: Sequence[pytorch.Measured], found: AgainstRuns) -> Document:
@@ -38,7 +39,8 @@ def validation_document(measured: Sequence[pytorch.Measured], found: AgainstRuns
         *memory.headline(found),
     ]
     return Document(
-        "\n".join(headline) or f"{len(found.published)} runs, none of which can be scored",
+        "\n".join(headline)
+        or f"{format_many(len(found.published), 'run')}, none of which can be scored",
         (
             *speed.tables(found),
             *memory.tables(found),

@@ -10,6 +10,7 @@ from gptbudget.plan.validation.memory import ScoredFit
 from gptbudget.plan.validation.score import by_group, score
 from gptbudget.report.document import Table
 from gptbudget.report.validation.words import percent, score_data, scores_table, worst_peaks
+from gptbudget.units import format_many
 
 
 def headline(published: AgainstRuns) -> Iterable[str]:
@@ -38,7 +39,8 @@ def _peaks(published: AgainstRuns) -> str:
     measured = [run for run in published.published if run.peak_bytes is not None]
     sources = len({run.source.url for run in measured})
     return (
-        f"memory against published peaks: {whole.rows} runs of {sources} sources, median error "
+        f"memory against published peaks: {format_many(whole.rows, 'run')} of "
+        f"{format_many(sources, 'source')}, median error "
         f"{percent(whole.median, 1)}, {percent(whole.within_15, 0)} within 15 %, worst "
         f"{percent(whole.worst, 0)}"
     )

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from gptbudget.plan.validation.score import Score, ScoredRow, by_group, score
 from gptbudget.report.document import Table
 from gptbudget.report.validation.words import percent, score_data, worst_peaks
+from gptbudget.units import format_many
 
 _GROUPED = ("implementation", "precision", "attention", "checkpointing")
 
@@ -31,8 +32,8 @@ def headline(part: Measured) -> str:
     whole = score(part.peaks)
     median, p95, worst = (percent(value) for value in (whole.median, whole.p95, whole.worst))
     return (
-        f"memory against PyTorch, {part.title}: {whole.rows} training steps, median error of the "
-        f"peak {median}, 95 % within {p95}, worst {worst}"
+        f"memory against PyTorch, {part.title}: {format_many(whole.rows, 'training step')}, "
+        f"median error of the peak {median}, 95 % within {p95}, worst {worst}"
     )
 
 
