@@ -14,18 +14,20 @@ from gptbudget.catalog.paths import data_file
 from gptbudget.catalog.published import load_published_runs
 from gptbudget.catalog.reference import load_evidence
 from gptbudget.errors import FileError, UnknownNameError, UsageError
+from gptbudget.plan.calibration import fastest_flops_per_s
 from gptbudget.plan.complete import complete_run
 from gptbudget.plan.estimate import memory_of
 from gptbudget.plan.run import NamedGpu, NamedModel, TrainingRun
 from gptbudget.plan.validation.against import AgainstRuns, OneRun
 from gptbudget.plan.validation.memory import score_memory
 from gptbudget.plan.validation.score import ScoredRow
-from gptbudget.plan.validation.speed import score_speed
+from gptbudget.plan.validation.speed import needed_flops_per_s, score_speed
 from gptbudget.plan.validation.steps import score_steps
 from gptbudget.specs.evidence import Evidence
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.options import Options
 from gptbudget.specs.published import PublishedRun
+from gptbudget.units import format_bytes, format_number
 
 
 class AgainstPyTorch(NamedTuple):
@@ -94,7 +96,29 @@ def _scored(row: PublishedRun, catalog: Catalog, evidence: Evidence) -> OneRun:
     peak, fit = score_memory(row, run)
     fast = run_of(row, catalog, evidence, row.speed_options) if row.speed_options else run
     memory = memory_of(run) if fit else None
-    return OneRun(row, fast, score_speed(row, fast), peak, fit, memory)
+    found = OneRun(row, fast, score_speed(row, fast), peak, fit, memory)
+    _refuse_impossible(found)
+    return found
+
+
+def _refuse_impossible(found: OneRun) -> None:
+    """A speed above the card's best rate, or a peak above its memory, was not measured on it."""
+    row, run = found.row, found.run
+    if found.speed is not None:
+        needed, best = needed_flops_per_s(found.speed, run), fastest_flops_per_s(run)
+        if needed > best:
+            raise FileError(
+                f"{row.place}: {row.id}: its speed needs {format_number(needed / 1e12, 3)} TFLOP/s "
+                f"of each {run.gpu.key}, whose best is {format_number(best / 1e12, 3)}",
+                "correct the speed, the model or the GPUs",
+            )
+    size = run.gpu.spec.memory_bytes
+    if row.peak_bytes is not None and size is not None and row.peak_bytes > size:
+        raise FileError(
+            f"{row.place}: {row.id}: a peak of {format_bytes(row.peak_bytes)} is more than the "
+            f"{format_bytes(size)} of {run.gpu.key}",
+            "give the peak of one GPU, in the unit that was printed",
+        )
 
 
 def run_of(

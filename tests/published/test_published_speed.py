@@ -253,6 +253,57 @@ def test_a_users_runs_are_scored(tmp_path: Path, cli: Cli) -> None:
     assert "two" in cli("validate", "--runs", str(file), "--run", "two").out
 
 
+PEAK = """    figure: card
+    rows:
+      - {id: big, peak_gib: 90}
+      - {id: one, """
+COMPLETE = "precision: bf16, checkpointing: none, attention: flash, "
+
+
+@pytest.mark.parametrize(
+    ("change", "assumed"),
+    [
+        (("seq_len: 4096", f"{COMPLETE}seq_len: 4096"), None),
+        (("seq_len: 4096", "seq_len: 4096"), "precision, checkpointing, attention"),
+        (("zero: 3, ", COMPLETE), "zero"),
+        (("dp: 8, zero: 3, ", COMPLETE), "layout"),
+        (("gpus: 8, model: llama-2-7b, dp: 8, zero: 3, ", f"model: gpt2-xl, {COMPLETE}"), None),
+        (("stack: compiled, ", COMPLETE), "stack"),
+        (("micro_batch: 2, ", COMPLETE), "micro_batch"),
+        (("seq_len: 4096", f"{COMPLETE}seq_len: 4096, assumed_input: network"), "network"),
+        (("dp: 8, zero: 3, ", f"{COMPLETE}assumed_input: network, "), "network; layout"),
+    ],
+)
+def test_a_row_is_complete_where_nothing_comes_from_a_default(
+    tmp_path: Path, cli: Cli, change: tuple[str, str], assumed: str | None
+) -> None:
+    assert change[0] in USERS
+    file = tmp_path / "runs.yaml"
+    file.write_text(USERS.replace(*change).replace("80000", "8000"))
+    row = cli("validate", "--runs", str(file), "-o", "json").json["rows"][0]
+    said = cli("validate", "--runs", str(file), "--run", "one").out
+
+    assert row["group"]["inputs"] == ("assumed" if assumed else "complete")
+    assert (row["assumed_input"] or "").partition(": ")[0] == (assumed or "")
+    assert ("assumed for this run: " in said) is (assumed is not None)
+
+
+def test_an_empty_runs_file_has_no_key_to_name(tmp_path: Path, cli: Cli) -> None:
+    file = tmp_path / "runs.yaml"
+    file.write_text("")
+    result = cli("validate", "--runs", str(file))
+
+    assert result.code == 4
+    assert "runs.yaml:1: a mapping of keys to values belongs here" in " ".join(result.err.split())
+
+
+def test_one_run_is_no_plural(tmp_path: Path, cli: Cli) -> None:
+    file = tmp_path / "runs.yaml"
+    file.write_text("\n".join(USERS.splitlines()[:-1]).replace("seq_len", f"{COMPLETE}seq_len"))
+
+    assert "1 run of 1 source, " in cli("validate", "--runs", str(file)).out
+
+
 @pytest.mark.parametrize(
     ("change", "code", "said"),
     [
@@ -264,7 +315,14 @@ def test_a_users_runs_are_scored(tmp_path: Path, cli: Cli) -> None:
         (("tokens_per_s: 80000", "peak_gib: 40"), 4, "a peak needs to know what it is"),
         (("tokens_per_s: 80000", "tokens_per_s: 1, step_s: 1"), 4, "two speeds of one run"),
         (("global_batch_tokens: 32768, ", ""), 4, "step_s needs global_batch_tokens"),
-        (("title: my cluster", "titel: my cluster"), 4, "title"),
+        (("title: my cluster", "titel: my cluster"), 4, "runs.yaml:4: sources.mine.titel: unknown"),
+        (("id: two", "id: one"), 4, "runs.yaml:8: the id 'one' is given twice (first at"),
+        (("tokens_per_s: 80000", "tokens_per_s: 800000"), 4, "runs.yaml:7: one: its speed needs"),
+        (
+            ("    rows:\n      - {id: one, ", PEAK),
+            4,
+            "runs.yaml:8: big: a peak of 90.00 GiB is more than",
+        ),
         (("gpu: h100", "gpu: h1000"), 4, "runs.yaml:7: one: "),
         (("dp: 8", "dp: 3"), 4, "runs.yaml:7: one: --dp 3"),
         (("id: one, ", ""), 4, "id: is missing"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +26,11 @@ from gptbudget.specs.published import (
 _OWN = frozenset(set(RunRow.model_fields) - set(Options.model_fields) | {"gpu", "model"})
 """Fields of a row that are no options of a run."""
 
+_NEEDED = ("seq_len", "micro_batch", "precision", "checkpointing", "attention", "stack")
+"""What a row must say, or its source, to be complete; model and card it cannot do without."""
+_CUTS = ("tp", "pp", "cp")
+_DEGREES = ("dp", *_CUTS)
+
 
 class PublishedRuns(NamedTuple):
     """Every row that can be scored, and those that cannot with the reason."""
@@ -43,7 +49,20 @@ def load_published_runs(path: Path | None = None) -> PublishedRuns:
     file = read_yaml(path or data_file("published_runs.yaml"))
     data = build(RunsFile, file.data, file)
     runs = tuple(run for key in data.sources for run in _runs_of(key, data.sources[key], file))
+    _refuse_one_id_twice(runs)
     return PublishedRuns(runs, data.memory_left_out, data.left_out)
+
+
+def _refuse_one_id_twice(runs: Iterable[PublishedRun]) -> None:
+    """An id names one run: ``--run`` and rows left out go by it."""
+    first: dict[str, PublishedRun] = {}
+    for run in runs:
+        if run.id in first:
+            raise FileError(
+                f"{run.place}: the id {run.id!r} is given twice (first at {first[run.id].place})",
+                "give each run an id of its own",
+            )
+        first[run.id] = run
 
 
 def _runs_of(key: str, source: SourceFile, file: YamlFile) -> Iterator[PublishedRun]:
@@ -90,9 +109,30 @@ def _runs_of(key: str, source: SourceFile, file: YamlFile) -> Iterator[Published
             ran=True if row.ran is None and row.peak_bytes is not None else row.ran,
             first_rank=given.get("rank") == "first",
             speed=_speed_of(row, given, convention, place),
-            assumed_input=given.get("assumed_input"),
+            assumed_input=_assumed_input(given.get("assumed_input"), {**options, **alone}),
             quote=row.quote,
         )
+
+
+def _assumed_input(said: str | None, options: Mapping[str, Any]) -> str | None:
+    """What neither the row nor its source says: by their own word, or because it is not there."""
+    missing = [name for name in _NEEDED if name not in options]
+    missing += _missing_layout(options)
+    if not missing:
+        return said
+    defaults = f"{', '.join(missing)}: not in the row, taken from the defaults"
+    return f"{said}; {defaults}" if said else defaults
+
+
+def _missing_layout(options: Mapping[str, Any]) -> list[str]:
+    """Of several GPUs, how they are laid out, and what copies of a model share."""
+    gpus = options.get("gpus", 1)
+    if gpus == 1:
+        return []
+    if not any(name in options for name in _DEGREES):
+        return ["layout"]
+    copies = gpus // prod(options.get(name, 1) for name in _CUTS)
+    return ["zero"] if copies > 1 and not {"zero", "dp_shard"} & set(options) else []
 
 
 def _speed_of(

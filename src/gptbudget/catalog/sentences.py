@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import UnionType
 from typing import Any
 
 from pydantic import BaseModel
@@ -107,17 +108,25 @@ def _nearest_key(loc: tuple[Any, ...], model: type[BaseModel]) -> str:
 
 def _fields_at(loc: tuple[Any, ...], model: type[BaseModel]) -> Iterator[str]:
     """The field names of the (nested) model at ``loc``."""
-    current: type[BaseModel] | None = model
+    current: Any = model
     for part in loc:
-        if current is None:
-            return
-        field = current.model_fields.get(str(part))
-        current = _model_in(field.annotation) if field is not None else None
-    if current is not None:
-        yield from current.model_fields
+        found = _model_in(current)
+        if found is not None and str(part) in found.model_fields:
+            current = found.model_fields[str(part)].annotation
+        else:  # a name of a mapping or a place in a list, whose content is named last
+            held = [each for each in getattr(current, "__args__", ()) if each is not ...]
+            current = held[-1] if held else None
+    found = _model_in(current)
+    if found is not None:
+        yield from found.model_fields
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
-    """The pydantic model inside ``X`` or ``X | None``."""
-    candidates = (annotation, *getattr(annotation, "__args__", ()))
+    """The pydantic model that ``X`` or ``X | None`` is."""
+    candidates = (annotation, *_choices(annotation))
     return next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
+
+
+def _choices(annotation: Any) -> tuple[Any, ...]:
+    """The members of a union; a list or a mapping of models is no model."""
+    return getattr(annotation, "__args__", ()) if isinstance(annotation, UnionType) else ()

@@ -29,11 +29,22 @@ def build(model: type[M], data: Any, file: YamlFile, *keys: str) -> M:
 def faults(
     error: ValidationError, model: type[BaseModel], file: YamlFile, *keys: str
 ) -> Iterator[FileError]:
-    """Every fault of a failed validation, as ``file:line: key: what``, in file order."""
+    """Every fault of a failed validation, as ``file:line: key: what``, in file order.
+
+    A missing key comes after the unknown keys beside it: it is most often misspelt.
+    """
     from gptbudget.catalog.sentences import sentence
 
-    found = [(file.line(*keys, *fault["loc"]), fault) for fault in error.errors()]
-    for line, fault in sorted(found, key=lambda item: item[0]):
+    found = error.errors()
+    unknown = [fault["loc"] for fault in found if fault["type"] == "extra_forbidden"]
+
+    def place(fault: Any) -> tuple[int, bool]:
+        beside = [file.line(*keys, *loc) for loc in unknown if loc[:-1] == fault["loc"][:-1]]
+        own = file.line(*keys, *fault["loc"])
+        return (max(own, *beside), True) if fault["type"] == "missing" and beside else (own, False)
+
+    for fault in sorted(found, key=place):
+        line = file.line(*keys, *fault["loc"])
         key = ".".join(str(part) for part in (*keys, *fault["loc"]))
         what, hint = sentence(fault, model)
-        yield FileError(f"{file.path}:{line}: {key}: {what}", hint)
+        yield FileError(": ".join(filter(None, (f"{file.path}:{line}", key, what))), hint)

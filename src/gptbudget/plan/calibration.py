@@ -109,14 +109,19 @@ def profile_of(
     )
 
 
+def fastest_flops_per_s(run: TrainingRun) -> float:
+    """What no step of ``run`` can pass on one GPU: its peak, or a measured rate above that."""
+    assert run.machine is not None
+    machine = run.machine.machine
+    return max(run.peak_flops_per_s, float(machine.matmul_flops_per_s * machine.narrow_ratio))
+
+
 def _refuse_faster_than_the_card(estimate: Estimate, tokens_per_s: float) -> None:
     """A causal kernel's FLOPs are the least that a step computes."""
     run, required = estimate.run, estimate.compute.required_flops_causal
-    assert run.machine is not None
     assert required is not None
     assert run.tokens is not None
-    machine = run.machine.machine
-    rate = max(run.peak_flops_per_s, machine.matmul_flops_per_s * machine.narrow_ratio)
+    rate = fastest_flops_per_s(run)
     needed = tokens_per_s * required / run.tokens / run.gpus
     if needed > rate:
         raise UsageError(

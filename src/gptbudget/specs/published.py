@@ -155,6 +155,7 @@ class PublishedRun(NamedTuple):
     first_rank: bool
     speed: PublishedSpeed | None
     assumed_input: str | None
+    """What had to be assumed of its inputs; ``None``: it is complete."""
     quote: str | None
 
 

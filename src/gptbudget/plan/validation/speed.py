@@ -94,6 +94,17 @@ def score_speed(row: PublishedRun, run: TrainingRun) -> ScoredSpeed | None:
     )
 
 
+def needed_flops_per_s(speed: ScoredSpeed, run: TrainingRun) -> float:
+    """What each accelerator computes at the published speed, at the least.
+
+    Half the attention square, nothing run again: no kernel of a causal model computes less.
+    """
+    assert isinstance(run.work, NamedModel)
+    assert run.seq_len is not None
+    flops = train_flops_per_token(run.work.spec, run.seq_len, "causal", run.recipe.method).total
+    return speed.published * float(flops) / run.gpus
+
+
 def tokens_per_step(run: TrainingRun) -> int:
     """Tokens that all accelerators train in one step."""
     assert run.micro_batch is not None

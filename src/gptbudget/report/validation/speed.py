@@ -14,7 +14,7 @@ from gptbudget.plan.validation.score import by_group, score, score_errors
 from gptbudget.plan.validation.speed import ScoredSpeed
 from gptbudget.report.document import Table
 from gptbudget.report.validation.words import APART, cells, percent, score_data, scores_table
-from gptbudget.units import format_number
+from gptbudget.units import format_many, format_number
 
 _WORST = 8
 _BY = ("source", "hardware", "size", "layout", "precision", "stack")
@@ -29,6 +29,7 @@ def headline(found: AgainstRuns) -> Iterator[str]:
     """How wrong the step time is, with and without the source that most rows are of."""
     rows = promised(found.speeds)
     if not rows:
+        yield from _none_promised(found.speeds)
         return
     yield (
         f"time against published runs, dense in 16 bit, inputs complete: {_words(rows)}"
@@ -40,6 +41,14 @@ def headline(found: AgainstRuns) -> Iterator[str]:
         yield (
             f"the same without {most}: {_words(others)}; each source counted once: median "
             f"{percent(each, 1)}"
+        )
+
+
+def _none_promised(rows: Sequence[ScoredSpeed]) -> Iterator[str]:
+    if rows:
+        yield (
+            f"time against published runs: {_words(rows)}; none is dense in 16 bit with every "
+            "input in its row"
         )
 
 
@@ -59,8 +68,8 @@ def _words(rows: Sequence[ScoredSpeed]) -> str:
     whole = score(rows)
     sources = len({row.source for row in rows})
     return (
-        f"{whole.rows} runs of {sources} sources, median error {percent(whole.median, 1)}, "
-        f"{percent(whole.within_15, 0)} within 15 %"
+        f"{format_many(whole.rows, 'run')} of {format_many(sources, 'source')}, median "
+        f"error {percent(whole.median, 1)}, {percent(whole.within_15, 0)} within 15 %"
     )
 
 
@@ -94,7 +103,7 @@ def tables(found: AgainstRuns) -> Iterator[Table]:
         if dense:
             yield scores_table(f"time, dense, by {name}", (name,), by_group(dense, (name,)))
     yield _worst(found.speeds)
-    yield _logged(found.speeds)
+    yield from _logged(found.speeds)
 
 
 def notes(found: AgainstRuns) -> Iterator[str]:
@@ -136,21 +145,20 @@ def _families(rows: Sequence[ScoredSpeed]) -> Table:
     return Table(columns, tuple(found), right=frozenset(columns[2:]))
 
 
-def _logged(rows: Sequence[ScoredSpeed]) -> Table:
+def _logged(rows: Sequence[ScoredSpeed]) -> Iterator[Table]:
     """What one logged step of a program on a card does to the errors of its other runs."""
     groups = carried_errors(rows)
+    if not groups:
+        return
     columns = ("one step logged", "card", "n", "median before", "after")
     found = [
         (f"{source}, {family}", f"{card}, {stack}", str(each.rows), *_both(each))
         for each in groups
         for source, family, card, stack in [each.group]
     ]
-    if groups:
-        before, after = (statistics.mean(getattr(g, name) for g in groups) for name in _SIDES)
-        found.append(
-            ("mean of groups", "", str(len(groups)), percent(before, 1), percent(after, 1))
-        )
-    return Table(columns, tuple(found), right=frozenset(columns[2:]))
+    before, after = (statistics.mean(getattr(g, name) for g in groups) for name in _SIDES)
+    found.append(("mean of groups", "", str(len(groups)), percent(before, 1), percent(after, 1)))
+    yield Table(columns, tuple(found), right=frozenset(columns[2:]))
 
 
 _SIDES = ("before", "after")
