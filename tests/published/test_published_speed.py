@@ -68,6 +68,26 @@ def test_a_constant_utilization_is_far_worse() -> None:
     assert ours.median <= 0.4 * theirs.median
 
 
+def test_each_group_stands_beside_the_best_constant(cli: Cli) -> None:
+    groups = [
+        group
+        for group in cli("validate", "-o", "json").json["groups"]
+        if group["section"] == "speed"
+    ]
+    by_source = {
+        group["group"]["source"]: group["constant"]
+        for group in groups
+        if list(group["group"]) == ["family", "inputs", "source"]
+        and (group["group"]["family"], group["group"]["inputs"]) == ("dense", "complete")
+    }
+    whole = next(group for group in groups if not group["group"])["constant"]
+    errors = constant_errors(promised(scored().speeds), leave_out=True)
+
+    assert all({"median", "p90", "bias", "within_15"} <= set(each) for each in by_source.values())
+    assert sum(each["rows"] for each in by_source.values()) == len(errors) == whole["rows"]
+    assert whole["median"] == pytest.approx(score_errors(errors).median)
+
+
 def test_the_stored_result_is_that_of_the_shipped_formula() -> None:
     # A change of the formula moves errors that no constant hides: make the result again.
     stored = {row.id: row.error for row in load_cross().rows}

@@ -24,7 +24,7 @@ _NAME = 12
 """Columns of the terminal that a folded name needs at the least."""
 
 _LEAST = 6
-"""Columns of the terminal for the last one, whose cells are folded."""
+"""Columns of the terminal for the last one, whose cells are folded where they are words."""
 
 _PIPE_WIDTH = 100
 """Columns of output that does not go to a terminal, unless ``COLUMNS`` says otherwise."""
@@ -73,11 +73,25 @@ def _console(stream: TextIO) -> Console:
 
 def _drawn(table: Table, width: int) -> RenderableType:
     """Columns where every number stays whole, else a block of lines for each row."""
-    words = [_longest_word(cells) for cells in zip(table.columns, *table.rows, strict=True)]
-    others = sum(words[1:-1]) + min(words[-1], _LEAST) + _GAP * (len(words) - 1)
+    words = [
+        _room(*column, right=table.right) for column in zip(table.columns, *table.rows, strict=True)
+    ]
+    numbers = table.columns[-1] in table.right
+    last = words[-1] + _GAP if numbers else min(words[-1], _LEAST)
+    others = sum(words[1:-1]) + last + _GAP * (len(words) - 1)
     if width < _NARROW or min(words[0], _NAME) + others > width:
         return _stacked(table)
     return _columns(table, fold_names=words[0] + others > width)
+
+
+def _room(head: str, *cells: str, right: frozenset[str]) -> int:
+    """Columns of the terminal that a column needs; numbers and the head above them never fold."""
+    whole = len(head) if head in right and _are_words(cells) else 0
+    return max(whole, _longest_word((head, *cells)))
+
+
+def _are_words(cells: Iterable[str]) -> bool:
+    return all(" " not in cell for cell in cells)
 
 
 def _longest_word(cells: Iterable[str]) -> int:
@@ -89,14 +103,16 @@ def _columns(table: Table, *, fold_names: bool) -> RichTable:
     drawn = RichTable(box=None, padding=(0, _GAP, 0, 0), show_header=any(table.columns))
     last = len(table.columns) - 1
     for position, column in enumerate(table.columns):
-        one_word = all(" " not in row[position] for row in table.rows)
+        one_word = _are_words(row[position] for row in table.rows)
         drawn.add_column(
             column,
             justify="right" if column in table.right else "left",
             style="dim" if position > 1 and not column else "",
             header_style="bold",
             overflow="fold",
-            no_wrap=one_word and position != last and not (position == 0 and fold_names),
+            no_wrap=one_word
+            and (position != last or column in table.right)
+            and not (position == 0 and fold_names),
         )
     for row in table.rows:
         drawn.add_row(*(Text(cell) for cell in row))

@@ -10,6 +10,7 @@ import math
 import statistics
 from collections.abc import Sequence
 
+from gptbudget.plan.validation.score import Group, Score, grouped, score_errors
 from gptbudget.plan.validation.speed import ScoredSpeed
 
 
@@ -17,6 +18,20 @@ def constant_errors(rows: Sequence[ScoredSpeed], *, leave_out: bool) -> list[flo
     """Errors of all rows that have such a constant; see :func:`constant_error`."""
     errors = (constant_error(row, rows, leave_out=leave_out) for row in rows)
     return [error for error in errors if error is not None]
+
+
+def constant_scores(rows: Sequence[ScoredSpeed], names: Sequence[str]) -> dict[Group, Score]:
+    """What the constants of ``rows`` miss in each group of them; see :func:`constant_error`.
+
+    Each is fitted without the row's source; a group without any other source has none.
+    """
+    found = {}
+    for group, members in grouped(rows, names):
+        errors = (constant_error(row, rows, leave_out=True) for row in members)
+        known = [error for error in errors if error is not None]
+        if known:
+            found[group] = score_errors(known, group)
+    return found
 
 
 def constant_error(

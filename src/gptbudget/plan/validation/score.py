@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 _GOOD = 0.15
 
@@ -49,10 +49,15 @@ class Scored(Protocol):
         ...
 
 
+S = TypeVar("S", bound=Scored)
+Group = tuple[tuple[str, str], ...]
+"""Names and values that rows agree in."""
+
+
 class Score(NamedTuple):
     """The errors of a group of rows."""
 
-    group: tuple[tuple[str, str], ...]
+    group: Group
     rows: int
     median: float
     """Of the absolute errors, as are the next three."""
@@ -65,12 +70,12 @@ class Score(NamedTuple):
     """Share of rows within 15 %."""
 
 
-def score(rows: Sequence[Scored], group: tuple[tuple[str, str], ...] = ()) -> Score:
+def score(rows: Sequence[Scored], group: Group = ()) -> Score:
     """The errors of ``rows`` taken together; there must be at least one."""
     return score_errors([row.error for row in rows], group)
 
 
-def score_errors(errors: Sequence[float], group: tuple[tuple[str, str], ...] = ()) -> Score:
+def score_errors(errors: Sequence[float], group: Group = ()) -> Score:
     """The same of bare errors."""
     sizes = sorted(map(abs, errors))
     return Score(
@@ -87,10 +92,15 @@ def score_errors(errors: Sequence[float], group: tuple[tuple[str, str], ...] = (
 
 def by_group(rows: Iterable[Scored], names: Sequence[str]) -> list[Score]:
     """Scores by the values of the keys ``names``, in their order."""
-    groups: dict[tuple[tuple[str, str], ...], list[Scored]] = defaultdict(list)
+    return [score(found, group) for group, found in grouped(rows, names)]
+
+
+def grouped(rows: Iterable[S], names: Sequence[str]) -> list[tuple[Group, list[S]]]:
+    """Rows that agree in the keys ``names``, in their order."""
+    groups: dict[Group, list[S]] = defaultdict(list)
     for row in rows:
         groups[tuple((name, row.keys[name]) for name in names)].append(row)
-    return [score(found, group) for group, found in sorted(groups.items())]
+    return sorted(groups.items())
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:

@@ -9,9 +9,16 @@ from typing import Any
 
 from gptbudget.catalog.cross import Cross
 from gptbudget.plan.validation.ranges import class_ranges, inside_of_others, untested
-from gptbudget.plan.validation.score import by_group, score, score_errors
+from gptbudget.plan.validation.score import Group, Score, by_group, grouped, score, score_errors
 from gptbudget.report.document import Document, Table
-from gptbudget.report.validation.words import APART, cells, percent, score_data, scores_table
+from gptbudget.report.validation.words import (
+    APART,
+    cells,
+    constant_data,
+    percent,
+    score_data,
+    scores_table,
+)
 from gptbudget.specs.published import LeftOutRow
 from gptbudget.units import format_many
 
@@ -34,21 +41,41 @@ def cross_document(found: Cross) -> Document:
         "chosen_after_errors": found.chosen_after_errors,
         "untested": [row.id for row in untested(found.rows)],
         "groups": [
-            score_data(each)
-            for names in (("family", "inputs"), ("family", "inputs", "source"))
-            for each in by_group(found.rows, names)
+            *_groups_data(found.rows, ("family", "inputs")),
+            *_groups_data(found.rows, ("family", "inputs", "source")),
         ],
         "ranges": {name: each._asdict() for name, each in class_ranges(found.rows).items()},
         "rows": records,
     }
     tables = (
         _families(found.rows),
-        scores_table("dense, inputs complete, by source", ("source",), by_group(rows, ("source",))),
-        scores_table("dense, all, by source", ("source",), by_group(dense, ("source",))),
+        _by_source("dense, inputs complete, by source", rows),
+        _by_source("dense, all, by source", dense),
         _ranges(found.rows),
         _constants(found),
     )
     return Document("\n".join(_headline(found, rows)), tables, data, records, _notes(found))
+
+
+def _groups_data(rows: Sequence[LeftOutRow], names: tuple[str, ...]) -> Iterable[dict[str, Any]]:
+    constants = _constants_of(rows, names)
+    for each in by_group(rows, names):
+        yield {**score_data(each), "constant": constant_data(constants.get(each.group))}
+
+
+def _by_source(title: str, rows: Sequence[LeftOutRow]) -> Table:
+    names = ("source",)
+    return scores_table(title, names, by_group(rows, names), _constants_of(rows, names))
+
+
+def _constants_of(rows: Sequence[LeftOutRow], names: Sequence[str]) -> dict[Group, Score]:
+    """What the best constant utilization misses in each group, where there is one."""
+    found = {}
+    for group, members in grouped(rows, names):
+        known = [row.constant_error for row in members if row.constant_error is not None]
+        if known:
+            found[group] = score_errors(known, group)
+    return found
 
 
 def _headline(found: Cross, rows: Sequence[LeftOutRow]) -> Iterable[str]:

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import statistics
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from gptbudget.plan.validation.against import AgainstRuns
 from gptbudget.plan.validation.carried import Carried, carried_errors
-from gptbudget.plan.validation.constant import constant_errors
-from gptbudget.plan.validation.score import by_group, score, score_errors
+from gptbudget.plan.validation.constant import constant_errors, constant_scores
+from gptbudget.plan.validation.score import by_group, grouped, score, score_errors
 from gptbudget.plan.validation.speed import ScoredSpeed
 from gptbudget.report.document import Table
-from gptbudget.report.validation.words import APART, cells, percent, score_data, scores_table
+from gptbudget.report.validation.words import (
+    APART,
+    cells,
+    constant_data,
+    percent,
+    score_data,
+    scores_table,
+)
 from gptbudget.units import format_many, format_number
 
 _WORST = 8
+_PARTS = ("family", "inputs")
 _BY = ("source", "hardware", "size", "layout", "precision", "stack")
 
 
@@ -84,13 +92,21 @@ def groups(found: AgainstRuns) -> list[dict[str, Any]]:
     rows = found.speeds
     if not rows:
         return []
-    scores = [
-        *by_group(rows, ("family", "inputs")),
-        *by_group(promised(rows), ()),
-        *(each for name in _BY for each in by_group(rows, ("family", "inputs", name))),
-        *by_group(rows, ("family", "inputs", *_BY[:-1])),
+    parts = [members for _, members in grouped(rows, _PARTS)]
+    by = (*((*_PARTS, name) for name in _BY), (*_PARTS, *_BY[:-1]))
+    return [
+        *(each for part in parts for each in _groups_data(part, _PARTS)),
+        *_groups_data(promised(rows), ()),
+        *(each for names in by for part in parts for each in _groups_data(part, names)),
     ]
-    return [{"section": "speed", **score_data(each)} for each in scores]
+
+
+def _groups_data(rows: Sequence[ScoredSpeed], names: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Groups of ``rows`` with the constants that are fitted within these."""
+    constants = constant_scores(rows, names)
+    for each in by_group(rows, names):
+        best = constant_data(constants.get(each.group))
+        yield {"section": "speed", **score_data(each), "constant": best}
 
 
 def tables(found: AgainstRuns) -> Iterator[Table]:
@@ -101,7 +117,8 @@ def tables(found: AgainstRuns) -> Iterator[Table]:
     dense = [row for row in found.speeds if row.keys["family"] == "dense"]
     for name in _BY:
         if dense:
-            yield scores_table(f"time, dense, by {name}", (name,), by_group(dense, (name,)))
+            scores, constants = by_group(dense, (name,)), constant_scores(dense, (name,))
+            yield scores_table(f"time, dense, by {name}", (name,), scores, constants)
     yield _worst(found.speeds)
     yield from _logged(found.speeds)
 
@@ -114,9 +131,6 @@ def notes(found: AgainstRuns) -> Iterator[str]:
 
 def _families(rows: Sequence[ScoredSpeed]) -> Table:
     """Each family of rows, how many are in the likely range, and what a constant would miss."""
-    families: dict[tuple[str, str], list[ScoredSpeed]] = defaultdict(list)
-    for row in rows:
-        families[row.keys["family"], row.keys["inputs"]].append(row)
     columns = (
         "time",
         "inputs",
@@ -129,14 +143,12 @@ def _families(rows: Sequence[ScoredSpeed]) -> Table:
         "constant",
     )
     found = []
-    for (family, inputs), members in sorted(families.items()):
-        constant = constant_errors(members, leave_out=True)
-        best = score_errors(constant) if constant else None
+    for group, members in grouped(rows, _PARTS):
+        best = constant_scores(members, _PARTS).get(group)
         inside = sum(row.inside for row in members) / len(members)
         found.append(
             (
-                family,
-                inputs,
+                *(value for _, value in group),
                 *cells(score(members)),
                 percent(inside, 0),
                 percent(best.median, 1) if best else "",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gptbudget.plan.validation.memory import ScoredFit
-from gptbudget.plan.validation.score import Score, ScoredRow
+from gptbudget.plan.validation.score import Group, Score, ScoredRow
 from gptbudget.report.document import Table
 from gptbudget.units import format_bytes
 
@@ -21,10 +21,22 @@ def percent(share: float, digits: int = 3, *, signed: bool = False) -> str:
     return f"{share:+.{digits}%}" if signed else f"{share:.{digits}%}"
 
 
-def scores_table(title: str, names: tuple[str, ...], scores: Sequence[Score]) -> Table:
-    """Count, errors and bias of each group."""
+def scores_table(
+    title: str,
+    names: tuple[str, ...],
+    scores: Sequence[Score],
+    constants: Mapping[Group, Score] | None = None,
+) -> Table:
+    """Count, errors and bias of each group, and the median of the best constant where given."""
     columns = (*names, "n", "median", "p90", "within 15 %", "bias")
     rows = tuple((*(value for _, value in found.group), *cells(found)) for found in scores)
+    if constants is not None:
+        columns = (*columns, "constant")
+        best = (constants.get(found.group) for found in scores)
+        rows = tuple(
+            (*row, percent(each.median, 1) if each else "")
+            for row, each in zip(rows, best, strict=True)
+        )
     return Table(columns, rows, title=title, right=frozenset(columns[len(names) :]))
 
 
@@ -58,6 +70,14 @@ def worst_peaks(peaks: Sequence[ScoredRow], other: str) -> Table:
 def score_data(found: Score) -> dict[str, Any]:
     """A score as plain data."""
     return {**found._asdict(), "group": dict(found.group)}
+
+
+def constant_data(found: Score | None) -> dict[str, Any] | None:
+    """What the best constant utilization misses in a group, as plain data."""
+    if found is None:
+        return None
+    names = ("rows", "median", "p90", "bias", "within_15")
+    return {name: getattr(found, name) for name in names}
 
 
 def row_data(row: ScoredRow) -> dict[str, Any]:
