@@ -36,7 +36,7 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("GPTBUDGET_CATALOG", "GPTBUDGET_DEBUG", "NO_COLOR", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "no-user-catalog"))
-    monkeypatch.setenv("GPTBUDGET_PROFILES", str(tmp_path / "profiles.yaml"))
+    monkeypatch.setenv("GPTBUDGET_PROFILES", str(tmp_path / "profiles"))
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.setenv("TERM", "dumb")
 

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import os
 import statistics
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from gptbudget.catalog.profiles import (
+    load_profiles,
+    profiles_folder,
+    remove_profile,
+    save_profile,
+)
 from gptbudget.plan.calibration import CARRIED
 from gptbudget.plan.validation.carried import carried_errors
+from gptbudget.specs.profile import Profile
 from gptbudget.validation import against_runs
 from tests.conftest import Cli
 
@@ -119,13 +128,15 @@ def test_what_cannot_be(cli: Cli, options: tuple[str, ...], code: int, said: str
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("profiles: {a: {gpu: x}}", "profiles.yaml:1: profiles.a.stack: is missing"),
-        ("profiles: [", "profiles.yaml"),
-        ("profils: {}", "profiles.yaml:1: profils: unknown key"),
+        ("gpu: x", "mine.yaml:1: stack: is missing"),
+        ("gpu: [", "mine.yaml"),
+        ("gpus: x", "mine.yaml:1: gpus: unknown key"),
     ],
 )
 def test_a_file_with_a_fault_is_named(cli: Cli, text: str, said: str) -> None:
-    Path(os.environ["GPTBUDGET_PROFILES"]).write_text(text)
+    folder = Path(os.environ["GPTBUDGET_PROFILES"])
+    folder.mkdir()
+    (folder / "mine.yaml").write_text(text)
     result = cli("compare", *RUN)
 
     assert (result.code, result.out) == (4, "")
@@ -133,11 +144,74 @@ def test_a_file_with_a_fault_is_named(cli: Cli, text: str, said: str) -> None:
 
 
 def test_a_folder_that_cannot_be_written(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GPTBUDGET_PROFILES", "/proc/nowhere/profiles.yaml")
+    monkeypatch.setenv("GPTBUDGET_PROFILES", "/proc/nowhere/profiles")
     result = cli("calibrate", *RUN, "--tokens-per-s", "98000")
 
     assert (result.code, result.out) == (4, "")
     assert "cannot be written" in result.err
+
+
+def test_a_file_is_no_folder_of_profiles(cli: Cli) -> None:
+    Path(os.environ["GPTBUDGET_PROFILES"]).write_text("")
+    result = cli("compare", *RUN)
+
+    assert (result.code, result.out) == (4, "")
+    assert "is no folder" in result.err
+
+
+WRITER = """
+import sys
+from gptbudget.catalog.profiles import load_profiles, save_profile
+from gptbudget.specs.profile import Profile
+for step in range(1, 21):
+    for gpu in (sys.argv[1], "shared"):
+        save_profile(Profile(gpu=gpu, stack="compiled", made="2026-01-02", tokens_per_s=step,
+                             predicted_tokens_per_s=1, run={}))
+    load_profiles()
+"""
+
+
+def test_programs_that_save_at_once_lose_nothing() -> None:
+    names = [f"card-{index}" for index in range(6)]
+    programs = [subprocess.Popen([sys.executable, "-c", WRITER, name]) for name in names]
+
+    assert [each.wait() for each in programs] == [0] * len(programs)
+    found = load_profiles()
+    assert set(found) == {f"{name}/compiled" for name in (*names, "shared")}
+    assert {each.tokens_per_s for each in found.values()} == {20}
+    assert not list(profiles_folder().glob("*.new"))
+
+
+@pytest.mark.parametrize("gpu", ["rtx-4090", "my/card.v2", "..", "a b"])
+def test_any_name_of_a_card_is_a_file(gpu: str) -> None:
+    profile = Profile(
+        gpu=gpu, stack="compiled", made="2026-01-02", tokens_per_s=1, predicted_tokens_per_s=1,
+        run={},
+    )  # fmt: skip
+
+    assert [save_profile(profile), save_profile(profile)] == [False, True]
+    assert set(load_profiles()) == {profile.name}
+    assert len(list(profiles_folder().iterdir())) == 1
+    remove_profile(profile.name)
+    assert not load_profiles()
+
+
+def test_a_rename_that_is_refused_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    # As on Windows, while another program reads the file.
+    rename, refusals = Path.replace, [PermissionError(13, "busy")] * 3
+
+    def refused(self: Path, target: Path) -> Path:
+        if refusals:
+            raise refusals.pop()
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "replace", refused)
+    save_profile(
+        Profile(gpu="x", stack="hf", made="2026-01-02", tokens_per_s=1, predicted_tokens_per_s=1,
+                run={})
+    )  # fmt: skip
+
+    assert set(load_profiles()) == {"x/hf"}
 
 
 def test_one_logged_step_helps_the_others() -> None:

@@ -1,8 +1,14 @@
-"""The user's profiles: one file in his data folder, written whole."""
+"""The user's profiles: one file each in a folder of his own, written whole.
+
+Whoever saves a profile touches no other, so that several programs can do so at once without a
+lock: each writes a file that nobody else knows of, and then gives it its name in one step.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,44 +18,60 @@ if TYPE_CHECKING:
     from gptbudget.specs.profile import Profile
 
 _VARIABLE = "GPTBUDGET_PROFILES"
+_TRIES = 20
+_PAUSE_S = 0.05
+"""Windows renames over no file that another program reads; that takes milliseconds."""
 
 
-def profiles_file() -> Path:
-    """``$GPTBUDGET_PROFILES``, else ``profiles.yaml`` of the platform's data folder."""
+def profiles_folder() -> Path:
+    """``$GPTBUDGET_PROFILES``, else ``profiles`` in the platform's data folder."""
     configured = os.environ.get(_VARIABLE)
     if configured:
         return Path(configured).expanduser()
     import platformdirs
 
-    return platformdirs.user_data_path("gptbudget") / "profiles.yaml"
+    return platformdirs.user_data_path("gptbudget") / "profiles"
 
 
 def load_profiles() -> dict[str, Profile]:
-    """Every profile, by name; none where there is no file.
+    """Every profile, by name; none where there is no folder.
 
     Raises:
-        FileError: the file cannot be read, or a field is wrong, as ``file:line``.
+        FileError: a file cannot be read, or a field is wrong, as ``file:line``.
     """
-    path = profiles_file()
-    if not path.exists():
+    folder = profiles_folder()
+    if not folder.exists():
         return {}
+    if not folder.is_dir():
+        raise FileError(f"{folder}: is no folder", f"name a folder in {_VARIABLE}")
+    found = (_read(path) for path in sorted(folder.glob("*.yaml")))
+    return {each.name: each for each in found if each is not None}
+
+
+def _read(path: Path) -> Profile | None:
+    """The profile of a file; ``None`` where it was removed since the folder was listed."""
     from gptbudget.catalog.validate import build
     from gptbudget.catalog.yamlfile import read_yaml
-    from gptbudget.specs.profile import ProfilesFile
+    from gptbudget.specs.profile import Profile
 
-    file = read_yaml(path)
-    return dict(build(ProfilesFile, file.data, file).profiles)
+    try:
+        file = read_yaml(path)
+    except FileError:
+        if path.exists():
+            raise
+        return None
+    return build(Profile, file.data, file)
 
 
 def save_profile(profile: Profile) -> bool:
     """Lay ``profile`` over the one of its name; whether there was one.
 
     Raises:
-        FileError: the file cannot be read or written.
+        FileError: the file cannot be written.
     """
-    profiles = load_profiles()
-    replaced = profiles.pop(profile.name, None) is not None
-    _write({**profiles, profile.name: profile})
+    path = _path_of(profile.name)
+    replaced = path.exists()
+    _write(path, profile)
     return replaced
 
 
@@ -59,24 +81,59 @@ def remove_profile(name: str) -> None:
     Raises:
         UnknownNameError: there is none of that name.
     """
-    profiles = load_profiles()
-    if name not in profiles:
-        known = ", ".join(profiles) or "there is none"
-        raise UnknownNameError(f"no profile is called {name!r}", f"profiles: {known}")
-    _write({key: each for key, each in profiles.items() if key != name})
+    try:
+        _path_of(name).unlink()
+    except FileNotFoundError:
+        known = ", ".join(load_profiles()) or "there is none"
+        raise UnknownNameError(f"no profile is called {name!r}", f"profiles: {known}") from None
+    except OSError as error:
+        raise FileError(f"{_path_of(name)}: cannot be removed: {error.strerror}") from None
 
 
-def _write(profiles: dict[str, Profile]) -> None:
-    """Write all profiles in one go, so that a crash leaves the old file."""
+def _path_of(name: str) -> Path:
+    """``rtx-4090.compiled.yaml``: card and software; what no file name may hold is escaped."""
+    from urllib.parse import quote
+
+    gpu, _, stack = name.rpartition("/")
+    return profiles_folder() / f"{quote(gpu, safe='')}.{quote(stack, safe='')}.yaml"
+
+
+def _write(path: Path, profile: Profile) -> None:
+    """Write under a name of its own, then rename: a reader sees the old file or the new."""
+    import tempfile
+
     import yaml
 
-    path = profiles_file()
-    data = {"profiles": {key: each.model_dump(exclude_none=True) for key, each in profiles.items()}}
-    text = "# Written by gptbudget calibrate.\n" + yaml.safe_dump(data, sort_keys=False)
-    fresh = path.with_name(f"{path.name}.{os.getpid()}")
+    text = yaml.safe_dump(profile.model_dump(exclude_none=True), sort_keys=False)
+    fresh = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        fresh.write_text(text, encoding="utf-8")
-        fresh.replace(path)
+        handle, fresh = tempfile.mkstemp(".new", f"{path.name}.", path.parent)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(f"# Written by gptbudget calibrate.\n{text}")
+        _rename(Path(fresh), path)
     except OSError as error:
+        if fresh is not None:
+            with suppress(OSError):
+                Path(fresh).unlink()
         raise FileError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def _rename(fresh: Path, path: Path) -> None:
+    for wait in _pauses():
+        try:
+            fresh.replace(path)
+        except PermissionError:
+            if not wait:
+                raise
+        else:
+            return
+
+
+def _pauses() -> Iterator[bool]:
+    """Some tries with a pause after each; false at the last."""
+    import time
+
+    for tries in range(_TRIES):
+        yield tries < _TRIES - 1
+        time.sleep(_PAUSE_S)

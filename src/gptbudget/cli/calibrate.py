@@ -70,7 +70,7 @@ _REMOVE = Annotated[str | None, typer.Option("--remove", metavar="NAME", help="F
 )
 def command(invocation: Invocation) -> None:
     """Turn one logged step of your own run into a profile that later predictions use."""
-    from gptbudget.catalog.profiles import load_profiles, profiles_file, remove_profile
+    from gptbudget.catalog.profiles import load_profiles, profiles_folder, remove_profile
     from gptbudget.errors import UsageError
     from gptbudget.render.output import write
     from gptbudget.report.calibration import profiles_document
@@ -85,7 +85,7 @@ def command(invocation: Invocation) -> None:
         _refuse_others(invocation)
         if extra["removed"] is not None:
             remove_profile(extra["removed"])
-        write(profiles_document(load_profiles(), str(profiles_file())), invocation.fmt)
+        write(profiles_document(load_profiles(), str(profiles_folder())), invocation.fmt)
         return
     write(_calibrated(invocation), invocation.fmt)
 

@@ -93,7 +93,7 @@ def profiles_document(profiles: Mapping[str, Profile], path: str) -> Document:
     return Document(
         count,
         (Table(columns, rows, right=frozenset(columns[3:])),) if rows else (),
-        {"schema": 1, "file": path, "profiles": records},
+        {"schema": 1, "folder": path, "profiles": records},
         records,
     )
 

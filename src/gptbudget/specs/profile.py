@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import Field
-
 from gptbudget.specs.base import Positive, Spec, Text, YearMonth
 from gptbudget.specs.evidence import Figure
 from gptbudget.specs.options import StackName
@@ -37,9 +35,3 @@ class Profile(Spec):
     def slower(self) -> float:
         """Measured over predicted time."""
         return self.predicted_tokens_per_s / self.tokens_per_s
-
-
-class ProfilesFile(Spec):
-    """The user's profiles, by name."""
-
-    profiles: dict[str, Profile] = Field(default_factory=dict)
