@@ -30,6 +30,28 @@ def test_providers_of_a_cloud(cli: Cli) -> None:
     assert "$2.69 at RunPod Community, $12.29 at Azure" in answer
 
 
+@pytest.mark.parametrize(
+    ("gpu", "said"),
+    [
+        ("l40s", "$0.941 at Verda, 2026-10-29"),
+        ("rtx-a6000", "$0.41 at Verda, 2026-10-29"),
+        ("a100-sxm-40gb", "$1.10 at GCP, 2025-03"),
+    ],
+)
+def test_a_single_spot_price_is_said(cli: Cli, gpu: str, said: str) -> None:
+    lines = cli("compare", "--gpu", gpu, "--model", "gpt2").out.splitlines()
+
+    (spot,) = [line for line in lines if line.startswith("spot ")]
+    assert said in spot
+
+
+def test_a_spot_price_of_a_card_is_one_of_its_providers() -> None:
+    for entry in load_catalog(user=False).gpus:
+        spot, offers = entry.spec.cloud_spot_price_per_hour, entry.spec.cloud_prices
+        if spot is not None:
+            assert spot.usd in {each.usd for each in offers if each.kind == "spot"}, entry.key
+
+
 def test_a_card_at_home_has_a_purchase_and_an_electricity_bill(cli: Cli) -> None:
     answer = " ".join(cli("compare", *HOME, "--kwh-price", "0.3").out.split())
 
@@ -84,5 +106,5 @@ def test_every_price_is_dated_and_has_a_source() -> None:
     cards = [entry.spec for entry in load_catalog(user=False).gpus]
     offers = [each for card in cards for each in card.cloud_prices]
 
-    assert len(offers) >= 80
+    assert len(offers) >= 96
     assert all(each.source.startswith("https://") and each.provider for each in offers)

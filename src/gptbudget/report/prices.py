@@ -9,6 +9,9 @@ from gptbudget.plan.estimate import Estimate
 from gptbudget.specs.gpu import ProviderPrice
 from gptbudget.units import format_price, format_usd
 
+_FEWEST = {"on-demand": 2, "spot": 1}
+"""A single price on demand is the rent itself; a spot price stands nowhere else."""
+
 
 class Spread(NamedTuple):
     """The cheapest and the dearest provider of one kind of price."""
@@ -21,19 +24,22 @@ class Spread(NamedTuple):
 
 
 def spread_of(estimate: Estimate, kind: str) -> Spread | None:
-    """Of the providers the catalog knows; ``None`` where there are fewer than two."""
+    """Of the providers the catalog knows; ``None`` where there is none, or no other on demand."""
     offers = [each for each in estimate.run.gpu.spec.cloud_prices if each.kind == kind]
-    if len(offers) < 2:  # noqa: PLR2004 - one price is no spread
+    if len(offers) < _FEWEST[kind]:
         return None
     dates = sorted(each.date for each in offers)
-    cheapest, *_, dearest = sorted(offers, key=lambda each: each.usd)
-    return Spread(cheapest, dearest, len(offers), dates[0], dates[-1])
+    ordered = sorted(offers, key=lambda each: each.usd)
+    return Spread(ordered[0], ordered[-1], len(offers), dates[0], dates[-1])
 
 
 def spread_in_words(estimate: Estimate, spread: Spread) -> tuple[str, str]:
     """The rent from cheapest to dearest, and who asks it."""
     assert estimate.cost is not None
     hours, low, high = estimate.cost.gpu_hours, spread.cheapest, spread.dearest
+    if spread.offers == 1:
+        who = f"{format_price(low.usd)} at {low.provider}, {low.date}"
+        return format_usd(rent_usd(hours, low.usd)), who
     money = f"{format_usd(rent_usd(hours, low.usd))} to {format_usd(rent_usd(hours, high.usd))}"
     who = (
         f"{spread.offers} offers of {spread.since} to {spread.until}: "
