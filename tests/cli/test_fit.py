@@ -108,7 +108,7 @@ def test_a_front_over_hardware(cli: Cli) -> None:
     )
 
     assert result.code == 0
-    assert "GPU-hours" in result.out
+    assert "h100-sxm-80gb" in result.out
     assert "--gpu GPU --gpus N" in result.out
 
 

@@ -56,16 +56,15 @@ def _ways(shown: list[Way]) -> Table:
         row += [_usd(way)] * priced
         row += [format_bytes(needed_bytes(way.estimate))]
         row += [_host(way)] * hosted
-        rows.append((*row, ", ".join(words.losses(way)) or "none", words.flags(way)))
+        rows.append((*row, _quality(way), words.flags(way)))
     right = frozenset(columns)
-    return Table((*columns, "loss of quality", "with"), tuple(rows), right=right)
+    return Table((*columns, "quality", "with"), tuple(rows), right=right)
 
 
 def _hardware(shown: list[Way]) -> Table:
-    columns = ("", "gpus", "gpu", "wall clock", "cost", "GPU-hours", "memory")
+    columns = ("", "gpus", "gpu", "wall clock", "cost", "memory")
     rows = []
     for place, way in enumerate(shown, start=1):
-        hours = way.candidate.gpus * way.candidate.wall_clock_s / 3600
         rows.append(
             (
                 str(place),
@@ -73,14 +72,18 @@ def _hardware(shown: list[Way]) -> Table:
                 way.candidate.gpu.key,
                 format_duration(way.candidate.wall_clock_s),
                 _usd(way),
-                f"{hours:,.0f}",
                 format_bytes(needed_bytes(way.estimate)),
-                ", ".join(words.losses(way)) or "none",
+                _quality(way),
                 words.flags(way),
             )
         )
     right = frozenset(columns) - {"gpu"}
-    return Table((*columns, "loss of quality", "with"), tuple(rows), right=right)
+    return Table((*columns, "quality", "with"), tuple(rows), right=right)
+
+
+def _quality(way: Way) -> str:
+    """Whether all its choices keep quality; which do not stands under ``with``."""
+    return "lower" if words.losses(way) else "kept"
 
 
 def _usd(way: Way) -> str:

@@ -191,7 +191,8 @@ def search_notes(fit: Fit) -> list[str]:
             "(a choice that is given is always kept)"
         )
     if fit.ways and not losses(fit.ways[0]) and any(map(losses, fit.ways)):
-        said.append("ways that cost quality come after all that do not")
+        lower = dict.fromkeys(name for way in fit.ways for name in losses(way))
+        said.append(f"quality is lower with {', '.join(lower)}: such ways come after all others")
     if fit.ways and (short := _short_batch(fit)):
         said.append(short)
     if any(way.candidate.host_bytes for way in fit.ways):
