@@ -15,6 +15,7 @@ from gptbudget.catalog.names import is_config_path, is_size
 from gptbudget.catalog.profiles import load_profiles, save_profile
 from gptbudget.catalog.reference import grid_intensity, load_evidence
 from gptbudget.errors import GptBudgetError, UsageError
+from gptbudget.notebook import Shown
 from gptbudget.plan.calibration import Calibration, profile_of
 from gptbudget.plan.complete import complete_run, precision_and_peak
 from gptbudget.plan.estimate import Estimate
@@ -34,6 +35,7 @@ from gptbudget.units import parse_count
 
 if TYPE_CHECKING:
     from gptbudget.catalog.scenario import Requirements
+    from gptbudget.report.document import Document
     from gptbudget.report.models import PublishedRate
     from gptbudget.specs.evidence import Figure
 
@@ -86,7 +88,25 @@ class Comparison(NamedTuple):
     skipped: list[str]
 
 
-def estimate(**options: Any) -> Estimate:
+class ShownEstimate(Shown, Estimate):
+    """An estimate that shows itself as the answer of ``compare``.
+
+    Example:
+        >>> import gptbudget
+        >>> print(gptbudget.estimate(gpu="4070ti", model="1.5B", tokens=10e9, utilization=0.4))
+        Compute suffices, memory is unknown: 1.5B on 1 x rtx-4070-ti takes 32.5 days ...
+    """
+
+    __slots__ = ()
+
+    def document(self) -> Document:
+        """The answer of ``compare``."""
+        from gptbudget.report.documents import comparison
+
+        return comparison([self])
+
+
+def estimate(**options: Any) -> ShownEstimate:
     """Estimate one training run; the keywords are the options of the command line.
 
     Raises:
@@ -103,7 +123,7 @@ def estimate(**options: Any) -> Estimate:
     found = compare(ask(options)).estimates
     if len(found) != 1:
         raise UsageError(f"estimate answers one pair, not {len(found)}", "name one gpu, one model")
-    return found[0]
+    return ShownEstimate(*found[0])
 
 
 def ask(given: Mapping[str, Any], scenario: Path | None = None) -> Question:
@@ -341,6 +361,7 @@ __all__ = [
     "Comparison",
     "GptBudgetError",
     "Question",
+    "ShownEstimate",
     "ask",
     "calibrate",
     "compare",

@@ -11,6 +11,7 @@ from gptbudget.catalog.catalog import Catalog, load_catalog
 from gptbudget.catalog.profiles import load_profiles
 from gptbudget.catalog.reference import grid_intensity, load_evidence
 from gptbudget.errors import UsageError
+from gptbudget.notebook import Shown
 from gptbudget.plan.complete import complete_run
 from gptbudget.plan.estimate import estimate, memory_of
 from gptbudget.plan.fit.answer import Fit, Way
@@ -18,6 +19,8 @@ from gptbudget.plan.fit.distance import distances
 from gptbudget.plan.fit.layouts import counts_of
 from gptbudget.plan.fit.search import Candidate, Found, Hunt, Watch, complete, front, search
 from gptbudget.plan.run import NamedGpu, NamedModel
+from gptbudget.report.document import Document
+from gptbudget.report.fit.document import fit_document
 from gptbudget.report.verdict import unknown_memory
 from gptbudget.specs.evidence import Evidence
 from gptbudget.specs.options import SearchOptions
@@ -33,7 +36,17 @@ class Asked(NamedTuple):
     search: SearchOptions
 
 
-def fit(**options: Any) -> Fit:
+class ShownFit(Shown, Fit):
+    """A search that shows itself as the answer of ``fit``."""
+
+    __slots__ = ()
+
+    def document(self) -> Document:
+        """The answer of ``fit``."""
+        return fit_document(self)
+
+
+def fit(**options: Any) -> ShownFit:
     """Search ways to train; the keywords are the options of the command line.
 
     Raises:
@@ -45,7 +58,7 @@ def fit(**options: Any) -> Fit:
         >>> found.ways[0].estimate.fits
         True
     """
-    return answer(ask(options))
+    return ShownFit(*answer(ask(options)))
 
 
 def ask(given: Mapping[str, Any], scenario: Path | None = None) -> Asked:

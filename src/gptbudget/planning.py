@@ -12,10 +12,14 @@ from gptbudget.catalog.catalog import Catalog, load_catalog
 from gptbudget.catalog.profiles import load_profiles
 from gptbudget.catalog.reference import grid_intensity, load_evidence
 from gptbudget.errors import UsageError
+from gptbudget.notebook import Shown
 from gptbudget.plan.budget.counts import Counted, Limits, Search, counted_best_first
 from gptbudget.plan.budget.plan import Plan, plan_flops, plan_on
 from gptbudget.plan.budget.setting import Setting
 from gptbudget.plan.run import NamedGpu, NamedModel, Origin
+from gptbudget.report.document import Document
+from gptbudget.report.plan.counts import counts_document
+from gptbudget.report.plan.document import plan_document
 from gptbudget.specs.options import ADAPTER_OPTIONS, Options, PlanOptions
 
 _BUDGETS = ("time", "cost", "flops")
@@ -37,7 +41,27 @@ class CountPlan(NamedTuple):
         return True if True in rows else None if None in rows else False
 
 
-def plan(**options: Any) -> Plan | CountPlan:
+class ShownPlan(Shown, Plan):
+    """A planned budget that shows itself as the answer of ``plan``."""
+
+    __slots__ = ()
+
+    def document(self) -> Document:
+        """The answer of ``plan``."""
+        return plan_document(self)
+
+
+class ShownCounts(Shown, CountPlan):
+    """Numbers of GPUs that show themselves as the answer of ``plan --model``."""
+
+    __slots__ = ()
+
+    def document(self) -> Document:
+        """The answer of ``plan`` with a model."""
+        return counts_document(self.found, self.limits)
+
+
+def plan(**options: Any) -> ShownPlan | ShownCounts:
     """Plan a budget, or GPUs for a model; the keywords are the options of the command line.
 
     Raises:
@@ -49,7 +73,8 @@ def plan(**options: Any) -> Plan | CountPlan:
         >>> f"{answer.optimum.parameters:.3g}, {answer.laws[3].parameters:.3g}"
         '7.22e+10, 4.04e+10'
     """
-    return answer(ask(options))
+    found = answer(ask(options))
+    return ShownCounts(*found) if isinstance(found, CountPlan) else ShownPlan(*found)
 
 
 def answer(question: api.Question, catalogs: Iterable[Path] = ()) -> Plan | CountPlan:
