@@ -26,5 +26,8 @@ class Speed(NamedTuple):
     """How each was obtained, and the runs it stands on."""
     cast_elements: float = 10
     """Elements for each channel that casts to 8 bit move."""
+    host_update_s: float = 0.71e-9
+    """What the host needs to update one parameter that an offload keeps there, all its ranks
+    together; 0 where the card updates it."""
     attention_rate: float = 1
     """Of flash attention's usual rate, what the kernels of this software reach."""

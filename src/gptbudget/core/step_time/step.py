@@ -18,7 +18,7 @@ from gptbudget.core.step_time.exchange import (
     tensor_parallel_s,
 )
 from gptbudget.core.step_time.head import head_s
-from gptbudget.core.step_time.update import offload_s, optimizer_s
+from gptbudget.core.step_time.update import host_update_s, offload_s, optimizer_s
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.machine import Machine
 from gptbudget.specs.model import ModelSpec
@@ -113,6 +113,9 @@ def step_time(
                 model, busiest, recipe, states, machine, layout.zero, gradient_bytes(recipe, stack)
             ),
             "offload": offload_s(recipe, states, machine, micro_batches, stage_s, beside),
+            "host_update": host_update_s(
+                recipe, states, speed, minimum(layout.gpus, machine.node_gpus)
+            ),
         }
     )
 

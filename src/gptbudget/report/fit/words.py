@@ -195,8 +195,6 @@ def search_notes(fit: Fit) -> list[str]:
         said.append(f"quality is lower with {', '.join(lower)}: such ways come after all others")
     if fit.ways and (short := _short_batch(fit)):
         said.append(short)
-    if any(way.candidate.host_bytes for way in fit.ways):
-        said.append("the optimizer's own work on the host is left out of the time")
     counts = fit.hunt.counts
     if len(counts) > 1:
         said.append(
