@@ -15,9 +15,11 @@ from gptbudget.notebook import Shown
 from gptbudget.plan.complete import complete_run
 from gptbudget.plan.estimate import estimate, memory_of
 from gptbudget.plan.fit.answer import Fit, Way
+from gptbudget.plan.fit.candidate import Candidate, Hunt, complete
 from gptbudget.plan.fit.distance import distances
+from gptbudget.plan.fit.keep import Found, front
 from gptbudget.plan.fit.layouts import counts_of
-from gptbudget.plan.fit.search import Candidate, Found, Hunt, Watch, complete, front, search
+from gptbudget.plan.fit.search import Watch, search
 from gptbudget.plan.run import NamedGpu, NamedModel
 from gptbudget.report.document import Document
 from gptbudget.report.fit.document import fit_document
@@ -129,12 +131,12 @@ def _front(hunt: Hunt, found: Found) -> list[Candidate]:
     kept = front(found.by_hardware)
     best = min(
         found.by_hardware.values(),
-        key=lambda row: (row.variant.loss, row.amount(hunt.minimize)),
+        key=lambda row: (row.loss, row.amount(hunt.minimize)),
         default=None,
     )
     if best is not None and best not in kept:
         kept.append(best)
-    return sorted(kept, key=lambda row: (row.variant.loss, row.amount(hunt.minimize)))
+    return sorted(kept, key=lambda row: (row.loss, row.amount(hunt.minimize)))
 
 
 def _work(question: api.Question, catalog: Catalog) -> NamedModel:

@@ -14,12 +14,14 @@ import gptbudget
 from gptbudget import load_catalog
 from gptbudget.catalog.reference import load_evidence
 from gptbudget.errors import UsageError
+from gptbudget.plan.budget.ways import sums_in_16_bit
 from gptbudget.plan.complete import complete_run
 from gptbudget.plan.estimate import Estimate, estimate
 from gptbudget.plan.fit.answer import Fit
 from gptbudget.plan.fit.distance import needed_bytes
 from gptbudget.plan.fit.layouts import counts_of, divisors
 from gptbudget.plan.run import NamedGpu, NamedModel
+from gptbudget.report.command import command
 from gptbudget.specs.options import Options
 from gptbudget.units import GIB
 
@@ -59,6 +61,8 @@ def best_by_hand(gpu_name: str, model_name: str, space: dict[str, Any], **fixed:
         if fits(found):
             assert found is not None
             assert found.time is not None
+            if sums_in_16_bit(found.run):
+                continue
             shortest = min(shortest, found.time.wall_clock_s)
     return shortest
 
@@ -74,6 +78,43 @@ def test_the_best_recipe_of_one_card_is_the_best_of_all() -> None:
     by_hand = best_by_hand("4070ti", "gpt2-large", space, loss="plain")
 
     assert found.ways[0].candidate.wall_clock_s == pytest.approx(by_hand, rel=1e-9)
+
+
+def test_two_cards_offload_too() -> None:
+    fixed: dict[str, Any] = {"gpus": 2, "loss": "plain", "global_batch_tokens": 65_536, "cp": 1}
+    found = gptbudget.fit(gpu="4070ti", model="gpt2-large", method="full", pp=1, **fixed)
+    space = {
+        "recipe": ["autocast", "master"],
+        "checkpointing": ["none", "full"],
+        "offload": ["none", "optimizer", "all"],
+        "micro_batch": [1, 2, 4, 8, 16, 32],
+        "zero": [0, 1, 2, 3],
+    }
+    alone = best_by_hand("4070ti", "gpt2-large", space, tp=1, **fixed)
+    cut = best_by_hand("4070ti", "gpt2-large", space, tp=2, sequence_parallel=True, **fixed)
+
+    assert found.ways[0].candidate.wall_clock_s == pytest.approx(min(alone, cut), rel=1e-9)
+
+
+def test_fewest_gpus_are_found_where_one_needs_an_offload() -> None:
+    few = gptbudget.fit(gpu="4070ti", model="gpt2-xl", gpus="1..8", minimize="gpus").ways[0]
+
+    assert few.candidate.gpus == 1
+    assert few.candidate.loss == 0
+
+
+def test_a_default_step_is_raised_where_nothing_else_divides() -> None:
+    asked: dict[str, Any] = {"model": "llama-3-70b", "tokens": 1e12, "tp": 1, "pp": 1, "cp": 1}
+    best = gptbudget.fit(gpu="h100", gpus=512, **asked).ways[0].estimate
+
+    assert best.run.global_batch_tokens == 512 * 8192
+    assert best.feasible
+
+
+def test_epochs_are_in_the_command_that_reproduces() -> None:
+    way = gptbudget.fit(gpu="a100", model="gpt2", epochs=3).ways[0]
+
+    assert "--epochs 3" in command(way.estimate.run, "compare")
 
 
 @pytest.mark.parametrize("zero", [1, 3])
@@ -147,7 +188,7 @@ def test_a_way_is_what_compare_says_of_it(asked: dict[str, Any]) -> None:
 
 def test_a_way_that_costs_quality_comes_after_all_that_do_not() -> None:
     found = gptbudget.fit(gpu="4070ti", model="gpt2-xl")
-    losses = [way.candidate.variant.loss for way in found.ways]
+    losses = [way.candidate.loss for way in found.ways]
 
     assert losses == sorted(losses)
     assert {0, 2} <= set(losses)
@@ -169,7 +210,7 @@ def test_what_is_wanted_comes_first_and_all_of_it_fits(
 ) -> None:
     found = gptbudget.fit(gpu=card, model=name, gpus=gpus, minimize=minimize, top=60)
     ranks = [
-        (way.candidate.variant.loss, way.candidate.amount(minimize), way.candidate.wall_clock_s)
+        (way.candidate.loss, way.candidate.amount(minimize), way.candidate.wall_clock_s)
         for way in found.ways
     ]
 
@@ -235,9 +276,9 @@ def test_counts_are_dense_where_there_are_few() -> None:
     assert counts_of(100, 100) == [100]
     assert counts_of(13, 40) == [13, 16, 24, 32, 40]
     long = counts_of(8, 4096)
-    steps = [b / a for a, b in itertools.pairwise(long)]
-    assert (long[0], long[-1]) == (8, 4096)
-    assert all(step <= 1 + 1 / 16 + 8 / a for step, a in zip(steps, long, strict=False))
+    assert {2**power for power in range(3, 13)} <= set(long)
+    assert all(b - a <= max(8, a / 16) for a, b in itertools.pairwise(long))
+    assert counts_of(1, 1023)[-1] == 1023
 
 
 def test_an_interrupt_gives_what_was_found() -> None:

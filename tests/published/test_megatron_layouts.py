@@ -16,7 +16,9 @@ from gptbudget.catalog.catalog import load_catalog
 from gptbudget.catalog.paths import data_file
 from gptbudget.catalog.published import load_published_runs
 from gptbudget.catalog.reference import load_evidence
-from gptbudget.plan.fit.search import Found, Hunt, search
+from gptbudget.plan.fit.candidate import Hunt
+from gptbudget.plan.fit.keep import Found
+from gptbudget.plan.fit.search import search
 from gptbudget.plan.run import NamedModel, TrainingRun
 from gptbudget.specs.options import Options
 from gptbudget.validation import run_of
@@ -30,6 +32,8 @@ THEIR_SPACE = {
     "cp": 1,
     "offload": "none",
     "method": "full",
+    "recipe": "master",
+    "optimizer": "adamw",
 }
 
 

@@ -12,7 +12,7 @@ from gptbudget.units import DAY_S
 
 _UNITS = {"time": "s", "gpu_memory": "B", "reserve": "B", "host_memory": "B"}
 _SAID_BY_OTHERS = frozenset({"data", "epochs"})
-"""Options that are part of the tokens of a run."""
+"""Options that are part of the tokens of a run, where those are said."""
 
 
 def command(run: TrainingRun, name: str, changes: Iterable[Change] = ()) -> str:
@@ -21,7 +21,7 @@ def command(run: TrainingRun, name: str, changes: Iterable[Change] = ()) -> str:
     given = {
         option: value
         for option, value in run.values.items()
-        if run.asked(option) and option not in _SAID_BY_OTHERS
+        if run.asked(option) and not (option in _SAID_BY_OTHERS and run.asked("tokens"))
     }
     if "optimizer" in changed:
         given.pop("optimizer_impl", None)

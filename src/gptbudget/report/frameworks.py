@@ -14,6 +14,8 @@ from typing import Any
 from gptbudget.plan.run import NamedModel, TrainingRun
 from gptbudget.specs.model import ModelSpec
 
+_MEGATRON_POSITIONS = {"learned": "learned_absolute", "rotary": "rope"}
+
 
 def framework_flags(run: TrainingRun) -> dict[str, str]:
     """Command lines by program; none where a program cannot run it."""
@@ -60,10 +62,20 @@ def _nanogpt(run: TrainingRun, model: ModelSpec) -> str | None:
         "gradient_accumulation_steps": run.micro_batches * layout.dp,
         "dtype": types[recipe.precision],
         "dropout": recipe.dropout,
+        "bias": model.attention.qkv_bias,
         "compile": run.stack == "compiled",
     }
-    start = "python" if layout.gpus == 1 else f"torchrun --nproc_per_node={layout.gpus}"
-    return f"{start} train.py {_joined(flags, '=')}"
+    return f"{_launched(run)} train.py {_joined(flags, '=')}"
+
+
+def _launched(run: TrainingRun) -> str:
+    """One process for each GPU of each node."""
+    gpus = run.layout.gpus
+    if gpus == 1:
+        return "python"
+    here = min(gpus, run.values.get("gpus_per_node") or gpus)
+    nodes = -(-gpus // here)
+    return f"torchrun {f'--nnodes={nodes} ' if nodes > 1 else ''}--nproc_per_node={here}"
 
 
 def _torchtitan(run: TrainingRun, model: ModelSpec) -> str | None:
@@ -98,7 +110,8 @@ def _torchtitan(run: TrainingRun, model: ModelSpec) -> str | None:
         flags["parallelism.pipeline_parallel_microbatch_size"] = run.micro_batch
     if run.stack in {"compiled", "torchtitan"}:
         flags["compile.enable"] = True
-    return _joined({n: v for n, v in flags.items() if v != 1 or n.startswith("training")}, " ")
+    kept = {n: v for n, v in flags.items() if v is True or v != 1 or n.startswith("training")}
+    return _joined(kept, " ")
 
 
 def _megatron(run: TrainingRun, model: ModelSpec) -> str | None:
@@ -111,6 +124,8 @@ def _megatron(run: TrainingRun, model: ModelSpec) -> str | None:
         and recipe.offload == "none"
         and layout.zero <= 1
         and model.attention.latent is None
+        and recipe.loss == "plain"
+        and model.positions.kind in _MEGATRON_POSITIONS
     )
     uneven = model.layers % (layout.pp * layout.vp)
     if not plain or uneven:
@@ -120,8 +135,6 @@ def _megatron(run: TrainingRun, model: ModelSpec) -> str | None:
         flags["recompute-granularity"] = recipe.checkpointing
     if recipe.checkpointing == "full":
         flags |= {"recompute-method": "uniform", "recompute-num-layers": 1}
-    if recipe.loss == "fused":
-        flags["cross-entropy-loss-fusion"] = True
     return f"pretrain_gpt.py {_joined(flags, ' ')}"
 
 
@@ -135,6 +148,15 @@ def _megatron_shape(run: TrainingRun, model: ModelSpec) -> dict[str, Any]:
         "max-position-embeddings": max(model.context, run.seq_len or 0),
         run.recipe.precision: True,
     }
+    some = {
+        "swiglu": model.ffn.gated,
+        "normalization": model.norms.kind == "rmsnorm" and "RMSNorm",
+        "disable-bias-linear": not model.ffn.bias,
+        "add-qkv-bias": model.attention.qkv_bias and not model.ffn.bias,
+        "untie-embeddings-and-output-weights": not model.head.tied,
+        "position-embedding-type": _MEGATRON_POSITIONS[model.positions.kind],
+    }
+    flags |= {name: value for name, value in some.items() if value}
     if model.kv_heads != model.attention.heads:
         flags |= {"group-query-attention": True, "num-query-groups": model.kv_heads}
     if model.experts is not None:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from gptbudget.plan.estimate import Estimate
+from gptbudget.plan.fit.candidate import Candidate, Hunt
 from gptbudget.plan.fit.distance import Distance
-from gptbudget.plan.fit.search import Candidate, Found, Hunt
+from gptbudget.plan.fit.keep import Found
 from gptbudget.plan.run import NamedGpu, NamedModel
 
 

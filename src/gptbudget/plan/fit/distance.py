@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from gptbudget.errors import UsageError
 from gptbudget.plan.estimate import Estimate, estimate
+from gptbudget.plan.fit.candidate import Candidate, Hunt, complete
 from gptbudget.plan.fit.evaluate import BATCH_TOLERANCE
-from gptbudget.plan.fit.search import Candidate, Hunt, complete
 from gptbudget.plan.run import NamedModel
 from gptbudget.specs.evidence import Evidence
 

@@ -78,6 +78,11 @@ class Evaluated(NamedTuple):
     wall_clock_s: Any
 
 
+def index_of(position: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Where a position of the flat array is in one of that shape."""
+    return tuple(int(each) for each in np.unravel_index(position, shape))
+
+
 def degrees_of(kind: Kind) -> Degrees:
     """The axes of a program, spread over dimensions."""
 
@@ -100,16 +105,25 @@ def degrees_of(kind: Kind) -> Degrees:
 
 
 def lay_out(
-    kind: Kind, options: Options, seq_len: int, wanted_tokens: int, attention: AttentionKind
+    kind: Kind,
+    options: Options,
+    seq_len: int,
+    wanted_tokens: int,
+    attention: AttentionKind,
+    *,
+    raised: bool = False,
 ) -> LaidOut:
-    """The candidates of a program; ``wanted_tokens`` are those of a step."""
+    """The candidates of a program.
+
+    ``wanted_tokens`` are those of a step, which may be ``raised`` to a micro-batch of each replica.
+    """
     of = degrees_of(kind)
     replica_tokens = of.micro_batch * seq_len * of.dp
     micro_batches = np.maximum(1, np.rint(wanted_tokens / replica_tokens)).astype(np.int64)
     of_wanted = micro_batches * replica_tokens / wanted_tokens
     obeyed = {
         **_rules(kind, options, of, seq_len, attention),
-        **_batch_rule(options, of, of_wanted),
+        **_batch_rule(options, of, of_wanted, raised=raised),
     }
     if kind.pipeline != "none":
         rule = "micro-batches of a step over --pp, as --vp needs it"
@@ -182,12 +196,12 @@ def _rules(
     return rules
 
 
-def _batch_rule(options: Options, of: Degrees, of_wanted: Any) -> dict[str, Any]:
+def _batch_rule(options: Options, of: Degrees, of_wanted: Any, *, raised: bool) -> dict[str, Any]:
     """A step has the tokens that it should have: exactly those given, about those of a default."""
     if options.global_batch_tokens:
         return {f"--global-batch-tokens {options.global_batch_tokens}": of_wanted == 1}
     near = np.abs(of_wanted - 1) <= BATCH_TOLERANCE
-    least = (of.dp == 1) & (of.micro_batch == 1) & (of_wanted > 1)
+    least = (raised | (of.dp == 1)) & (of.micro_batch == 1) & (of_wanted > 1)
     return {"the tokens of a step, which are a default (--global-batch-tokens)": near | least}
 
 

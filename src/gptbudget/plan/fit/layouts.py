@@ -61,22 +61,23 @@ class Kind(NamedTuple):
 def counts_of(first: int, last: int) -> list[int]:
     """GPU counts between two: every one in a node, then whole nodes, and both ends.
 
-    Of a long range whole nodes are a sixteenth apart.
+    Of a long range whole nodes are about a sixteenth apart, powers of two among them.
 
     Example:
         >>> counts_of(6, 20)
         [6, 7, 8, 16, 20]
     """
-    small = list(range(first, min(last, GPUS_PER_NODE) + 1))
-    begin = max(first, GPUS_PER_NODE + 1)
-    nodes = [n for n in range(GPUS_PER_NODE, last + 1, GPUS_PER_NODE) if n >= begin]
+    small = range(first, min(last, GPUS_PER_NODE) + 1)
+    nodes = [n for n in range(GPUS_PER_NODE, last + 1, GPUS_PER_NODE) if n >= first]
     if len(nodes) > _MOST_COUNTS:
-        thinned = [nodes[0]]
-        for count in nodes:
-            if count >= thinned[-1] * (1 + 1 / _FINEST_STEP):
-                thinned.append(count)
-        nodes = thinned
+        nodes = [n for n in nodes if n % _step(n) == 0]
     return sorted({first, last, *small, *nodes})
+
+
+def _step(count: int) -> int:
+    """Between numbers of GPUs of a long range: a power of two, about a sixteenth to a 32nd."""
+    sixteenth = max(1, count // _FINEST_STEP)
+    return max(GPUS_PER_NODE, 1 << (sixteenth.bit_length() - 1))
 
 
 def kinds(
@@ -127,8 +128,7 @@ def _of_axes(model: ModelSpec, options: Options, pipeline: Pipeline, axes: Axes)
 def _several_asked(options: Options) -> bool:
     """Whether something was fixed that one GPU does not have."""
     degrees = (options.dp, options.tp, options.pp, options.cp, options.ep)
-    shared = options.zero, options.sequence_parallel, options.dp_shard
-    return any((each or 1) > 1 for each in degrees) or any(each is not None for each in shared)
+    return any((each or 1) > 1 for each in degrees)
 
 
 def _by_software(counts: Sequence[int], *, cut: bool) -> Iterator[list[int]]:

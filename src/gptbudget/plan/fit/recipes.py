@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from itertools import product
 from typing import Any, NamedTuple
 
+from gptbudget.plan.fit.layouts import Kind
 from gptbudget.plan.recipe import best_attention, default_storage
 from gptbudget.plan.run import NamedGpu
 from gptbudget.specs.evidence import Evidence
@@ -41,6 +42,23 @@ class Variant(NamedTuple):
         return bool(self.options.get("offload", "none") != "none")
 
     @property
+    def of_few_gpus(self) -> bool:
+        """Whether many GPUs, which share states, have no need of it."""
+        return self.offloads or self.options.get("recipe") in {"autocast", "master"}
+
+    def stands_on(self, kind: Kind, stack: str | None) -> bool:
+        """Whether the software of such layouts has it: Megatron's loss is not fused with the head.
+
+        What is the default of that software is not tried a second time.
+        """
+        cut = kind.pipeline != "none" or kind.axes.tp != (1,)
+        megatron = (stack or ("megatron" if cut else "")).startswith("megatron")
+        return not (
+            megatron
+            and (self.options.get("loss") == "fused" or self.options.get("recipe") == "master")
+        )
+
+    @property
     def round(self) -> tuple[bool, bool]:
         """What is tried before what: lossless recipes, and those without an offload, first."""
         return self.loss > 0, self.offloads
@@ -52,11 +70,9 @@ def variants(
     model: ModelSpec,
     precision: Precision,
     evidence: Evidence,
-    *,
-    one_gpu: bool,
 ) -> list[Variant]:
     """Every recipe to be tried, in the order of their rounds; what the user fixed stays fixed."""
-    axes = _axes(options, gpu, model, precision, evidence, one_gpu=one_gpu)
+    axes = _axes(options, gpu, model, precision, evidence)
     found = [
         Variant({**dict(zip(axes, values, strict=True))}) for values in product(*axes.values())
     ]
@@ -75,15 +91,12 @@ def _axes(
     model: ModelSpec,
     precision: Precision,
     evidence: Evidence,
-    *,
-    one_gpu: bool,
 ) -> dict[str, tuple[Any, ...]]:
     """The choices that are open, and what each may be."""
     adapted = options.method in {"lora", "qlora"}
     narrow = precision not in {"fp32", "tf32"}
     usual = default_storage(precision, options.stack or "compiled", Method())
-    kept_apart = [kind for kind in ("autocast", "master") if one_gpu and kind != usual]
-    recipes = (None, *kept_apart, "pure")  # several GPUs share states, however they are kept
+    recipes = (None, *(kind for kind in ("autocast", "master") if kind != usual), "pure")
     tried: dict[str, tuple[Any, ...]] = {
         "method": ("full", "lora", "qlora") if narrow and _adaptable(model) else ("full",),
         "recipe": recipes if narrow and not adapted else (None,),

@@ -21,7 +21,7 @@ def fit_document(fit: Fit, *, tables: bool = True) -> Document:
     """The document of a search; without ``tables`` plain data only."""
     if not tables:
         data = _data(fit)
-        return Document("", (), data, data["results"])
+        return Document("", (), data, data["results"] or data["misses"])
     shown = fit.ways[: fit.top] if fit.top or fit.over_hardware else fit.best_of_families(_ROWS)
     drawn = []
     if shown:

@@ -48,9 +48,11 @@ def flags(way: Way) -> str:
 def losses(way: Way) -> list[str]:
     """Its choices that cost quality, in words."""
     chosen = way.candidate.choices
-    return [
+    found = [
         name_of(option, value) for option, value in chosen.items() if costs_quality(option, value)
     ]
+    narrow = way.candidate.sums_in_16_bit and not found
+    return [*found, "gradients summed in 16 bit"] if narrow else found
 
 
 def name_of(option: str, value: Any) -> str:
@@ -127,7 +129,7 @@ def amounts(way: Way) -> str:
 def _front_in_words(fit: Fit) -> str:
     best = fit.ways[0]
     ways = len(fit.ways)
-    others = "nothing else is faster or cheaper" if ways == 1 else f"{ways} are on the front"
+    others = "nothing else is faster or cheaper" if ways == 1 else f"{ways} rows"
     wanted = {
         "time": "the fastest",
         "cost": "the cheapest",
@@ -162,18 +164,18 @@ def _nearest(fit: Fit) -> str:
         return "nothing was evaluated"
     usable = near.estimate.run.usable_bytes
     assert usable is not None
-    needed = near.candidate.peak_bytes
-    if needed <= usable:
-        host, given = near.candidate.host_bytes, near.estimate.run.host_memory_bytes or 0
-        return (
-            f"the nearest needs {format_bytes(host)} of host memory, {format_bytes(host - given)} "
-            "more than there is"
-        )
-    return (
-        f"the nearest, {_subject(near.estimate)} with {flags(near)}, needs "
-        f"{format_bytes(needed)} of {format_bytes(usable)}, {format_bytes(needed - usable)} "
-        "too much"
-    )
+    host, given = near.candidate.host_bytes, near.estimate.run.host_memory_bytes
+    needs = [_needs(near.candidate.peak_bytes, usable, "")]
+    if given is not None and host:
+        needs.append(_needs(host, given, " of host memory"))
+    said = f"the nearest, {_subject(near.estimate)} with {flags(near)}, needs"
+    return f"{said} {' and '.join(needs)}"
+
+
+def _needs(needed: float, there_is: float, what: str) -> str:
+    over = needed - there_is
+    too_much = f", {format_bytes(over)} too much" if over > 0 else ""
+    return f"{format_bytes(needed)} of {format_bytes(there_is)}{what}{too_much}"
 
 
 def search_notes(fit: Fit) -> list[str]:

@@ -1,0 +1,137 @@
+"""A candidate of a search: options over those of the user, as a run and with its amounts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from gptbudget.plan.complete import complete_run
+from gptbudget.plan.fit.evaluate import LaidOut
+from gptbudget.plan.fit.recipes import Variant
+from gptbudget.plan.layout import default_zero
+from gptbudget.plan.machine import node_of
+from gptbudget.plan.run import NamedGpu, NamedModel, Origin, TrainingRun
+from gptbudget.specs.evidence import Evidence
+from gptbudget.specs.layout import Layout
+from gptbudget.specs.options import Minimize, Options
+from gptbudget.units import DAY_S, YEAR_S
+
+
+class Hunt(NamedTuple):
+    """What is searched for: what stays fixed, what is made small, and what must hold."""
+
+    options: Options
+    """Those of the user, without a number of GPUs."""
+    origins: Mapping[str, Origin]
+    counts: tuple[int, ...]
+    minimize: Minimize = "time"
+    max_wall_clock_s: float | None = None
+    max_usd: float | None = None
+
+
+class Candidate(NamedTuple):
+    """One way to train: options over those of the user, and what comes of it."""
+
+    gpu: NamedGpu
+    variant: Variant
+    choices: Mapping[str, Any]
+    """Everything that the search chose, by option."""
+    sums_in_16_bit: bool
+    """It adds gradients of several micro-batches in 16 bit, and nobody asked for that."""
+    wall_clock_s: float
+    peak_bytes: float
+    host_bytes: float
+    usd: float | None
+    energy_kwh: float | None
+
+    @property
+    def loss(self) -> int:
+        """How much quality it costs; 0 where none."""
+        return max(self.variant.loss, int(self.sums_in_16_bit))
+
+    @property
+    def gpus(self) -> int:
+        """How many GPUs."""
+        return int(self.choices["gpus"])
+
+    def amount(self, minimize: Minimize) -> float:
+        """What the search makes small."""
+        known = {
+            "time": self.wall_clock_s,
+            "memory": self.peak_bytes,
+            "gpus": self.gpus,
+            "cost": self.usd,
+            "energy": self.energy_kwh,
+        }
+        found = known[minimize]
+        assert found is not None
+        return float(found)
+
+
+def choices_of(variant: Variant, laid: LaidOut, index: tuple[int, ...]) -> dict[str, Any]:
+    """Everything that a candidate chooses, by option."""
+    chosen = {**variant.options, **laid.one(index)}
+    if laid.kind.zero is not None:
+        chosen["zero"] = laid.kind.zero
+        chosen["sequence_parallel"] = laid.kind.sequence_parallel
+    return chosen
+
+
+def complete(
+    hunt: Hunt,
+    gpu: NamedGpu,
+    work: NamedModel,
+    evidence: Evidence,
+    choices: Mapping[str, Any],
+    wall_clock_s: float = 0.0,
+    **run_context: Any,
+) -> TrainingRun:
+    """The run of one candidate, with only those choices given that are not the default.
+
+    Its horizon is long enough for ``wall_clock_s``, unless one was given.
+    """
+    options = hunt.options
+    given = {name: value for name, value in choices.items() if not _is_default(name, value)}
+    if given.get("zero") == _default_zero(options, choices):
+        given.pop("zero")
+    dropped = _without_effect(options, gpu, choices)
+    if options.time is None and wall_clock_s > YEAR_S:
+        given["time"] = math.ceil(wall_clock_s / DAY_S) * float(DAY_S)
+    chosen = options.model_copy(update={**given, **dict.fromkeys(dropped)})
+    origins = {name: origin for name, origin in hunt.origins.items() if name not in dropped}
+    origins |= dict.fromkeys(given, "given")
+    return complete_run(chosen, gpu, work, evidence, origins=origins, **run_context)
+
+
+_DEFAULTS = {
+    "method": "full",
+    "recipe": None,
+    "optimizer": "adamw",
+    "checkpointing": "none",
+    "loss": "plain",
+    "offload": "none",
+    "sequence_parallel": False,
+}
+
+
+def _is_default(name: str, value: Any) -> bool:
+    return bool(value == _DEFAULTS[name] if name in _DEFAULTS else name != "zero" and value == 1)
+
+
+def _default_zero(options: Options, choices: Mapping[str, Any]) -> int:
+    degrees = Layout(tp=choices.get("tp", 1), pp=choices.get("pp", 1), dp=choices["gpus"])
+    return default_zero(degrees, options.stack or "compiled")
+
+
+def _without_effect(options: Options, gpu: NamedGpu, choices: Mapping[str, Any]) -> list[str]:
+    """What the user gave for other candidates than this one."""
+    offload = options.offload or choices.get("offload", "none")
+    on_host = offload != "none" or options.optimizer == "paged-adamw8bit"
+    dropped = [] if on_host or options.host_memory is None else ["host_memory"]
+    count, per_node = choices["gpus"], options.gpus_per_node
+    if per_node is not None and count == 1:
+        dropped.append("gpus_per_node")
+    if options.network is not None and count <= node_of(gpu.spec, per_node):
+        dropped.append("network")
+    return dropped
