@@ -45,6 +45,7 @@ def watching() -> Iterator[Watch | None]:
             task,
             total=seen.programs,
             completed=seen.done,
+            refresh=True,
             description=f"{format_count(seen.evaluated, 3)} layouts, {rate} a second{best}",
         )
 

@@ -1,0 +1,36 @@
+"""The bar of a long search: on standard error, and only where somebody looks."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from gptbudget.plan.fit.keep import Progress
+from gptbudget.render import progress
+
+
+def test_nobody_looks_at_a_pipe() -> None:
+    with progress.watching() as watch:
+        assert watch is None
+
+
+@pytest.mark.parametrize(("patience_s", "shown"), [(0.0, True), (1e9, False)])
+def test_a_terminal_sees_rate_and_best(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    patience_s: float,
+    *,
+    shown: bool,
+) -> None:
+    monkeypatch.setattr(progress, "_PATIENCE_S", patience_s)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with progress.watching() as watch:
+        assert watch is not None
+        watch(Progress(done=3, programs=9, evaluated=12_000, best=None))
+    printed = capsys.readouterr()
+
+    assert printed.out == ""
+    assert ("12,000 layouts" in printed.err) is shown
