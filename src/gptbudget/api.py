@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from pydantic import ValidationError
 
 from gptbudget.catalog.catalog import Catalog, Entry, load_catalog
+from gptbudget.catalog.index import AUTO
 from gptbudget.catalog.names import is_config_path, is_size
 from gptbudget.catalog.profiles import load_profiles, save_profile
 from gptbudget.catalog.reference import grid_intensity, load_evidence
@@ -23,6 +24,7 @@ from gptbudget.plan.estimate import estimate as estimate_run
 from gptbudget.plan.rank import best_first
 from gptbudget.plan.run import BareSize, FlopsAmount, NamedGpu, NamedModel, Origin, Require, Work
 from gptbudget.specs.base import Spec
+from gptbudget.specs.gpu import GpuSpec
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.options import (
     ADAPTER_OPTIONS,
@@ -172,7 +174,9 @@ def compare(question: Question, catalogs: Iterable[Path] = ()) -> Comparison:
     Raises:
         GptBudgetError: a name is unknown, or a combination cannot be.
     """
-    options, catalog = question.options, load_catalog(catalogs)
+    catalog = load_catalog(catalogs)
+    question = on_this_machine(question, catalog)
+    options = question.options
     if options.gpu is None:
         raise UsageError("--gpu is missing", "name an accelerator, for example --gpu 4070ti")
     every = "all" in options.gpu
@@ -209,6 +213,33 @@ def compare(question: Question, catalogs: Iterable[Path] = ()) -> Comparison:
     if not estimates:
         raise UsageError("no accelerator can run this", skipped[0] if skipped else "")
     return Comparison(best_first(estimates), list(dict.fromkeys(skipped)))
+
+
+def on_this_machine(question: Question, catalog: Catalog, *, count: bool = True) -> Question:
+    """The question with ``--gpu auto`` read off the driver: card, memory and number of cards.
+
+    What was given stays. Without ``count``, and where a layout says it, the number stays open.
+
+    Raises:
+        UsageError: the driver does not answer, or there are no or different cards.
+        UnknownNameError: the catalog does not have the card.
+    """
+    options = question.options
+    if options.gpu is None or AUTO not in options.gpu:
+        return question
+    if len(options.gpu) > 1:
+        raise UsageError("--gpu auto stands alone", "drop the other names, or auto")
+    from gptbudget.catalog.local import find_local
+
+    with question.placing("gpu"):
+        local = find_local(catalog.gpus)
+    found: dict[str, Any] = {"gpu": (local.entry.key,)}
+    if count and options.gpus is None and options.dp is None:
+        found["gpus"] = local.cards
+    if options.gpu_memory is None and local.usable_bytes is not None:
+        found["gpu_memory"] = local.usable_bytes
+    origins: dict[str, Origin] = {**question.origins, **dict.fromkeys(found, "driver")}
+    return question._replace(options=options.model_copy(update=found), origins=origins)
 
 
 def works(options: Options, catalog: Catalog) -> list[Work]:
@@ -329,7 +360,8 @@ def published_rate(
         raise UsageError("--convention says how --tflops was counted", "drop it")
     if options.gpu is None or len(options.gpu) > 1:
         raise UsageError("an MFU needs one --gpu", "name it, for example --gpu a100")
-    entry, gpus = catalog.gpus.find(options.gpu[0]), options.gpus or 1
+    entry, cards = _one_gpu(options.gpu[0], catalog)
+    gpus = options.gpus or cards
     precision, peak = precision_and_peak(NamedGpu(entry.key, entry.spec), options.precision)
     tokens_per_s = options.tokens_per_s
     if tokens_per_s is None:
@@ -337,6 +369,16 @@ def published_rate(
         counted = convention_flops_per_token(model, length, options.convention or "exact")
         tokens_per_s = gpus * (options.tflops or 0) * 1e12 / counted
     return PublishedRate(tokens_per_s, gpus, entry.key, precision, peak)
+
+
+def _one_gpu(name: str, catalog: Catalog) -> tuple[Entry[GpuSpec], int]:
+    """The accelerator of a name and, of this machine's own, how many there are."""
+    if name != AUTO:
+        return catalog.gpus.find(name), 1
+    from gptbudget.catalog.local import find_local
+
+    local = find_local(catalog.gpus)
+    return local.entry, local.cards
 
 
 def _refuse_bad_size(name: str) -> None:
@@ -369,6 +411,7 @@ __all__ = [
     "find_model",
     "given_options",
     "load_catalog",
+    "on_this_machine",
     "one_bill",
     "published_rate",
     "works",

@@ -8,10 +8,12 @@ class GptBudgetError(Exception):
 
     exit_code = 1
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", attachment: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.attachment = attachment
+        """Lines to start from, shown below the sentence as they are."""
 
     def __str__(self) -> str:
         return f"{self.message}; {self.hint}" if self.hint else self.message

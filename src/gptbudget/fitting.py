@@ -73,11 +73,21 @@ def ask(given: Mapping[str, Any], scenario: Path | None = None) -> Asked:
     own = {name: given[name] for name in SearchOptions.model_fields if name in given}
     wanted = api.given_options(own, SearchOptions)
     common = {name: value for name, value in given.items() if name not in own}
-    question = api.ask(common, scenario)
-    if wanted.gpus is None and question.options.gpus is not None:
-        wanted = wanted.model_copy(update={"gpus": (question.options.gpus,) * 2})
-    question = question._replace(options=question.options.model_copy(update={"gpus": None}))
-    return Asked(question, wanted)
+    return _with_count(Asked(api.ask(common, scenario), wanted))
+
+
+def _with_count(asked: Asked) -> Asked:
+    """A number of GPUs becomes what is searched, where no range was given."""
+    options, wanted = asked.question.options, asked.search
+    if wanted.gpus is None and options.gpus is not None:
+        wanted = wanted.model_copy(update={"gpus": (options.gpus,) * 2})
+    counted = options.model_copy(update={"gpus": None})
+    return Asked(asked.question._replace(options=counted), wanted)
+
+
+def _on_this_machine(asked: Asked, catalog: Catalog) -> Asked:
+    """``--gpu auto`` read off the driver; its number of cards is a default."""
+    return _with_count(asked._replace(question=api.on_this_machine(asked.question, catalog)))
 
 
 def answer(asked: Asked, catalogs: Iterable[Path] = (), watch: Watch | None = None) -> Fit:
@@ -86,8 +96,9 @@ def answer(asked: Asked, catalogs: Iterable[Path] = (), watch: Watch | None = No
     Raises:
         GptBudgetError: a bad question, or an empty search.
     """
-    question = asked.question
     catalog = load_catalog(catalogs)
+    asked = _on_this_machine(asked, catalog)
+    question = asked.question
     work = _work(question, catalog)
     evidence = load_evidence()
     hunt = _hunt(asked)

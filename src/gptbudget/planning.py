@@ -116,7 +116,9 @@ def plan_budget(question: api.Question, catalogs: Iterable[Path] = ()) -> Plan:
     Raises:
         GptBudgetError: no budget or two, a name that is unknown, or a combination that cannot be.
     """
-    options, catalog = question.options, load_catalog(catalogs)
+    catalog = load_catalog(catalogs)
+    question = api.on_this_machine(question, catalog)
+    options = question.options
     assert isinstance(options, PlanOptions)
     _refuse_two_budgets(options)
     _refuse(options, _OF_A_MODEL, "without --model", "name a model, or drop it")
@@ -155,6 +157,7 @@ def plan_counts(question: api.Question, catalogs: Iterable[Path] = ()) -> CountP
         )
     limits = Limits(options.time, options.cost)
     catalog = load_catalog(catalogs)
+    question = api.on_this_machine(question, catalog, count=False)
     works = api.works(options, catalog)
     found = [
         Search(_setting_of(question, gpu), work, limits).smallest()

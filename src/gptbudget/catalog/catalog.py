@@ -8,7 +8,7 @@ looked up by a glance, without reading them whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -90,6 +90,10 @@ class Section(Generic[S]):
     def keys(self) -> tuple[str, ...]:
         """All keys, in the order of the files."""
         return tuple(self._entries())
+
+    def raw(self) -> Mapping[str, RawEntry]:
+        """The entries as they stand in their files, by key."""
+        return self._entries()
 
     def _entries(self) -> dict[str, RawEntry]:
         """All raw entries; reads the files that were put off."""

@@ -9,8 +9,13 @@ from gptbudget.catalog.names import is_size, normalized
 from gptbudget.catalog.yamlfile import YamlFile
 from gptbudget.errors import FileError
 
-EVERY = "all"
-"""What stands for every accelerator on the command line, and so names none."""
+EVERY, AUTO = "all", "auto"
+"""What stands for every accelerator on the command line, and for those of this machine."""
+
+_MEANINGS = {
+    EVERY: "stands for every accelerator",
+    AUTO: "stands for the cards of this machine",
+}
 
 
 class RawEntry(NamedTuple):
@@ -54,8 +59,8 @@ def _unusable(kind: str, name: str, short: str) -> str | None:
     """Why nobody could ask for an entry by this name."""
     if not short:
         return "has no letter or digit"
-    if kind == "gpus" and short == EVERY:
-        return "stands for every accelerator"
+    if kind == "gpus" and short in _MEANINGS:
+        return _MEANINGS[short]
     # of accelerators, bare numbers are names (``4090``); of models, every number is a size
     if is_size(name) and (kind == "models" or not name.isdigit()):
         return "reads as a size"

@@ -67,7 +67,7 @@ def run(arguments: list[str] | None = None) -> int:
         code = app(arguments, prog_name="gptbudget", standalone_mode=False)
         sys.stdout.flush()
     except GptBudgetError as error:
-        return _fail(str(error), error.exit_code)
+        return _fail(str(error), error.exit_code, error.attachment)
     except typer.TyperException as error:
         return _fail(_words(error), _USAGE) if error.message else _USAGE
     except (BrokenPipeError, SystemExit):  # typer exits on a closed pipe, and only then
@@ -104,10 +104,12 @@ def _words(error: typer.TyperException) -> str:
     return f"{what[:1].lower()}{what[1:]}; {hint}"
 
 
-def _fail(message: str, code: int) -> int:
+def _fail(message: str, code: int, attachment: str = "") -> int:
     line = " ".join(message.split())
     try:
         print(f"gptbudget: error: {line}", file=sys.stderr)
+        if attachment:
+            print(attachment.rstrip(), file=sys.stderr)
     except BrokenPipeError:
         _close_stdout()
     return code

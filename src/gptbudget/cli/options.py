@@ -51,7 +51,8 @@ class Flag(NamedTuple):
 HARDWARE = {
     "gpu": Flag(
         _HARDWARE,
-        "Accelerator of the catalog; repeatable; 'all' tries every one.",
+        "Accelerator of the catalog; repeatable; 'all' tries every one, 'auto' takes this "
+        "machine's.",
         "NAME",
         kind=list[str],
     ),

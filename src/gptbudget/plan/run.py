@@ -18,7 +18,8 @@ from gptbudget.specs.time_range import TimeRange
 if TYPE_CHECKING:
     from gptbudget.specs.profile import Profile
 
-Origin = Literal["given", "scenario", "catalog", "default"]
+Origin = Literal["given", "scenario", "driver", "catalog", "default"]
+"""Where a value comes from; ``driver`` is the card of this machine, by ``--gpu auto``."""
 
 
 class NamedGpu(NamedTuple):

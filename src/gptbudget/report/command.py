@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from gptbudget.catalog.index import AUTO
 from gptbudget.plan.changes import Change
 from gptbudget.plan.run import TrainingRun
 from gptbudget.units import DAY_S
@@ -23,6 +24,8 @@ def command(run: TrainingRun, name: str, changes: Iterable[Change] = ()) -> str:
         for option, value in run.values.items()
         if run.asked(option) and not (option in _SAID_BY_OTHERS and run.asked("tokens"))
     }
+    if run.origins.get("gpu") == "driver":
+        given = {"gpu": AUTO, **given}
     if "optimizer" in changed:
         given.pop("optimizer_impl", None)
     if "method" in changed:

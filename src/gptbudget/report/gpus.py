@@ -104,6 +104,8 @@ def _facts(spec: GpuSpec) -> Iterator[tuple[str, str]]:
         yield from _priced(f"{each.provider}, per hour", each)
     if spec.aliases:
         yield "also called", ", ".join(spec.aliases)
+    if spec.nvml is not None:
+        yield "by its driver", f"{', '.join(spec.nvml.names)} ({spec.nvml.source})"
 
 
 def _amount(label: str, value: float | str | None, *unit: str) -> Iterator[tuple[str, str]]:

@@ -112,8 +112,9 @@ def _memory(estimate: Estimate) -> Iterator[Row]:
         yield Row("on which GPU", rank)
     usable = "unknown" if memory.usable_bytes is None else format_bytes(memory.usable_bytes)
     reported = "as CUDA reports it" if run.gpu.spec.memory_reported_gib else "nominal"
-    given = run.origins.get("gpu_memory") not in {"catalog", "default"}
-    yield Row("usable", usable, "as given" if given else reported)
+    origin = run.origins.get("gpu_memory", "default")
+    basis = {"driver": "of this machine, by its driver", "catalog": reported, "default": reported}
+    yield Row("usable", usable, basis.get(origin, "as given"))
     if memory.host_bytes:
         has = memory.host_memory_bytes
         of = "unlimited (default)" if has is None else format_bytes(has)
@@ -235,4 +236,4 @@ def assumed(estimate: Estimate) -> Iterator[Row]:
 def _tag(estimate: Estimate, name: str) -> str:
     """Mark what the user did not say."""
     origin = estimate.run.origins.get(name)
-    return f" ({origin})" if origin in {"default", "catalog"} else ""
+    return f" ({origin})" if origin in {"default", "catalog", "driver"} else ""

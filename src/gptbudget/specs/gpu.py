@@ -75,11 +75,20 @@ class ProviderPrice(Price):
     provider: Text
 
 
+class DriverNames(Spec):
+    """What NVIDIA's driver calls the card (NVML, nvidia-smi, torch), to the letter."""
+
+    names: Annotated[tuple[Text, ...], Field(min_length=1)]
+    source: Text
+
+
 class GpuSpec(Spec):
     """One accelerator of the catalog, in datasheet units; properties answer in base units."""
 
     name: Text
     aliases: tuple[Text, ...] = ()
+    nvml: DriverNames | None = None
+    """Names of the driver that are not unique, or that somebody wrote down."""
     vendor: Text | None = None
     architecture: Text | None = None
     segment: (
@@ -138,6 +147,7 @@ class GpuSpec(Spec):
 
 __all__ = [
     "PRECISIONS",
+    "DriverNames",
     "GpuSpec",
     "Link",
     "MeasuredMatmul",
