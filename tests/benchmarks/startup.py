@@ -3,11 +3,13 @@
     python tests/benchmarks/startup.py
 
 The yardstick imports typer, pydantic and yaml and defines one model in the same
-interpreter. ``compare -o json`` is meant to stay below 1.7 of it.
+interpreter; that of a completion completes an option of an empty Typer app. Each is followed by
+what the ratio is meant to stay below.
 """
 
 from __future__ import annotations
 
+import os
 import resource
 import statistics
 import subprocess
@@ -20,35 +22,79 @@ class Model(pydantic.BaseModel):
     name: str = "x"
 """
 
+EMPTY_APP = """
+import typer
+app = typer.Typer()
+@app.command()
+def one(name: str) -> None: ...
+@app.command()
+def two(name: str) -> None: ...
+app(prog_name="gptbudget")
+"""
+
+QUESTION = ["compare", "--gpu", "4070ti", "--model", "gpt2-xl"]
+
 COMMANDS = {
-    "--version": ["--version"],
-    "--help": ["--help"],
-    "compare -o json": ["compare", "--gpu", "4070ti", "--model", "gpt2-xl", "-o", "json"],
-    "compare": ["compare", "--gpu", "4070ti", "--model", "gpt2-xl"],
-    "gpus": ["gpus"],
+    "--version": (["--version"], ""),
+    "--help": (["--help"], ""),
+    "compare -o json": ([*QUESTION, "-o", "json"], "1.35"),
+    "compare": (QUESTION, "1.7"),
+    "gpus": (["gpus"], ""),
+}
+
+COMPLETIONS = {
+    "a command": "gptbudget ",
+    "an option": "gptbudget compare --",
+    "a GPU": "gptbudget compare --gpu rtx",
+    "a model": "gptbudget compare --model gpt",
 }
 
 REPEATS = 9
 
 
-def cpu_s(arguments: list[str]) -> float:
+def cpu_s(arguments: list[str], **environment: str) -> float:
     """Median CPU seconds (user and system) of running Python with ``arguments``."""
     spent = []
     for _ in range(REPEATS):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            [sys.executable, *arguments],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            env={**os.environ, **environment},
+        )
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         spent.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     return statistics.median(spent)
 
 
+def asking(shell: str, line: str) -> dict[str, str]:
+    """The environment in which a shell asks for completions of ``line``."""
+    words = line.split(" ")
+    own = {"_GPTBUDGET_COMPLETE": f"complete_{shell}", "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
+    if shell == "bash":
+        return {**own, "COMP_WORDS": "\n".join(words), "COMP_CWORD": str(len(words) - 1)}
+    return {**own, "_TYPER_COMPLETE_ARGS": line}
+
+
+def report(name: str, spent_s: float, yardstick_s: float, wanted: str = "") -> None:
+    """One line: milliseconds, the ratio, and what it is meant to stay below."""
+    print(f"{name:<18}{spent_s * 1e3:8.0f} ms{spent_s / yardstick_s:8.2f} x  {wanted}")
+
+
 def main() -> None:
-    """Print CPU milliseconds and the ratio to the yardstick."""
+    """Print CPU milliseconds and the ratios to the yardsticks."""
     yardstick = cpu_s(["-c", YARDSTICK])
-    print(f"{'yardstick':<18}{yardstick * 1e3:8.0f} ms")
-    for name, arguments in COMMANDS.items():
-        spent = cpu_s(["-m", "gptbudget", *arguments])
-        print(f"{name:<18}{spent * 1e3:8.0f} ms{spent / yardstick:8.2f} x")
+    report("yardstick", yardstick, yardstick)
+    for name, (arguments, wanted) in COMMANDS.items():
+        report(name, cpu_s(["-m", "gptbudget", *arguments]), yardstick, wanted)
+    for shell in ("bash", "zsh", "fish"):
+        empty = cpu_s(["-c", EMPTY_APP], **asking(shell, "gptbudget one --"))
+        report(f"{shell}: empty app", empty, empty)
+        for name, line in COMPLETIONS.items():
+            report(
+                f"{shell}: {name}", cpu_s(["-m", "gptbudget"], **asking(shell, line)), empty, "1.3"
+            )
 
 
 if __name__ == "__main__":

@@ -219,6 +219,7 @@ def refused(answer: Any, code: int, sentence: str) -> None:
     assert answer.err == f"gptbudget: error: {sentence}\n"
 
 
+NO_DRIVER = "no NVIDIA driver runs on this machine"
 NAME_ONE = "name one, for example --gpu 4070ti"
 
 

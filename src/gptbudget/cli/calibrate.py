@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from gptbudget.cli import completion
 from gptbudget.cli.options import (
     ASSUMPTIONS,
     HARDWARE,
@@ -46,6 +47,7 @@ _FIGURE = Annotated[
         metavar="allocated|reserved|card",
         help="What the peak is: torch's allocated or reserved, or all in use (nvidia-smi).",
         show_default="card",
+        autocompletion=completion.choices("allocated|reserved|card"),
         rich_help_panel="Measured",
     ),
 ]

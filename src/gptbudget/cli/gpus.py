@@ -6,11 +6,19 @@ from typing import Annotated
 
 import typer
 
+from gptbudget.cli import completion
 from gptbudget.cli.options import Invocation, takes
 
 EPILOG = "Example: gptbudget gpus 4070ti"
 
-_NAME = Annotated[str | None, typer.Argument(metavar="[NAME]", help="Accelerator to show in full.")]
+_NAME = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[NAME]",
+        help="Accelerator to show in full.",
+        autocompletion=completion.gpu_entries,
+    ),
+]
 
 
 @takes(extra={"name": (_NAME, None)})

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from gptbudget import __version__
+from gptbudget.cli import completion
 from gptbudget.errors import GptBudgetError
 
 _BUG = 1
@@ -63,23 +64,30 @@ def run(arguments: list[str] | None = None) -> int:
     """Run one command line and return its exit code; errors become one line on stderr."""
     try:
         arguments = sys.argv[1:] if arguments is None else arguments
-        app = application(arguments)
+        app = application(completion.words() if completion.is_asked() else arguments)
         code = app(arguments, prog_name="gptbudget", standalone_mode=False)
         sys.stdout.flush()
     except GptBudgetError as error:
         return _fail(str(error), error.exit_code, error.attachment)
     except typer.TyperException as error:
         return _fail(_words(error), _USAGE) if error.message else _USAGE
-    except (BrokenPipeError, SystemExit):  # typer exits on a closed pipe, and only then
-        _close_stdout()
-        return 0
+    except (BrokenPipeError, SystemExit) as end:
+        return _closed(end)
     except (KeyboardInterrupt, typer.Abort):
         return _fail("interrupted", _INTERRUPTED)
     except Exception as error:  # the edge of the program: no traceback reaches a user
         if os.environ.get("GPTBUDGET_DEBUG"):
             raise
         return _fail(_unexpected(error), _BUG)
-    return code if isinstance(code, int) else 0
+    return {1: _USAGE, None: 0}.get(code, code)  # 1 is typer's own: it does not know the shell
+
+
+def _closed(end: BaseException) -> int:
+    """Typer exits behind completions, with the code that the shell waits for, or a closed pipe."""
+    if isinstance(end, SystemExit) and completion.is_asked():
+        return int(end.code or 0)
+    _close_stdout()
+    return 0
 
 
 def _unexpected(error: Exception) -> str:

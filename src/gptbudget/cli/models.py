@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from gptbudget.cli import completion
 from gptbudget.cli.options import HARDWARE, JOB, READING, RECIPE, Invocation, takes
 
 EPILOG = "Example: gptbudget models llama-2-7b --tokens-per-s 3600 --gpu a100"
@@ -13,7 +14,9 @@ EPILOG = "Example: gptbudget models llama-2-7b --tokens-per-s 3600 --gpu a100"
 _NAME = Annotated[
     str | None,
     typer.Argument(
-        metavar="[NAME]", help="Model to show in full, or the path of a Hugging Face config.json."
+        metavar="[NAME]",
+        help="Model to show in full, or the path of a Hugging Face config.json.",
+        autocompletion=completion.models,
     ),
 ]
 

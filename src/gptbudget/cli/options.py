@@ -15,6 +15,8 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
+from gptbudget.cli import completion
+
 _HARDWARE = "Hardware"
 _JOB = "Job"
 _RECIPE = "Recipe"
@@ -34,6 +36,7 @@ class Flag(NamedTuple):
     default: str = ""
     kind: Any = str
     names: tuple[str, ...] = ()
+    complete: completion.Complete | None = None
 
     def annotation(self, name: str) -> Any:
         """The typer annotation of the parameter ``name``."""
@@ -44,6 +47,7 @@ class Flag(NamedTuple):
             metavar=self.metavar or None,
             rich_help_panel=self.panel,
             show_default=self.default or False,
+            autocompletion=self.complete or completion.choices(self.metavar),
         )
         return Annotated[self.kind | None, option]
 
@@ -51,10 +55,11 @@ class Flag(NamedTuple):
 HARDWARE = {
     "gpu": Flag(
         _HARDWARE,
-        "Accelerator of the catalog; repeatable; 'all' tries every one, 'auto' takes this "
-        "machine's.",
+        "Accelerator of the catalog; repeatable; all tries every one, auto takes the cards of "
+        "this machine.",
         "NAME",
         kind=list[str],
+        complete=completion.gpus,
     ),
     "gpus": Flag(_HARDWARE, "How many of them.", "N", "1, or what the layout needs"),
     "gpus_per_node": Flag(
@@ -66,7 +71,9 @@ HARDWARE = {
         "GB/S",
         "25 up to A100, 50 from H100, 10 without a fast link",
     ),
-    "gpu_memory": Flag(_HARDWARE, "Memory of one, in place of the catalog's.", "SIZE", "catalog"),
+    "gpu_memory": Flag(
+        _HARDWARE, "Memory of one, in place of that of the catalog.", "SIZE", "catalog"
+    ),
     "reserve": Flag(_HARDWARE, "Memory to leave free, for a desktop say.", "SIZE", "0"),
     "host_memory": Flag(
         _HARDWARE, "Memory of the host, which an offload must fit into.", "SIZE", "unlimited"
@@ -80,6 +87,7 @@ JOB = {
         "repeatable.",
         "NAME|SIZE",
         kind=list[str],
+        complete=completion.models,
     ),
     "tokens": Flag(
         _JOB,
@@ -122,7 +130,7 @@ RECIPE = {
     ),
     "optimizer_impl": Flag(
         _RECIPE,
-        "How it runs: PyTorch's kernels, or within the backward pass, which frees each gradient.",
+        "How it runs: kernels of PyTorch, or within the backward pass, which frees each gradient.",
         "fused|foreach|loop|in-backward",
         "fused",
     ),
@@ -244,7 +252,7 @@ ASSUMPTIONS = {
     "kwh_price": Flag(_ASSUMPTIONS, "US dollars per kWh.", "USD"),
     "power": Flag(_ASSUMPTIONS, "Mean draw of one GPU in watts.", "W", "TDP"),
     "pue": Flag(_ASSUMPTIONS, "Power of the building per power of the machines.", "N", "1.0"),
-    "grid": Flag(_ASSUMPTIONS, "Carbon intensity: g CO2 per kWh, germany or world.", "G|NAME"),
+    "grid": Flag(_ASSUMPTIONS, "Carbon intensity: g CO2 per kWh, or a grid.", "G|germany|world"),
 }
 
 
@@ -297,6 +305,7 @@ _FORMAT = Annotated[
         metavar="table|json|csv|markdown",
         help="Form of the answer.",
         rich_help_panel=_OUTPUT,
+        autocompletion=completion.choices("table|json|csv|markdown"),
     ),
 ]
 _CATALOG = Annotated[

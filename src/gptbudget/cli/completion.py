@@ -1,0 +1,61 @@
+"""What a shell offers when the tab key is pressed: names of the catalogs, choices of options.
+
+Typer brings the scripts of the shells (``gptbudget --install-completion``); they call the program
+with the words so far in the environment.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+Complete = Callable[[str], list[str]]
+
+_ASKED = "_GPTBUDGET_COMPLETE"
+_WORDS = ("COMP_WORDS", "_TYPER_COMPLETE_ARGS")
+"""Where bash puts the command line, and where zsh, fish and PowerShell do."""
+
+
+def is_asked() -> bool:
+    """Whether a shell asks for completions, and no user for an answer."""
+    return _ASKED in os.environ
+
+
+def words() -> list[str]:
+    """The words of the command line that a shell wants completed, without the program.
+
+    Descriptions are to stay on one line: a second one would be another word for the shell.
+    """
+    os.environ["COLUMNS"] = "500"
+    line = next((os.environ[name] for name in _WORDS if name in os.environ), "")
+    return line.split()[1:]
+
+
+def gpus(incomplete: str) -> list[str]:
+    """Accelerators of the catalogs, and what stands for several."""
+    from gptbudget.catalog.keys import names_beginning
+
+    every = [name for name in ("all", "auto") if name.startswith(incomplete)]
+    return [*names_beginning("gpus", incomplete), *every]
+
+
+def gpu_entries(incomplete: str) -> list[str]:
+    """Accelerators of the catalogs."""
+    from gptbudget.catalog.keys import names_beginning
+
+    return names_beginning("gpus", incomplete)
+
+
+def models(incomplete: str) -> list[str]:
+    """Models of the catalogs; of a path nothing, so that the shell completes files."""
+    from gptbudget.catalog.keys import names_beginning
+
+    return names_beginning("models", incomplete)
+
+
+def choices(metavar: str) -> Complete | None:
+    """The words that an option takes, where its metavar lists any: ``none|optimizer|all``."""
+    offered = [word for word in metavar.split("|") if word == word.lower()]
+    if "|" not in metavar or not offered:
+        return None
+    return lambda incomplete: [word for word in offered if word.startswith(incomplete)]
