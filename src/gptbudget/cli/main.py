@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+import typer.core
 
 from gptbudget import __version__
 from gptbudget.cli import completion
@@ -20,6 +22,25 @@ _INTERRUPTED = 130
 
 _COMMANDS = ("compare", "memory", "fit", "plan", "gpus", "models", "validate", "calibrate")
 """Each a module of this package with a ``command`` and an ``EPILOG``."""
+
+
+class Command(typer.core.TyperCommand):
+    """A command whose options cost nothing until they are given.
+
+    Typer builds a validator of each of sixty options, also of those that were left out.
+    """
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        for parameter in self.params:
+            parameter.process_value = partial(_process, parameter)  # type: ignore[method-assign]
+
+
+def _process(parameter: Any, context: Any, value: Any) -> Any:
+    """The value of an option; nothing stays nothing."""
+    if value is None and not parameter.required:
+        return None
+    return type(parameter).process_value(parameter, context, value)
 
 
 def application(arguments: list[str]) -> typer.Typer:
@@ -37,7 +58,7 @@ def application(arguments: list[str]) -> typer.Typer:
     for name in _COMMANDS:
         if every or name == named:
             module = import_module(f"gptbudget.cli.{name}")
-            app.command(name, epilog=module.EPILOG)(module.command)
+            app.command(name, cls=Command, epilog=module.EPILOG)(module.command)
     if every or named == "catalog":
         app.add_typer(import_module("gptbudget.cli.catalog").app, name="catalog")
     return app
@@ -79,7 +100,8 @@ def run(arguments: list[str] | None = None) -> int:
         if os.environ.get("GPTBUDGET_DEBUG"):
             raise
         return _fail(_unexpected(error), _BUG)
-    return {1: _USAGE, None: 0}.get(code, code)  # 1 is typer's own: it does not know the shell
+    known = {None: 0, 1: _USAGE}  # typer ends with 1 where it does not know a shell
+    return int(known.get(code, code))
 
 
 def _closed(end: BaseException) -> int:
