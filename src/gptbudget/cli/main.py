@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import typer.core
 
 from gptbudget import __version__
 from gptbudget.cli import completion
+from gptbudget.cli.manual import ManualCommand, ManualGroup
 from gptbudget.errors import GptBudgetError
 
 _BUG = 1
@@ -24,7 +24,7 @@ _COMMANDS = ("compare", "memory", "fit", "plan", "gpus", "models", "validate", "
 """Each a module of this package with a ``command`` and an ``EPILOG``."""
 
 
-class Command(typer.core.TyperCommand):
+class Command(ManualCommand):
     """A command whose options cost nothing until they are given.
 
     Typer builds a validator of each of sixty options, also of those that were left out.
@@ -48,6 +48,8 @@ def application(arguments: list[str]) -> typer.Typer:
     app = typer.Typer(
         name="gptbudget",
         help="Can this language model be trained on this hardware: compute, memory, time, cost.",
+        cls=ManualGroup,
+        epilog="Example: gptbudget compare --gpu 4070ti --model gpt2-xl",
         no_args_is_help=True,
         rich_markup_mode="rich",
         context_settings={"help_option_names": ["-h", "--help"]},

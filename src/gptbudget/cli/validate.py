@@ -9,7 +9,7 @@ import typer
 
 from gptbudget.cli.options import Invocation, takes
 
-EPILOG = "Example: gptbudget validate --run llmc-1558m-8h100"
+EPILOG = "Example: gptbudget validate --run llmc-gpt2-1558m-8h100"
 
 _TITLES = ("one GPU", "FSDP")
 
