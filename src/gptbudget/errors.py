@@ -3,6 +3,19 @@
 from __future__ import annotations
 
 
+def printable(text: str) -> str:
+    r"""``text`` on one line; what a terminal would obey or not show is escaped.
+
+    Example:
+        >>> printable("a key\nwith \x1b[31m in it")
+        'a key with \\x1b[31m in it'
+    """
+    line = " ".join(text.split())
+    if line.isprintable():
+        return line
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)
+
+
 class GptBudgetError(Exception):
     """A problem the user can solve: ``message`` says what and where, ``hint`` what to do."""
 
@@ -10,8 +23,8 @@ class GptBudgetError(Exception):
 
     def __init__(self, message: str, hint: str = "", attachment: str = "") -> None:
         super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = printable(message)
+        self.hint = printable(hint)
         self.attachment = attachment
         """Lines to start from, shown below the sentence as they are."""
 

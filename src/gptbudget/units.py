@@ -36,6 +36,8 @@ _LARGEST = 1e40
 _SMALLEST = 1e-40
 _LARGEST_WHOLE = 10**12
 
+_LONGEST_SHOWN = 60
+
 _SMALL_PERCENT = 0.1
 _WHOLE_USD = 100
 _ROUNDED_USD = 1e6
@@ -47,27 +49,34 @@ class PerParameter(NamedTuple):
     tokens_per_parameter: float
 
 
+def quoted(raw: object) -> str:
+    """What was written, as Python would write it, cut where no quantity is so long."""
+    text = repr(raw)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
+
+
 def _split(text: str, what: str, example: str) -> tuple[float, str]:
     """Split ``'1.5B'`` into ``(1.5, 'B')``."""
     if "," in text:
-        msg = f"{text!r} is not {what}: write a decimal point, not a comma (for example {example})"
+        hint = f"write a decimal point, not a comma (for example {example})"
+        msg = f"{quoted(text)} is not {what}: {hint}"
         raise ValueError(msg)
     match = _NUMBER.fullmatch(text.strip())
     if not match:
-        msg = f"{text!r} is not {what}: write for example {example}"
+        msg = f"{quoted(text)} is not {what}: write for example {example}"
         raise ValueError(msg)
     return float(match[1]), match[2]
 
 
 def _positive(value: float, shown: object, what: str) -> float:
     if not math.isfinite(value) or value > _LARGEST:
-        msg = f"{shown!r} is too large for {what}: write at most 1e40"
+        msg = f"{quoted(shown)} is too large for {what}: write at most 1e40"
         raise ValueError(msg)
     if value <= 0:
-        msg = f"{shown!r} is not {what}: it must be greater than zero"
+        msg = f"{quoted(shown)} is not {what}: it must be greater than zero"
         raise ValueError(msg)
     if value < _SMALLEST:
-        msg = f"{shown!r} is too small for {what}: write at least 1e-40"
+        msg = f"{quoted(shown)} is too small for {what}: write at least 1e-40"
         raise ValueError(msg)
     return value
 
@@ -77,18 +86,18 @@ def _scaled(
 ) -> float:
     """Parse a number with one of ``units`` behind it; plain numbers are in ``default_unit``."""
     if isinstance(raw, bool) or not isinstance(raw, str | int | float):
-        msg = f"{raw!r} is not {what}: write for example {example}"
+        msg = f"{quoted(raw)} is not {what}: write for example {example}"
         raise ValueError(msg)
     if not isinstance(raw, str):
         if math.isnan(raw):
-            msg = f"{raw!r} is not {what}: write for example {example}"
+            msg = f"{quoted(raw)} is not {what}: write for example {example}"
             raise ValueError(msg)
         return _positive(_as_float(raw) * units[default_unit], raw, what)
     value, unit = _split(raw, what, example)
     if unit not in units:
         known = ", ".join(name for name in units if name)
         fault = f"ends in {unit!r}, which is no unit" if unit else "has no unit"
-        msg = f"{raw!r} {fault}: write for example {example} (units are {known})"
+        msg = f"{quoted(raw)} {fault}: write for example {example} (units are {known})"
         raise ValueError(msg)
     return _positive(value * units[unit], raw, what)
 
@@ -110,7 +119,7 @@ def parse_whole(raw: object) -> int:
     value = _scaled(raw, _DECIMAL, "", "a whole number", "8 or 1024")
     if value != int(value) or value > _LARGEST_WHOLE:
         fault = "is not a whole number" if value <= _LARGEST_WHOLE else "is too large"
-        msg = f"{raw!r} {fault}: write for example 8 or 1024"
+        msg = f"{quoted(raw)} {fault}: write for example 8 or 1024"
         raise ValueError(msg)
     return int(value)
 
@@ -122,7 +131,7 @@ def parse_range(raw: object) -> tuple[int, int]:
         return (parse_whole(raw), parse_whole(raw))
     low, high = parse_whole(first), parse_whole(last)
     if low > high:
-        msg = f"{raw!r} runs backwards: write {high}..{low}"
+        msg = f"{quoted(raw)} runs backwards: write {high}..{low}"
         raise ValueError(msg)
     return low, high
 
@@ -150,7 +159,7 @@ def parse_fraction(raw: object) -> float:
     """Parse a share between zero and one: ``90%`` or ``0.9``."""
     value = _scaled(raw, {"": 1, "%": 0.01}, "", "a fraction", "40% or 0.4")
     if value > 1:
-        msg = f"{raw!r} is more than 100%: write for example 40% or 0.4"
+        msg = f"{quoted(raw)} is more than 100%: write for example 40% or 0.4"
         raise ValueError(msg)
     return value
 

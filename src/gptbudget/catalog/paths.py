@@ -37,10 +37,15 @@ def user_catalog() -> Path:
     """The user's own catalog: ``$GPTBUDGET_CATALOG``, else the platform's config folder."""
     configured = os.environ.get(_USER_CATALOG_VARIABLE)
     if configured:
-        return Path(configured).expanduser()
+        return at_home(configured)
     import platformdirs
 
     return platformdirs.user_config_path("gptbudget")
+
+
+def at_home(path: str) -> Path:
+    """``path`` with a leading ``~`` as the shell reads it; of a user who is not there, as it is."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - pathlib raises for a user unknown
 
 
 def catalog_files(extra: Iterable[Path] = (), *, user: bool = True) -> tuple[Path, ...]:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gptbudget.catalog.paths import at_home
 from gptbudget.errors import FileError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def profiles_folder() -> Path:
     """``$GPTBUDGET_PROFILES``, else ``profiles`` in the platform's data folder."""
     configured = os.environ.get(_VARIABLE)
     if configured:
-        return Path(configured).expanduser()
+        return at_home(configured)
     import platformdirs
 
     return platformdirs.user_data_path("gptbudget") / "profiles"

@@ -21,6 +21,7 @@ _BELONGS_HERE = {
     "float_type": "a number",
     "finite_number": "a finite number",
     "string_type": "text",
+    "string_unicode": "text",
     "string_pattern_mismatch": "a date",
     "bool_type": "true or false",
     "tuple_type": "a list",

@@ -14,7 +14,7 @@ import typer
 from gptbudget import __version__
 from gptbudget.cli import completion
 from gptbudget.cli.manual import ManualCommand, ManualGroup
-from gptbudget.errors import GptBudgetError
+from gptbudget.errors import GptBudgetError, printable
 
 _BUG = 1
 _USAGE = 2
@@ -137,9 +137,8 @@ def _words(error: typer.TyperException) -> str:
 
 
 def _fail(message: str, code: int, attachment: str = "") -> int:
-    line = " ".join(message.split())
     try:
-        print(f"gptbudget: error: {line}", file=sys.stderr)
+        print(f"gptbudget: error: {printable(message)}", file=sys.stderr)
         if attachment:
             print(attachment.rstrip(), file=sys.stderr)
     except BrokenPipeError:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from io import TextIOWrapper
 from typing import Literal, get_args
 
 from gptbudget.errors import UsageError
@@ -26,6 +27,8 @@ def write(document: Document, fmt: str) -> None:
     """
     if fmt not in FORMATS:
         raise UsageError(f"--format: {fmt!r} is not a format", f"one of {', '.join(FORMATS)}")
+    if isinstance(sys.stdout, TextIOWrapper):  # a name may have what its encoding lacks
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         _print(document, fmt)
         sys.stdout.flush()

@@ -26,6 +26,7 @@ _NAME = 12
 _LEAST = 6
 """Columns of the terminal for the last one, whose cells are folded where they are words."""
 
+_WIDEST_DIGITS = 5
 _PIPE_WIDTH = 100
 """Columns of output that does not go to a terminal, unless ``COLUMNS`` says otherwise."""
 
@@ -65,7 +66,8 @@ def _console(stream: TextIO) -> Console:
     width = None
     if not stream.isatty():
         columns = os.environ.get("COLUMNS", "")
-        width = int(columns) if columns.isdigit() and int(columns) > 0 else _PIPE_WIDTH
+        said = len(columns) <= _WIDEST_DIGITS and columns.isdecimal() and int(columns)
+        width = said or _PIPE_WIDTH
     plain = bool(os.environ.get("NO_COLOR"))
     colours: Literal["auto"] | None = None if plain else "auto"
     return Console(file=stream, width=width, color_system=colours, highlight=False, emoji=False)

@@ -83,7 +83,7 @@ def _amount_or_zero(raw: object) -> float:
     try:
         return units.parse_amount(raw)
     except ValueError:
-        msg = f"{raw!r} is not an amount of money: write a number, 0 or more"
+        msg = f"{units.quoted(raw)} is not an amount of money: write a number, 0 or more"
         raise ValueError(msg) from None
 
 
@@ -91,7 +91,7 @@ def _factor(raw: object) -> float:
     """A factor of at least one, such as a power usage effectiveness."""
     value = units.parse_amount(raw)
     if value < 1:
-        msg = f"{raw!r} is less than one: write for example 1.1"
+        msg = f"{units.quoted(raw)} is less than one: write for example 1.1"
         raise ValueError(msg)
     return value
 
@@ -102,7 +102,8 @@ def _method(raw: object) -> str:
     kind, colon, layers = text.partition(":")
     if text in {"full", "lora", "qlora"} or (kind == "frozen" and colon and layers.isdecimal()):
         return text
-    msg = f"{raw!r} is not a method: write full, lora, qlora, or frozen:8 for the first 8 blocks"
+    shown = units.quoted(raw)
+    msg = f"{shown} is not a method: write full, lora, qlora, or frozen:8 for the first 8 blocks"
     raise ValueError(msg)
 
 
@@ -111,7 +112,7 @@ def _zero(raw: object) -> int:
     text = str(raw).strip()
     if text in {"0", "1", "2", "3"}:
         return int(text)
-    msg = f"{raw!r} is not a ZeRO stage: write 0, 1, 2 or 3 (FSDP is 3)"
+    msg = f"{units.quoted(raw)} is not a ZeRO stage: write 0, 1, 2 or 3 (FSDP is 3)"
     raise ValueError(msg)
 
 

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from gptbudget.catalog.huggingface.config import HfConfig, read_config, shown
 from gptbudget.catalog.huggingface.families import FAMILIES
 from gptbudget.catalog.sentences import sentence
-from gptbudget.errors import FileError
+from gptbudget.errors import FileError, printable
 from gptbudget.specs.model import ModelSpec
 
 _ALWAYS_NOTED = ("auto_map", "quantization_config")
@@ -38,7 +38,7 @@ def load_config(path: Path) -> ModelSpec:
         known = ", ".join(sorted([*FAMILIES, "gemma3"]))
         raise config.fault("model_type", what, f"known: {known}")
     data = family(inner)
-    title = config.path.parent.resolve().name or config.path.stem
+    title = printable(config.path.parent.resolve().name or config.path.stem)
     try:
         return ModelSpec.model_validate({"name": title, **data, "notes": _ignored(config, inner)})
     except ValidationError as error:
