@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from gptbudget.render.bars import BLOCKS
 from tests.conftest import Cli
 
 XL = ("memory", "--gpu", "4070ti", "--model", "gpt2-xl")
@@ -147,7 +148,7 @@ def test_table_shows_the_phase_the_bar_and_the_total(cli: Cli) -> None:
     assert [line.split("  ")[0].replace(" ", "_") for line in bill[:-1]] == list(memory["parts"])
     assert total[0] == "total"
     assert float(total[1]) == pytest.approx(memory["peak_bytes"] / 2**30, abs=0.005)
-    assert total[-1] == "#" * 24 + ">"
+    assert total[-1] == BLOCKS.full * 24 + ">"
     shown = section(out, "phases, framework only")
     assert {line.split("  ")[0].replace(" ", "_") for line in shown} == PHASES
 
@@ -155,11 +156,12 @@ def test_table_shows_the_phase_the_bar_and_the_total(cli: Cli) -> None:
 def test_bar_is_the_share_of_the_card(cli: Cli) -> None:
     out = cli(*XL, "--gpu-memory", "40GiB").out
     for line in out.splitlines():
-        share = re.search(r"([0-9.]+) %  ([#.]{24}>?)$", line)
+        share = re.search(r"([0-9.]+) %  (([█▉-▏]*)·*>?)$", line)
         if share:
-            assert share[2].count("#") == min(24, round(float(share[1]) / 100 * 24))
+            filled = len(share[3].rstrip(BLOCKS.parts))
+            assert abs(filled + 0.5 - min(24, float(share[1]) / 100 * 24)) <= 0.6
             assert share[2].endswith(">") is (float(share[1]) > 100)
-    assert re.search(r"#\.", out)
+    assert re.search(r"█[▉-▏]?·", out)
 
 
 @pytest.mark.parametrize("columns", ["40", "60", "100", "200"])
@@ -172,7 +174,7 @@ def test_every_width_says_the_same(cli: Cli, monkeypatch: pytest.MonkeyPatch, co
     for name in ("total", *memory["parts"], *PHASES):
         assert name.replace("_", " ") in words
     assert f"{memory['peak_bytes'] / 2**30:.2f} GiB" in words
-    assert "#" * 24 + ">" in out
+    assert BLOCKS.full * 24 + ">" in out
     assert "--optimizer adamw8bit" in words
     # Sentences and commands stay whole; tables keep to the width.
     tables = out.split("\n\n", 1)[1].split("\n- ")[0]

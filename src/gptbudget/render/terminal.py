@@ -12,10 +12,14 @@ from rich.console import Console, RenderableType
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from gptbudget.render.bars import LONGEST, SHORTEST, Ink, bar, ink_of, with_bars
 from gptbudget.report.document import Document, Table
 
 _NARROW = 64
 """Below this many columns a row becomes a block of lines."""
+
+_INDENT = 2
+"""Columns of the terminal before the lines of a block."""
 
 _GAP = 2
 """Columns of the terminal between two of a table."""
@@ -50,7 +54,7 @@ def print_document(document: Document, stream: TextIO | None = None) -> None:
                 console.print()
             if table.title:
                 console.print(Text(table.title, style="bold cyan"))
-            console.print(_drawn(table, console.width))
+            console.print(_drawn(table, console.width, ink_of(stream.encoding)))
         if document.notes:
             console.print()
         for note in document.notes:
@@ -73,7 +77,7 @@ def _console(stream: TextIO) -> Console:
     return Console(file=stream, width=width, color_system=colours, highlight=False, emoji=False)
 
 
-def _drawn(table: Table, width: int) -> RenderableType:
+def _drawn(table: Table, width: int, ink: Ink) -> RenderableType:
     """Columns where every number stays whole, else a block of lines for each row."""
     words = [
         _room(*column, right=table.right) for column in zip(table.columns, *table.rows, strict=True)
@@ -82,8 +86,9 @@ def _drawn(table: Table, width: int) -> RenderableType:
     last = words[-1] + _GAP if numbers else min(words[-1], _LEAST)
     others = sum(words[1:-1]) + last + _GAP * (len(words) - 1)
     if width < _NARROW or min(words[0], _NAME) + others > width:
-        return _stacked(table)
-    return _columns(table, fold_names=words[0] + others > width)
+        return _stacked(table, width, ink)
+    fold_names = words[0] + others > width
+    return _columns(table if fold_names else with_bars(table, width, ink), fold_names=fold_names)
 
 
 def _room(head: str, *cells: str, right: frozenset[str]) -> int:
@@ -121,12 +126,16 @@ def _columns(table: Table, *, fold_names: bool) -> RichTable:
     return drawn
 
 
-def _stacked(table: Table) -> Text:
-    """A block of lines for each row, for narrow terminals."""
+def _stacked(table: Table, width: int, ink: Ink) -> Text:
+    """A block of lines for each row, for narrow terminals; its bar is the last of them."""
+    shares = table.bars or (None,) * len(table.rows)
     lines = []
-    for first, *rest in table.rows:
+    for (first, *rest), share in zip(table.rows, shares, strict=True):
         lines.append(Text(first, style="bold"))
         for name, cell in zip(table.columns[1:], rest, strict=True):
             if cell:
                 lines.append(Text(f"  {name}: {cell}" if name else f"  {cell}"))
+        room = min(LONGEST, width - _INDENT - len(ink.beyond))
+        if share is not None and room >= SHORTEST:
+            lines.append(Text(" " * _INDENT + bar(share, room, ink)))
     return Text("\n").join(lines)

@@ -14,6 +14,8 @@ class Table(NamedTuple):
     title: str = ""
     right: frozenset[str] = frozenset()
     """Columns whose values are numbers, set flush right."""
+    bars: tuple[float | None, ...] = ()
+    """The share of a whole that each row is, for formats that draw it; ``None``: no bar."""
 
 
 class Document(NamedTuple):

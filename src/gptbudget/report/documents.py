@@ -50,8 +50,13 @@ def _in_full(estimate: Estimate, data: dict[str, Any]) -> Document:
 
     result = data["results"][0]
     shown = tuple(
-        Table(("", "", ""), tuple((r.label, r.value, r.basis) for r in s.rows), title=s.title)
-        for s in sections(estimate)
+        Table(
+            ("", "", ""),
+            tuple((row.label, row.value, row.basis) for row in section.rows),
+            title=section.title,
+            bars=tuple(row.share for row in section.rows),
+        )
+        for section in sections(estimate)
     )
     notes = tuple(result["notes"])
     text = result["verdict"]["text"]

@@ -19,8 +19,6 @@ from gptbudget.report.rows import assumed
 from gptbudget.report.verdict import host_amount, subject
 from gptbudget.units import format_bytes, format_percent
 
-_BAR_WIDTH = 24
-
 
 def memory_document(estimate: Estimate) -> Document:
     """The whole bill as a document; the run must have one."""
@@ -93,26 +91,20 @@ def _words(name: str) -> str:
 def _amounts(
     title: str, column: str, amounts: Mapping[str, Any], memory: Memory, *, total: bool = False
 ) -> Table:
-    """Amounts with their bar against the usable memory of the card."""
+    """Amounts and what they are of the usable memory of the card."""
     whole = memory.usable_bytes or memory.peak_bytes
     rows = [(_words(name), amount) for name, amount in amounts.items()]
     if total:
         rows.append(("total", memory.peak_bytes))
     return Table(
-        (column, "bytes", "of the card", "bar"),
+        (column, "bytes", "of the card"),
         tuple(
-            (name, format_bytes(amount), format_percent(amount / whole), _bar(amount / whole))
-            for name, amount in rows
+            (name, format_bytes(amount), format_percent(amount / whole)) for name, amount in rows
         ),
         title=title,
         right=frozenset({"bytes", "of the card"}),
+        bars=tuple(amount / whole for _, amount in rows),
     )
-
-
-def _bar(share: float) -> str:
-    """A bar of the card's memory; what does not fit is marked."""
-    filled = min(_BAR_WIDTH, round(share * _BAR_WIDTH))
-    return "#" * filled + "." * (_BAR_WIDTH - filled) + (">" if share > 1 else "")
 
 
 def _largest_table(run: TrainingRun, largest: Largest) -> Table:
@@ -128,7 +120,9 @@ def _shown(value: int | None) -> str:
 
 
 def _assumed_table(estimate: Estimate) -> Table:
-    rows = tuple(tuple(row) for row in assumed(estimate) if row.label != "goodput")
+    rows = tuple(
+        (row.label, row.value, row.basis) for row in assumed(estimate) if row.label != "goodput"
+    )
     return Table(("", "", ""), rows, title="assumed")
 
 

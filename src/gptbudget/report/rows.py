@@ -29,6 +29,8 @@ class Row(NamedTuple):
     value: str
     basis: str = ""
     """What the value rests on: an origin, a formula, an assumption."""
+    share: float | None = None
+    """What the value is of its whole, to be drawn; ``None`` where it is no part of one."""
 
 
 class Section(NamedTuple):
@@ -121,8 +123,11 @@ def _memory(estimate: Estimate) -> Iterator[Row]:
         yield Row("on the host", format_bytes(memory.host_bytes), f"of {of}")
     fits = {True: "yes", False: "no", None: "unknown"}[memory.fits]
     yield Row("fits", fits)
+    whole = "bill" if memory.usable_bytes is None else "card"
     for name, amount in memory.parts.items():
-        yield Row(f"  {name.replace('_', ' ')}", format_bytes(amount))
+        share = amount / (memory.usable_bytes or memory.peak_bytes)
+        basis = f"{format_percent(share)} of the {whole}"
+        yield Row(f"  {name.replace('_', ' ')}", format_bytes(amount), basis, share)
 
 
 def _time(estimate: Estimate) -> Iterator[Row]:
@@ -159,8 +164,9 @@ def _seconds(estimate: Estimate) -> Iterator[Row]:
     if time is None or time.parts is None:
         return
     for name, seconds in time.parts.items():
-        share = format_percent(seconds / time.parts.total)
-        yield Row(f"  {name.replace('_', ' ')}", format_duration(seconds), share)
+        share = seconds / time.parts.total
+        basis = f"{format_percent(share)} of the step"
+        yield Row(f"  {name.replace('_', ' ')}", format_duration(seconds), basis, share)
     for name, other in time.by_stack.items():
         speed = f"{format_number(other.tokens_per_s or 0)} tokens/s"
         here = ", as above" if name == run.stack else ""
