@@ -20,7 +20,7 @@ EPILOG = "Example: gptbudget compare --gpu 4070ti --model gpt2-xl"
 _THE_ANSWER_IS_NO = 5
 
 
-@takes(HARDWARE, JOB, RECIPE, METHOD, LAYOUT, ASSUMPTIONS, scenario=True)
+@takes(HARDWARE, JOB, RECIPE, METHOD, LAYOUT, ASSUMPTIONS, scenario=True, html=True)
 def command(invocation: Invocation) -> None:
     """Available against required compute, memory fit, wall clock and cost."""
     from gptbudget import api
@@ -30,6 +30,17 @@ def command(invocation: Invocation) -> None:
     question = api.ask(invocation.given, invocation.scenario)
     found = api.compare(question, invocation.catalogs)
     tables = invocation.fmt not in DATA_FORMATS
-    write(comparison(found.estimates, found.skipped, tables=tables), invocation.fmt)
+    document = comparison(found.estimates, found.skipped, tables=tables)
+    if invocation.html is None:
+        write(document, invocation.fmt)
+    else:
+        from gptbudget import __version__
+        from gptbudget.render.html.file import write_with_page
+        from gptbudget.report.page.compare import compare_page
+
+        page = compare_page(found.estimates, found.skipped)
+        write_with_page(
+            document, invocation.fmt, page._replace(version=__version__), invocation.html
+        )
     if invocation.check and not all(estimate.feasible for estimate in found.estimates):
         raise typer.Exit(_THE_ANSWER_IS_NO)

@@ -294,6 +294,7 @@ class Invocation(NamedTuple):
     catalogs: tuple[Path, ...] = ()
     scenario: Path | None = None
     check: bool = False
+    html: Path | None = None
     extra: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -335,6 +336,16 @@ _CHECK = Annotated[
     ),
 ]
 
+_HTML = Annotated[
+    Path | None,
+    typer.Option(
+        "--html",
+        metavar="FILE",
+        help="Write the answer as a page with charts too: one file that needs nothing else.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+
 _OUTPUT_PARAMETERS: dict[str, tuple[Any, Any]] = {
     "fmt": (_FORMAT, "table"),
     "catalogs": (_CATALOG, None),
@@ -349,19 +360,22 @@ def takes(
     *groups: dict[str, Flag],
     scenario: bool = False,
     check: bool = True,
+    html: bool = False,
     extra: dict[str, tuple[Any, Any]] | None = None,
 ) -> Callable[[Callable[[Invocation], None]], Callable[..., None]]:
     """Make a command of a function that wants an :class:`Invocation`.
 
     ``groups`` are its options, ``extra`` further parameters of its own as annotation and
-    default, which arrive in ``Invocation.extra``. ``check`` makes an answer of no an exit code.
+    default, which arrive in ``Invocation.extra``. ``check`` makes an answer of no an exit code,
+    ``html`` writes the answer as a page too.
     """
     flags = {name: flag for group in groups for name, flag in group.items()}
     own = extra or {}
     asked = {**_SCENARIO_PARAMETERS} if scenario else {}
     if not check:
         asked.pop("check", None)
-    output = {**_OUTPUT_PARAMETERS, **asked}
+    page = {"html": (_HTML, None)} if html else {}
+    output = {**_OUTPUT_PARAMETERS, **page, **asked}
     parameters = {
         **own,
         **{name: (flag.annotation(name), None) for name, flag in flags.items()},
@@ -377,6 +391,7 @@ def takes(
                     catalogs=tuple(values["catalogs"] or ()),
                     scenario=values.get("scenario"),
                     check=values.get("check", False),
+                    html=values.get("html"),
                     extra={name: values[name] for name in own},
                 )
             )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from gptbudget.cli.options import (
@@ -16,31 +18,55 @@ from gptbudget.cli.options import (
     takes,
 )
 
+if TYPE_CHECKING:
+    from gptbudget.plan.budget.plan import Plan
+    from gptbudget.planning import CountPlan
+    from gptbudget.report.document import Document
+
 EPILOG = "Example: gptbudget plan --gpu 4070ti --time 1y"
 
 _THE_ANSWER_IS_NO = 5
 
 
-@takes(HARDWARE, JOB, RECIPE, METHOD, LAYOUT, ASSUMPTIONS, PLAN, scenario=True)
+@takes(HARDWARE, JOB, RECIPE, METHOD, LAYOUT, ASSUMPTIONS, PLAN, scenario=True, html=True)
 def command(invocation: Invocation) -> None:
     """The best model and number of tokens for a budget of --time, --cost or --flops.
 
     With --model, how many GPUs train it within --time and --cost.
     """
     from gptbudget import planning
-    from gptbudget.render.output import write
     from gptbudget.report.plan.counts import counts_document
     from gptbudget.report.plan.document import plan_document
 
     question = planning.ask(invocation.given, invocation.scenario)
     found = planning.answer(question, invocation.catalogs)
     if isinstance(found, planning.CountPlan):
-        write(counts_document(found.found, found.limits), invocation.fmt)
+        document = counts_document(found.found, found.limits)
         no = found.feasible is False
         unmet = not all(counted.feasible for counted in found.found)
     else:
-        write(plan_document(found), invocation.fmt)
+        document = plan_document(found)
         no = found.nothing_fits
         unmet = found.hardware is not None and found.feasible is not True
+    _print(found, document, invocation)
     if no or (invocation.check and unmet):
         raise typer.Exit(_THE_ANSWER_IS_NO)
+
+
+def _print(found: Plan | CountPlan, document: Document, invocation: Invocation) -> None:
+    """The answer, and a page of it where one is wanted."""
+    from gptbudget.render.output import write
+
+    if invocation.html is None:
+        write(document, invocation.fmt)
+        return
+    from gptbudget import __version__
+    from gptbudget.planning import CountPlan
+    from gptbudget.render.html.file import write_with_page
+    from gptbudget.report.page.plan import counts_page, plan_page
+
+    if isinstance(found, CountPlan):
+        page = counts_page(found.found, document)
+    else:
+        page = plan_page(found, document)
+    write_with_page(document, invocation.fmt, page._replace(version=__version__), invocation.html)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gptbudget.plan.estimate import Estimate
 from gptbudget.plan.run import FlopsAmount
@@ -18,6 +18,9 @@ from gptbudget.units import (
     format_percent,
     format_usd,
 )
+
+if TYPE_CHECKING:
+    from gptbudget.report.rows import Section
 
 _MOST_NOTES = 12
 
@@ -49,18 +52,20 @@ def _in_full(estimate: Estimate, data: dict[str, Any]) -> Document:
     from gptbudget.report.rows import sections
 
     result = data["results"][0]
-    shown = tuple(
-        Table(
-            ("", "", ""),
-            tuple((row.label, row.value, row.basis) for row in section.rows),
-            title=section.title,
-            bars=tuple(row.share for row in section.rows),
-        )
-        for section in sections(estimate)
-    )
+    shown = tuple(section_table(section) for section in sections(estimate))
     notes = tuple(result["notes"])
     text = result["verdict"]["text"]
     return Document(text, shown, data, data["results"], notes, advice(result))
+
+
+def section_table(section: Section) -> Table:
+    """A section as a table of label, value and basis."""
+    return Table(
+        ("", "", ""),
+        tuple((row.label, row.value, row.basis) for row in section.rows),
+        title=section.title,
+        bars=tuple(row.share for row in section.rows),
+    )
 
 
 def _shortened(said: list[str]) -> list[str]:

@@ -1,0 +1,85 @@
+"""Elements of a page, built as a tree so that every text is escaped and every tag closed."""
+
+from __future__ import annotations
+
+import re
+from xml.etree.ElementTree import Element, tostring
+
+_NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that no document may hold (XML 1.0, section 2.2)."""
+
+_SPECIAL = re.compile(r"https?://[^\s<>\"'|]*[^\s<>\"'|.,;:)]|(?<!\S)--[a-z][a-z0-9-]*")
+"""A web address, or an option of the command line."""
+
+Content = Element | str | None
+Value = str | float | None
+
+
+def el(tag: str, *content: Content, **attributes: Value) -> Element:
+    """An element; ``class_`` is ``class``, other underscores are dashes, ``None`` is left out."""
+    made = Element(tag)
+    for name, value in attributes.items():
+        if value is not None:
+            made.set(name.rstrip("_").replace("_", "-"), _shown(value))
+    for each in content:
+        add(made, each)
+    return made
+
+
+def add(parent: Element, content: Content) -> None:
+    """Append an element, or text behind what is there."""
+    if content is None:
+        return
+    if isinstance(content, Element):
+        parent.append(content)
+        return
+    text = clean(content)
+    if len(parent):
+        parent[-1].tail = (parent[-1].tail or "") + text
+    else:
+        parent.text = (parent.text or "") + text
+
+
+def clean(text: str) -> str:
+    """Text without the characters that no document may hold."""
+    return _NOT_IN_XML.sub("\ufffd", text)
+
+
+def linked(text: str) -> list[Content]:
+    """Text whose web addresses are links, and whose options stay on one line.
+
+    Nothing else of it can become an element.
+
+    Example:
+        >>> [type(part).__name__ for part in linked("see https://example.org/a.")]
+        ['str', 'Element', 'str']
+    """
+    found: list[Content] = []
+    end = 0
+    for match in _SPECIAL.finditer(text):
+        word = match[0]
+        made = (
+            el("a", word, href=word, rel="noreferrer")
+            if word.startswith("http")
+            else el("span", word, class_="word")
+        )
+        found += [text[end : match.start()], made]
+        end = match.end()
+    return [part for part in (*found, text[end:]) if isinstance(part, Element) or part]
+
+
+def command(text: str) -> Element:
+    """A command line, which breaks between words only."""
+    return el("code", *linked(text))
+
+
+def as_html(element: Element) -> str:
+    """The element as HTML text."""
+    return tostring(element, encoding="unicode", method="html")
+
+
+def _shown(value: str | float) -> str:
+    """An attribute; numbers as short as a drawing needs them."""
+    if isinstance(value, str):
+        return clean(value)
+    return f"{value:.2f}".rstrip("0").rstrip(".") or "0"

@@ -1,0 +1,156 @@
+"""Axes: from values to places on the drawing, and the values that are written beside them."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
+
+from gptbudget.report.page.page import Axis, Quantity
+from gptbudget.units import (
+    DAY_S,
+    YEAR_S,
+    format_bytes,
+    format_count,
+    format_duration,
+    format_flops,
+    format_number,
+    format_percent,
+)
+
+T = TypeVar("T")
+
+_ZEROS = re.compile(r"\.0+(?=\D|$)|(\.\d*?)0+(?=\D|$)")
+"""Zeros behind a decimal point."""
+
+_ROUND = (1, 2, 2.5, 5, 10)
+_TIMES: tuple[tuple[float, str], ...] = (
+    (1e-3, "1 ms"),
+    (1e-2, "10 ms"),
+    (1e-1, "100 ms"),
+    (1, "1 s"),
+    (10, "10 s"),
+    (60, "1 min"),
+    (600, "10 min"),
+    (3600, "1 h"),
+    (6 * 3600, "6 h"),
+    (DAY_S, "1 day"),
+    (7 * DAY_S, "1 week"),
+    (30 * DAY_S, "30 days"),
+    (120 * DAY_S, "120 days"),
+    (YEAR_S, "1 year"),
+    (3 * YEAR_S, "3 years"),
+    (10 * YEAR_S, "10 years"),
+    (30 * YEAR_S, "30 years"),
+    *((10.0**power * YEAR_S, f"1e{power} years") for power in range(2, 40)),
+)
+"""Times that one knows, for a logarithmic axis."""
+
+
+_UNITS = (
+    ("years", YEAR_S),
+    ("days", DAY_S),
+    ("h", 3600),
+    ("min", 60),
+    ("s", 1),
+    ("ms", 1e-3),
+    ("us", 1e-6),
+)
+"""Units of a linear axis of time."""
+
+_SPARSE = 3
+"""Powers of ten up to which there are numbers between them."""
+
+
+class Scale(NamedTuple):
+    """Values from ``low`` to ``high`` at places from ``start`` to ``end``."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+    log: bool = False
+
+    def at(self, value: float) -> float:
+        """The place of a value, no further than the ends."""
+        share = (self._as(value) - self._as(self.low)) / (self._as(self.high) - self._as(self.low))
+        return self.start + min(1.0, max(0.0, share)) * (self.end - self.start)
+
+    def _as(self, value: float) -> float:
+        return math.log(value) if self.log else value
+
+
+def scale_of(
+    axis: Axis, values: Iterable[float], start: float, end: float, *, zero: bool = False
+) -> Scale:
+    """The scale that holds all values, with some room at both ends."""
+    found = list(values)
+    low, high = min(found), max(found)
+    if axis.log:
+        room = max((high / low) ** 0.06, 1.15)
+        return Scale(low / room, high * room, start, end, log=True)
+    room = (high - low) * 0.06 or abs(high) * 0.1 or 1.0
+    return Scale(0 if zero else low - room, high + (0 if zero else room), start, end)
+
+
+def ticks(scale: Scale, quantity: Quantity, most: int) -> list[tuple[float, str]]:
+    """At most about ``most`` round values within a scale, as they are written."""
+    if quantity == "seconds":
+        if scale.log:
+            known = [tick for tick in _TIMES if scale.low <= tick[0] <= scale.high]
+            return _thinned(known, most) if len(known) > 1 else _seconds(scale, most)
+        return _seconds(scale, most)
+    values = _decades(scale, most) if scale.log else _even(scale, quantity, most)
+    return [(value, written(value, quantity)) for value in values]
+
+
+def _seconds(scale: Scale, most: int) -> list[tuple[float, str]]:
+    """Round values in a unit that the axis has one of, at least two where it is not decimal."""
+    unit, size = next(
+        (each for each in _UNITS if scale.high >= (2 if each[1] > 1 else 1) * each[1]), _UNITS[-1]
+    )
+    in_unit = scale._replace(low=scale.low / size, high=scale.high / size)
+    return [(value * size, f"{value:g} {unit}") for value in _even(in_unit, "count", most)]
+
+
+def _decades(scale: Scale, most: int) -> list[float]:
+    first, last = math.ceil(math.log10(scale.low)), math.floor(math.log10(scale.high))
+    powers = [10.0**power for power in range(first, last + 1)]
+    if len(powers) <= _SPARSE:
+        factors = (1, 2, 5) if len(powers) < 2 else (1, 3)  # noqa: PLR2004 - one says nothing
+        powers = [
+            factor * 10.0**power for power in range(first - 1, last + 1) for factor in factors
+        ]
+        powers = [value for value in powers if scale.low <= value <= scale.high]
+    return _thinned(powers, most)
+
+
+def _even(scale: Scale, quantity: Quantity, most: int) -> list[float]:
+    """Multiples of a round step; bytes step by powers of two."""
+    step = (scale.high - scale.low) / most
+    if quantity == "bytes":
+        size = 2.0 ** math.ceil(math.log2(step))
+    else:
+        power = 10.0 ** math.floor(math.log10(step))
+        size = next(factor * power for factor in _ROUND if factor * power >= step * (1 - 1e-9))
+    first, last = math.ceil(scale.low / size - 1e-9), math.floor(scale.high / size + 1e-9)
+    return [number * size for number in range(first, last + 1)]
+
+
+def _thinned(found: Sequence[T], most: int) -> list[T]:
+    """Every second, third ... so that no more than ``most`` are left."""
+    return list(found[:: max(1, math.ceil(len(found) / most))])
+
+
+def written(value: float, quantity: Quantity) -> str:
+    """A value of an axis, short: ``12 GiB``, ``10B``, ``1e21``."""
+    shown: Mapping[Quantity, Callable[[float], str]] = {
+        "bytes": format_bytes,
+        "seconds": format_duration,
+        "share": lambda share: format_percent(round(share, 6)),
+        "flops": lambda flops: format_flops(flops).removesuffix(" FLOP"),
+        "loss": format_number,
+        "count": lambda count: format_count(count, 3),
+    }
+    return _ZEROS.sub(r"\1", shown[quantity](value)) if value else "0"

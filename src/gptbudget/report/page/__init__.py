@@ -1,0 +1,1 @@
+"""What a page shows: figures as plain data, the tables beside them, and sources."""

@@ -1,0 +1,144 @@
+"""A page as plain data: the answer, its parts with figures and tables, notes and sources."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from gptbudget.report.document import Table
+
+Quantity = Literal["share", "seconds", "flops", "count", "loss", "bytes"]
+"""What an axis measures, in base units; it says how its numbers are shown."""
+
+
+class Amount(NamedTuple):
+    """A named amount, and how it is said."""
+
+    label: str
+    value: float
+    text: str
+
+
+class Bill(NamedTuple):
+    """Parts that sum to a whole, against a limit where there is one."""
+
+    label: str
+    parts: tuple[Amount, ...]
+    total: Amount
+    limit: Amount | None = None
+
+
+class Stacked(NamedTuple):
+    """Bills as stacked bars: on one axis, or each against its own limit."""
+
+    title: str
+    quantity: Quantity
+    bills: tuple[Bill, ...]
+    each_its_own: bool = False
+    caption: str = ""
+
+
+class Mark(NamedTuple):
+    """A point of a chart, and how it is said."""
+
+    label: str
+    x: float
+    y: float
+    text: str
+    main: bool = False
+    """It is the answer; others stand beside it."""
+
+
+class Rule(NamedTuple):
+    """A line across a chart at one value of an axis."""
+
+    label: str
+    value: float
+
+
+class Axis(NamedTuple):
+    """What one direction of a chart measures."""
+
+    label: str
+    quantity: Quantity
+    log: bool = False
+
+
+class Curve(NamedTuple):
+    """A line of a chart."""
+
+    label: str
+    points: tuple[tuple[float, float], ...]
+
+
+class Band(NamedTuple):
+    """A range of the horizontal axis."""
+
+    label: str
+    low: float
+    high: float
+
+
+class Chart(NamedTuple):
+    """Curves and points over two axes."""
+
+    title: str
+    x: Axis
+    y: Axis
+    curves: tuple[Curve, ...]
+    marks: tuple[Mark, ...] = ()
+    across: Rule | None = None
+    """At a value of the vertical axis."""
+    upright: Rule | None = None
+    """At a value of the horizontal axis."""
+    band: Band | None = None
+    caption: str = ""
+
+
+class Range(NamedTuple):
+    """A value and how far it may be off."""
+
+    label: str
+    value: float
+    low: float | None
+    high: float | None
+    text: str
+    spread: str = ""
+    """The ends in words."""
+
+
+class Ranges(NamedTuple):
+    """Values with their ranges on one axis, one a row."""
+
+    title: str
+    axis: Axis
+    rows: tuple[Range, ...]
+    limit: Rule | None = None
+    caption: str = ""
+
+
+Figure = Stacked | Chart | Ranges
+
+
+class Part(NamedTuple):
+    """One part of the page."""
+
+    title: str
+    figures: tuple[Figure, ...] = ()
+    tables: tuple[Table, ...] = ()
+    notes: tuple[str, ...] = ()
+    beside: bool = False
+    """The tables are small, and stand beside each other."""
+
+
+class Page(NamedTuple):
+    """Everything that one page shows."""
+
+    title: str
+    feasible: bool | None
+    headline: str
+    facts: tuple[Amount, ...]
+    """The few numbers that are read first."""
+    advice: tuple[str, ...]
+    parts: tuple[Part, ...]
+    version: str = ""
+    """Of the program that made it."""

@@ -1,0 +1,178 @@
+"""Where the numbers of an estimate come from: options with origins, catalogs, laws, evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from gptbudget.core.scaling.chinchilla import BESIROGLU
+from gptbudget.plan.estimate import Estimate
+from gptbudget.plan.run import NamedModel
+from gptbudget.report.document import Table
+from gptbudget.units import (
+    format_bytes,
+    format_count,
+    format_duration,
+    format_figure,
+    format_number,
+    format_percent,
+    format_price,
+)
+
+_Row = tuple[str, str, str]
+
+_SIX_ND = "Kaplan et al. 2020, section 2.1: https://arxiv.org/abs/2001.08361"
+_EXACT = "counted from the shape of the model; held against PyTorch's own FLOP counter"
+_PARAMETERS = "counted from the shape of the model, which the catalog gives"
+_OVERHEAD = {
+    "driver context": "https://github.com/stas00/ml-engineering/blob/master/training/performance"
+    "/README.md, preloaded CUDA kernels",
+    "workspaces": "https://discuss.pytorch.org/t/178671 and "
+    "https://docs.nvidia.com/cuda/cublas/#cublassetworkspace",
+    "allocator slack": "https://github.com/vllm-project/compressed-tensors/pull/587",
+}
+
+
+def options_table(estimates: Sequence[Estimate]) -> Table:
+    """Every option as it applies to the runs, and who said it; what differs is listed."""
+    names = dict.fromkeys(name for each in estimates for name in each.run.values)
+    rows = []
+    for name in names:
+        runs = [each.run for each in estimates if name in each.run.values]
+        values = dict.fromkeys(shown_option(name, run.values[name]) for run in runs)
+        origins = dict.fromkeys(run.origins.get(name, "") for run in runs)
+        rows.append((name.replace("_", "-"), ", ".join(values), ", ".join(origins)))
+    return Table(("option", "value", "origin"), tuple(rows))
+
+
+def shown_option(name: str, value: object) -> str:
+    """An option's value in the units it is typed in."""
+    if value is None:
+        return "unknown"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple | list):
+        return ", ".join(map(str, value))
+    if isinstance(value, int | float):
+        return _number(name, value)
+    return str(value)
+
+
+def _number(name: str, value: float) -> str:
+    if name == "time":
+        return format_duration(value)
+    if name in {"gpu_memory", "reserve", "host_memory"}:
+        return format_bytes(value) if value else "0"
+    if name in {"utilization", "goodput", "dropout", "lora_dropout"}:
+        return format_percent(value)
+    return format_count(value) if name in {"tokens", "flops"} else f"{value:g}"
+
+
+def sources_table(estimates: Iterable[Estimate]) -> Table:
+    """What each kind of number rests on; what several estimates share stands there once."""
+    rows = dict.fromkeys(row for each in estimates for row in _rows(each))
+    return Table(("number", "value", "source"), tuple(rows))
+
+
+def _rows(estimate: Estimate) -> Iterator[_Row]:
+    yield from _card(estimate)
+    yield from _model(estimate)
+    yield from _flops(estimate)
+    yield from _memory(estimate)
+    yield from _time(estimate)
+
+
+def _card(estimate: Estimate) -> Iterator[_Row]:
+    run = estimate.run
+    key, spec = run.gpu.key, run.gpu.spec
+    cited = "; ".join(spec.sources) or "a user's catalog, which cites no source"
+    yield key, "; ".join(_datasheet(estimate)), cited
+    measured = spec.measured_matmul_tflops
+    reached: float | None = getattr(measured, run.recipe.precision, None)
+    if measured is not None and reached is not None:
+        yield f"{key}: measured matmul", f"{format_figure(reached)} TFLOP/s", measured.source
+    for price in (spec.cloud_price_per_hour, *spec.cloud_prices):
+        if price is not None:
+            name = getattr(price, "provider", "hour")
+            text = f"{format_price(price.usd)}, {price.kind}, {price.date}"
+            yield f"{key}: price, {name}", text, price.source
+    if spec.price is not None:
+        bought = spec.price
+        text = f"{format_price(bought.usd)}, {bought.kind}, {bought.date}"
+        yield f"{key}: purchase", text, bought.source
+    if spec.notes:
+        yield f"{key}: note", "", spec.notes
+
+
+def _datasheet(estimate: Estimate) -> Iterator[str]:
+    """Figures of the card that the answer stands on."""
+    run, spec = estimate.run, estimate.run.gpu.spec
+    memory = spec.memory_reported_gib or spec.memory_gib
+    if memory is not None:
+        how = "as CUDA reports it" if spec.memory_reported_gib else "nominal"
+        yield f"{format_figure(memory)} GiB {how}"
+    peak = format_figure(run.peak_flops_per_s / 1e12)
+    yield f"{peak} TFLOP/s {run.recipe.precision} dense"
+    if spec.memory_bandwidth_gb_per_s is not None:
+        yield f"{format_figure(spec.memory_bandwidth_gb_per_s)} GB/s memory"
+    if spec.link is not None and spec.link.gb_per_s_per_direction is not None:
+        yield f"{format_figure(spec.link.gb_per_s_per_direction)} GB/s {spec.link.name}"
+    if spec.tdp_w is not None:
+        yield f"{format_figure(spec.tdp_w)} W"
+
+
+def _model(estimate: Estimate) -> Iterator[_Row]:
+    run = estimate.run
+    if not isinstance(run.work, NamedModel):
+        return
+    key, spec = run.work.key, run.work.spec
+    cited = "; ".join(spec.sources) or "a user's catalog, which cites no source"
+    shape = f"{spec.layers} layers, width {spec.width}, vocabulary {spec.vocabulary:,}"
+    yield f"{key}: shape", shape, cited
+    assert estimate.parameters is not None
+    yield f"{key}: parameters", f"{estimate.parameters.total:,}", _PARAMETERS
+    if run.tokens is not None:
+        yield f"{key}: tokens", format_count(run.tokens), _tokens_source(estimate, cited)
+    if spec.notes:
+        yield f"{key}: note", "", spec.notes
+
+
+def _tokens_source(estimate: Estimate, cited: str) -> str:
+    origin = estimate.run.origins.get("tokens", "")
+    if origin == "default":
+        return f"compute-optimal, {BESIROGLU.name}: {BESIROGLU.source}"
+    return cited if origin == "catalog" else origin
+
+
+def _flops(estimate: Estimate) -> Iterator[_Row]:
+    compute = estimate.compute
+    if compute.required_flops_6nd is not None:
+        yield "FLOPs, 6ND", "6 a parameter and token", _SIX_ND
+    if compute.required_flops_exact is not None:
+        yield "FLOPs, exact", "every matrix product", _EXACT
+
+
+def _memory(estimate: Estimate) -> Iterator[_Row]:
+    memory, run = estimate.memory, estimate.run
+    if memory is None or run.how is None:
+        return
+    assert isinstance(run.work, NamedModel)
+    measured = run.how.measured(run.work.spec)
+    evidence = "training steps that PyTorch accounted for" if measured else run.how.stack.evidence
+    yield f"memory of the {run.stack} stack", run.how.stack.title, evidence
+    for part, source in _OVERHEAD.items():
+        amount = memory.overhead.get(part.replace(" ", "_"))
+        if amount:
+            yield part, format_bytes(amount), source
+
+
+def _time(estimate: Estimate) -> Iterator[_Row]:
+    run = estimate.run
+    if estimate.time is None or estimate.time.parts is None:
+        return
+    assert run.how is not None
+    speed = run.how.stack.speed
+    yield f"time of the {run.stack} stack", "step time, part by part", speed.evidence
+    likely = run.time_range
+    if likely is not None:
+        text = f"{format_number(likely.low)} to {format_number(likely.high)} times the prediction"
+        yield "likely range", text, f"{likely.name}: {likely.evidence} (gptbudget validate)"
