@@ -19,6 +19,8 @@ COMMANDS: dict[str, str] = {
     "flops": "compare --gpu a100 --flops 1e21 --utilization 40%",
     "adapters": "compare --gpu 4090 --model llama-2-7b --method qlora --tokens 10M",
     "cluster": "compare --gpu h100-sxm --gpus 16384 --model llama-3.1-405b --tp 8 --pp 16",
+    "huge": "compare --gpu 4070ti --model gpt2-xl --tokens 1e30",
+    "tiny": "compare --gpu h100-sxm --model gpt2 --tokens 1 --time 1000y",
     "budget": "plan --gpu 4070ti --time 90d",
     "compute": "plan --flops 5.76e23 --unique-tokens 100B --inference-tokens 1T",
     "counts": "plan --gpu h100-sxm --gpu a100 --model llama-2-7b --time 30d",

@@ -14,7 +14,7 @@ from tests.render.html.pages import COMMANDS
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
 
-SHOWN = ("one", "offload", "grid", "flops", "cluster", "budget", "counts")
+SHOWN = ("one", "offload", "grid", "flops", "cluster", "huge", "tiny", "budget", "counts")
 
 FAULTS = """(() => {
   const faults = [], root = document.documentElement;

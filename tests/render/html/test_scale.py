@@ -48,6 +48,7 @@ def test_ticks_are_few_and_inside(
         (2.25, "loss", "2.25"),
         (2.30, "loss", "2.3"),
         (100, "count", "100"),
+        (1e20, "count", "1e+20"),
         (0, "bytes", "0"),
     ],
 )

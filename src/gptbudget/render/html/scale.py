@@ -43,7 +43,7 @@ _TIMES: tuple[tuple[float, str], ...] = (
     (3 * YEAR_S, "3 years"),
     (10 * YEAR_S, "10 years"),
     (30 * YEAR_S, "30 years"),
-    *((10.0**power * YEAR_S, f"1e{power} years") for power in range(2, 40)),
+    *((10.0**power * YEAR_S, f"1e{power} y") for power in range(2, 40)),
 )
 """Times that one knows, for a logarithmic axis."""
 
@@ -58,6 +58,9 @@ _UNITS = (
     ("us", 1e-6),
 )
 """Units of a linear axis of time."""
+
+_NAMED = 1e15
+"""Counts that a suffix shortens."""
 
 _SPARSE = 3
 """Powers of ten up to which there are numbers between them."""
@@ -151,6 +154,6 @@ def written(value: float, quantity: Quantity) -> str:
         "share": lambda share: format_percent(round(share, 6)),
         "flops": lambda flops: format_flops(flops).removesuffix(" FLOP"),
         "loss": format_number,
-        "count": lambda count: format_count(count, 3),
+        "count": lambda count: format_count(count, 3) if count < _NAMED else f"{count:.3g}",
     }
     return _ZEROS.sub(r"\1", shown[quantity](value)) if value else "0"

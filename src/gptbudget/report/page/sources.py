@@ -47,7 +47,7 @@ def options_table(estimates: Sequence[Estimate]) -> Table:
 def shown_option(name: str, value: object) -> str:
     """An option's value in the units it is typed in."""
     if value is None:
-        return "unknown"
+        return "predicted" if name == "utilization" else "unknown"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, tuple | list):
