@@ -180,6 +180,14 @@ def test_the_same_question_gives_the_same_file(cli: Cli, tmp_path: Path) -> None
     assert page_of(cli, tmp_path, COMMANDS["one"]) == page_of(cli, tmp_path, COMMANDS["one"])
 
 
+def test_of_many_pairs_the_best_are_shown_in_full(cli: Cli, tmp_path: Path) -> None:
+    page = page_of(cli, tmp_path, "compare --gpu all --model gpt2")
+    pairs = len(cli("compare", "--gpu", "all", "--model", "gpt2", "-o", "json").json["results"])
+    assert f"below are the 12 best in full; {pairs - 12} more are in the grid" in page
+    bills = [each for each in charts(page) if (each[0].text or "").startswith("Memory at the peak")]
+    assert len(bills) <= 12
+
+
 def test_check_still_decides_the_exit_code(cli: Cli, tmp_path: Path) -> None:
     assert cli(*XL, "--check", "--html", str(tmp_path / "no.html")).code == 5
 

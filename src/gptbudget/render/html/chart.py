@@ -11,7 +11,7 @@ from gptbudget.render.html.element import Content, el
 from gptbudget.render.html.legend import SHAPES, Key, legend, mark
 from gptbudget.render.html.palette import SERIES, series
 from gptbudget.render.html.scale import Scale, scale_of, ticks
-from gptbudget.report.page.page import Band, Chart, Mark
+from gptbudget.report.page.page import Band, Chart
 
 _HEIGHT = 300
 _TOP, _BOTTOM, _LEFT, _RIGHT = 24, 44, 76, 12
@@ -122,6 +122,3 @@ def _keys(of: Chart) -> Iterator[Key]:
         yield Key(series(position), "line", curve.label)
     if of.band is not None:
         yield Key(series(0), "band", of.band.label)
-
-
-__all__ = ["Mark", "chart"]
