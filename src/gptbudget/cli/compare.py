@@ -20,7 +20,7 @@ EPILOG = "Example: gptbudget compare --gpu 4070ti --model gpt2-xl"
 _THE_ANSWER_IS_NO = 5
 
 
-@takes(HARDWARE, JOB, RECIPE, METHOD, LAYOUT, ASSUMPTIONS, scenario=True, html=True)
+@takes(HARDWARE, JOB, RECIPE, METHOD, LAYOUT, ASSUMPTIONS, scenario=True, html=True, explain=True)
 def command(invocation: Invocation) -> None:
     """Available against required compute, memory fit, wall clock and cost."""
     from gptbudget import api
@@ -31,6 +31,10 @@ def command(invocation: Invocation) -> None:
     found = api.compare(question, invocation.catalogs)
     tables = invocation.fmt not in DATA_FORMATS
     document = comparison(found.estimates, found.skipped, tables=tables)
+    if invocation.explain:
+        from gptbudget.report.explain.document import explained
+
+        document = explained(document, found.estimates)
     if invocation.html is None:
         write(document, invocation.fmt)
     else:

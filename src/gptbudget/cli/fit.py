@@ -31,6 +31,7 @@ _THE_ANSWER_IS_NO = 5
     {name: FIT[name] for name in ("minimize", "cost", "top")},
     scenario=True,
     check=False,
+    explain=True,
 )
 def command(invocation: Invocation) -> None:
     """Every way to train a model that fits, ranked: recipes, layouts and hardware.
@@ -45,6 +46,11 @@ def command(invocation: Invocation) -> None:
     asked = fitting.ask(invocation.given, invocation.scenario)
     with watching() as watch:
         found = fitting.answer(asked, invocation.catalogs, watch)
-    write(fit_document(found, tables=invocation.fmt not in DATA_FORMATS), invocation.fmt)
+    document = fit_document(found, tables=invocation.fmt not in DATA_FORMATS)
+    if invocation.explain:
+        from gptbudget.report.explain.document import explained_fit
+
+        document = explained_fit(document, found)
+    write(document, invocation.fmt)
     if not found.ways:
         raise typer.Exit(_THE_ANSWER_IS_NO)

@@ -29,6 +29,7 @@ _JOB = ("model", "seq_len", "micro_batch", "global_batch_tokens")
     LAYOUT,
     {"stack": ASSUMPTIONS["stack"]},
     scenario=True,
+    explain=True,
 )
 def command(invocation: Invocation) -> None:
     """The memory bill of the peak on one GPU, and what would change it."""
@@ -43,7 +44,12 @@ def command(invocation: Invocation) -> None:
         raise UsageError(
             "--gpus-per-node has no effect without --offload", "add --offload optimizer or all"
         )
-    write(memory_document(estimate), invocation.fmt)
+    document = memory_document(estimate)
+    if invocation.explain:
+        from gptbudget.report.explain.document import explained_memory
+
+        document = explained_memory(document, estimate)
+    write(document, invocation.fmt)
     fits = estimate.memory is not None and estimate.memory.fits_accumulated
     if invocation.check and not fits:
         raise typer.Exit(_THE_ANSWER_IS_NO)

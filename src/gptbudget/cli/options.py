@@ -16,6 +16,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from gptbudget.cli import completion
+from gptbudget.errors import UsageError
 
 _HARDWARE = "Hardware"
 _JOB = "Job"
@@ -295,6 +296,7 @@ class Invocation(NamedTuple):
     scenario: Path | None = None
     check: bool = False
     html: Path | None = None
+    explain: bool = False
     extra: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -345,6 +347,14 @@ _HTML = Annotated[
         rich_help_panel=_OUTPUT,
     ),
 ]
+_EXPLAIN = Annotated[
+    bool,
+    typer.Option(
+        "--explain",
+        help="Each number as formula, with its numbers and with its source.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
 
 _OUTPUT_PARAMETERS: dict[str, tuple[Any, Any]] = {
     "fmt": (_FORMAT, "table"),
@@ -361,13 +371,14 @@ def takes(
     scenario: bool = False,
     check: bool = True,
     html: bool = False,
+    explain: bool = False,
     extra: dict[str, tuple[Any, Any]] | None = None,
 ) -> Callable[[Callable[[Invocation], None]], Callable[..., None]]:
     """Make a command of a function that wants an :class:`Invocation`.
 
     ``groups`` are its options, ``extra`` further parameters of its own as annotation and
     default, which arrive in ``Invocation.extra``. ``check`` makes an answer of no an exit code,
-    ``html`` writes the answer as a page too.
+    ``html`` writes the answer as a page too, ``explain`` offers the formulas behind the numbers.
     """
     flags = {name: flag for group in groups for name, flag in group.items()}
     own = extra or {}
@@ -375,6 +386,8 @@ def takes(
     if not check:
         asked.pop("check", None)
     page = {"html": (_HTML, None)} if html else {}
+    if explain:
+        asked["explain"] = (_EXPLAIN, False)
     output = {**_OUTPUT_PARAMETERS, **page, **asked}
     parameters = {
         **own,
@@ -384,6 +397,8 @@ def takes(
 
     def decorate(function: Callable[[Invocation], None]) -> Callable[..., None]:
         def command(**values: Any) -> None:
+            if values.get("explain") and values["fmt"] == "csv":
+                raise UsageError("--explain has no place in csv", "use -o json, markdown or table")
             function(
                 Invocation(
                     given={name: _given(values[name]) for name in flags if _is_given(values[name])},
@@ -392,6 +407,7 @@ def takes(
                     scenario=values.get("scenario"),
                     check=values.get("check", False),
                     html=values.get("html"),
+                    explain=values.get("explain", False),
                     extra={name: values[name] for name in own},
                 )
             )

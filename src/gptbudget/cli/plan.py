@@ -28,7 +28,9 @@ EPILOG = "Example: gptbudget plan --gpu 4070ti --time 1y"
 _THE_ANSWER_IS_NO = 5
 
 
-@takes(HARDWARE, JOB, RECIPE, METHOD, LAYOUT, ASSUMPTIONS, PLAN, scenario=True, html=True)
+@takes(
+    HARDWARE, JOB, RECIPE, METHOD, LAYOUT, ASSUMPTIONS, PLAN, scenario=True, html=True, explain=True
+)
 def command(invocation: Invocation) -> None:
     """The best model and number of tokens for a budget of --time, --cost or --flops.
 
@@ -42,10 +44,18 @@ def command(invocation: Invocation) -> None:
     found = planning.answer(question, invocation.catalogs)
     if isinstance(found, planning.CountPlan):
         document = counts_document(found.found, found.limits)
+        if invocation.explain:
+            from gptbudget.report.explain.document import explained_counts
+
+            document = explained_counts(document, found.found)
         no = found.feasible is False
         unmet = not all(counted.feasible for counted in found.found)
     else:
         document = plan_document(found)
+        if invocation.explain:
+            from gptbudget.report.explain.document import explained_plan
+
+            document = explained_plan(document, found)
         no = found.nothing_fits
         unmet = found.hardware is not None and found.feasible is not True
     _print(found, document, invocation)

@@ -49,6 +49,17 @@ def where(condition: Any, then: Any, otherwise: Any) -> Any:
     return then if condition else otherwise
 
 
+def real(number: Any) -> float:
+    """A number as a real one; an array, or a number that knows how it was made, stays what it is.
+
+    Example:
+        >>> real(3)
+        3.0
+    """
+    found: float = number * 1.0
+    return found
+
+
 def exponential(power: Any) -> Any:
     """``e`` to a power, element by element.
 

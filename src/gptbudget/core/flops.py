@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from gptbudget.core.elementwise import minimum
+from gptbudget.core.elementwise import minimum, real
 from gptbudget.core.parameters import count_parameters, matmul_weights
 from gptbudget.core.parts import Parts
 from gptbudget.core.trained import adapter_parameters, frozen_parameters, trained_parameters
@@ -132,9 +132,9 @@ def six_n_of_method(model: ModelSpec, method: Method) -> float:
     if method.has_adapters:
         return 4 * active + 6 * trained
     if method.kind == "full":
-        return float(train_flops_per_token_6n(active))
+        return real(train_flops_per_token_6n(active))
     frozen = frozen_parameters(model, method.frozen_layers, active=True)
-    return float(train_flops_per_token_6n(active - frozen) + 2 * frozen)
+    return real(train_flops_per_token_6n(active - frozen) + 2 * frozen)
 
 
 def _score_flops_per_token(model: ModelSpec, seq_len: int, square: Square) -> float:

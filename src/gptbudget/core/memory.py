@@ -61,6 +61,8 @@ class MemoryByPhase(NamedTuple):
     host: Parts[Any]
     rank: Placement
     """What the GPU that needs most holds."""
+    amounts: Step
+    """What of it is alive in a step, and when."""
     cached: Any
     """What the allocator holds at the peak beside what is alive; given back before it runs out."""
 
@@ -98,7 +100,7 @@ def memory_by_phase(
     stages = [stage] if stage is not None else None
     steps = _by_stage(model, recipe, how, micro_batch, seq_len, layout, micro_batches, stages)
     found = [
-        MemoryByPhase(_phases(step), step.states.host, step.placement, _cached(step))
+        MemoryByPhase(_phases(step), step.states.host, step.placement, step, _cached(step))
         for step in steps
     ]
     return max(found, key=lambda each: each.peak_bytes) if found else None
@@ -350,7 +352,7 @@ def _gathered_moments(step: Step, of: Gathering) -> list[Parts[Any]]:
     layers = step.layers
     blocks = [0, minimum(layers - 1, 1), maximum(layers - 2, 0), layers - 1]
     if not hasattr(layers, "__array__"):
-        blocks = sorted(set(blocks))
+        blocks = [*{int(done): done for done in sorted(blocks)}.values()]
     moments = [moment for done in blocks for moment in _gathered_block(step, of, done)]
     return [*moments, _gathered_embedding(step, of), _gathered_reduction(step, of)]
 

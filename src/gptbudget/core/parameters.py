@@ -25,7 +25,8 @@ class ParameterCount(NamedTuple):
     @property
     def total(self) -> int:
         """All trainable parameters."""
-        return int(self.parts.total)
+        total: int = self.parts.total
+        return total
 
     @property
     def active(self) -> int:

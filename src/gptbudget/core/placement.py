@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-from gptbudget.core.elementwise import agreed, minimum, somewhere, tabulate, where
+from gptbudget.core.elementwise import agreed, maximum, minimum, somewhere, tabulate, where
 from gptbudget.core.parameters import block_parameters, ends_of_model
 from gptbudget.core.trained import adapter_parameters
 from gptbudget.specs.layout import Layout
@@ -94,7 +94,7 @@ def stages_that_may_be_worst(
     between: dict[tuple[int, ...], int] = {}
     for stage in range(1, layout.pp - 1):
         between.setdefault(_numbers_of_blocks(model, method, layout, stage, split), stage)
-    return sorted({0, *between.values(), layout.pp - 1})
+    return sorted({0, *between.values(), int(layout.pp) - 1})
 
 
 def place(
@@ -154,13 +154,17 @@ def _numbers_of_blocks(
 ) -> Any:
     """Blocks of a stage and those with experts, and of either those that are trained."""
     dense, frozen = model.dense_layers, method.frozen_layers
-    borders = (0, dense, frozen, max(dense, frozen))
+    if not somewhere(layout.pp > 1):  # all blocks are on the one stage
+        return tuple(
+            maximum(model.layers - border, 0) for border in (0, dense, frozen, max(dense, frozen))
+        )
+    layers, borders = int(model.layers), (0, int(dense), int(frozen), int(max(dense, frozen)))
 
     def blocks(pp: int, vp: int, stage: int) -> tuple[int, ...]:
         if split == "cost":
             return _behind(borders, _by_cost(model, pp, stage))
         ends_count = split == "ends" and not frozen
-        return _evenly_behind(borders, model.layers, int(pp), int(vp), int(stage), ends_count)
+        return _evenly_behind(borders, layers, int(pp), int(vp), int(stage), ends_count)
 
     return tabulate(blocks, layout.pp, layout.vp, stage)
 

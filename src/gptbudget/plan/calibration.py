@@ -7,10 +7,10 @@ other shapes. Carrying 70 % of its logarithm lowers errors of published runs mos
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gptbudget.core.elementwise import real
 from gptbudget.errors import UsageError
 from gptbudget.plan.run import TrainingRun
 from gptbudget.specs.evidence import Figure
@@ -58,7 +58,7 @@ def time_factor(profile: Profile | None, run: TrainingRun) -> float:
     """By what predicted seconds are longer; 1 without a profile."""
     if profile is None:
         return 1.0
-    return math.exp(carried_share(profile, run) * math.log(profile.slower))
+    return real(profile.slower ** carried_share(profile, run))
 
 
 def carried_share(profile: Profile, run: TrainingRun) -> float:

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gptbudget.core import cost as cost_formulas
+from gptbudget.core.elementwise import real
 from gptbudget.core.flops import (
     six_n_of_method,
     train_flops_per_token,
@@ -74,7 +75,7 @@ class Memory(NamedTuple):
     @property
     def peak_bytes(self) -> float:
         """The whole bill, in bytes."""
-        return float(self.parts.total)
+        return real(self.parts.total)
 
     @property
     def reserved_bytes(self) -> float:
@@ -111,7 +112,7 @@ class Memory(NamedTuple):
     @property
     def host_bytes(self) -> float:
         """What lives in host memory, in bytes."""
-        return float(self.by_phase.host.total)
+        return real(self.by_phase.host.total)
 
 
 class Time(NamedTuple):
@@ -259,7 +260,7 @@ def _time(
         delivered = delivered_flops_per_s(
             run.gpus, run.peak_flops_per_s, run.utilization, run.goodput
         )
-        return _time_of(run, float(wall_clock_s(headline, delivered)), headline, exact, causal)
+        return _time_of(run, real(wall_clock_s(headline, delivered)), headline, exact, causal)
     if run.how is None or run.machine is None or run.tokens is None:
         return None
     profile = run.profiles.get(run.stack)
@@ -306,7 +307,7 @@ def _wall_of(run: TrainingRun, parts: Parts[Any]) -> float:
     assert run.micro_batch is not None
     assert run.seq_len is not None
     step_tokens = run.micro_batch * run.seq_len * run.layout.dp * run.micro_batches
-    return float(run.tokens / step_tokens * parts.total / run.goodput)
+    return real(run.tokens / step_tokens * parts.total / run.goodput)
 
 
 def _time_of(
@@ -347,7 +348,7 @@ def memory_of(run: TrainingRun, stage: int | None = None) -> Memory | None:
     longer = _phases(run, run.recipe._replace(accumulate=True), stage)
     assert longer is not None
     peak = longer.peak_bytes
-    accumulated = float(peak + overhead_parts(peak, capability, run.layout).total)
+    accumulated = real(peak + overhead_parts(peak, capability, run.layout).total)
     if accumulated == memory.peak_bytes:
         return memory
     return memory._replace(accumulated_bytes=accumulated)

@@ -16,7 +16,7 @@ GLOBAL_BATCH_TOKENS = 524_288
 """In a step, where neither user nor catalog say."""
 
 _USUAL_SEQ_LEN = 8192
-_BYTES_PER_TOKEN = 96e9 / 2.29e10
+BYTES_PER_TOKEN = 96e9 / 2.29e10
 """English text in GPT-2's vocabulary: WebText2's 96 GB are 2.29e10 tokens (Kaplan et al. 2020,
 arXiv 2001.08361, section 2.3)."""
 
@@ -34,9 +34,9 @@ def tokens_of(choose: Chooser, work: Work) -> tuple[float | None, tuple[str, ...
     notes: tuple[str, ...] = ()
     epochs = choose.options.epochs or 1.0
     if choose.options.data is not None:
-        tokens = choose.derived("tokens", choose.options.data / _BYTES_PER_TOKEN, "data")
+        tokens = choose.derived("tokens", choose.options.data / BYTES_PER_TOKEN, "data")
         notes = (
-            f"--data: {_BYTES_PER_TOKEN:.2f} bytes of English text a token, as in WebText2 "
+            f"--data: {BYTES_PER_TOKEN:.2f} bytes of English text a token, as in WebText2 "
             "with GPT-2's vocabulary (Kaplan et al. 2020, section 2.3)",
         )
     else:

@@ -53,4 +53,8 @@ def _ruler(columns: Iterable[str], right: frozenset[str]) -> list[str]:
 
 
 def _cells(values: Iterable[str]) -> str:
-    return "| " + " | ".join(value.replace("|", "\\|") for value in values) + " |"
+    return "| " + " | ".join(map(_cell, values)) + " |"
+
+
+def _cell(value: str) -> str:
+    return value.replace("|", "\\|").replace("\n", "<br>")

@@ -131,7 +131,7 @@ def _stacked(table: Table, width: int, ink: Ink) -> Text:
     shares = table.bars or (None,) * len(table.rows)
     lines = []
     for (first, *rest), share in zip(table.rows, shares, strict=True):
-        lines.append(Text(first, style="bold"))
+        lines.append(Text(first, style="bold" if rest else ""))
         for name, cell in zip(table.columns[1:], rest, strict=True):
             if cell:
                 lines.append(Text(f"  {name}: {cell}" if name else f"  {cell}"))

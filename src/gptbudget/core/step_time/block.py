@@ -129,7 +129,7 @@ def products_s(
     """
     narrow = recipe.precision in {"fp8", "fp4"}
     tokens, tp, width = share.tokens, share.tp, model.width
-    of_attention = _attention_weights(model, tp)
+    of_attention = attention_matrices(model, tp)
     forward = sum(product_s(tokens, *matrix, machine, narrow=narrow) for matrix in of_attention)
     into = 2 if model.ffn.gated else 1
     dense, routed = model.dense_layers / model.layers, model.expert_layers / model.layers
@@ -164,7 +164,7 @@ def _adapters_s(model: ModelSpec, recipe: Recipe, machine: Machine, share: Share
     return 2 * share.tokens * weights / share.tp / rate
 
 
-def _attention_weights(model: ModelSpec, tp: Any) -> list[tuple[Any, Any]]:
+def attention_matrices(model: ModelSpec, tp: Any) -> list[tuple[Any, Any]]:
     """Columns and depth of the products before and behind attention on one tensor rank.
 
     Those of latent attention count as one product of their size; what leads down to the latents

@@ -69,19 +69,19 @@ def data_parallel_s(
     if not somewhere(layout.dp * layout.cp > 1):
         return 0
     how = schedule_of(placement, recipe, layout, stack)
-    gather_s = _gather_s(placement, recipe, stack, machine, layout)
-    reduce_s = _reduce_s(placement, gradient_bytes(recipe, stack), machine, layout)
+    gathered_s = gather_s(placement, recipe, stack, machine, layout)
+    reduced_s = reduce_s(placement, gradient_bytes(recipe, stack), machine, layout)
     trained = placement.trained_layers / maximum(placement.layers, 1)
     gathers = how.gathers_each and 1 + (how.gathers_each - 1) * trained
-    each_s = gathers * gather_s + how.reduces_each * reduce_s
-    once_s = how.gathers_once * gather_s + (not how.reduces_each) * reduce_s
+    each_s = gathers * gathered_s + how.reduces_each * reduced_s
+    once_s = how.gathers_once * gathered_s + (not how.reduces_each) * reduced_s
     last_s = micro_batch_s if layout.zero else _LAST_BACKWARD * micro_batch_s
     overlap = stack.speed.overlap
     others = (micro_batches - 1) * comm.exposed_s(each_s, micro_batch_s, overlap)
     return others + comm.exposed_s(each_s + once_s, last_s, overlap)
 
 
-def _gather_s(
+def gather_s(
     placement: Placement, recipe: Recipe, stack: Stack, machine: Machine, layout: Layout
 ) -> Any:
     """Seconds in which all weights that ranks share are put together."""
@@ -100,7 +100,7 @@ def _gather_s(
     return seconds
 
 
-def _reduce_s(
+def reduce_s(
     placement: Placement, gradient_bytes_each: float, machine: Machine, layout: Layout
 ) -> Any:
     """Seconds in which all gradients are summed.

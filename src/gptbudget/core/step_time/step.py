@@ -56,11 +56,8 @@ def step_time(
     evaluation, checkpoints, failures (goodput).
     """
     speed = stack.speed
-    tokens = micro_batch * seq_len / layout.cp
-    shared = layout.tp if layout.sequence_parallel else 1
-    held = model.experts.count / layout.ep if model.experts else 0
-    cut = layout.tp if layout.ep == 1 else 1
-    share = Share(tokens, seq_len, layout.tp, shared, held, cut)
+    share = share_of(model, layout, micro_batch, seq_len)
+    tokens = share.tokens
     block, below = block_s(model, recipe, stack, machine, share)
     tensor = tensor_parallel_s(model, recipe, machine, layout, tokens)
     again = recipe.checkpointing == "full"
@@ -84,7 +81,7 @@ def step_time(
     trained, frozen, head_here, stage_s = _slowest(stages, layer_s, frozen_s, head)
     all_frozen = recipe.method.frozen_layers
     whole_s = (model.layers - all_frozen) * layer_s + all_frozen * frozen_s + head
-    busiest = _busiest(stages)
+    busiest = busiest_of(stages)
     states = training_states(busiest, recipe, layout.zero, stack)
     ways = minimum(layout.tp, layout.expert_ways) if model.experts else layout.tp
     alone = layout.dp * layout.cp * layout.tp == ways  # no rank has the same parameters
@@ -120,7 +117,15 @@ def step_time(
     )
 
 
-def _busiest(stages: Sequence[Placement]) -> Placement:
+def share_of(model: ModelSpec, layout: Layout, micro_batch: Any, seq_len: Any) -> Share:
+    """What of a block one rank works on."""
+    shared = layout.tp if layout.sequence_parallel else 1
+    held = model.experts.count / layout.ep if model.experts else 0
+    cut = layout.tp if layout.ep == 1 else 1
+    return Share(micro_batch * seq_len / layout.cp, seq_len, layout.tp, shared, held, cut)
+
+
+def busiest_of(stages: Sequence[Placement]) -> Placement:
     """The stage that trains most parameters."""
     found = stages[0]
     for of in stages[1:]:

@@ -1,0 +1,46 @@
+"""Answers with the explanation that was asked for behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gptbudget.plan.budget.counts import Counted
+from gptbudget.plan.budget.plan import Plan
+from gptbudget.plan.estimate import Estimate
+from gptbudget.plan.fit.answer import Fit
+from gptbudget.report.document import Document
+from gptbudget.report.explain.estimate import explanation, memory_explanation
+from gptbudget.report.explain.plan import chosen_by_search, plan_explanation
+from gptbudget.report.explain.words import shown_with, steps_data, with_steps
+
+
+def explained(document: Document, estimates: Sequence[Estimate]) -> Document:
+    """An answer of ``compare``: every row as data, the best one in tables."""
+    wanted = estimates if document.data and not document.tables else estimates[:1]
+    return with_steps(document, [explanation(each) for each in wanted])
+
+
+def explained_memory(document: Document, estimate: Estimate) -> Document:
+    """An answer of ``memory``."""
+    return with_steps(document, [memory_explanation(estimate)])
+
+
+def explained_fit(document: Document, fit: Fit) -> Document:
+    """An answer of ``fit``: the best way, or else the nearest miss."""
+    found = [*fit.ways, *fit.misses][:1]
+    steps = [explanation(way.estimate, chosen_by_search(way)) for way in found]
+    return with_steps(document, steps, "results" if fit.ways else "misses")
+
+
+def explained_counts(document: Document, found: Sequence[Counted]) -> Document:
+    """An answer of ``plan`` with a model: the best row."""
+    way = found[0].way
+    chosen = dict.fromkeys(way.changes, "chosen by plan")
+    return with_steps(document, [explanation(way.estimate, chosen)])
+
+
+def explained_plan(document: Document, plan: Plan) -> Document:
+    """An answer of ``plan`` without a model."""
+    steps = plan_explanation(plan)
+    data = {**document.data, "explanation": steps_data(steps)}
+    return shown_with(document._replace(data=data), steps)

@@ -1,0 +1,125 @@
+"""The steps of the memory bill: what is alive on the worst GPU at the peak, and around it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gptbudget.core.amounts import Step as Amounts
+from gptbudget.core.placement import Held, Placement
+from gptbudget.plan.estimate import Estimate, Memory
+from gptbudget.report.explain.book import Book
+from gptbudget.report.explain.sources import SOURCES, Formula
+
+_AMOUNTS: dict[str, Formula] = {
+    "kept_by_one": "activations",
+    "kept_by_each": "checkpointing",
+    "computed_again": "checkpointing",
+    "residual": "activations",
+    "mask": "activations",
+    "kept_by_blocks": "activations",
+    "head_saved": "logits",
+    "logits_held": "logits",
+    "messages": "messages",
+    "forward_temporary": "logits",
+    "loss_backward_temporary": "logits",
+    "block_backward_temporary": "activations",
+    "norm_backward_temporary": "activations",
+    "block_copies": "states",
+    "head_copy": "states",
+    "fused_head_gradient": "states",
+    "hole": "logits",
+}
+
+_PARTS: dict[str, Formula] = {
+    "driver_context": "context",
+    "workspaces": "context",
+    "collectives": "collectives",
+    "allocator_slack": "slack",
+}
+
+_WORKSPACES = "what cuBLAS and cuBLASLt ask for: https://docs.nvidia.com/cuda/cublas"
+_SUM = "the sum of the parts"
+
+
+def explain_memory(book: Book, named: Estimate, plain: Memory) -> None:
+    """Write down the bill of the peak phase, part by part, and the verdict."""
+    memory = named.memory
+    assert memory is not None
+    _amounts(book, named, memory.by_phase.amounts)
+    phase = plain.phase
+    section = f"memory at the peak: {phase.replace('_', ' ')}"
+    inside = [_part(book, section, part, memory, plain) for part in plain.by_phase.phases[phase]]
+    framework = memory.by_phase.peak_bytes
+    figure = plain.by_phase.peak_bytes
+    tensors = book.state(
+        section, "framework_bytes", framework, "B", SOURCES["phases"], figure, parts=inside
+    )
+    around = [_part(book, section, part, memory, plain) for part in plain.overhead]
+    bill, figure = memory.peak_bytes, plain.peak_bytes
+    book.state(section, "peak_bytes", bill, "B", _SUM, figure, parts=[tensors, *around])
+    if plain.accumulated_bytes is not None:
+        accumulated = memory.accumulated_bytes
+        source = "the largest phase when gradients are accumulated, and what is around it"
+        book.state(section, "accumulated_bytes", accumulated, "B", source, plain.accumulated_bytes)
+    for part, number in memory.by_phase.host.items():
+        figure = plain.by_phase.host[part]
+        if figure:
+            book.state(section, f"host_{part}_bytes", number, "B", SOURCES["offload"], figure)
+    if plain.host_bytes:
+        book.state(section, "host_bytes", memory.host_bytes, "B", _SUM, plain.host_bytes)
+    if memory.usable_bytes is not None and plain.usable_bytes is not None:
+        left: Any = memory.usable_bytes - memory.peak_bytes
+        figure = plain.usable_bytes - plain.peak_bytes
+        book.state(section, "left_bytes", left, "B", SOURCES["usable"], figure)
+
+
+def _part(book: Book, section: str, part: str, memory: Memory, plain: Memory) -> Any:
+    """One part of the bill; nothing where it takes nothing."""
+    if part not in plain.parts:
+        return 0
+    source = SOURCES[_PARTS.get(part, "phases")]
+    source = _WORKSPACES if part == "workspaces" else source
+    return book.state(section, f"{part}_bytes", memory.parts[part], "B", source, plain.parts[part])
+
+
+def _amounts(book: Book, named: Estimate, step: Amounts) -> None:
+    """Names of everything that a rank holds and keeps."""
+    _placement(book, step.placement)
+    run, states = named.run, step.states
+    assert run.micro_batch is not None
+    assert run.seq_len is not None
+    tokens = run.micro_batch * run.seq_len / run.layout.cp
+    book.define("micro_batch_tokens", tokens, "tokens", "of one GPU")
+    book.define("micro_batches", run.micro_batches, "", "of a step and replica")
+    book.define("table_gradient_bytes", states.table, "B", SOURCES["states"])
+    alike = states.gradients is states.weights
+    word = "weights_or_gradients" if alike else "all_gradients"
+    book.define(f"{word}_bytes", states.gradients, "B", SOURCES["states"])
+    for name in ("optimizer_state", "masters"):
+        book.define(f"all_{name}_bytes", getattr(states, name), "B", SOURCES["states"])
+    book.define("bytes_kept_by_a_block", step.kept_by_one, "B", SOURCES["activations"])
+    book.define("in_flight", step.placement.in_flight, "", SOURCES["pipeline"])
+    for name, source in _AMOUNTS.items():
+        book.define(f"{name}_bytes", getattr(step, name), "B", SOURCES[source])
+    if step.gathering is not None:
+        for name, number in step.gathering._asdict().items():
+            if not isinstance(number, bool):
+                book.define(f"fsdp_{name}_bytes", number, "B", SOURCES["fsdp"])
+
+
+def _placement(book: Book, placement: Placement) -> None:
+    """Parameters of the rank that needs most."""
+    held: dict[str, Held] = {
+        "blocks": placement.dense,
+        "experts": placement.experts,
+        "ends": placement.ends,
+        "block": placement.block,
+        "block_experts": placement.block_experts,
+    }
+    for kind, each in held.items():
+        for field in ("parameters", "trained", "matrices"):
+            word = field if field == "parameters" else f"{field}_parameters"
+            number = getattr(each, field)
+            book.define(f"{kind}_{word}_of_gpu", number, "", SOURCES["placement"])
+    book.define("table_parameters_of_gpu", placement.table, "", SOURCES["placement"])
+    book.define("network_parameters_of_gpu", placement.network, "", SOURCES["placement"])

@@ -1,0 +1,122 @@
+"""An explanation in words for the terminal, and as plain data."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from typing import Any
+
+from gptbudget.report.document import Document, Table
+from gptbudget.report.explain.step import Input, Step
+from gptbudget.units import format_bytes, format_duration, format_usd
+
+_NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?:e[+-]?\d+)?")
+_LONGEST_SOURCE = 120
+_LONG = 1e12
+
+_LEGEND = (
+    "in an explanation x is times, ^ a power and // the whole part of a quotient; what is no whole "
+    "number is shown in six digits, and in full in -o json"
+)
+
+_SHOWN: dict[str, Callable[[float], str]] = {
+    "B": format_bytes,
+    "s": format_duration,
+    "USD": format_usd,
+}
+
+
+def steps_data(steps: Sequence[Step]) -> list[dict[str, Any]]:
+    """Steps as plain data; ``with_numbers`` is arithmetic that any language evaluates."""
+    return [
+        {**step._asdict(), "inputs": [each._asdict() for each in step.inputs]} for step in steps
+    ]
+
+
+def with_steps(
+    document: Document, steps: Sequence[Sequence[Step]], rows: str = "results"
+) -> Document:
+    """An answer with an explanation of its first rows, and that of the best in its tables."""
+    data = document.data
+    if data:
+        found = [dict(row) for row in data[rows]]
+        for row, each in zip(found, steps, strict=False):
+            row["explanation"] = steps_data(each)
+        data = {**data, rows: found}
+    shown = steps[0] if steps else ()
+    return shown_with(document._replace(data=data), shown)
+
+
+def shown_with(document: Document, steps: Sequence[Step]) -> Document:
+    """A document with the tables of an explanation behind its own."""
+    tables = (*document.tables, *step_tables(steps)) if document.tables else ()
+    notes = (*document.notes, _LEGEND) if document.tables and steps else document.notes
+    return document._replace(tables=tables, notes=notes)
+
+
+def step_tables(steps: Sequence[Step]) -> Iterator[Table]:
+    """Where every number comes from, section by section, and all that was taken in."""
+    for section, those in groupby(steps, key=lambda step: step.section):
+        rows = tuple((_step_text(step),) for step in those)
+        yield Table(("",), rows, title=f"explained: {section}")
+    taken = {each.name: each for step in steps for each in step.inputs}
+    rows_of_inputs = tuple(
+        (each.name, f"{_number(each.value)} {each.unit}".strip(), each.origin, _short(each.source))
+        for each in taken.values()
+        if each.origin != "computed"
+    )
+    if rows_of_inputs:
+        columns = ("input", "value", "origin", "source")
+        yield Table(columns, rows_of_inputs, title="explained: what was taken in")
+
+
+def _step_text(step: Step) -> str:
+    lines = [f"{step.name} = {_symbols(step.formula)}"]
+    if step.with_numbers != repr(step.value):
+        lines.append(f"  = {_NUMBER.sub(_six_digits, _symbols(step.with_numbers))}")
+    lines.append(f"  = {_result(step)}")
+    lines.append(f"  {step.source}{_marks(step.inputs)}")
+    return "\n".join(lines)
+
+
+def _marks(inputs: Sequence[Input]) -> str:
+    """What of a step was neither said nor computed."""
+    said = [
+        f"{origin}: {', '.join(names)}"
+        for origin in ("default", "assumed")
+        if (names := [each.name for each in inputs if each.origin == origin])
+    ]
+    return f" [{'; '.join(said)}]" if said else ""
+
+
+def _result(step: Step) -> str:
+    number = _number(step.value)
+    shown = _SHOWN.get(step.unit)
+    if shown is None:
+        return f"{number} {step.unit}".strip()
+    sign, size = ("-" if step.value < 0 else ""), abs(step.value)
+    return f"{number} {step.unit}, {sign}{shown(size)}"
+
+
+def _number(value: float) -> str:
+    """Whole numbers as far as one reads them, others in six digits."""
+    whole = value == int(value) and abs(value) < _LONG if math.isfinite(value) else False
+    return f"{value:,.0f}" if whole else f"{value:.6g}"
+
+
+def _six_digits(match: re.Match[str]) -> str:
+    return _number(float(match[0])).replace(",", "")
+
+
+def _symbols(formula: str) -> str:
+    return formula.replace("**", "^").replace(" * ", " x ")
+
+
+def _short(source: str) -> str:
+    """The first of several sources, as far as a line goes."""
+    first, *others = source.split(" ; ")
+    if len(first) > _LONGEST_SOURCE:
+        first = f"{first[:_LONGEST_SOURCE].rsplit(' ', 1)[0]} ..."
+    return f"{first} and {len(others)} more" if others else first
