@@ -118,20 +118,27 @@ def sized(
 
 def layer_tensors(model: ModelSpec, recipe: Recipe, how: Implementation) -> Tensors | None:
     """What one layer keeps; ``None`` where the attention kind does not exist in the mode."""
+    parts = layer_parts(model, recipe, how)
+    return None if parts is None else _summed(*parts.values())
+
+
+def layer_parts(model: ModelSpec, recipe: Recipe, how: Implementation) -> dict[str, Tensors] | None:
+    """What each part of one layer keeps."""
     attention = _attention(model, recipe, how)
     if attention is None:
         return None
     adapted = recipe.method.has_adapters
-    return _summed(
-        _norms(model, recipe, how, count=model.norms.per_block),
-        _adapter_inputs(model, recipe, how) if adapted else _product_inputs(model, recipe, how),
-        quantized_inputs(recipe, how),
-        attention,
-        _latents(model, recipe, how),
-        _network(recipe, how),
-        {} if adapted or not recipe.dropout else how.parts.dropout,
-        _dispatch(model, recipe),
-    )
+    inputs = _adapter_inputs if adapted else _product_inputs
+    return {
+        "norms": _norms(model, recipe, how, count=model.norms.per_block),
+        "inputs_of_products": inputs(model, recipe, how),
+        "inputs_of_quantized_products": quantized_inputs(recipe, how),
+        "attention": attention,
+        "latents": _latents(model, recipe, how),
+        "network": _network(recipe, how),
+        "dropout": {} if adapted or not recipe.dropout else how.parts.dropout,
+        "dispatch_to_experts": _dispatch(model, recipe),
+    }
 
 
 def head_tensors(model: ModelSpec, recipe: Recipe, how: Implementation) -> Tensors:

@@ -32,6 +32,8 @@ class _Defined(NamedTuple):
     number: Traced
     unit: str
     source: str
+    shown: Traced
+    """The same number, as the sum of others that have names."""
 
 
 class Book:
@@ -59,10 +61,16 @@ class Book:
         assert known.value == value, (name, known.value, value)
         return self.tracing.leaf(name, value, kept=kept)
 
-    def define(self, name: str, number: Any, unit: str, source: str) -> Any:
-        """Give a computed number a name, by which later formulas call it."""
+    def define(self, name: str, number: Any, unit: str, source: str, parts: Any = ()) -> Any:
+        """Give a computed number a name, by which later formulas call it.
+
+        It may be said as the sum of its ``parts``.
+        """
         if isinstance(number, Traced) and number.operation not in {LEAF, NUMBER}:
-            self._defined.setdefault(name, _Defined(name, number, unit, source))
+            whole = sum(parts)
+            said = isinstance(whole, Traced) and self._agree(whole.value, number.value)
+            shown = whole if said else number
+            self._defined.setdefault(name, _Defined(name, number, unit, source, shown))
         return number
 
     def state(
@@ -85,14 +93,14 @@ class Book:
         shown: Any = sum(parts) or number
         if not isinstance(shown, Traced) or shown.operation == NUMBER:
             shown = self.take(f"assumed_{name}", shown * 1, unit, "assumed", source)
-        assert math.isclose(shown.value, figure, rel_tol=_AGREES), (name, shown.value, figure)
+        assert self._agree(shown.value, figure), (name, shown.value, figure)
         if name not in self._said:
-            self._write(section, _Defined(name, shown, unit, source))
+            self._write(section, _Defined(name, shown, unit, source, shown))
         return self.take(name, shown.value, unit, "computed", _ABOVE)
 
     def _write(self, section: str, defined: _Defined) -> None:
         self._said.add(defined.name)
-        number, names = defined.number, self._split(defined)
+        number, names = defined.shown, self._split(defined)
         needed = {name: each for each, name in met(number, names)}
         for name in needed:
             if name in self._defined and name not in self._said:
@@ -110,17 +118,21 @@ class Book:
             )
         )
 
+    @staticmethod
+    def _agree(one: float, other: float) -> bool:
+        return math.isclose(one, other, rel_tol=_AGREES)
+
     def _split(self, defined: _Defined) -> dict[int, str]:
         """Name terms of a formula that is too long to read, those first that stand there often."""
         for place in count(1):
             names = self._names_in(defined)
-            found = terms(defined.number, names)
-            _, size, _ = found.pop(id(defined.number))
+            found = terms(defined.shown, names)
+            _, size, _ = found.pop(id(defined.shown))
             if size <= _READABLE:
                 return names
             fitting = [each for each in found.values() if each[1] <= _READABLE]
             term, _, _ = max(fitting, key=lambda each: (each[1] - 1) * each[2])
-            same = all(above in {"+", "-"} for above in self._above(defined.number, term))
+            same = all(above in {"+", "-"} for above in self._above(defined.shown, term))
             unit = defined.unit if same else ""
             self.define(f"{defined.name}_term_{place}", term, unit, defined.source)
         raise AssertionError

@@ -12,12 +12,14 @@ from gptbudget.report.document import Document
 from gptbudget.report.explain.estimate import explanation, memory_explanation
 from gptbudget.report.explain.plan import chosen_by_search, plan_explanation
 from gptbudget.report.explain.words import shown_with, steps_data, with_steps
+from gptbudget.report.verdict import subject
 
 
 def explained(document: Document, estimates: Sequence[Estimate]) -> Document:
     """An answer of ``compare``: every row as data, the best one in tables."""
     wanted = estimates if document.data and not document.tables else estimates[:1]
-    return with_steps(document, [explanation(each) for each in wanted])
+    about = subject(estimates[0]) if len(estimates) > 1 else ""
+    return with_steps(document, [explanation(each) for each in wanted], about=about)
 
 
 def explained_memory(document: Document, estimate: Estimate) -> Document:
@@ -29,14 +31,16 @@ def explained_fit(document: Document, fit: Fit) -> Document:
     """An answer of ``fit``: the best way, or else the nearest miss."""
     found = [*fit.ways, *fit.misses][:1]
     steps = [explanation(way.estimate, chosen_by_search(way)) for way in found]
-    return with_steps(document, steps, "results" if fit.ways else "misses")
+    about = "way 1" if fit.ways else "the nearest miss"
+    return with_steps(document, steps, "results" if fit.ways else "misses", about)
 
 
 def explained_counts(document: Document, found: Sequence[Counted]) -> Document:
     """An answer of ``plan`` with a model: the best row."""
     way = found[0].way
     chosen = dict.fromkeys(way.changes, "chosen by plan")
-    return with_steps(document, [explanation(way.estimate, chosen)])
+    about = subject(way.estimate)
+    return with_steps(document, [explanation(way.estimate, chosen)], about=about)
 
 
 def explained_plan(document: Document, plan: Plan) -> Document:

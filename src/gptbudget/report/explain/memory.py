@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from gptbudget.core.activations import layer_parts, sized
 from gptbudget.core.amounts import Step as Amounts
 from gptbudget.core.placement import Held, Placement
 from gptbudget.plan.estimate import Estimate, Memory
@@ -54,6 +55,7 @@ def explain_memory(book: Book, named: Estimate, plain: Memory) -> None:
     tensors = book.state(
         section, "framework_bytes", framework, "B", SOURCES["phases"], figure, parts=inside
     )
+    _per_token(book, section, named, plain)
     around = [_part(book, section, part, memory, plain) for part in plain.overhead]
     bill, figure = memory.peak_bytes, plain.peak_bytes
     book.state(section, "peak_bytes", bill, "B", _SUM, figure, parts=[tensors, *around])
@@ -67,10 +69,37 @@ def explain_memory(book: Book, named: Estimate, plain: Memory) -> None:
             book.state(section, f"host_{part}_bytes", number, "B", SOURCES["offload"], figure)
     if plain.host_bytes:
         book.state(section, "host_bytes", memory.host_bytes, "B", _SUM, plain.host_bytes)
-    if memory.usable_bytes is not None and plain.usable_bytes is not None:
-        left: Any = memory.usable_bytes - memory.peak_bytes
-        figure = plain.usable_bytes - plain.peak_bytes
-        book.state(section, "left_bytes", left, "B", SOURCES["usable"], figure)
+    _left(book, section, memory, plain)
+
+
+def _per_token(book: Book, section: str, named: Estimate, plain: Memory) -> None:
+    """Activations as they are quoted: bytes of a token and layer, before recomputation."""
+    run, memory = named.run, named.memory
+    assert memory is not None
+    assert run.micro_batch is not None
+    assert run.seq_len is not None
+    if "activations" not in plain.parts:
+        return
+    tokens: Any = run.micro_batch * run.seq_len / run.layout.cp
+    each = memory.by_phase.amounts.kept_by_one / tokens
+    figure = plain.by_phase.amounts.kept_by_one / float(tokens)
+    source = "what a block keeps, of one token of the GPU"
+    book.state(section, "bytes_per_token_and_layer", each, "B/token", source, figure)
+
+
+def _left(book: Book, section: str, memory: Memory, plain: Memory) -> None:
+    """What decides whether it fits."""
+    kinds = (
+        ("left_bytes", "usable_bytes", "peak_bytes"),
+        ("left_accumulating_bytes", "usable_bytes", "accumulated_bytes"),
+        ("left_on_host_bytes", "host_memory_bytes", "host_bytes"),
+    )
+    for name, has, needs in kinds:
+        known: Any = getattr(plain, has)
+        needed: Any = getattr(plain, needs)
+        if known is not None and needed is not None:
+            left = getattr(memory, has) - getattr(memory, needs)
+            book.state(section, name, left, "B", SOURCES["usable"], known - needed)
 
 
 def _part(book: Book, section: str, part: str, memory: Memory, plain: Memory) -> Any:
@@ -97,7 +126,15 @@ def _amounts(book: Book, named: Estimate, step: Amounts) -> None:
     book.define(f"{word}_bytes", states.gradients, "B", SOURCES["states"])
     for name in ("optimizer_state", "masters"):
         book.define(f"all_{name}_bytes", getattr(states, name), "B", SOURCES["states"])
-    book.define("bytes_kept_by_a_block", step.kept_by_one, "B", SOURCES["activations"])
+    assert run.how is not None
+    kept = {
+        part: sized(step.model, tensors, run.micro_batch, run.seq_len, run.layout)
+        for part, tensors in (layer_parts(step.model, step.recipe, run.how) or {}).items()
+    }
+    for part, number in kept.items():
+        book.define(f"kept_by_{part}_bytes", number, "B", SOURCES["activations"])
+    source = SOURCES["activations"]
+    book.define("bytes_kept_by_a_block", step.kept_by_one, "B", source, kept.values())
     book.define("in_flight", step.placement.in_flight, "", SOURCES["pipeline"])
     for name, source in _AMOUNTS.items():
         book.define(f"{name}_bytes", getattr(step, name), "B", SOURCES[source])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from gptbudget.catalog.reference import load_grids
 from gptbudget.core.activations import Implementation
 from gptbudget.core.parameters import count_parameters
 from gptbudget.core.scaling.chinchilla import BESIROGLU, ChinchillaFit, compute_optimal_tokens
@@ -19,9 +20,6 @@ from gptbudget.specs.gpu import GpuSpec
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.speed import Speed
 from gptbudget.units import GIB
-
-_KEPT = frozenset({"micro_batch"})
-"""Shown where it is 1 too."""
 
 _DEGREES = ("dp", "tp", "pp", "vp", "cp", "ep")
 _OF_A_STACK = (
@@ -98,7 +96,7 @@ class RunNamer:
             "utilization": "",
         }
         found = {
-            name: self._option(name, name, getattr(self.run, name), unit, kept=name in _KEPT)
+            name: self._option(name, name, getattr(self.run, name), unit, kept=True)
             for name, unit in units.items()
             if getattr(self.run, name) is not None
         }
@@ -122,6 +120,10 @@ class RunNamer:
     def _option(
         self, option: str, name: str, value: Any, unit: str = "", *, kept: bool = False
     ) -> Any:
+        grid = load_grids().get(self.run.values.get("grid", "")) if option == "grid" else None
+        if grid is not None:
+            said = f"--grid: {grid.source}, {grid.date}"
+            return self.book.take(name, value, unit, "catalog", said, kept=kept)
         if option in self.chosen:
             return self.book.take(name, value, unit, "computed", self.chosen[option], kept=kept)
         origin = self.run.origins.get(option, "default")
@@ -285,7 +287,7 @@ class RunNamer:
         for field, option, unit in named:
             value = getattr(self.run.cost, field)
             if value is not None:
-                found[field] = self._option(option, field, value, unit, kept=field == "pue")
+                found[field] = self._option(option, field, value, unit, kept=True)
         return found
 
     def _speed(self, speed: Speed) -> Speed:

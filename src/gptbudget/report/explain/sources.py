@@ -23,6 +23,7 @@ Formula = Literal[
     "activations",
     "checkpointing",
     "logits",
+    "head",
     "phases",
     "fsdp",
     "buffers",
@@ -74,6 +75,7 @@ SOURCES: dict[Formula, str] = {
     "Korthikanti et al. 2022, arXiv 2205.05198, equation 1",
     "checkpointing": "Korthikanti et al. 2022, arXiv 2205.05198",
     "logits": "what loss and final norm keep, measured in PyTorch (stacks.yaml)",
+    "head": "products of the head as above, and the stack's bytes for each logit through memory",
     "phases": "alive at once in this phase, as PyTorch's MemTracker has it (tests/truth)",
     "fsdp": "torch.distributed.fsdp.fully_shard, held against PyTorch's own FSDP tracker",
     "buffers": "torch.nn.parallel.DistributedDataParallel; DeepSpeed's reduce_bucket_size",
@@ -90,8 +92,8 @@ SOURCES: dict[Formula, str] = {
     "products": "2 m n k FLOPs at the sustained rate, half an empty wave of 128 x 128 tiles, and "
     "0.6 of the operands' traffic at 0.85 of the bandwidth; set by hand",
     "attention": "Dao 2023, arXiv 2307.08691: half its rate at 400 tokens, backward 2.5 x forward",
-    "elementwise": "elements that the kernels of a block move, counted from its tensors; the "
-    "stack's factor",
+    "elementwise": "elements that the kernels of a block move, by hand from counting its tensors, "
+    "times the stack's factor",
     "recomputation": "the forward pass again: Narayanan et al. 2021, arXiv 2104.04473, equation 3",
     "host": "what the host needs to start a layer, less the time the layer takes",
     "tensor_parallel": "Korthikanti et al. 2022, arXiv 2205.05198: two all-reduces each way",

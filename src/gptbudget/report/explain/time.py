@@ -25,7 +25,7 @@ _PARTS: dict[str, Formula] = {
     "attention": "attention",
     "elementwise": "elementwise",
     "recomputation": "recomputation",
-    "logits_and_loss": "logits",
+    "logits_and_loss": "head",
     "host": "host",
     "tensor_parallel": "tensor_parallel",
     "context_ring": "context_ring",
@@ -147,4 +147,4 @@ def _rates(book: Book, run: TrainingRun) -> None:
     reduce = reduce_s(busiest, each, machine, run.layout)
     book.define("reduce_gradients_s", reduce, "s", SOURCES["data_parallel"])
     head = head_s(model, recipe, stack.speed, machine, share.tokens, share.tp)
-    book.define("head_s", head, "s", SOURCES["logits"])
+    book.define("head_s", head, "s", SOURCES["head"])

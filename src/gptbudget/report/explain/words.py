@@ -36,9 +36,15 @@ def steps_data(steps: Sequence[Step]) -> list[dict[str, Any]]:
 
 
 def with_steps(
-    document: Document, steps: Sequence[Sequence[Step]], rows: str = "results"
+    document: Document,
+    steps: Sequence[Sequence[Step]],
+    rows: str = "results",
+    about: str = "",
 ) -> Document:
-    """An answer with an explanation of its first rows, and that of the best in its tables."""
+    """An answer with an explanation of its first rows, and that of the best in its tables.
+
+    ``about`` says which one that is, where there are several.
+    """
     data = document.data
     if data:
         found = [dict(row) for row in data[rows]]
@@ -46,21 +52,22 @@ def with_steps(
             row["explanation"] = steps_data(each)
         data = {**data, rows: found}
     shown = steps[0] if steps else ()
-    return shown_with(document._replace(data=data), shown)
+    return shown_with(document._replace(data=data), shown, about)
 
 
-def shown_with(document: Document, steps: Sequence[Step]) -> Document:
+def shown_with(document: Document, steps: Sequence[Step], about: str = "") -> Document:
     """A document with the tables of an explanation behind its own."""
-    tables = (*document.tables, *step_tables(steps)) if document.tables else ()
+    tables = (*document.tables, *step_tables(steps, about)) if document.tables else ()
     notes = (*document.notes, _LEGEND) if document.tables and steps else document.notes
     return document._replace(tables=tables, notes=notes)
 
 
-def step_tables(steps: Sequence[Step]) -> Iterator[Table]:
+def step_tables(steps: Sequence[Step], about: str = "") -> Iterator[Table]:
     """Where every number comes from, section by section, and all that was taken in."""
+    explained = f"explained, {about}" if about else "explained"
     for section, those in groupby(steps, key=lambda step: step.section):
         rows = tuple((_step_text(step),) for step in those)
-        yield Table(("",), rows, title=f"explained: {section}")
+        yield Table(("",), rows, title=f"{explained}: {section}")
     taken = {each.name: each for step in steps for each in step.inputs}
     rows_of_inputs = tuple(
         (each.name, f"{_number(each.value)} {each.unit}".strip(), each.origin, _short(each.source))
@@ -69,7 +76,7 @@ def step_tables(steps: Sequence[Step]) -> Iterator[Table]:
     )
     if rows_of_inputs:
         columns = ("input", "value", "origin", "source")
-        yield Table(columns, rows_of_inputs, title="explained: what was taken in")
+        yield Table(columns, rows_of_inputs, title=f"{explained}: what was taken in")
 
 
 def _step_text(step: Step) -> str:
