@@ -20,13 +20,13 @@ Formula = Literal[
     "tokens",
     "placement",
     "states",
+    "autocast",
     "activations",
     "checkpointing",
     "logits",
     "head",
     "phases",
     "fsdp",
-    "buffers",
     "messages",
     "context",
     "collectives",
@@ -71,6 +71,7 @@ SOURCES: dict[Formula, str] = {
     "et al. 2024, arXiv 2404.10102",
     "placement": "Narayanan et al. 2021, arXiv 2104.04473; Megatron-LM",
     "states": "Rajbhandari et al. 2020, arXiv 1910.02054, section 5",
+    "autocast": "2 bytes of each matrix that multiplies, in autocast's cache (PyTorch)",
     "activations": "bytes that each part of a block keeps, measured in PyTorch (stacks.yaml); "
     "Korthikanti et al. 2022, arXiv 2205.05198, equation 1",
     "checkpointing": "Korthikanti et al. 2022, arXiv 2205.05198",
@@ -78,8 +79,8 @@ SOURCES: dict[Formula, str] = {
     "head": "products of the head as above, and the stack's bytes for each logit through memory",
     "phases": "alive at once in this phase, as PyTorch's MemTracker has it (tests/truth)",
     "fsdp": "torch.distributed.fsdp.fully_shard, held against PyTorch's own FSDP tracker",
-    "buffers": "torch.nn.parallel.DistributedDataParallel; DeepSpeed's reduce_bucket_size",
-    "messages": "Korthikanti et al. 2022, arXiv 2205.05198, appendix B",
+    "messages": "buckets of DistributedDataParallel or DeepSpeed, FSDP's gathered weights and reduced "
+    "gradients, messages of Korthikanti et al. 2022, arXiv 2205.05198, appendix B",
     "context": "0.47 to 0.92 GiB, the middle: https://github.com/stas00/ml-engineering/blob/master/"
     "training/performance/README.md",
     "collectives": "https://github.com/NVIDIA/nccl/issues/964, and for all-to-all "
