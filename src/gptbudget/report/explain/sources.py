@@ -79,8 +79,8 @@ SOURCES: dict[Formula, str] = {
     "head": "products of the head as above, and the stack's bytes for each logit through memory",
     "phases": "alive at once in this phase, as PyTorch's MemTracker has it (tests/truth)",
     "fsdp": "torch.distributed.fsdp.fully_shard, held against PyTorch's own FSDP tracker",
-    "messages": "buckets of DistributedDataParallel or DeepSpeed, FSDP's gathered weights and reduced "
-    "gradients, messages of Korthikanti et al. 2022, arXiv 2205.05198, appendix B",
+    "messages": "buckets of DistributedDataParallel or DeepSpeed, FSDP's gathered weights and "
+    "reduced gradients, messages of Korthikanti et al. 2022, arXiv 2205.05198, appendix B",
     "context": "0.47 to 0.92 GiB, the middle: https://github.com/stas00/ml-engineering/blob/master/"
     "training/performance/README.md",
     "collectives": "https://github.com/NVIDIA/nccl/issues/964, and for all-to-all "
