@@ -47,6 +47,7 @@ Formula = Literal[
     "optimizer",
     "host_traffic",
     "wall_clock",
+    "throughput",
     "mfu",
     "profile",
     "range",
@@ -105,7 +106,9 @@ SOURCES: dict[Formula, str] = {
     "arXiv 2304.11277; less what runs beside the computation",
     "optimizer": "all that the optimizer keeps is read and written once, at 0.85 of the bandwidth",
     "host_traffic": "over the PCIe slot: ZeRO-Infinity, arXiv 2104.07857",
-    "wall_clock": "steps x seconds of a step; the rest of the clock is lost (goodput)",
+    "wall_clock": "seconds of all steps, predicted or what the FLOPs take at the rate delivered; "
+    "the rest of the clock is lost (goodput)",
+    "throughput": "tokens over the seconds that are steps",
     "mfu": "Chowdhery et al. 2022, arXiv 2204.02311, appendix B",
     "profile": "a logged step of this card and stack; of its logarithm 70 % is carried to other "
     "runs",

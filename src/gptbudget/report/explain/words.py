@@ -82,7 +82,7 @@ def step_tables(steps: Sequence[Step], about: str = "") -> Iterator[Table]:
 def _step_text(step: Step) -> str:
     lines = [f"{step.name} = {_symbols(step.formula)}"]
     if step.with_numbers != repr(step.value):
-        lines.append(f"  = {_NUMBER.sub(_six_digits, _symbols(step.with_numbers))}")
+        lines.append(f"  = {_symbols(step.with_numbers)}")
     lines.append(f"  = {_result(step)}")
     lines.append(f"  {step.source}{_marks(step.inputs)}")
     return "\n".join(lines)
@@ -118,7 +118,8 @@ def _six_digits(match: re.Match[str]) -> str:
 
 
 def _symbols(formula: str) -> str:
-    return formula.replace("**", "^").replace(" * ", " x ")
+    shown = formula.replace("**", "^").replace(" * ", " x ")
+    return _NUMBER.sub(_six_digits, shown)
 
 
 def _short(source: str) -> str:
