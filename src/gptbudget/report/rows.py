@@ -115,8 +115,8 @@ def _memory(estimate: Estimate) -> Iterator[Row]:
     usable = "unknown" if memory.usable_bytes is None else format_bytes(memory.usable_bytes)
     reported = "as CUDA reports it" if run.gpu.spec.memory_reported_gib else "nominal"
     origin = run.origins.get("gpu_memory", "default")
-    basis = {"driver": "of this machine, by its driver", "catalog": reported, "default": reported}
-    yield Row("usable", usable, basis.get(origin, "as given"))
+    said = {"driver": "of this machine, by its driver", "catalog": reported, "default": reported}
+    yield Row("usable", usable, said.get(origin, "as given"))
     if memory.host_bytes:
         has = memory.host_memory_bytes
         of = "unlimited (default)" if has is None else format_bytes(has)

@@ -7,7 +7,7 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
-Origin = Literal["given", "scenario", "catalog", "default", "assumed", "computed"]
+Origin = Literal["given", "scenario", "driver", "catalog", "default", "assumed", "computed"]
 """Said by the user, on the command line or in a scenario; of a catalog; a default of an option; an
 assumption without an option; an earlier step."""
 
