@@ -93,7 +93,7 @@ def run(arguments: list[str] | None = None) -> int:
     except GptBudgetError as error:
         return _fail(str(error), error.exit_code, error.attachment)
     except typer.TyperException as error:
-        return _fail(_words(error), _USAGE) if error.message else _USAGE
+        return _misused(error)
     except (BrokenPipeError, SystemExit) as end:
         return _closed(end)
     except (KeyboardInterrupt, typer.Abort):
@@ -123,11 +123,16 @@ def _unexpected(error: Exception) -> str:
     )
 
 
-def _words(error: typer.TyperException) -> str:
-    """What the option parser found wrong, in our form: what is wrong; what to do.
+def _misused(error: typer.TyperException) -> int:
+    """Say what is wrong with the command line; of an empty one the message is the help."""
+    if error.message.startswith("Usage: "):
+        typer.echo(error.message.rstrip())
+        return _USAGE
+    return _fail(_words(error), _USAGE)
 
-    Without any argument its message is empty: the help is already printed.
-    """
+
+def _words(error: typer.TyperException) -> str:
+    """What the option parser found wrong, in our form: what is wrong; what to do."""
     what, _, meant = error.message.rstrip(".?").partition(". Did you mean ")
     names = meant or " or ".join(getattr(error, "possibilities", None) or ())
     context = getattr(error, "ctx", None)
