@@ -156,6 +156,7 @@ def counted(change: Change) -> Change:
 PLAN = pinned(
     {
         **{name: counted(change) for name, change in COMPARE.items()},
+        "host_memory": Change("8GiB", f"{USUAL} --tokens 1B --offload all"),
         "sequence_parallel": Change(None, f"{USUAL} --tp 4"),
         "vp": Change("4", f"{USUAL} --pp 4"),
         "checkpointing": Change("none"),
@@ -223,7 +224,12 @@ TABLES = {
     "validate": VALIDATE,
     "calibrate": CALIBRATE,
 }
-NO_NUMBERS = {"fmt": "the form of the answer", "check": "the exit code"}
+NO_NUMBERS = {
+    "fmt": "the form of the answer",
+    "check": "the exit code",
+    "html": "a page beside the answer",
+    "explain": "the steps behind the same numbers",
+}
 # Another A100 and another GPT-2 and Llama, under the keys of the shipped ones.
 CATALOG = """\
 gpus:

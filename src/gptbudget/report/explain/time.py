@@ -35,6 +35,7 @@ _PARTS: dict[str, Formula] = {
     "data_parallel": "data_parallel",
     "optimizer": "optimizer",
     "offload": "host_traffic",
+    "host_update": "host_update",
 }
 
 
