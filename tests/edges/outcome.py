@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, settings
 from gptbudget.cli.main import run
 
 ANSWER, USAGE, NAME, FILE, NO = 0, 2, 3, 4, 5
-_HANGS_S = 60
+_HANGS_S = 120
 """Far beyond any command: who is still at work then is lost."""
 
 _NO_NUMBER = re.compile(r"(?<![\w-])-?(nan|inf)(?![\w-])")

@@ -277,3 +277,27 @@ def test_a_path_to_nothing(cli: Cli, tmp_path: Path, name: str) -> None:
 
 def test_a_folder_without_a_config(cli: Cli, tmp_path: Path) -> None:
     assert_one_line(cli("models", f"{tmp_path}/"), tmp_path / "config.json", "cannot be read")
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"model_type": "gemma3"}, "text_config: is missing"),
+        ({"model_type": "deepseek_v2", "mlp_bias": True}, "mlp_bias: true is not supported"),
+        ({"model_type": "gpt2", "activation_function": 5}, "a word belongs here, not 5"),
+        ({"num_key_value_heads": 3}, "3 does not divide num_attention_heads 4"),
+    ],
+    ids=["no-text-config", "a-bias-that-is-not-there", "no-word", "contradicting-sizes"],
+)
+def test_what_only_some_types_have(
+    cli: Cli, tmp_path: Path, changed: dict[str, Any], said: str
+) -> None:
+    config = {
+        **{"model_type": "llama", "hidden_size": 64, "num_hidden_layers": 2, "vocab_size": 100},
+        **{"num_attention_heads": 4, "intermediate_size": 128, "max_position_embeddings": 64},
+        **changed,
+    }
+    result = run(cli, tmp_path, config)
+
+    assert (result.code, result.out) == (FILE, "")
+    assert said in result.err
