@@ -27,7 +27,7 @@ FAULTS = {
     ),
     "a-key-like-no-other": (
         f"gpus:\n  own: {{{PEAK}, zzzz: 1}}\n",
-        "2: gpus.own.zzzz: unknown key; known here: name, aliases, vendor",
+        "2: gpus.own.zzzz: unknown key; known here: name, aliases, nvml",
     ),
     "a-key-of-a-terminal": (
         f'gpus:\n  own: {{{PEAK}, "z\\e[31m": 1}}\n',
