@@ -169,3 +169,28 @@ def test_a_head_tied_to_a_frozen_embedding_has_no_gradient_of_its_own() -> None:
     parts = train_flops_per_token(model("gpt2"), 1024, "full", method)
 
     assert parts["head"] == 2 * 2 * 768 * 50_257
+
+
+def test_frozen_blocks_run_forward_only() -> None:
+    """Of GPT-2's twelve blocks eight run once and four three times: 20 block passes, not 36."""
+    method = Method(kind="frozen", frozen_layers=8)
+    parts = train_flops_per_token(model("gpt2"), 1024, "full", method)
+    one_block = 2 * 8 * 768**2
+    one_square = 2 * 2 * 768 * 1024
+
+    assert parts["feed_forward"] == pytest.approx(20 * one_block)
+    assert parts["attention_scores"] == pytest.approx(20 * one_square)
+
+
+def test_six_n_of_adapters() -> None:
+    """PEFT counts 39,976,960 trainable values for rank 16 on every matrix of Llama-2 7B.
+
+    A frozen weight multiplies forward and for the gradient of its input, 4; an adapter's 6.
+    """
+    counted = six_n_of_method(model("llama-2-7b"), Method(kind="lora", lora_rank=16))
+
+    assert counted == 4 * 6_738_415_616 + 6 * 39_976_960
+
+
+def test_nothing_is_recomputed_without_checkpointing() -> None:
+    assert recomputed_flops_per_token(model("gpt2"), 1024, "none") == 0
