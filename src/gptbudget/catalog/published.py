@@ -79,7 +79,8 @@ def _runs_of(key: str, source: SourceFile, file: YamlFile) -> Iterator[Published
     for index, row in enumerate(source.rows):
         line = file.line("sources", key, "rows", index)
         place = f"{file.path}:{line}"
-        given = {**shared, **row.model_dump(exclude_unset=True, exclude={"speed"})}
+        own = row.model_dump(exclude_unset=True, exclude={"speed"})
+        given = {name: value for name, value in {**shared, **own}.items() if value is not None}
         for name in ("gpu", "model"):
             if name not in given:
                 raise FileError(f"{place}: {row.id}: {name} is missing", "add it")
@@ -92,6 +93,9 @@ def _runs_of(key: str, source: SourceFile, file: YamlFile) -> Iterator[Published
         convention = options.pop("convention", None)
         alone = row.speed.model_dump(exclude_unset=True)
         if given.get("accumulates"):
+            for name in ("micro_batch", "seq_len"):
+                if name not in options:
+                    raise FileError(f"{place}: {row.id}: accumulates needs {name}", "add it")
             one = options["micro_batch"] * options["seq_len"] * options.get("dp", 1)
             if options.get("global_batch_tokens") == one:
                 alone["global_batch_tokens"] = one

@@ -90,7 +90,8 @@ def _correction(kind: str, given: Any) -> str:
     if kind == "string_type" and isinstance(given, int | float):
         return f"put it in quotes: '{shown(given)}'"
     if kind == "tuple_type":
-        return f"write [{given}]" if isinstance(given, str) else "write values in [ ]"
+        short = isinstance(given, str) and len(given) <= _LONGEST_SHOWN
+        return f"write [{given}]" if short else "write values in [ ]"
     if kind == "bool_type":
         return "write one of them"
     return "write key: value" if "mapping" in _BELONGS_HERE[kind] else "write a word"
