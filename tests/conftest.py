@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,13 @@ class Result:
 
 
 Cli = Callable[..., Result]
+
+
+def assert_refused(result: Result, code: int, part: str) -> None:
+    """One sentence on standard error that says what is wrong and what to do, and nothing else."""
+    assert (result.code, result.out) == (code, "")
+    assert re.fullmatch(r"gptbudget: error: [^\n]+; [^\n]+\n", result.err), result.err
+    assert part in result.err
 
 
 @pytest.fixture(autouse=True)

@@ -20,20 +20,18 @@ __version__ = "0.1.0"
 __all__ = ["GptBudgetError", "__version__", "estimate", "fit", "load_catalog", "plan"]
 
 
+_HOMES = {
+    "GptBudgetError": "gptbudget.errors",
+    "estimate": "gptbudget.api",
+    "fit": "gptbudget.fitting",
+    "load_catalog": "gptbudget.api",
+}
+
+
 def __getattr__(name: str) -> Any:
-    if name in {"estimate", "load_catalog"}:
-        from gptbudget import api
-
-        return getattr(api, name)
-    if name == "fit":
-        from gptbudget.fitting import fit
-
-        return fit
-    if name == "plan":
+    if name == "plan":  # a package, which is callable
         return import_module("gptbudget.plan")
-    if name == "GptBudgetError":
-        from gptbudget.errors import GptBudgetError
-
-        return GptBudgetError
-    msg = f"module {__name__!r} has no attribute {name!r}"
-    raise AttributeError(msg)
+    if name not in _HOMES:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    return getattr(import_module(_HOMES[name]), name)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, TypeVar
 
 from pydantic import ValidationError
 
@@ -40,6 +40,10 @@ if TYPE_CHECKING:
     from gptbudget.report.document import Document
     from gptbudget.report.models import PublishedRate
     from gptbudget.specs.evidence import Figure
+    from gptbudget.specs.profile import Profile
+
+EVERY = "all"
+"""The name that stands for every accelerator."""
 
 _SIZE_LIKE = r"[+-]?[0-9.,]+([eE][+-]?[0-9]+)?[A-Za-z]?"
 """What begins and ends like a number of parameters, so that no name is meant."""
@@ -177,35 +181,21 @@ def compare(question: Question, catalogs: Iterable[Path] = ()) -> Comparison:
     catalog = load_catalog(catalogs)
     question = on_this_machine(question, catalog)
     options = question.options
-    if options.gpu is None:
-        raise UsageError("--gpu is missing", "name an accelerator, for example --gpu 4070ti")
-    every = "all" in options.gpu
-    with question.placing("gpu"):
-        entries = catalog.gpus if every else map(catalog.gpus.find, options.gpu)
-        gpus = {entry.key: NamedGpu(entry.key, entry.spec) for entry in entries}.values()
+    gpus = named_gpus(question, catalog)
     with question.placing("model"):
         asked = works(options, catalog)
     evidence = load_evidence()
-    profiles = () if options.no_profile else tuple(load_profiles().values())
     _refuse_without_shape(options, asked)
-    with question.placing("grid"):
-        intensity = None if options.grid is None else grid_intensity(options.grid)
+    context = context_of(question)
     estimates, skipped = [], []
     for gpu in gpus:
         for work in asked:
             try:
                 run = complete_run(
-                    options,
-                    gpu,
-                    work,
-                    evidence,
-                    grid_g_per_kwh=intensity,
-                    require=question.require,
-                    origins=question.origins,
-                    profiles=profiles,
+                    options, gpu, work, evidence, origins=question.origins, **context
                 )
             except UsageError as error:
-                if not every:
+                if EVERY not in (options.gpu or ()):
                     raise
                 skipped.append(f"left out: {error.message}")
             else:
@@ -213,6 +203,42 @@ def compare(question: Question, catalogs: Iterable[Path] = ()) -> Comparison:
     if not estimates:
         raise UsageError("no accelerator can run this", skipped[0] if skipped else "")
     return Comparison(best_first(estimates), list(dict.fromkeys(skipped)))
+
+
+def named_gpus(question: Question, catalog: Catalog) -> list[NamedGpu]:
+    """The accelerators asked for, each once; ``all`` is the whole catalog.
+
+    Raises:
+        UsageError: none.
+        UnknownNameError: no entry has the name.
+    """
+    names = question.options.gpu
+    if names is None:
+        raise UsageError("--gpu is missing", "name an accelerator, for example --gpu 4070ti")
+    with question.placing("gpu"):
+        entries = catalog.gpus if EVERY in names else map(catalog.gpus.find, names)
+        return list({entry.key: NamedGpu(entry.key, entry.spec) for entry in entries}.values())
+
+
+class Context(TypedDict):
+    """What a run is completed with beside its options."""
+
+    grid_g_per_kwh: float | None
+    require: Require
+    profiles: tuple[Profile, ...]
+
+
+def context_of(question: Question) -> Context:
+    """What the user's folder and the question say beside the options.
+
+    Raises:
+        UsageError: no grid has the name.
+    """
+    options = question.options
+    with question.placing("grid"):
+        intensity = None if options.grid is None else grid_intensity(options.grid)
+    profiles = () if options.no_profile else tuple(load_profiles().values())
+    return {"grid_g_per_kwh": intensity, "require": question.require, "profiles": profiles}
 
 
 def on_this_machine(question: Question, catalog: Catalog, *, count: bool = True) -> Question:

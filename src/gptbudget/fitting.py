@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 
 from gptbudget import api
 from gptbudget.catalog.catalog import Catalog, load_catalog
-from gptbudget.catalog.profiles import load_profiles
-from gptbudget.catalog.reference import grid_intensity, load_evidence
+from gptbudget.catalog.reference import load_evidence
 from gptbudget.errors import UsageError
 from gptbudget.notebook import Shown
 from gptbudget.plan.complete import complete_run
@@ -102,7 +101,7 @@ def answer(asked: Asked, catalogs: Iterable[Path] = (), watch: Watch | None = No
     work = _work(question, catalog)
     evidence = load_evidence()
     hunt = _hunt(asked)
-    context = _context(question)
+    context = api.context_of(question)
     gpus, skipped = _gpus(question, catalog, hunt, work, evidence, context)
     found = search(hunt, gpus, work, evidence, watch, **context)
     over_hardware = len(gpus) > 1 or len(hunt.counts) > 1
@@ -179,41 +178,21 @@ def _hunt(asked: Asked) -> Hunt:
     )
 
 
-def _context(question: api.Question) -> dict[str, Any]:
-    """What a run is completed with beside its options."""
-    options = question.options
-    with question.placing("grid"):
-        intensity = None if options.grid is None else grid_intensity(options.grid)
-    profiles = () if options.no_profile else tuple(load_profiles().values())
-    return {
-        "grid_g_per_kwh": intensity,
-        "require": question.require,
-        "profiles": profiles,
-    }
-
-
 def _gpus(
     question: api.Question,
     catalog: Catalog,
     hunt: Hunt,
     work: NamedModel,
     evidence: Evidence,
-    context: Mapping[str, Any],
+    context: api.Context,
 ) -> tuple[list[NamedGpu], list[str]]:
     """The accelerators to search; of ``all`` those that cannot be are left out."""
-    options = question.options
-    if options.gpu is None:
-        raise UsageError("--gpu is missing", "name an accelerator, for example --gpu 4070ti")
-    every = "all" in options.gpu
-    with question.placing("gpu"):
-        entries = catalog.gpus if every else map(catalog.gpus.find, options.gpu)
-        named = {entry.key: NamedGpu(entry.key, entry.spec) for entry in entries}
     found, skipped = [], []
-    for gpu in named.values():
+    for gpu in api.named_gpus(question, catalog):
         try:
             _refuse_unknown(hunt, gpu, work, evidence, context)
         except UsageError as error:
-            if not every:
+            if api.EVERY not in (question.options.gpu or ()):
                 raise
             skipped.append(f"left out: {error.message}")
         else:
@@ -224,7 +203,7 @@ def _gpus(
 
 
 def _refuse_unknown(
-    hunt: Hunt, gpu: NamedGpu, work: NamedModel, evidence: Evidence, context: Mapping[str, Any]
+    hunt: Hunt, gpu: NamedGpu, work: NamedModel, evidence: Evidence, context: api.Context
 ) -> None:
     """Refuse what has no memory, time or price that could be compared."""
     freed = dict.fromkeys(("dp", "tp", "pp", "vp", "cp", "ep", "zero", "sequence_parallel"))

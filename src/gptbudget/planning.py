@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 
 from gptbudget import api
 from gptbudget.catalog.catalog import Catalog, load_catalog
-from gptbudget.catalog.profiles import load_profiles
-from gptbudget.catalog.reference import grid_intensity, load_evidence
+from gptbudget.catalog.reference import load_evidence
 from gptbudget.errors import UsageError
 from gptbudget.notebook import Shown
 from gptbudget.plan.budget.counts import Counted, Limits, Search, counted_best_first
@@ -169,17 +168,8 @@ def plan_counts(question: api.Question, catalogs: Iterable[Path] = ()) -> CountP
 
 def _setting_of(question: api.Question, gpu: NamedGpu) -> Setting:
     """One accelerator with everything that was said and is known."""
-    options = question.options
-    with question.placing("grid"):
-        intensity = None if options.grid is None else grid_intensity(options.grid)
     return Setting(
-        options,
-        gpu,
-        load_evidence(),
-        question.origins,
-        () if options.no_profile else tuple(load_profiles().values()),
-        intensity,
-        question.require,
+        question.options, gpu, load_evidence(), question.origins, **api.context_of(question)
     )
 
 
@@ -190,14 +180,9 @@ def _gpus_of(question: api.Question, catalog: Catalog) -> list[NamedGpu]:
         UsageError: none, or all of them.
         UnknownNameError: no entry has the name.
     """
-    names = question.options.gpu
-    if names is None:
-        raise UsageError("--gpu is missing", "name an accelerator, for example --gpu 4070ti")
-    if "all" in names:
+    if api.EVERY in (question.options.gpu or ()):
         raise UsageError("plan searches for each accelerator", "name those that you can have")
-    with question.placing("gpu"):
-        entries = [catalog.gpus.find(name) for name in names]
-    return list({entry.key: NamedGpu(entry.key, entry.spec) for entry in entries}.values())
+    return api.named_gpus(question, catalog)
 
 
 def _refuse_two_budgets(options: PlanOptions) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shlex
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 
 import gptbudget
 from gptbudget.plan.budget.plan import Plan
-from tests.conftest import Cli, Result
+from tests.conftest import Cli, Result, assert_refused
 
 YEAR = ("plan", "--gpu", "4070ti", "--time", "1y")
 GIVEN = (*YEAR, "--utilization", "35%", "--convention", "6nd")
@@ -237,8 +236,4 @@ BAD: dict[str, tuple[tuple[str, ...], int, str]] = {
 @pytest.mark.parametrize("case", BAD.values(), ids=BAD)
 def test_bad_questions(cli: Cli, case: tuple[tuple[str, ...], int, str]) -> None:
     arguments, code, part = case
-    result = cli("plan", *arguments)
-
-    assert (result.code, result.out) == (code, "")
-    assert re.fullmatch(r"gptbudget: error: [^\n]+; [^\n]+\n", result.err), result.err
-    assert part in result.err
+    assert_refused(cli("plan", *arguments), code, part)

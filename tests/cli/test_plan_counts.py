@@ -9,7 +9,7 @@ import pytest
 
 import gptbudget
 from gptbudget.planning import CountPlan
-from tests.conftest import Cli
+from tests.conftest import Cli, assert_refused
 
 THE_ANSWER_IS_NO = 5
 DAY_S = 86_400
@@ -167,8 +167,4 @@ BAD: dict[str, tuple[tuple[str, ...], int, str]] = {
 @pytest.mark.parametrize("case", BAD.values(), ids=BAD)
 def test_bad_questions(cli: Cli, case: tuple[tuple[str, ...], int, str]) -> None:
     arguments, code, part = case
-    result = cli("plan", *arguments)
-
-    assert (result.code, result.out) == (code, "")
-    assert re.fullmatch(r"gptbudget: error: [^\n]+; [^\n]+\n", result.err), result.err
-    assert part in result.err
+    assert_refused(cli("plan", *arguments), code, part)

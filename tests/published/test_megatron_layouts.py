@@ -81,13 +81,14 @@ def test_a_published_layout_is_among_the_best_of_its_space(name: str) -> None:
     assert slower <= 0.10
 
 
-def test_one_of_them_had_no_need_to_be() -> None:
-    # 18B on 256 GPUs is cut over tensor ranks alone, which fits; here two tensor ranks and four
-    # stages of ten chunks each, which wait less for each other, are predicted 15 % faster.
-    place, slower = place_and_distance(searched("18B", theirs=True))
+def test_one_of_them_is_not() -> None:
+    # A miss, and held to be no larger: 18B on 256 GPUs is cut over eight tensor ranks alone; two of
+    # them and four stages of ten chunks are predicted 15 % faster.
+    of = searched("18B", theirs=True)
+    place, slower = place_and_distance(of)
 
-    assert place < 20
-    assert slower == pytest.approx(0.15, abs=0.03)
+    assert (place + 1) / of.found.candidates <= 0.25
+    assert slower <= 0.20
 
 
 @pytest.mark.parametrize("name", ["145B", "310B", "1T"])

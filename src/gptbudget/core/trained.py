@@ -34,13 +34,6 @@ def frozen_parameters(model: ModelSpec, frozen_layers: int, *, active: bool = Fa
     return ends.table + ends.below + (frozen_layers - routed) * dense + routed * expert
 
 
-def outside_blocks(model: ModelSpec) -> int:
-    """Parameters of embedding, positions, final norm and head."""
-    ends = ends_of_model(model)
-    head = 0 if model.head.tied else ends.table
-    return ends.table + ends.below + ends.above + head + ends.head_bias
-
-
 def adapter_parameters(model: ModelSpec, rank: int, targets: LoraTargets) -> int:
     """Trained parameters of the adapters: r (n + m) for each adapted n x m matrix.
 

@@ -59,7 +59,7 @@ def _compute(estimate: Estimate) -> Iterator[Row]:
         yield Row(
             "available",
             format_flops(compute.available_flops),
-            f"in {horizon}{_tag(estimate, 'time')}, counted as {_headline(estimate)}",
+            f"in {horizon}{tag(estimate, 'time')}, counted as {_headline(estimate)}",
         )
     if compute.required_flops_6nd is None:
         yield Row("required", format_flops(compute.required_flops), "as given")
@@ -92,7 +92,7 @@ def _headline(estimate: Estimate) -> str:
 
 def _six_nd(estimate: Estimate) -> str:
     run, method = estimate.run, estimate.run.recipe.method
-    tokens = f"{format_count(run.tokens or 0)} tokens{_tag(estimate, 'tokens')}"
+    tokens = f"{format_count(run.tokens or 0)} tokens{tag(estimate, 'tokens')}"
     if estimate.parameters is None:
         return f"6 x {format_count(getattr(run.work, 'parameters', 0))} x {tokens}"
     if method.kind == "full":
@@ -144,7 +144,7 @@ def _time(estimate: Estimate) -> Iterator[Row]:
         yield Row("throughput", f"{format_number(time.tokens_per_s)} tokens/s")
     if time.step_s is not None and run.global_batch_tokens is not None:
         batch = format_count(run.global_batch_tokens)
-        basis = f"{batch} tokens{_tag(estimate, 'global_batch_tokens')}"
+        basis = f"{batch} tokens{tag(estimate, 'global_batch_tokens')}"
         yield Row("step", format_duration(time.step_s), basis)
 
 
@@ -182,7 +182,7 @@ def _cost(estimate: Estimate) -> Iterator[Row]:
         yield Row(
             "rent",
             format_usd(cost.usd),
-            f"at {format_price(run.cost.price_usd_per_hour)} per GPU-hour{_tag(estimate, 'price')}",
+            f"at {format_price(run.cost.price_usd_per_hour)} per GPU-hour{tag(estimate, 'price')}",
         )
     if run.origins.get("price") != "given" and not run.cost.own:
         for kind, label in (("on-demand", "elsewhere"), ("spot", "spot")):
@@ -198,7 +198,7 @@ def _cost(estimate: Estimate) -> Iterator[Row]:
         yield Row(
             "energy",
             f"{format_number(cost.energy_kwh)} kWh",
-            f"at {format_number(run.cost.power_w)} W, PUE {run.cost.pue}{_tag(estimate, 'pue')}",
+            f"at {format_number(run.cost.power_w)} W, PUE {run.cost.pue}{tag(estimate, 'pue')}",
         )
     if cost.electricity_usd is not None and run.cost.kwh_price_usd is not None:
         yield Row(
@@ -239,7 +239,7 @@ def assumed(estimate: Estimate) -> Iterator[Row]:
             yield Row(name.replace("_", "-"), shown, estimate.run.origins[name])
 
 
-def _tag(estimate: Estimate, name: str) -> str:
+def tag(estimate: Estimate, name: str) -> str:
     """Mark what the user did not say."""
     origin = estimate.run.origins.get(name)
     return f" ({origin})" if origin in {"default", "catalog", "driver"} else ""

@@ -73,9 +73,7 @@ def variants(
 ) -> list[Variant]:
     """Every recipe to be tried, in the order of their rounds; what the user fixed stays fixed."""
     axes = _axes(options, gpu, model, precision, evidence)
-    found = [
-        Variant({**dict(zip(axes, values, strict=True))}) for values in product(*axes.values())
-    ]
+    found = [Variant(dict(zip(axes, values, strict=True))) for values in product(*axes.values())]
     kept = [variant for variant in found if _stands_together(options, variant)]
     return sorted(kept, key=lambda variant: variant.round)
 

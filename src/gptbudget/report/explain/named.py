@@ -31,6 +31,7 @@ _OF_A_STACK = (
     "adapter_traffic",
     "cast_elements",
     "attention_rate",
+    "host_update_s",
 )
 _MACHINE_UNITS = {
     "matmul_flops_per_s": "FLOP/s",

@@ -12,6 +12,8 @@ from gptbudget.report.command import command
 from gptbudget.report.document import Document, Table
 from gptbudget.report.fit import words
 from gptbudget.report.frameworks import framework_flags
+from gptbudget.report.notes import notes as estimate_notes
+from gptbudget.report.rows import assumed
 from gptbudget.units import format_bytes, format_duration, format_usd
 
 _ROWS, _TOLD = 10, 3
@@ -29,8 +31,22 @@ def fit_document(fit: Fit, *, tables: bool = True) -> Document:
     told = [way for way in shown[:_TOLD] if way.distances]
     if told:
         drawn.append(_distances(told))
-    notes = (*_reproduced(fit), *words.search_notes(fit), *fit.skipped)
+    best = shown[0].estimate if shown else None
+    if best is not None:
+        drawn.append(_assumed(shown[0]))
+    of_best = () if best is None else tuple(estimate_notes(best))
+    notes = (*_reproduced(fit), *words.search_notes(fit), *fit.skipped, *of_best)
     return Document(words.headline(fit), tuple(drawn), {}, [], notes, _commands(fit, shown))
+
+
+def _assumed(best: Way) -> Table:
+    """The options of a way and where each is from; what the search chose says so."""
+    chosen = {name.replace("_", "-") for name in words.choices(best)}
+    rows = tuple(
+        (row.label, row.value, "chosen" if row.label in chosen else row.basis)
+        for row in assumed(best.estimate)
+    )
+    return Table(("", "", ""), rows, title="assumed, in the first row")
 
 
 def _reproduced(fit: Fit) -> tuple[str, ...]:

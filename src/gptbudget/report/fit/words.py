@@ -10,6 +10,7 @@ from gptbudget.plan.fit.answer import Fit, Way
 from gptbudget.plan.fit.distance import Distance, needed_bytes
 from gptbudget.plan.fit.recipes import costs_quality
 from gptbudget.report.command import option_words
+from gptbudget.report.rows import tag
 from gptbudget.units import YEAR_S, format_bytes, format_count, format_duration, format_usd
 
 _NAMES = {
@@ -114,7 +115,7 @@ def amounts(way: Way) -> str:
     assert run.usable_bytes is not None
     said = format_duration(way.candidate.wall_clock_s)
     if run.tokens is not None:
-        said += f" for {format_count(run.tokens)} tokens"
+        said += f" for {format_count(run.tokens)} tokens{tag(estimate, 'tokens')}"
     time = estimate.time
     if time is not None and time.low_s and time.high_s:
         said += f" (likely {format_duration(time.low_s)} to {format_duration(time.high_s)})"

@@ -1,0 +1,96 @@
+"""One layer of one micro-batch: its block, what it waits for, and what the host needs to start it.
+
+A layer that is trained, and one below all that is, which has a forward pass alone.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from gptbudget.core.elementwise import maximum
+from gptbudget.core.step_time.block import BlockTime, Share, block_s
+from gptbudget.core.step_time.exchange import all_to_all_s, context_ring_s, tensor_parallel_s
+from gptbudget.specs.layout import Layout
+from gptbudget.specs.machine import Machine
+from gptbudget.specs.model import ModelSpec
+from gptbudget.specs.recipe import Recipe
+from gptbudget.specs.speed import Speed
+from gptbudget.specs.stack import Stack
+
+_RECOMPUTED_HOST, _ADAPTED_HOST = 1.33, 1.5
+"""Of the host's work, what a second forward pass and adapters add; by hand."""
+
+_FORWARD_THIRD = 1 / 3
+"""Of the host's work on a block, what the forward pass takes."""
+
+_EXPERT_HOST_S = 2e-3
+"""A layer of experts takes at least this long to start; assumed, slow runs need more."""
+
+
+class LayerTime(NamedTuple):
+    """Seconds of one layer and micro-batch on one rank, by part."""
+
+    products: Any
+    attention: Any
+    elementwise: Any
+    recomputation: Any
+    tensor_parallel: Any
+    context_ring: Any
+    expert_all_to_all: Any
+    host: Any
+    """What the host needs beyond the time of the others."""
+
+    @property
+    def total(self) -> Any:
+        """All of it."""
+        return sum(self)
+
+
+class LayerTimes(NamedTuple):
+    """A layer that is trained, and one below all that is."""
+
+    trained: LayerTime
+    frozen: LayerTime
+
+
+def layer_s(
+    model: ModelSpec,
+    recipe: Recipe,
+    stack: Stack,
+    machine: Machine,
+    layout: Layout,
+    share: Share,
+) -> LayerTimes:
+    """Seconds of one layer, averaged over dense and expert layers."""
+    again = recipe.checkpointing == "full"
+    block, below = block_s(model, recipe, stack, machine, share)
+    window_s = block.attention + again * below.attention
+    tensor = tensor_parallel_s(model, recipe, machine, layout, share.tokens)
+    ring = context_ring_s(
+        model, recipe, machine, layout, share.tokens, window_s, stack.speed.overlap
+    )
+    routed = model.expert_layers / model.layers
+    exchange = routed * all_to_all_s(model, recipe, machine, layout, share.tokens)
+    host_s = _host_s(model, recipe, stack.speed)
+    of_collectives, of_ring = (2 / 6, 1 / 4) if again else (2 / 4, 1 / 3)  # the forward pass's
+    forward = of_collectives * tensor, of_ring * ring, of_collectives * exchange
+    return LayerTimes(
+        _with_host(block, (tensor, ring, exchange), host_s),
+        _with_host(below, forward, _FORWARD_THIRD * host_s),
+    )
+
+
+def _with_host(block: BlockTime, waits: tuple[Any, Any, Any], host_s: float) -> LayerTime:
+    """A block and what it waits for; the host takes what is missing to its own time."""
+    alone = LayerTime(*block, *waits, host=0)
+    return alone._replace(host=maximum(host_s - alone.total, 0))
+
+
+def _host_s(model: ModelSpec, recipe: Recipe, speed: Speed) -> float:
+    """The least time of one layer: what the host needs to start it."""
+    host = speed.host_s
+    if recipe.method.has_adapters:
+        host *= _ADAPTED_HOST
+    if recipe.checkpointing == "full":
+        host *= _RECOMPUTED_HOST
+    return max(host, _EXPERT_HOST_S * model.expert_layers / model.layers)
