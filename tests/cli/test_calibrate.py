@@ -233,3 +233,25 @@ def test_groups_that_it_does_not_help_are_named(cli: Cli) -> None:
 
     answer = cli("validate").out
     assert answer.count("(rises)") == sum(each.after > each.before for each in groups)
+
+
+def test_a_profile_that_is_gone_before_it_is_read_is_none(cli: Cli) -> None:
+    cli("calibrate", *RUN, "--tokens-per-s", "60000")
+    (profiles_folder() / "gone.yaml").symlink_to(profiles_folder() / "nowhere")
+
+    assert list(load_profiles()) == ["rtx-4090/compiled"]
+
+
+def test_a_profile_that_cannot_get_its_name_leaves_nothing_behind(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    monkeypatch.setattr("gptbudget.catalog.profiles._PAUSE_S", 0)
+    result = cli("calibrate", *RUN, "--tokens-per-s", "60000")
+
+    assert (result.code, result.out) == (4, "")
+    assert "cannot be written: Permission denied" in result.err
+    assert list(profiles_folder().iterdir()) == []
