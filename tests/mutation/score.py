@@ -43,7 +43,7 @@ SLOW = ("*_published_speed.py", "*_megatron_layouts.py", "*_published_memory.py"
 _LONGEST_S = 60
 """A test that takes longer with a fault in it has noticed it."""
 
-_ENOUGH_S = 5
+_ENOUGH_S = 15
 """Of computing; a fault that the tests so far let pass has survived."""
 
 _SLOWEST_S = 3
@@ -217,8 +217,11 @@ def main() -> None:
         if end in {SURVIVED, UNCALLED}:
             what = " ".join(mutant.what.split())
             print(f"{module}.py:{mutant.line}: {mutant.function or 'module'}: {end}: {what}")
-    text = "\n".join(table(scoring))
-    print(f"{len(scoring.outcomes)} of {scoring.possible} faults tried\n{text}")
+    tried = (
+        f"{len(scoring.outcomes)} of {scoring.possible} faults, tests of each for {_ENOUGH_S} s:"
+    )
+    text = "\n".join([tried, "", *table(scoring)])
+    print(text)
     if asked.write:
         path = ROOT / "CONTRIBUTING.md"
         old = path.read_text(encoding="utf-8")
