@@ -121,9 +121,9 @@ def answer(asked: Asked, catalogs: Iterable[Path] = (), watch: Watch | None = No
         off = distances(hunt, candidate, work, evidence, **context) if told else ()
         return Way(candidate, estimate(run), off, frozenset(hunt.origins))
 
-    nearest = {
-        id(row): row for row in (found.nearest, found.fastest, found.cheapest) if row is not None
-    }
+    late = [row for row in (found.fastest, found.cheapest) if row is not None]
+    short = [] if found.nearest is None else [found.nearest]
+    nearest = {id(row): row for row in late or short}
     return Fit(
         hunt=hunt,
         found=found,

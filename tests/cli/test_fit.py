@@ -92,7 +92,9 @@ def test_each_choice_is_held_against_the_run_without_it(cli: Cli) -> None:
 
 
 def test_flags_of_other_programs(cli: Cli) -> None:
-    megatron = cli(*GPT3, "--top", "1", "-o", "json").json["results"][0]["programs"]
+    megatron = cli(*GPT3, "--loss", "plain", "--top", "1", "-o", "json").json["results"][0][
+        "programs"
+    ]
     nano = cli("fit", "--gpu", "rtx-4090", "--model", "gpt2", "--loss", "plain", "-o", "json")
     llama = ("fit", "--gpu", "h100", "--model", "llama-3-8b", "--gpus", "64")
     titan = cli(*llama, "--zero", "3", "--loss", "plain", "--tp", "1", "-o", "json")
@@ -130,7 +132,7 @@ def test_a_scenario_gives_what_stays_fixed(cli: Cli, tmp_path: Path) -> None:
         (("--offload", "none", "--method", "full"), "too much"),
         (("--time", "1d"), "the fastest that fits takes"),
         (("--cost", "1", "--price", "1"), "the cheapest that fits costs"),
-        (("--time", "1d", "--cost", "1", "--price", "1"), "of 1.00 days and the cheapest"),
+        (("--time", "1d", "--cost", "1", "--price", "1"), " at lower quality and the cheapest"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else value,
 )
@@ -142,7 +144,7 @@ def test_no_comes_with_the_nearest_miss(cli: Cli, arguments: tuple[str, ...], wh
     assert result.code == THE_ANSWER_IS_NO
     assert first.startswith("No: ")
     assert what in first
-    assert second.startswith("nearest: gptbudget compare ")
+    assert second.startswith("nearest, at lower quality: gptbudget compare ")
 
 
 BAD = [

@@ -6,12 +6,9 @@ import importlib.util
 import json
 from pathlib import Path
 
-import pytest
-
 SCRIPT = Path(__file__).parent / "leave_one_source_out.py"
 
 
-@pytest.mark.slow
 def test_stored_result_is_what_the_script_makes() -> None:
     spec = importlib.util.spec_from_file_location("leave_one_source_out", SCRIPT)
     assert spec is not None

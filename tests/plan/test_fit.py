@@ -111,6 +111,14 @@ def test_a_default_step_is_raised_where_nothing_else_divides() -> None:
     assert best.feasible
 
 
+def test_native_kernels_sum_in_16_bit_and_say_so() -> None:
+    found = gptbudget.fit(gpu="h100", model="gpt2-xl", gpus=2, stack="native")
+
+    for way in found.ways:
+        narrow = sums_in_16_bit(way.estimate.run)
+        assert way.candidate.sums_in_16_bit is narrow
+
+
 def test_epochs_are_in_the_command_that_reproduces() -> None:
     way = gptbudget.fit(gpu="a100", model="gpt2", epochs=3).ways[0]
 
@@ -169,6 +177,7 @@ SEARCHES: list[dict[str, Any]] = [
     {"gpu": "a100", "model": "gpt3-175b", "gpus": 1024},
     {"gpu": "a100", "model": "gpt3-175b", "gpus": 1024, "stack": "megatron-2021"},
     {"gpu": "h100", "model": "deepseek-v3", "gpus": 2048},
+    {"gpu": "h100", "model": "deepseek-v2-lite", "gpus": 24, "tp": 8, "zero": 0, "cp": 1},
 ]
 
 
@@ -223,7 +232,15 @@ def test_what_is_wanted_comes_first_and_all_of_it_fits(
 def test_more_freedom_is_never_slower() -> None:
     asked: dict[str, Any] = {"gpu": "h100", "model": "llama-3-8b", "gpus": 16}
     free = gptbudget.fit(**asked).ways[0].candidate.wall_clock_s
-    for fixed in ({"tp": 2}, {"zero": 3}, {"checkpointing": "full"}, {"micro_batch": 1}):
+    held: list[dict[str, Any]] = [
+        {"tp": 2},
+        {"zero": 3},
+        {"checkpointing": "full"},
+        {"micro_batch": 1},
+        {"loss": "fused"},
+        {"loss": "plain"},
+    ]
+    for fixed in held:
         assert free <= gptbudget.fit(**asked, **fixed).ways[0].candidate.wall_clock_s
 
 
@@ -272,9 +289,9 @@ def test_nothing_fits_and_what_comes_nearest() -> None:
 
 
 def test_counts_are_dense_where_there_are_few() -> None:
-    assert counts_of(1, 24) == [1, 2, 3, 4, 5, 6, 7, 8, 16, 24]
+    assert counts_of(1, 24) == list(range(1, 25))
     assert counts_of(100, 100) == [100]
-    assert counts_of(13, 40) == [13, 16, 24, 32, 40]
+    assert counts_of(5, 100)[:6] == [5, 6, 7, 8, 16, 24]
     long = counts_of(8, 4096)
     assert {2**power for power in range(3, 13)} <= set(long)
     assert all(b - a <= max(8, a / 16) for a, b in itertools.pairwise(long))

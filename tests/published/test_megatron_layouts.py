@@ -2,7 +2,8 @@
 
 Narayanan et al. 2021 (arXiv 2104.04473), Table 1, and run_table_1.sh of Megatron-LM's sc21 scripts:
 full recomputation, no sequence parallelism, whole optimizer states on every rank, their
-micro-batch and batch; free are tensor and pipeline degrees and the chunks of a stage.
+micro-batch and batch; free are tensor and pipeline degrees and the chunks of a stage. Five of the
+ten rows of the table are among the published runs, all are here.
 """
 
 from __future__ import annotations
@@ -72,26 +73,32 @@ def place_and_distance(of: Searched) -> tuple[int, float]:
     return place, rows[place].wall_clock_s / rows[0].wall_clock_s - 1
 
 
-@pytest.mark.parametrize("name", ["76B", "145B", "310B", "1T"])
-def test_a_published_layout_is_among_the_best_of_its_space(name: str) -> None:
+@pytest.mark.parametrize("name", ["145B", "310B", "1T"])
+def test_a_published_layout_is_in_the_first_twentieth_of_its_space(name: str) -> None:
+    # Of the layouts that obey the rules of divisibility. That of 76B is among 31 of them, of which
+    # a twentieth is one; that of 18B is not near.
     of = searched(name, theirs=True)
-    place, slower = place_and_distance(of)
+    place, _ = place_and_distance(of)
 
-    assert (place + 1) / of.found.candidates <= 0.05
+    assert (place + 1) / of.found.evaluated <= 0.05
+
+
+@pytest.mark.parametrize("name", ["76B", "145B", "310B", "1T"])
+def test_a_published_layout_is_near_the_best_of_its_space(name: str) -> None:
+    _, slower = place_and_distance(searched(name, theirs=True))
+
     assert slower <= 0.10
 
 
 def test_one_of_them_is_not() -> None:
     # A miss, and held to be no larger: 18B on 256 GPUs is cut over eight tensor ranks alone; two of
-    # them and four stages of ten chunks are predicted 15 % faster.
-    of = searched("18B", theirs=True)
-    place, slower = place_and_distance(of)
+    # them and four stages of ten chunks are predicted faster.
+    _, slower = place_and_distance(searched("18B", theirs=True))
 
-    assert (place + 1) / of.found.candidates <= 0.25
-    assert slower <= 0.20
+    assert 0.10 < slower <= 0.20
 
 
-@pytest.mark.parametrize("name", ["145B", "310B", "1T"])
+@pytest.mark.parametrize("name", ["76B", "145B", "310B", "1T"])
 def test_what_came_later_is_clearly_faster(name: str) -> None:
     # Sequence parallelism and less recomputation: Korthikanti et al. 2022 (arXiv 2205.05198),
     # Table 5, 29 to 32 % more throughput.
@@ -99,7 +106,7 @@ def test_what_came_later_is_clearly_faster(name: str) -> None:
 
     assert best_now.wall_clock_s < 0.8 * best_then.wall_clock_s
     assert best_now.choices["sequence_parallel"]
-    assert best_now.choices["checkpointing"] in {"none", "selective"}
+    assert best_now.choices["checkpointing"] != "full"
 
 
 def test_gpt3_takes_selective_recomputation_with_sequence_parallelism() -> None:

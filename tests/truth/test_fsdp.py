@@ -67,8 +67,7 @@ def test_tied_peaks_without_the_sum(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [abs(errors(step)["peak"]) for step in steps() if tied(step)]
 
     assert statistics.median(rows) <= 0.005
-    assert sum(row > 0.005 for row in rows) == 7
-    assert max(rows) == pytest.approx(0.112, abs=0.001)
+    assert max(rows) > 0.03  # so that they are worse than with it
 
 
 @pytest.mark.parametrize("figure", FIGURES)

@@ -66,8 +66,6 @@ def data_parallel_s(
     Llama-2 7B over 8 ranks in 16 bit sends 23.58 GB a step as replicas or in ZeRO-1 and 2, and
     35.38 GB in each micro-batch of FSDP.
     """
-    if not somewhere(layout.dp * layout.cp > 1):
-        return 0
     how = schedule_of(placement, recipe, layout, stack)
     gathered_s = gather_s(placement, recipe, stack, machine, layout)
     reduced_s = reduce_s(placement, gradient_bytes(recipe, stack), machine, layout)

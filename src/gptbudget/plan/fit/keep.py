@@ -259,10 +259,9 @@ def _smallest(kept: Program, key: Any, holds: Any) -> Iterator[tuple[int, ...]]:
 
 
 def _sums_in_16_bit(run: TrainingRun, variant: Variant, laid: LaidOut) -> Any:
-    """Where gradients of several micro-batches are added in 16 bit, by a choice of the search."""
+    """Where gradients of several micro-batches are added in 16 bit, and no recipe was given."""
     assert run.how is not None
-    chosen = variant.options.get("recipe") is not None
-    narrow = chosen and gradients_are_narrow(run.recipe, run.how.stack)
+    narrow = "recipe" in variant.options and gradients_are_narrow(run.recipe, run.how.stack)
     return np.broadcast_to(narrow & (laid.micro_batches > 1), laid.valid.shape)
 
 

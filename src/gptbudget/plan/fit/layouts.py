@@ -59,14 +59,17 @@ class Kind(NamedTuple):
 
 
 def counts_of(first: int, last: int) -> list[int]:
-    """GPU counts between two: every one in a node, then whole nodes, and both ends.
+    """GPU counts between two: every one of a short range.
 
-    Of a long range whole nodes are about a sixteenth apart, powers of two among them.
+    Of a longer one every one in a node, then whole nodes, and both ends; of a long one whole nodes
+    are about a sixteenth apart, powers of two among them.
 
     Example:
-        >>> counts_of(6, 20)
-        [6, 7, 8, 16, 20]
+        >>> counts_of(6, 9)
+        [6, 7, 8, 9]
     """
+    if last - first < _MOST_COUNTS:
+        return list(range(first, last + 1))
     small = range(first, min(last, GPUS_PER_NODE) + 1)
     nodes = [n for n in range(GPUS_PER_NODE, last + 1, GPUS_PER_NODE) if n >= first]
     if len(nodes) > _MOST_COUNTS:

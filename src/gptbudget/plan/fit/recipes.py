@@ -47,16 +47,10 @@ class Variant(NamedTuple):
         return self.offloads or self.options.get("recipe") in {"autocast", "master"}
 
     def stands_on(self, kind: Kind, stack: str | None) -> bool:
-        """Whether the software of such layouts has it: Megatron's loss is not fused with the head.
-
-        What is the default of that software is not tried a second time.
-        """
+        """Whether it is another recipe on such layouts: masters are Megatron's default."""
         cut = kind.pipeline != "none" or kind.axes.tp != (1,)
         megatron = (stack or ("megatron" if cut else "")).startswith("megatron")
-        return not (
-            megatron
-            and (self.options.get("loss") == "fused" or self.options.get("recipe") == "master")
-        )
+        return not (megatron and self.options.get("recipe") == "master")
 
     @property
     def round(self) -> tuple[bool, bool]:

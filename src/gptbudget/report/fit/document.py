@@ -124,9 +124,12 @@ def _commands(fit: Fit, shown: list[Way]) -> tuple[str, ...]:
     for place, way in enumerate(shown[:_TOLD], start=1):
         run = way.estimate.run
         said.append(f"{place}: {command(run, 'compare')}")
-        in_programs = framework_flags(run).items() if place == 1 else ()
-        said += [f"{place}, {program}: {line}" for program, line in in_programs]
-    said += [f"nearest: {command(way.estimate.run, 'compare')}" for way in fit.misses]
+    mapped = ((place, framework_flags(way.estimate.run)) for place, way in enumerate(shown, 1))
+    first, lines = next((pair for pair in mapped if pair[1]), (0, {}))
+    said += [f"{first}, {program}: {line}" for program, line in lines.items()]
+    for way in fit.misses:
+        quality = ", at lower quality" if way.candidate.loss else ""
+        said.append(f"nearest{quality}: {command(way.estimate.run, 'compare')}")
     return tuple(said)
 
 

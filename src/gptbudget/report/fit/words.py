@@ -7,7 +7,9 @@ from typing import Any
 
 from gptbudget.plan.estimate import Estimate
 from gptbudget.plan.fit.answer import Fit, Way
+from gptbudget.plan.fit.candidate import Candidate
 from gptbudget.plan.fit.distance import Distance, needed_bytes
+from gptbudget.plan.fit.evaluate import BATCH_TOLERANCE
 from gptbudget.plan.fit.recipes import costs_quality
 from gptbudget.report.command import option_words
 from gptbudget.report.rows import tag
@@ -131,6 +133,7 @@ def _front_in_words(fit: Fit) -> str:
     best = fit.ways[0]
     ways = len(fit.ways)
     others = "nothing else is faster or cheaper" if ways == 1 else f"{ways} rows"
+    others += f", of {len(fit.hunt.counts)} numbers of GPUs tried"
     wanted = {
         "time": "the fastest",
         "cost": "the cheapest",
@@ -150,13 +153,22 @@ def _no(fit: Fit) -> str:
         fastest = format_duration(found.fastest.wall_clock_s)
         limits.append(
             f"the fastest that fits takes {fastest} of {format_duration(hunt.max_wall_clock_s)}"
+            f"{_lower(found.fastest)}"
         )
     if found.cheapest is not None and hunt.max_usd is not None:
         cheapest = format_usd(found.cheapest.usd or 0)
-        limits.append(f"the cheapest that fits costs {cheapest} of {format_usd(hunt.max_usd)}")
+        limits.append(
+            f"the cheapest that fits costs {cheapest} of {format_usd(hunt.max_usd)}"
+            f"{_lower(found.cheapest)}"
+        )
     if limits:
         return f"No: {model} fits, but {' and '.join(limits)}."
     return f"No: {model} fits in no way: {_nearest(fit)}."
+
+
+def _lower(row: Candidate) -> str:
+    """That a candidate costs quality, as the end of a clause."""
+    return " at lower quality" if row.loss else ""
 
 
 def _nearest(fit: Fit) -> str:
@@ -170,7 +182,7 @@ def _nearest(fit: Fit) -> str:
     if given is not None and host:
         needs.append(_needs(host, given, " of host memory"))
     said = f"the nearest, {_subject(near.estimate)} with {flags(near)}, needs"
-    return f"{said} {' and '.join(needs)}"
+    return f"{said} {' and '.join(needs)}{_lower(near.candidate)}"
 
 
 def _needs(needed: float, there_is: float, what: str) -> str:
@@ -201,8 +213,8 @@ def search_notes(fit: Fit) -> list[str]:
     counts = fit.hunt.counts
     if len(counts) > 1:
         said.append(
-            f"numbers of GPUs tried: {len(counts)} from {counts[0]} to {counts[-1]}, "
-            "every one in a node and whole nodes beyond, in a long range a sixteenth apart"
+            f"numbers of GPUs tried: {len(counts)} from {counts[0]} to {counts[-1]}: every one of "
+            "a range of 64, of a longer one whole nodes beyond the first, about a sixteenth apart"
         )
     return said
 
@@ -213,13 +225,13 @@ def _short_batch(fit: Fit) -> str | None:
     if run.asked("global_batch_tokens") or not run.seq_len or not run.global_batch_tokens:
         return None
     sequences = run.global_batch_tokens // run.seq_len
-    if sequences >= most:
-        return None
-    return (
-        f"a step of {run.global_batch_tokens:,} tokens (not given) is {sequences} sequences, and "
-        "so many replicas at most: more GPUs must cut the model, or take a larger "
-        "--global-batch-tokens"
+    said = (
+        f"no layout is tried whose step is more than {BATCH_TOLERANCE:.0%} off the tokens that it "
+        "has by default (--global-batch-tokens)"
     )
+    if sequences >= most:
+        return said
+    return f"{said}: {sequences} sequences, and so many replicas at most"
 
 
 def settings(fit: Fit) -> Mapping[str, Any]:
