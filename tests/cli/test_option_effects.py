@@ -158,6 +158,7 @@ PLAN = pinned(
         **{name: counted(change) for name, change in COMPARE.items()},
         "host_memory": Change("8GiB", f"{USUAL} --tokens 1B --offload all"),
         "sequence_parallel": Change(None, f"{USUAL} --tp 4"),
+        "pp": Change("4"),
         "vp": Change("4", f"{USUAL} --pp 4"),
         "checkpointing": Change("none"),
         "loss": Change("fused"),

@@ -52,6 +52,10 @@ CHOSEN_AFTER_ERRORS = [
     "the 5th to 95th percentile as the likely range, in place of the 10th to 90th, which holds "
     "about 60 % of a new source's runs",
     "0.7 of a logged step's log ratio carried to other shapes",
+    "0.74 of a collective's rate for a message between stages, and 1.67 ms an exchange in "
+    "Megatron-LM of 2021, from Figures 12 and 18 of its paper",
+    "messages of interleaved stages hidden in later Megatron-LM, and half of what replicas send in "
+    "that of 2021 without stages",
 ]
 
 

@@ -138,10 +138,12 @@ def test_the_best_layout_is_the_best_of_all(zero: int) -> None:
     found = gptbudget.fit(gpu="a100", model="llama-2-13b", gpus=16, **fixed)
     degrees = divisors(16)
     stages = [each for each in degrees if each <= 8]
-    every = itertools.product(degrees, stages, [1, 2, 4, 5, 10], [False, True], [1, 2, 4, 8, 16])
+    chunks = [1, 2, 3, 4, 5, 7, 10, 14, 20, 21]
+    every = itertools.product(degrees, stages, chunks, [False, True], [1, 2, 4, 8, 16])
     shortest = float("inf")
     for tp, pp, vp, parallel, batch in every:
-        if tp * pp > 16 or (parallel and tp == 1) or 40 % (pp * vp) or (vp > 1 and pp == 1):
+        uneven = 40 % (pp * vp) and 42 % (pp * vp)  # blocks, or blocks with embedding and head
+        if tp * pp > 16 or (parallel and tp == 1) or uneven or (vp > 1 and pp == 1):
             continue
         each = one(
             "a100",

@@ -144,7 +144,7 @@ def _software(
         return default, Recipe(precision=precision), degrees
     stack: StackName = choose.take("stack", default)
     named = NamedStack(stack, evidence.stacks.stacks[stack])
-    layout = complete_layout(choose, degrees, model, stack, named.spec.split)
+    layout = complete_layout(choose, degrees, model, stack, named.spec)
     recipe = complete_recipe(choose, gpu, model, precision, named, layout)
     if choose.options.host_memory is not None:
         choose.take("host_memory", 0.0)

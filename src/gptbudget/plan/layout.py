@@ -10,7 +10,7 @@ from gptbudget.specs.layout import Layout, Zero
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.options import LAYOUT_OPTIONS, StackName
 from gptbudget.specs.recipe import Recipe
-from gptbudget.specs.stack import Split
+from gptbudget.specs.stack import Stack
 
 _DEGREES = ("dp", "tp", "pp", "cp")
 """Together they are all GPUs; experts are spread inside them."""
@@ -42,7 +42,7 @@ def degrees_of(choose: Chooser) -> Layout:
 
 
 def complete_layout(
-    choose: Chooser, degrees: Layout, model: ModelSpec, stack: StackName, split: Split
+    choose: Chooser, degrees: Layout, model: ModelSpec, stack: StackName, spec: Stack
 ) -> Layout:
     """Complete the layout of one run; a single GPU has none, unless it was asked for.
 
@@ -50,7 +50,7 @@ def complete_layout(
         UsageError: something does not divide by something, or has no effect.
     """
     _refuse_what_does_not_divide(choose, degrees, model)
-    _refuse_stages(degrees, model, stack, split)
+    _refuse_stages(degrees, model, stack, spec)
     if degrees.gpus == 1 and all(getattr(choose.options, name) is None for name in LAYOUT_OPTIONS):
         return degrees
     for name in ("dp", "tp", "pp", "vp", "cp", "ep"):
@@ -109,13 +109,19 @@ def gpus_on_a_host(choose: Chooser, recipe: Recipe, gpus: int, *, predicted: boo
     return min(gpus, given or GPUS_PER_NODE)
 
 
-def _refuse_stages(layout: Layout, model: ModelSpec, stack: StackName, split: Split) -> None:
+def _refuse_stages(layout: Layout, model: ModelSpec, stack: StackName, spec: Stack) -> None:
     pp, vp = layout.pp, layout.vp
+    least = spec.interleaves_from
+    if vp > 1 and least is None:
+        raise UsageError(f"the {stack} stack does not interleave pipeline stages", "drop --vp")
     if vp > 1 and pp == 1:
         raise UsageError("--vp interleaves pipeline stages, and there is one", "add --pp")
-    if vp > 1 and split == "cost":
-        raise UsageError(f"the {stack} stack does not interleave pipeline stages", "drop --vp")
-    most = model.layers + (ENDS_AS_LAYERS if split == "ends" else 0)
+    if vp > 1 and least is not None and pp < least:
+        raise UsageError(
+            f"the {stack} stack interleaves {least} pipeline stages or more, and --pp is {pp}",
+            f"give --pp {least} or more, or drop --vp",
+        )
+    most = model.layers + (ENDS_AS_LAYERS if spec.split == "ends" else 0)
     if pp > model.layers or pp * vp > most:
         chunks = f" x --vp {vp} = {pp * vp} chunks" if vp > 1 else ""
         raise UsageError(

@@ -11,7 +11,7 @@ class Speed(NamedTuple):
     elementwise: float
     """Memory traffic outside products, in units of what well-fused kernels need."""
     overlap: float
-    """Share of data-parallel communication that can run beside computation."""
+    """Share of communication that can run beside computation."""
     logit_bytes: float
     """Traffic of the loss for each logit."""
     score_bytes: float
@@ -31,3 +31,9 @@ class Speed(NamedTuple):
     together; 0 where the card updates it."""
     attention_rate: float = 1
     """Of flash attention's usual rate, what the kernels of this software reach."""
+    exchange_s: float = 0
+    """What pipeline stages lose each time they exchange messages, beside the bytes."""
+    hides_messages: bool = False
+    """Messages of interleaved stages pass beside computation, as much of them as ``overlap``."""
+    pipeline_overlap: float | None = None
+    """``overlap`` of what replicas send where there are pipeline stages; ``None``: the same."""

@@ -161,6 +161,8 @@ class Stack(NamedTuple):
     gathers_gradients: bool = False
     """While micro-batches are accumulated FSDP keeps gradients whole."""
     split: Split = "blocks"
+    interleaves_from: int | None = 2
+    """Pipeline stages from which their chunks can be interleaved; ``None``: they never are."""
     attention: AttentionKind | None = None
     """The attention of this stack, where it is not the best that card and precision have."""
     fp32_softmax: tuple[str, ...] = ()

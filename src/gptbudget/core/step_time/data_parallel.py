@@ -13,6 +13,7 @@ from gptbudget.core.states import gradient_bytes, weight_bytes
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.machine import Machine
 from gptbudget.specs.recipe import Recipe
+from gptbudget.specs.speed import Speed
 from gptbudget.specs.stack import Stack
 
 _LAST_BACKWARD = 2 / 3
@@ -74,9 +75,16 @@ def data_parallel_s(
     each_s = gathers * gathered_s + how.reduces_each * reduced_s
     once_s = how.gathers_once * gathered_s + (not how.reduces_each) * reduced_s
     last_s = micro_batch_s if layout.zero else _LAST_BACKWARD * micro_batch_s
-    overlap = stack.speed.overlap
+    overlap = _overlap(stack.speed, layout)
     others = (micro_batches - 1) * comm.exposed_s(each_s, micro_batch_s, overlap)
     return others + comm.exposed_s(each_s + once_s, last_s, overlap)
+
+
+def _overlap(speed: Speed, layout: Layout) -> Any:
+    """Of what replicas send, the share that runs beside computation."""
+    if speed.pipeline_overlap is None:
+        return speed.overlap
+    return where(layout.pp == 1, speed.overlap, speed.pipeline_overlap)
 
 
 def gather_s(

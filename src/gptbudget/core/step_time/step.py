@@ -61,7 +61,9 @@ def step_time(
             **of_layers,
             "logits_and_loss": micro_batches * head_here,
             "pipeline_bubble": bubble,
-            "pipeline_messages": micro_batches * messages_s(model, machine, layout, share.tokens),
+            "pipeline_messages": messages_s(
+                model, stack.speed, machine, layout, share.tokens, micro_batches, stage_s
+            ),
             **_of_states(
                 model, recipe, stack, machine, layout, busiest_of(stages), micro_batches, stage_s
             ),

@@ -16,7 +16,7 @@ from gptbudget.plan.machine import GPUS_PER_NODE
 from gptbudget.specs.layout import Zero
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.options import Options
-from gptbudget.specs.stack import Split
+from gptbudget.specs.stack import Split, Stack
 
 _LEAST_TOKENS_OF_A_RANK = 1024
 _MOST_CONTEXT_RANKS, _MOST_TENSOR_RANKS, _MOST_CHUNKS = 64, 64, 32
@@ -84,7 +84,7 @@ def _step(count: int) -> int:
 
 
 def kinds(
-    model: ModelSpec, options: Options, counts: Sequence[int], seq_len: int, split: Split
+    model: ModelSpec, options: Options, counts: Sequence[int], seq_len: int, stack: Stack
 ) -> Iterator[Kind]:
     """Every kind of layout over these counts of GPUs, with its axes; no two overlap."""
     batches = (options.micro_batch,) if options.micro_batch else _MICRO_BATCHES
@@ -93,7 +93,7 @@ def kinds(
     several = [count for count in counts if count > 1]
     tensor = tensor_degrees(model, options, several)
     context = context_degrees(options, seq_len, several)
-    for pipeline, shapes in _alike(model, options, pipelines(model, options, several, split)):
+    for pipeline, shapes in _alike(model, options, pipelines(model, options, several, stack)):
         for tp in ([1], [degree for degree in tensor if degree > 1]):
             for gpus in _by_software(several, cut=pipeline != "none" or tp != [1]):
                 axes = Axes(tuple(shapes), tuple(tp), tuple(context), batches, tuple(gpus))
@@ -174,7 +174,7 @@ def context_degrees(options: Options, seq_len: int, counts: Sequence[int]) -> li
 
 
 def pipelines(
-    model: ModelSpec, options: Options, counts: Sequence[int], split: Split
+    model: ModelSpec, options: Options, counts: Sequence[int], stack: Stack
 ) -> dict[Pipeline, list[tuple[int, int]]]:
     """Stages and chunks of equal numbers of blocks, by kind of pipeline."""
     found: dict[Pipeline, list[tuple[int, int]]] = {"none": [], "two": [], "more": []}
@@ -182,10 +182,10 @@ def pipelines(
         return found
     most = min(model.layers, max(counts))
     for pp in [options.pp] if options.pp else range(1, most + 1):
-        if not options.pp and not (_even(model, pp, split) and _divides_one(pp, counts)):
+        if not options.pp and not (_even(model, pp, stack.split) and _divides_one(pp, counts)):
             continue
         kind: Pipeline = "none" if pp == 1 else "two" if pp == 2 else "more"  # noqa: PLR2004
-        found[kind] += [(pp, vp) for vp in _chunks(model, pp, options, split)]
+        found[kind] += [(pp, vp) for vp in _chunks(model, pp, options, stack)]
     return found
 
 
@@ -194,14 +194,16 @@ def _even(model: ModelSpec, pieces: int, split: Split) -> bool:
     return model.layers % pieces == 0 or ends or split == "cost"
 
 
-def _chunks(model: ModelSpec, pp: int, options: Options, split: Split) -> list[int]:
+def _chunks(model: ModelSpec, pp: int, options: Options, stack: Stack) -> list[int]:
+    least = stack.interleaves_from
+    can = pp > 1 and least is not None and pp >= least
     if options.vp:
-        return [options.vp]
-    if pp == 1 or split == "cost":
+        return [options.vp] if can or options.vp == 1 else []
+    if not can:
         return [1]
-    ends = ENDS_AS_LAYERS if split == "ends" else 0
+    ends = ENDS_AS_LAYERS if stack.split == "ends" else 0
     most = min((model.layers + ends) // pp, _MOST_CHUNKS)
-    return [1, *(vp for vp in range(2, most + 1) if _even(model, pp * vp, split))]
+    return [1, *(vp for vp in range(2, most + 1) if _even(model, pp * vp, stack.split))]
 
 
 def expert_degrees(model: ModelSpec, options: Options, most: int) -> list[int]:

@@ -24,7 +24,7 @@ from gptbudget.plan.job import GLOBAL_BATCH_TOKENS
 from gptbudget.plan.run import NamedGpu, NamedModel, TrainingRun
 from gptbudget.specs.evidence import Evidence
 from gptbudget.specs.options import Options
-from gptbudget.specs.stack import Split
+from gptbudget.specs.stack import Stack
 
 FEW_GPUS = 64
 """Beyond so many, offloads and other copies of the weights are searched only where nothing else
@@ -122,8 +122,8 @@ class _Search:
 
     def _kinds(self, counts: Sequence[int]) -> list[Kind]:
         options = self.hunt.options
-        split = _split(options, self.evidence)
-        return list(kinds(self.work.spec, options, counts, self._seq_len, split))
+        stack = _stack(options, self.evidence)
+        return list(kinds(self.work.spec, options, counts, self._seq_len, stack))
 
     @property
     def _seq_len(self) -> int:
@@ -177,6 +177,6 @@ class _Search:
         )
 
 
-def _split(options: Options, evidence: Evidence) -> Split:
+def _stack(options: Options, evidence: Evidence) -> Stack:
     """How the software that cuts layers shares them."""
-    return evidence.stacks.stacks[options.stack or "megatron"].split
+    return evidence.stacks.stacks[options.stack or "megatron"]

@@ -43,6 +43,7 @@ Formula = Literal[
     "context_ring",
     "expert_all_to_all",
     "pipeline",
+    "stage_messages",
     "data_parallel",
     "optimizer",
     "host_traffic",
@@ -103,6 +104,7 @@ SOURCES: dict[Formula, str] = {
     "context_ring": "Liu et al. 2023, arXiv 2310.01889",
     "expert_all_to_all": "DeepSeek-V3, arXiv 2412.19437, section 3.2.2",
     "pipeline": "Narayanan et al. 2021, arXiv 2104.04473, section 2.2",
+    "stage_messages": "Narayanan et al. 2021, arXiv 2104.04473, section 4.1, Figures 12 and 18",
     "data_parallel": "Rajbhandari et al. 2020, arXiv 1910.02054, section 7; Zhao et al. 2023, "
     "arXiv 2304.11277; less what runs beside the computation",
     "optimizer": "all that the optimizer keeps is read and written once, at 0.85 of the bandwidth",

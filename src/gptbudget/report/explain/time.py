@@ -31,7 +31,7 @@ _PARTS: dict[str, Formula] = {
     "context_ring": "context_ring",
     "expert_all_to_all": "expert_all_to_all",
     "pipeline_bubble": "pipeline",
-    "pipeline_messages": "pipeline",
+    "pipeline_messages": "stage_messages",
     "data_parallel": "data_parallel",
     "optimizer": "optimizer",
     "offload": "host_traffic",
