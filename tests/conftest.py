@@ -45,6 +45,7 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "no-user-catalog"))
     monkeypatch.setenv("GPTBUDGET_PROFILES", str(tmp_path / "profiles"))
+    monkeypatch.setenv("GPTBUDGET_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.setenv("TERM", "dumb")
 

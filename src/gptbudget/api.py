@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, TypeVar
 from pydantic import ValidationError
 
 from gptbudget.catalog.catalog import Catalog, Entry, load_catalog
-from gptbudget.catalog.index import AUTO
-from gptbudget.catalog.names import is_config_path, is_size
+from gptbudget.catalog.names import AUTO, EVERY, is_config_path, is_size
 from gptbudget.catalog.profiles import load_profiles, save_profile
 from gptbudget.catalog.reference import grid_intensity, load_evidence
 from gptbudget.errors import GptBudgetError, UsageError
@@ -42,7 +41,6 @@ if TYPE_CHECKING:
     from gptbudget.specs.evidence import Figure
     from gptbudget.specs.profile import Profile
 
-EVERY = "all"
 """The name that stands for every accelerator."""
 
 _SIZE_LIKE = r"[+-]?[0-9.,]+([eE][+-]?[0-9]+)?[A-Za-z]?"

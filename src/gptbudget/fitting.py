@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from gptbudget import api
 from gptbudget.catalog.catalog import Catalog, load_catalog
+from gptbudget.catalog.names import EVERY
 from gptbudget.catalog.reference import load_evidence
 from gptbudget.errors import UsageError
 from gptbudget.notebook import Shown
@@ -192,7 +193,7 @@ def _gpus(
         try:
             _refuse_unknown(hunt, gpu, work, evidence, context)
         except UsageError as error:
-            if api.EVERY not in (question.options.gpu or ()):
+            if EVERY not in (question.options.gpu or ()):
                 raise
             skipped.append(f"left out: {error.message}")
         else:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from gptbudget import api
 from gptbudget.catalog.catalog import Catalog, load_catalog
+from gptbudget.catalog.names import EVERY
 from gptbudget.catalog.reference import load_evidence
 from gptbudget.errors import UsageError
 from gptbudget.notebook import Shown
@@ -180,7 +181,7 @@ def _gpus_of(question: api.Question, catalog: Catalog) -> list[NamedGpu]:
         UsageError: none, or all of them.
         UnknownNameError: no entry has the name.
     """
-    if api.EVERY in (question.options.gpu or ()):
+    if EVERY in (question.options.gpu or ()):
         raise UsageError("plan searches for each accelerator", "name those that you can have")
     return api.named_gpus(question, catalog)
 

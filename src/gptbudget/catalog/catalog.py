@@ -3,7 +3,7 @@
 Files are read in order and later ones win, whole entries. Shipped entries are validated
 when they are used (the tests validate all of them), a user's files at once, so that a typo
 is reported by the next command. Where there are only the shipped files, a name is first
-looked up by a glance, without reading them whole.
+looked up by a glance, without reading them whole, and what it finds is kept.
 """
 
 from __future__ import annotations
@@ -11,32 +11,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from gptbudget.catalog.entries import build_gpu, build_model
-from gptbudget.catalog.glance import entries_mentioning
 from gptbudget.catalog.index import RawEntry, index_names
+from gptbudget.catalog.kept import kept
 from gptbudget.catalog.names import normalized, resolve
-from gptbudget.catalog.paths import catalog_files, shipped_files
-from gptbudget.catalog.yamlfile import YamlFile, read_yaml
+from gptbudget.catalog.paths import catalog_files, data_file, shipped_files
 from gptbudget.errors import FileError
 from gptbudget.specs.gpu import GpuSpec
 from gptbudget.specs.model import ModelSpec
 
+if TYPE_CHECKING:
+    from gptbudget.catalog.yamlfile import YamlFile
+
 S = TypeVar("S", GpuSpec, ModelSpec)
 
 SECTIONS = ("gpus", "models")
-
-
-S_co = TypeVar("S_co", GpuSpec, ModelSpec, covariant=True)
-
-
-class Builder(Protocol[S_co]):
-    """Makes a validated spec of the raw data of one entry."""
-
-    def __call__(self, data: Any, file: YamlFile, key: str, *, shipped: bool) -> S_co:
-        """Build the entry ``key`` of ``file``."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -52,10 +42,9 @@ class Entry(Generic[S]):
 class Section(Generic[S]):
     """The entries of one kind, resolved by name and validated on use."""
 
-    def __init__(self, kind: str, word: str, build: Builder[S]) -> None:
+    def __init__(self, kind: str, word: str) -> None:
         self._kind = kind
         self._word = word
-        self._build: Builder[S] = build
         self._raw: dict[str, RawEntry] = {}
         self._built: dict[str, Entry[S]] = {}
         self._unread: list[Path] = []
@@ -104,6 +93,8 @@ class Section(Generic[S]):
 
     def _glance(self, name: str) -> Entry[S] | None:
         """The entry of exactly this name, if one look at the files that were put off finds it."""
+        from gptbudget.catalog.glance import entries_mentioning
+
         mentioned: dict[str, RawEntry] = {}
         for path in self._unread:
             mentioned |= entries_mentioning(path, self._kind, name)
@@ -118,9 +109,12 @@ class Section(Generic[S]):
             UnknownNameError: no entry has the name, or several begin with it.
             FileError: the entry is faulty.
         """
-        glanced = self._glance(name)
-        if glanced is not None:
-            return glanced
+        if self._unread:
+            sources = (*self._unread, data_file("architectures.yaml"))
+            kept_as = f"{self._kind}-{normalized(name)}"
+            glanced = kept(kept_as, sources, lambda: self._glance(name))
+            if glanced is not None:
+                return glanced
         key = resolve(name, self.index(), self._word, f"gptbudget {self._kind}")
         return self._entry(key, self._raw[key])
 
@@ -130,6 +124,14 @@ class Section(Generic[S]):
             spec = self._build(raw.data, raw.file, key, shipped=raw.shipped)
             self._built[key] = Entry(key, spec, raw.file.path, raw.shipped)
         return self._built[key]
+
+    def _build(self, data: Any, file: YamlFile, key: str, *, shipped: bool) -> S:
+        """The validated spec of the raw data of one entry."""
+        from gptbudget.catalog.entries import build_gpu, build_model
+
+        build: Any = build_gpu if self._kind == "gpus" else build_model
+        spec: S = build(data, file, key, shipped=shipped)
+        return spec
 
     def __iter__(self) -> Iterator[Entry[S]]:
         return (self._entry(key, raw) for key, raw in self._entries().items())
@@ -154,8 +156,8 @@ def load_catalog(extra: Iterable[Path] = (), *, user: bool = True) -> Catalog:
         FileError: a file cannot be read or is not a catalog.
     """
     catalog = Catalog(
-        Section("gpus", "accelerator", build_gpu),
-        Section("models", "model", build_model),
+        Section("gpus", "accelerator"),
+        Section("models", "model"),
         catalog_files(extra, user=user),
     )
     shipped = shipped_files()
@@ -173,6 +175,8 @@ def load_catalog(extra: Iterable[Path] = (), *, user: bool = True) -> Catalog:
 
 def _catalog_file(path: Path) -> YamlFile:
     """A catalog file that is a catalog as a whole."""
+    from gptbudget.catalog.yamlfile import read_yaml
+
     file = read_yaml(path)
     fault = next(structure_faults(file), None)
     if fault is not None:

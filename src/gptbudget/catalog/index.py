@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gptbudget.catalog.names import is_size, normalized
-from gptbudget.catalog.yamlfile import YamlFile
+from gptbudget.catalog.names import AUTO, EVERY, is_size, normalized
 from gptbudget.errors import FileError
 
-EVERY, AUTO = "all", "auto"
-"""What stands for every accelerator on the command line, and for those of this machine."""
+if TYPE_CHECKING:
+    from gptbudget.catalog.yamlfile import YamlFile
 
 _MEANINGS = {
     EVERY: "stands for every accelerator",

@@ -8,6 +8,9 @@ from collections.abc import Iterable, Mapping
 from gptbudget.errors import UnknownNameError
 from gptbudget.units import parse_count
 
+EVERY, AUTO = "all", "auto"
+"""What stands for every accelerator on the command line, and for those of this machine."""
+
 _MOST_SHOWN = 8
 _NUMBER_BEGINS = frozenset("+-.0123456789")
 

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from gptbudget.cli.manual import ManualCommand, ManualGroup
+from gptbudget.cli.commands import Command, Group
 from gptbudget.cli.options import Invocation, takes
 
 app = typer.Typer(
-    cls=ManualGroup,
+    cls=Group,
     epilog="Example: gptbudget catalog check my-gpus.yaml",
     help="Check catalog files, show where they are read from, print their JSON Schema.",
     no_args_is_help=True,
@@ -26,7 +26,7 @@ _FILES = Annotated[
 ]
 
 
-@app.command("check", cls=ManualCommand, epilog="Example: gptbudget catalog check my-gpus.yaml")
+@app.command("check", cls=Command, epilog="Example: gptbudget catalog check my-gpus.yaml")
 @takes(extra={"files": (_FILES, None)})
 def check(invocation: Invocation) -> None:
     """Report every fault of a catalog file as file:line: key: what."""
@@ -42,7 +42,7 @@ def check(invocation: Invocation) -> None:
         raise typer.Exit(_BAD_FILE)
 
 
-@app.command("path", cls=ManualCommand, epilog="Example: gptbudget catalog path")
+@app.command("path", cls=Command, epilog="Example: gptbudget catalog path")
 @takes()
 def path(invocation: Invocation) -> None:
     """Show which catalog files are read, in order; later ones win, whole entries."""
@@ -55,7 +55,7 @@ def path(invocation: Invocation) -> None:
 
 
 @app.command(
-    "schema", cls=ManualCommand, epilog="Example: gptbudget catalog schema > catalog.schema.json"
+    "schema", cls=Command, epilog="Example: gptbudget catalog schema > catalog.schema.json"
 )
 def schema() -> None:
     """Print the JSON Schema of a catalog file, for editors."""

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from gptbudget import __version__
 from gptbudget.cli import completion
-from gptbudget.cli.manual import ManualCommand, ManualGroup
+from gptbudget.cli.commands import Command, Group
 from gptbudget.errors import GptBudgetError, printable
 
 _BUG = 1
@@ -24,31 +23,12 @@ _COMMANDS = ("compare", "memory", "fit", "plan", "gpus", "models", "validate", "
 """Each a module of this package with a ``command`` and an ``EPILOG``."""
 
 
-class Command(ManualCommand):
-    """A command whose options cost nothing until they are given.
-
-    Typer builds a validator of each of sixty options, also of those that were left out.
-    """
-
-    def __init__(self, *arguments: Any, **keywords: Any) -> None:
-        super().__init__(*arguments, **keywords)
-        for parameter in self.params:
-            parameter.process_value = partial(_process, parameter)  # type: ignore[method-assign]
-
-
-def _process(parameter: Any, context: Any, value: Any) -> Any:
-    """The value of an option; nothing stays nothing."""
-    if value is None and not parameter.required:
-        return None
-    return type(parameter).process_value(parameter, context, value)
-
-
 def application(arguments: list[str]) -> typer.Typer:
     """The program; where a command is named, only that command is loaded."""
     app = typer.Typer(
         name="gptbudget",
         help="Can this language model be trained on this hardware: compute, memory, time, cost.",
-        cls=ManualGroup,
+        cls=Group,
         epilog="Example: gptbudget compare --gpu 4070ti --model gpt2-xl",
         no_args_is_help=True,
         rich_markup_mode="rich",
@@ -158,7 +138,7 @@ def _close_stdout() -> None:
 
 
 def main() -> None:
-    """Entry point of the installed command."""
+    """Run the command line of the process, and end it."""
     for name in ("stdout", "stderr"):  # closed by the caller
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115

@@ -19,22 +19,6 @@ _COLUMN = 26
 """Where descriptions begin, on terminals that have the room for it."""
 
 
-class ManualCommand(typer.core.TyperCommand):
-    """A command whose help is a page of the manual."""
-
-    def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Write the page."""
-        formatter.write(page(self, ctx))
-
-
-class ManualGroup(typer.core.TyperGroup):
-    """A group of commands whose help is a page of the manual."""
-
-    def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Write the page."""
-        formatter.write(page(self, ctx))
-
-
 def page(command: Any, context: Any) -> str:
     """The help of one command, as wide as the terminal allows."""
     width = max(_NARROWEST, min(_WIDEST, shutil.get_terminal_size().columns))
