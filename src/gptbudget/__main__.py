@@ -1,6 +1,7 @@
 """``gptbudget`` and ``python -m gptbudget``."""
 
 import gc
+import sys
 
 
 def main() -> None:
@@ -10,9 +11,12 @@ def main() -> None:
     much memory either way.
     """
     gc.disable()
-    from gptbudget.cli.main import main as command
+    try:
+        from gptbudget.cli.main import main as command
 
-    command()
+        command()
+    except KeyboardInterrupt:  # before the command could say so itself
+        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """Layouts a second beside a closed form of three lines, and whole searches, in one run.
 
-Run it as ``python tests/benchmarks/layouts.py``. A million layouts of GPT-3 175B are
+Run it as ``python tests/benchmarks/layouts.py``. A million layouts of GPT-3 175B, no two alike, are
 every pipeline of its 96 layers with three stages or more, tensor, context and data degrees, and
-micro-batches, as one array after the other; of each the whole memory bill and the step time are
-computed. The yardstick is a plain loop: 6 N D over a share of the peak, with a bubble.
+micro-batches, in one array for each number of sequences of a step; of each layout the whole memory
+bill and the step time are computed. As in a search, what depends on some of the degrees alone is
+computed once for these. The yardstick is a plain loop: 6 N D over a share of the peak and a bubble.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,7 +31,9 @@ from gptbudget.specs.layout import Layout
 from gptbudget.specs.recipe import Recipe
 
 MILLION = 1_000_000
-LENGTH, SEQUENCES = 2048, 1536
+LENGTH = 2048
+SEQUENCES = range(1152, 4096, 96)
+"""Of a step: one array each, until there are a million layouts."""
 
 
 def closed_form(tokens: int, stages: int) -> float:
@@ -59,8 +62,17 @@ def axis(values: Any, dimension: int) -> Any:
     return np.array(list(values)).reshape(shape)
 
 
+class Chunk(NamedTuple):
+    """The layouts for one number of sequences, each axis an axis of the arrays."""
+
+    layout: Layout
+    micro_batch: Any
+    micro_batches: Any
+    size: int
+
+
 class Space:
-    """The layouts, each axis an axis of the arrays; a pass over them is one chunk."""
+    """All layouts, as chunks."""
 
     def __init__(self) -> None:
         catalog, evidence = load_catalog(), load_evidence()
@@ -69,6 +81,18 @@ class Space:
         self.machine = machine_of(gpu, "bf16", 312e12, self.stack.speed, 25.0).machine
         self.recipe = Recipe(precision="bf16", recipe="master", checkpointing="full")
         self.how = implementation(self.model, "megatron", evidence.stacks, self.recipe.loss)
+        self.chunks: list[Chunk] = []
+        for sequences in SEQUENCES:
+            self.chunks.append(self._chunk(sequences))
+            if self.size >= MILLION:
+                break
+
+    @property
+    def size(self) -> int:
+        """How many there are."""
+        return sum(chunk.size for chunk in self.chunks)
+
+    def _chunk(self, sequences: int) -> Chunk:
         layers = divisors(self.model.layers)
         pipelines = [
             (pp, vp)
@@ -77,26 +101,25 @@ class Space:
         ]
         replicas = [
             (dp, batch)
-            for dp, batch in product(divisors(SEQUENCES), (1, 2, 3, 4, 6, 8, 12, 16))
-            if SEQUENCES % (dp * batch) == 0
+            for dp, batch in product(divisors(sequences), (1, 2, 3, 4, 6, 8, 12, 16))
+            if sequences % (dp * batch) == 0
         ]
         pp, vp = (axis(values, 3) for values in zip(*pipelines, strict=True))
-        dp, self.batch = (axis(values, 1) for values in zip(*replicas, strict=True))
-        self.micro_batches = SEQUENCES // (dp * self.batch)
+        dp, batch = (axis(values, 1) for values in zip(*replicas, strict=True))
         tp, cp = axis((1, 2, 3, 4, 6, 8, 12, 16), 2), axis((1, 2), 0)
-        self.layout = Layout(dp=dp, tp=tp, pp=pp, vp=vp, cp=cp, zero=1, sequence_parallel=True)
-        self.size = cp.size * dp.size * tp.size * pp.size
+        layout = Layout(dp=dp, tp=tp, pp=pp, vp=vp, cp=cp, zero=1, sequence_parallel=True)
+        size = cp.size * dp.size * tp.size * pp.size
+        return Chunk(layout, batch, sequences // (dp * batch), size)
 
-    def evaluate(self, passes: int) -> None:
-        """Memory and time of them all, as often as asked."""
+    def evaluate(self) -> None:
+        """Memory and time of them all."""
         args = (self.model, self.recipe)
-        batch, many, layout = self.batch, self.micro_batches, self.layout
-        for _ in range(passes):
+        for layout, batch, many, size in self.chunks:
             found = peak_bytes(*args, self.how, batch, LENGTH, layout, many)
             assert found is not None
             bill = found.peak + overhead_parts(found.peak, "8.0", layout).total
             step = step_time(*args, self.stack, self.machine, layout, batch, LENGTH, many).total
-            assert bill.size == step.size == self.size
+            assert bill.size == step.size == size
             assert np.isfinite(bill + step).all()
 
 
@@ -104,9 +127,8 @@ def main() -> None:
     """Print rates beside the yardstick, and what whole searches take."""
     yardstick = MILLION / seconds_of(loop)
     space = Space()
-    passes = -(-MILLION // space.size)
-    rate = passes * space.size / seconds_of(lambda: space.evaluate(passes))
-    print(f"{passes * space.size:,} layouts in {passes} arrays of {space.size:,}")
+    rate = space.size / seconds_of(space.evaluate)
+    print(f"{space.size:,} layouts in {len(space.chunks)} arrays")
     print(f"closed form in a loop      {yardstick:12,.0f} a second   1.00")
     print(f"memory and time as arrays  {rate:12,.0f} a second  {rate / yardstick:5.2f}")
     searches: list[dict[str, Any]] = [

@@ -157,7 +157,7 @@ BAD = [
     (("--gpu", "a100", "--model", "gpt2", "--gpus", "1000000"), "search fewer"),
     (("--gpu", "a100", "--model", "gpt2-xl", "--gpus", "7", "--tp", "2"), "--tp 2 does not divide"),
     (
-        ("--gpu", "a100", "--model", "gpt2-xl", "--gpus", "7", "--global-batch-tokens", "524288"),
+        ("--gpu", "a100", "--model", "gpt2", "--gpus", "13", "--global-batch-tokens", "524288"),
         "nothing divides --global-batch-tokens 524288",
     ),
     (("--gpu", "a100", "--model", "gpt2", "--time", "0d"), "greater than zero"),

@@ -34,6 +34,15 @@ def test_the_bubble_of_a_schedule_played_through(stages: int, chunks: int, round
     assert bubble == pytest.approx((stages - 1) / chunks)
 
 
+@pytest.mark.parametrize("stages", [2, 3, 4, 12])
+@pytest.mark.parametrize("micro_batches", [1, 2, 3, 17])
+def test_exchanges_of_few_micro_batches(stages: int, micro_batches: int) -> None:
+    programs = _programs(stages, 1, micro_batches)
+    waited = (played_s(programs, _TINY_S) - played_s(programs, 0)) / _TINY_S
+
+    assert exchanges(stages, 1, micro_batches).exchanges == pytest.approx(waited, rel=1e-3)
+
+
 @pytest.mark.parametrize(("stages", "chunks"), SHAPES)
 @pytest.mark.parametrize("rounds", [1, 2, 5])
 def test_exchanges_of_a_schedule_played_through(stages: int, chunks: int, rounds: int) -> None:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+import gptbudget
 from gptbudget.catalog.reference import load_evidence
 from gptbudget.plan.fit.candidate import Hunt
 from gptbudget.plan.fit.keep import Found
@@ -128,6 +129,17 @@ def test_what_came_later_is_clearly_faster(name: str) -> None:
     assert best_now.wall_clock_s < 0.83 * best_then.wall_clock_s
     assert best_now.choices["sequence_parallel"]
     assert best_now.choices["checkpointing"] == "selective"
+
+
+def test_gpt3_on_a_thousand_gpus_takes_them_with_everything_to_choose() -> None:
+    # With the dropout of that program. Without it there is room to recompute nothing, as fast
+    # within a hundredth.
+    best = gptbudget.fit(
+        gpu="a100", model="gpt3-175b", gpus=1024, stack="megatron-2021", dropout=0.1
+    ).ways[0]
+
+    assert best.candidate.choices["checkpointing"] == "selective"
+    assert best.candidate.choices["sequence_parallel"]
 
 
 @pytest.mark.parametrize("name", LATER_TABLE)

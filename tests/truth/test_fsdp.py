@@ -57,8 +57,9 @@ def test_peaks(kind: str, count: int) -> None:
     rows = [abs(errors(step)["peak"]) for step in steps() if tied(step) is (kind == "tied")]
 
     assert len(rows) == count
-    assert statistics.median(rows) <= 0.005
     assert max(rows) <= 0.03
+    # All but one of the two: nothing of a peak may be missing.
+    assert sorted(rows)[-2] <= 0.0001
 
 
 def test_tied_peaks_without_the_sum(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,5 +75,6 @@ def test_tied_peaks_without_the_sum(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_phase(figure: str) -> None:
     rows = [abs(errors(step)[figure]) for step in steps()]
 
-    assert statistics.median(rows) <= 0.005
+    assert statistics.median(rows) <= 0.0001
+    assert sorted(rows)[-6] <= 0.0005  # all but five
     assert max(rows) <= 0.03

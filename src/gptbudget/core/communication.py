@@ -38,9 +38,8 @@ def link_bytes_per_s(machine: Machine, ranks: Any, inner: Any = 1) -> Any:
     """Bandwidth of a ring of ``ranks``, between which ``inner`` other ranks lie on each node.
 
     Within the domain of the fast link it is that link's; within a host that has several such
-    domains, or no such link, that of the slots. Rings that do not divide the node cross it, as do
-    larger ones. A node's ranks leave it together: the network of all of them serves the rings that
-    cross it.
+    domains, or no such link, that of the slots. Beyond, a node's ranks leave it together: the
+    network of all of them serves the rings that cross it.
     """
     span = ranks * inner
     link = machine.link_bytes_per_s
@@ -48,7 +47,7 @@ def link_bytes_per_s(machine: Machine, ranks: Any, inner: Any = 1) -> Any:
     joined = where(one_domain, link, minimum(link, machine.slot_bytes_per_s))
     local = where(span <= machine.domain_gpus, link, joined)
     crossing = machine.network_bytes_per_s * maximum(machine.node_gpus / inner, 1)
-    return where(machine.node_gpus % span == 0, local, minimum(joined, crossing))
+    return where(span <= machine.node_gpus, local, minimum(joined, crossing))
 
 
 def neighbour_bytes_per_s(machine: Machine, distance: Any) -> Any:

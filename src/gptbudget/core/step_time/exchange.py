@@ -126,7 +126,8 @@ def exchanges(pp: Any, vp: Any, micro_batches: Any) -> Exchanges:
     """How often p stages of v chunks exchange in a step of m micro-batches.
 
     Counted by playing the two schedules of Narayanan et al. 2021 (arXiv 2104.04473, section 2.2)
-    through. Without interleaving: 2 m + 2 p - 5, for two stages m + 1, with a message each way.
+    through. Without interleaving: 2 m + 2 p - 5, for two stages m + 1, for one micro-batch 2 p - 2,
+    with a message each way.
     With it: v m while the pipeline runs, each with two messages each way, and v p + p - 3 while it
     fills and drains. As many micro-batches as stages all go forward before any goes back:
     2 v m + 2 p - 4.
@@ -134,7 +135,7 @@ def exchanges(pp: Any, vp: Any, micro_batches: Any) -> Exchanges:
     Twelve stages of four chunks and 60 micro-batches exchange 297 times.
     """
     m = micro_batches
-    plain = where(pp == 2, m + 1, 2 * m + 2 * pp - 5)  # noqa: PLR2004
+    plain = where(pp == 2, m + 1, where(m == 1, 2 * pp - 2, 2 * m + 2 * pp - 5))  # noqa: PLR2004
     at_once = 2 * vp * m + 2 * pp - 4
     running, ends = vp * m, vp * pp + pp - 3
     counted = where(m == pp, at_once, running + ends)

@@ -176,13 +176,13 @@ def context_degrees(options: Options, seq_len: int, counts: Sequence[int]) -> li
 def pipelines(
     model: ModelSpec, options: Options, counts: Sequence[int], stack: Stack
 ) -> dict[Pipeline, list[tuple[int, int]]]:
-    """Stages and chunks of equal numbers of blocks, by kind of pipeline."""
+    """Stages and their chunks, by kind of pipeline; chunks have equal numbers of blocks."""
     found: dict[Pipeline, list[tuple[int, int]]] = {"none": [], "two": [], "more": []}
     if not counts:
         return found
     most = min(model.layers, max(counts))
     for pp in [options.pp] if options.pp else range(1, most + 1):
-        if not options.pp and not (_even(model, pp, stack.split) and _divides_one(pp, counts)):
+        if not options.pp and not _divides_one(pp, counts):
             continue
         kind: Pipeline = "none" if pp == 1 else "two" if pp == 2 else "more"  # noqa: PLR2004
         found[kind] += [(pp, vp) for vp in _chunks(model, pp, options, stack)]
@@ -196,14 +196,14 @@ def _even(model: ModelSpec, pieces: int, split: Split) -> bool:
 
 def _chunks(model: ModelSpec, pp: int, options: Options, stack: Stack) -> list[int]:
     least = stack.interleaves_from
-    can = pp > 1 and least is not None and pp >= least
-    if options.vp:
-        return [options.vp] if can or options.vp == 1 else []
-    if not can:
-        return [1]
+    if options.pp and options.vp:
+        return [options.vp]
+    if pp == 1 or least is None or pp < least:
+        return [1] if options.vp in {None, 1} else []
     ends = ENDS_AS_LAYERS if stack.split == "ends" else 0
     most = min((model.layers + ends) // pp, _MOST_CHUNKS)
-    return [1, *(vp for vp in range(2, most + 1) if _even(model, pp * vp, stack.split))]
+    even = [1, *(vp for vp in range(2, most + 1) if _even(model, pp * vp, stack.split))]
+    return [vp for vp in even if options.vp in {None, vp}]
 
 
 def expert_degrees(model: ModelSpec, options: Options, most: int) -> list[int]:

@@ -30,6 +30,8 @@ class Variant(NamedTuple):
     """A recipe: options over those of the user."""
 
     options: Mapping[str, Any]
+    last: bool = False
+    """Tried only where nothing else fits."""
 
     @property
     def loss(self) -> int:
@@ -53,9 +55,9 @@ class Variant(NamedTuple):
         return not (megatron and self.options.get("recipe") == "master")
 
     @property
-    def round(self) -> tuple[bool, bool]:
+    def round(self) -> tuple[bool, bool, bool]:
         """What is tried before what: lossless recipes, and those without an offload, first."""
-        return self.loss > 0, self.offloads
+        return self.last, self.loss > 0, self.offloads
 
 
 def variants(
@@ -69,7 +71,8 @@ def variants(
     axes = _axes(options, gpu, model, precision, evidence)
     found = [Variant(dict(zip(axes, values, strict=True))) for values in product(*axes.values())]
     kept = [variant for variant in found if _stands_together(options, variant)]
-    return sorted(kept, key=lambda variant: variant.round)
+    placed = [variant._replace(last=_is_last(options, variant)) for variant in kept]
+    return sorted(placed, key=lambda variant: variant.round)
 
 
 def costs_quality(option: str, value: Any) -> bool:
@@ -125,23 +128,22 @@ def _adaptable(model: ModelSpec) -> bool:
 
 
 def _stands_together(options: Options, variant: Variant) -> bool:
-    """Whether the choices of a variant have a point together.
-
-    Adapters have a 16-bit base, and little state that could be narrowed or moved. Narrow states are
-    there to stay on the card; on a host they matter only where its memory is short.
-    """
-    if variant.loss and variant.offloads and options.host_memory is None:
-        return False
-    method = options.method or variant.options.get("method", "full")
-    if method not in {"lora", "qlora"}:
+    """Whether the choices of a variant have a point together: adapters have a 16-bit base."""
+    if not _adapted(options, variant):
         return True
-    open_choices: dict[str, set[Any]] = {
-        "recipe": {None},
-        "optimizer": {"adamw"},
-        "offload": {"none"},
-    }
-    return all(
-        variant.options[name] in allowed
-        for name, allowed in open_choices.items()
-        if name in variant.options
-    )
+    open_choices = {"recipe": None, "optimizer": "adamw"}
+    return all(variant.options.get(name, only) == only for name, only in open_choices.items())
+
+
+def _is_last(options: Options, variant: Variant) -> bool:
+    """Whether it is to be tried only where nothing else fits.
+
+    Adapters have little state that could be moved. Narrow states are there to stay on the card; on
+    a host they matter only where its memory is short.
+    """
+    narrow = variant.loss > 0 and options.host_memory is None
+    return variant.offloads and (narrow or _adapted(options, variant))
+
+
+def _adapted(options: Options, variant: Variant) -> bool:
+    return (options.method or variant.options.get("method")) in {"lora", "qlora"}

@@ -80,11 +80,15 @@ class _Search:
         of = variants(self.hunt.options, self.gpu, self.work.spec, self.precision, self.evidence)
         self.tally.expect(len(of) * (len(few) + len(many)))
         one_gpu, before = self.hunt.counts == (1,), self.tally.lossless
-        for (lossy, _), of_round in groupby(of, key=lambda variant: variant.round):
+        fitted = self.tally.feasible
+        for (last, lossy, _), of_round in groupby(of, key=lambda variant: variant.round):
             found = self.tally.lossless > before
+            any_found = self.tally.feasible > fitted
             for variant in of_round:
                 laid = [*few, *many]
-                if found and lossy and not one_gpu:
+                if last and any_found:
+                    laid = []
+                elif found and lossy and not one_gpu:
                     self.tally.leave_out("recipes that cost quality")
                     laid = []
                 elif found and variant.of_few_gpus and many:

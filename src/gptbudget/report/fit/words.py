@@ -133,7 +133,8 @@ def _front_in_words(fit: Fit) -> str:
     best = fit.ways[0]
     ways = len(fit.ways)
     others = "nothing else is faster or cheaper" if ways == 1 else f"{ways} rows"
-    others += f", of {len(fit.hunt.counts)} numbers of GPUs tried"
+    if len(fit.hunt.counts) > 1:
+        others += f", of {len(fit.hunt.counts)} numbers of GPUs tried"
     wanted = {
         "time": "the fastest",
         "cost": "the cheapest",
@@ -211,6 +212,8 @@ def search_notes(fit: Fit) -> list[str]:
     if fit.ways and (short := _short_batch(fit)):
         said.append(short)
     counts = fit.hunt.counts
+    if fit.ways and "pp" not in fit.hunt.options.model_fields_set:
+        said.append("stages of unequal numbers of layers are tried without interleaving")
     if len(counts) > 1:
         said.append(
             f"numbers of GPUs tried: {len(counts)} from {counts[0]} to {counts[-1]}: every one of "

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gptbudget.plan.budget.counts import MOST_GPUS, Counted, Limits
+from gptbudget.plan.machine import GPUS_PER_NODE
 from gptbudget.plan.run import BareSize, NamedModel
 from gptbudget.report.answer import SCHEMA, answer, request_data
 from gptbudget.report.command import command
@@ -107,7 +108,7 @@ def _result(counted: Counted, limits: Limits) -> dict[str, Any]:
     estimate = counted.way.estimate
     whole = answer(estimate)
     whole.pop("remedies")
-    notes = [*_batch_notes(counted), *whole.pop("notes")]
+    notes = [*_batch_notes(counted), *_count_notes(counted), *whole.pop("notes")]
     return {
         **whole,
         "recipe": _chosen(counted),
@@ -116,6 +117,16 @@ def _result(counted: Counted, limits: Limits) -> dict[str, Any]:
         "command": command(estimate.run, "compare"),
         "notes": notes,
     }
+
+
+def _count_notes(counted: Counted) -> list[str]:
+    if counted.way.run.gpus <= GPUS_PER_NODE:
+        return []
+    gpus = counted.way.run.gpus
+    return [
+        "numbers of GPUs beyond a node are whole nodes, each in a few usual layouts; gptbudget fit "
+        f"--gpus {gpus // 2}..{gpus} tries others"
+    ]
 
 
 def _batch_notes(counted: Counted) -> list[str]:
