@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 
@@ -21,7 +21,16 @@ from gptbudget.plan.complete import complete_run, precision_and_peak
 from gptbudget.plan.estimate import Estimate
 from gptbudget.plan.estimate import estimate as estimate_run
 from gptbudget.plan.rank import best_first
-from gptbudget.plan.run import BareSize, FlopsAmount, NamedGpu, NamedModel, Origin, Require, Work
+from gptbudget.plan.run import (
+    Around,
+    BareSize,
+    FlopsAmount,
+    NamedGpu,
+    NamedModel,
+    Origin,
+    Require,
+    Work,
+)
 from gptbudget.specs.base import Spec
 from gptbudget.specs.gpu import GpuSpec
 from gptbudget.specs.model import ModelSpec
@@ -39,7 +48,6 @@ if TYPE_CHECKING:
     from gptbudget.report.document import Document
     from gptbudget.report.models import PublishedRate
     from gptbudget.specs.evidence import Figure
-    from gptbudget.specs.profile import Profile
 
 """The name that stands for every accelerator."""
 
@@ -184,14 +192,12 @@ def compare(question: Question, catalogs: Iterable[Path] = ()) -> Comparison:
         asked = works(options, catalog)
     evidence = load_evidence()
     _refuse_without_shape(options, asked)
-    context = context_of(question)
+    beside = around(question, catalogs)
     estimates, skipped = [], []
     for gpu in gpus:
         for work in asked:
             try:
-                run = complete_run(
-                    options, gpu, work, evidence, origins=question.origins, **context
-                )
+                run = complete_run(options, gpu, work, evidence, beside, origins=question.origins)
             except UsageError as error:
                 if EVERY not in (options.gpu or ()):
                     raise
@@ -218,15 +224,7 @@ def named_gpus(question: Question, catalog: Catalog) -> list[NamedGpu]:
         return list({entry.key: NamedGpu(entry.key, entry.spec) for entry in entries}.values())
 
 
-class Context(TypedDict):
-    """What a run is completed with beside its options."""
-
-    grid_g_per_kwh: float | None
-    require: Require
-    profiles: tuple[Profile, ...]
-
-
-def context_of(question: Question) -> Context:
+def around(question: Question, catalogs: Iterable[Path] = ()) -> Around:
     """What the user's folder and the question say beside the options.
 
     Raises:
@@ -236,7 +234,7 @@ def context_of(question: Question) -> Context:
     with question.placing("grid"):
         intensity = None if options.grid is None else grid_intensity(options.grid)
     profiles = () if options.no_profile else tuple(load_profiles().values())
-    return {"grid_g_per_kwh": intensity, "require": question.require, "profiles": profiles}
+    return Around(intensity, question.require, profiles, tuple(catalogs))
 
 
 def on_this_machine(question: Question, catalog: Catalog, *, count: bool = True) -> Question:

@@ -20,7 +20,7 @@ from gptbudget.plan.fit.distance import distances
 from gptbudget.plan.fit.keep import Found, front
 from gptbudget.plan.fit.layouts import counts_of
 from gptbudget.plan.fit.search import Watch, search
-from gptbudget.plan.run import NamedGpu, NamedModel
+from gptbudget.plan.run import Around, NamedGpu, NamedModel
 from gptbudget.report.document import Document
 from gptbudget.report.fit.document import fit_document
 from gptbudget.report.verdict import unknown_memory
@@ -102,9 +102,9 @@ def answer(asked: Asked, catalogs: Iterable[Path] = (), watch: Watch | None = No
     work = _work(question, catalog)
     evidence = load_evidence()
     hunt = _hunt(asked)
-    context = api.context_of(question)
-    gpus, skipped = _gpus(question, catalog, hunt, work, evidence, context)
-    found = search(hunt, gpus, work, evidence, watch, **context)
+    around = api.around(question, catalogs)
+    gpus, skipped = _gpus(question, catalog, hunt, work, evidence, around)
+    found = search(hunt, gpus, work, evidence, watch, around=around)
     over_hardware = len(gpus) > 1 or len(hunt.counts) > 1
     rows = _front(hunt, found) if over_hardware else found.rows
     rows = rows[: asked.search.top or _TOP]
@@ -117,9 +117,9 @@ def answer(asked: Asked, catalogs: Iterable[Path] = (), watch: Watch | None = No
             evidence,
             candidate.choices,
             candidate.wall_clock_s if rows else 0.0,
-            **context,
+            around=around,
         )
-        off = distances(hunt, candidate, work, evidence, **context) if told else ()
+        off = distances(hunt, candidate, work, evidence, around) if told else ()
         return Way(candidate, estimate(run), off, frozenset(hunt.origins))
 
     late = [row for row in (found.fastest, found.cheapest) if row is not None]
@@ -185,13 +185,13 @@ def _gpus(
     hunt: Hunt,
     work: NamedModel,
     evidence: Evidence,
-    context: api.Context,
+    around: Around,
 ) -> tuple[list[NamedGpu], list[str]]:
     """The accelerators to search; of ``all`` those that cannot be are left out."""
     found, skipped = [], []
     for gpu in api.named_gpus(question, catalog):
         try:
-            _refuse_unknown(hunt, gpu, work, evidence, context)
+            _refuse_unknown(hunt, gpu, work, evidence, around)
         except UsageError as error:
             if EVERY not in (question.options.gpu or ()):
                 raise
@@ -204,14 +204,14 @@ def _gpus(
 
 
 def _refuse_unknown(
-    hunt: Hunt, gpu: NamedGpu, work: NamedModel, evidence: Evidence, context: api.Context
+    hunt: Hunt, gpu: NamedGpu, work: NamedModel, evidence: Evidence, around: Around
 ) -> None:
     """Refuse what has no memory, time or price that could be compared."""
     freed = dict.fromkeys(("dp", "tp", "pp", "vp", "cp", "ep", "zero", "sequence_parallel"))
     freed |= dict.fromkeys(("dp_shard", "network", "gpus_per_node", "micro_batch", "host_memory"))
     freed |= dict.fromkeys(("global_batch_tokens",))
     plain = hunt.options.model_copy(update=freed)
-    run = complete_run(plain, gpu, work, evidence, origins=hunt.origins, **context)
+    run = complete_run(plain, gpu, work, evidence, around, origins=hunt.origins)
     if memory_of(run) is None:
         reason = unknown_memory(estimate(run))
         raise UsageError(f"memory on {gpu.key} is not known: {reason}", "ask for something else")

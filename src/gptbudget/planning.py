@@ -137,7 +137,7 @@ def plan_budget(question: api.Question, catalogs: Iterable[Path] = ()) -> Plan:
             f"a budget is planned for one --gpu, not {len(gpus)}",
             "name one, or a --model to compare GPUs for",
         )
-    return plan_on(_setting_of(question, gpus[0]), options, question.origins, models)
+    return plan_on(_setting_of(question, gpus[0], catalogs), options, question.origins, models)
 
 
 def plan_counts(question: api.Question, catalogs: Iterable[Path] = ()) -> CountPlan:
@@ -160,17 +160,21 @@ def plan_counts(question: api.Question, catalogs: Iterable[Path] = ()) -> CountP
     question = api.on_this_machine(question, catalog, count=False)
     works = api.works(options, catalog)
     found = [
-        Search(_setting_of(question, gpu), work, limits).smallest()
+        Search(_setting_of(question, gpu, catalogs), work, limits).smallest()
         for gpu in _gpus_of(question, catalog)
         for work in works
     ]
     return CountPlan(counted_best_first(found), limits, question)
 
 
-def _setting_of(question: api.Question, gpu: NamedGpu) -> Setting:
+def _setting_of(question: api.Question, gpu: NamedGpu, catalogs: Iterable[Path]) -> Setting:
     """One accelerator with everything that was said and is known."""
     return Setting(
-        question.options, gpu, load_evidence(), question.origins, **api.context_of(question)
+        question.options,
+        gpu,
+        load_evidence(),
+        api.around(question, catalogs),
+        question.origins,
     )
 
 

@@ -24,6 +24,12 @@ EPILOG = (
 
 _JOB = ("model", "seq_len", "micro_batch", "global_batch_tokens")
 _HARDWARE = ("gpu", "gpus", "gpus_per_node", "network")
+_ONE_GPU = HARDWARE["gpu"]._replace(
+    help="Accelerator of the catalog that the step ran on; auto takes the cards of this machine."
+)
+_ONE_MODEL = JOB["model"]._replace(
+    help="Model of the catalog, or path of a Hugging Face config.json.", metavar="NAME"
+)
 
 _SPEED = Annotated[
     str | None,
@@ -56,8 +62,8 @@ _REMOVE = Annotated[str | None, typer.Option("--remove", metavar="NAME", help="F
 
 
 @takes(
-    {name: HARDWARE[name] for name in _HARDWARE},
-    {name: JOB[name] for name in _JOB},
+    {name: HARDWARE[name] for name in _HARDWARE} | {"gpu": _ONE_GPU},
+    {name: JOB[name] for name in _JOB} | {"model": _ONE_MODEL},
     RECIPE,
     METHOD,
     LAYOUT,

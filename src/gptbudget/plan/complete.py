@@ -5,8 +5,8 @@ Each value remembers its origin, so that a default is shown as a default.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from gptbudget.core.activations import implementation
 from gptbudget.core.elementwise import where
@@ -24,13 +24,13 @@ from gptbudget.plan.machine import (
 )
 from gptbudget.plan.recipe import NamedStack, complete_recipe
 from gptbudget.plan.run import (
+    Around,
     BareSize,
     CostAssumptions,
     FlopsAmount,
     NamedGpu,
     NamedModel,
     Origin,
-    Require,
     TrainingRun,
     Work,
 )
@@ -44,9 +44,6 @@ from gptbudget.specs.speed import Speed
 from gptbudget.specs.stack import Stack
 from gptbudget.units import YEAR_S
 
-if TYPE_CHECKING:
-    from gptbudget.specs.profile import Profile
-
 _GOODPUT_OF_CLUSTERS = 0.9
 GPUS_WITHOUT_LOSS = 8
 
@@ -56,11 +53,9 @@ def complete_run(
     gpu: NamedGpu,
     work: Work,
     evidence: Evidence,
+    around: Around = Around(),  # noqa: B008 - never changed
     *,
-    grid_g_per_kwh: float | None = None,
-    require: Require | None = None,
     origins: Mapping[str, Origin] | None = None,
-    profiles: Iterable[Profile] = (),
 ) -> TrainingRun:
     """Complete one pair of accelerator and work.
 
@@ -112,13 +107,14 @@ def complete_run(
         if machine is None
         else likely_range(gpu, machine, layout, recipe, stack, model, evidence),
         card_was_compared=gpu.key in evidence.compared_gpus,
-        profiles={each.stack: each for each in profiles if each.gpu == gpu.key},
+        profiles={each.stack: each for each in around.profiles if each.gpu == gpu.key},
         other_stacks=_others(choose, gpu.spec, gpus, model, recipe, evidence)
         if machine and model
         else {},
         goodput=choose.take("goodput", default_goodput(gpus, utilization)),
-        cost=_cost_assumptions(choose, gpu.spec, grid_g_per_kwh),
-        require=require or Require(),
+        cost=_cost_assumptions(choose, gpu.spec, around.grid_g_per_kwh),
+        require=around.require,
+        catalogs=around.catalogs,
         origins=choose.chosen_origins,
         values=choose.chosen,
         notes=(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from gptbudget.core.activations import Implementation
@@ -63,6 +64,16 @@ class Require(NamedTuple):
     min_ratio: float | None = None
 
 
+class Around(NamedTuple):
+    """What a run is completed with beside its options."""
+
+    grid_g_per_kwh: float | None = None
+    require: Require = Require()
+    profiles: tuple[Profile, ...] = ()
+    catalogs: tuple[Path, ...] = ()
+    """Files or folders that were named beside the usual ones."""
+
+
 class CostAssumptions(NamedTuple):
     """What money, energy and carbon are counted with; ``None`` where it is not known."""
 
@@ -110,6 +121,8 @@ class TrainingRun(NamedTuple):
     goodput: float
     cost: CostAssumptions
     require: Require
+    catalogs: tuple[Path, ...]
+    """Where its accelerator or model may stand beside the usual catalogs."""
     origins: Mapping[str, Origin]
     values: Mapping[str, Any]
     """The options as they apply to this run, by option name, for showing."""

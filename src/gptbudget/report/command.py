@@ -17,7 +17,10 @@ _SAID_BY_OTHERS = frozenset({"data", "epochs"})
 
 
 def command(run: TrainingRun, name: str, changes: Iterable[Change] = ()) -> str:
-    """The command line that asks for ``run`` with ``changes``; what is default is left out."""
+    """The command line that asks for ``run`` with ``changes``; what is default is left out.
+
+    Catalogs that were named for this question are named again.
+    """
     changed = {change.option: change.value for change in changes}
     given = {
         option: value
@@ -33,6 +36,7 @@ def command(run: TrainingRun, name: str, changes: Iterable[Change] = ()) -> str:
     if changed.get("offload") == "none":
         given.pop("host_memory", None)
     words = [word for pair in {**given, **changed}.items() for word in _flag(*pair)]
+    words += [word for path in run.catalogs for word in ("--catalog", str(path))]
     return shlex.join(["gptbudget", name, *words])
 
 

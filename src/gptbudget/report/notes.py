@@ -137,11 +137,16 @@ def _sixteen_bit_notes(estimate: Estimate) -> list[str]:
 
 def _overhead_notes(estimate: Estimate) -> list[str]:
     """What is left out on hardware whose driver nobody measured."""
-    if is_cuda(estimate.run.gpu.spec.compute_capability):
+    spec = estimate.run.gpu.spec
+    if is_cuda(spec.compute_capability):
         return []
+    may_have_one = spec.vendor in {None, "NVIDIA"} and spec.segment != "historic"
+    hint = (
+        "; for an NVIDIA card, give its compute_capability in the catalog" if may_have_one else ""
+    )
     return [
         "driver context, workspaces, the communication library's buffers and allocator slack of "
-        "this hardware are not known and left out"
+        f"this hardware are not known and left out{hint}"
     ]
 
 

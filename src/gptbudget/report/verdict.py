@@ -65,8 +65,14 @@ def _time_amount(estimate: Estimate) -> str:
     if time is None:
         return "takes an unknown time (no published utilization: give --utilization)"
     horizon = format_duration(estimate.run.horizon_s)
-    work = "" if tokens is None else f" for {format_count(tokens)} tokens"
+    work = "" if tokens is None else f" for {format_count(tokens)} tokens{_unsaid(estimate)}"
     return f"takes {format_duration(time.wall_clock_s)} of {horizon}{work}"
+
+
+def _unsaid(estimate: Estimate) -> str:
+    """Where the tokens come from that nobody asked for."""
+    origin = estimate.run.origins.get("tokens", "")
+    return f" ({origin})" if origin in {"catalog", "default"} else ""
 
 
 def _memory_amount(estimate: Estimate) -> str:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from gptbudget.plan.complete import complete_run
-from gptbudget.plan.run import NamedGpu, Origin, Require, TrainingRun, Work
+from gptbudget.plan.run import Around, NamedGpu, Origin, TrainingRun, Work
 from gptbudget.specs.evidence import Evidence
 from gptbudget.specs.options import Options
-
-if TYPE_CHECKING:
-    from gptbudget.specs.profile import Profile
 
 
 class Setting(NamedTuple):
@@ -20,10 +17,8 @@ class Setting(NamedTuple):
     options: Options
     gpu: NamedGpu
     evidence: Evidence
+    around: Around = Around()
     origins: Mapping[str, Origin] = {}
-    profiles: tuple[Profile, ...] = ()
-    grid_g_per_kwh: float | None = None
-    require: Require = Require()
 
     def fixed(self, option: str) -> bool:
         """Whether the user said this option, so that it may not be changed."""
@@ -45,8 +40,6 @@ class Setting(NamedTuple):
             self.gpu,
             work,
             self.evidence,
-            grid_g_per_kwh=self.grid_g_per_kwh,
-            require=self.require,
+            self.around,
             origins=self.origins,
-            profiles=self.profiles,
         )

@@ -11,7 +11,7 @@ from gptbudget.plan.fit.evaluate import LaidOut
 from gptbudget.plan.fit.recipes import Variant
 from gptbudget.plan.layout import default_zero
 from gptbudget.plan.machine import node_of
-from gptbudget.plan.run import NamedGpu, NamedModel, Origin, TrainingRun
+from gptbudget.plan.run import Around, NamedGpu, NamedModel, Origin, TrainingRun
 from gptbudget.specs.evidence import Evidence
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.options import Minimize, Options
@@ -85,7 +85,8 @@ def complete(
     evidence: Evidence,
     choices: Mapping[str, Any],
     wall_clock_s: float = 0.0,
-    **run_context: Any,
+    *,
+    around: Around = Around(),  # noqa: B008 - never changed
 ) -> TrainingRun:
     """The run of one candidate, with only those choices given that are not the default.
 
@@ -101,7 +102,7 @@ def complete(
     chosen = options.model_copy(update={**given, **dict.fromkeys(dropped)})
     origins = {name: origin for name, origin in hunt.origins.items() if name not in dropped}
     origins |= dict.fromkeys(given, "given")
-    return complete_run(chosen, gpu, work, evidence, origins=origins, **run_context)
+    return complete_run(chosen, gpu, work, evidence, around, origins=origins)
 
 
 _DEFAULTS = {

@@ -9,7 +9,7 @@ from gptbudget.errors import UsageError
 from gptbudget.plan.estimate import Estimate, estimate
 from gptbudget.plan.fit.candidate import Candidate, Hunt, complete
 from gptbudget.plan.fit.evaluate import BATCH_TOLERANCE
-from gptbudget.plan.run import NamedModel
+from gptbudget.plan.run import Around, NamedModel
 from gptbudget.specs.evidence import Evidence
 
 _PLAIN: dict[str, Any] = {
@@ -42,13 +42,13 @@ def distances(
     candidate: Candidate,
     work: NamedModel,
     evidence: Evidence,
-    **run_context: Any,
+    around: Around,
 ) -> list[Distance]:
     """Each choice of a candidate that is not plain, beside the same run without it."""
 
     def run_of(choices: Mapping[str, Any]) -> Estimate | None:
         try:
-            run = complete(hunt, candidate.gpu, work, evidence, choices, **run_context)
+            run = complete(hunt, candidate.gpu, work, evidence, choices, around=around)
         except UsageError:
             return None
         return estimate(run)

@@ -7,9 +7,8 @@ by the formulas that answer a single question.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
-from typing import Any
 
 import numpy as np
 
@@ -21,7 +20,7 @@ from gptbudget.plan.fit.keep import Found, Progress, Tally
 from gptbudget.plan.fit.layouts import Kind, kinds
 from gptbudget.plan.fit.recipes import Variant, attention_of, variants
 from gptbudget.plan.job import GLOBAL_BATCH_TOKENS
-from gptbudget.plan.run import NamedGpu, NamedModel, TrainingRun
+from gptbudget.plan.run import Around, NamedGpu, NamedModel, TrainingRun
 from gptbudget.specs.evidence import Evidence
 from gptbudget.specs.options import Options
 from gptbudget.specs.stack import Stack
@@ -39,7 +38,8 @@ def search(
     work: NamedModel,
     evidence: Evidence,
     watch: Watch | None = None,
-    **run_context: Any,
+    *,
+    around: Around = Around(),  # noqa: B008 - never changed
 ) -> Found:
     """Search everything that is open; an interrupt ends it with what was found so far.
 
@@ -51,7 +51,7 @@ def search(
     interrupted = False
     try:
         for gpu in gpus:
-            _Search(hunt, gpu, work, evidence, tally, watch, run_context).run()
+            _Search(hunt, gpu, work, evidence, tally, watch, around).run()
     except KeyboardInterrupt:
         interrupted = True
     return tally.found(time.perf_counter() - begin, interrupted=interrupted)
@@ -68,10 +68,10 @@ class _Search:
         evidence: Evidence,
         tally: Tally,
         watch: Watch | None,
-        run_context: Mapping[str, Any],
+        around: Around,
     ) -> None:
         self.hunt, self.gpu, self.work, self.evidence = hunt, gpu, work, evidence
-        self.tally, self.watch, self.run_context = tally, watch, run_context
+        self.tally, self.watch, self.around = tally, watch, around
         self.precision, _ = precision_and_peak(gpu, hunt.options.precision)
 
     def run(self) -> None:
@@ -157,7 +157,7 @@ class _Search:
         choices = choices_of(variant, laid, last)
         try:
             return complete(
-                self.hunt, self.gpu, self.work, self.evidence, choices, **self.run_context
+                self.hunt, self.gpu, self.work, self.evidence, choices, around=self.around
             )
         except UsageError as error:
             self.tally.refuse(error)
@@ -176,8 +176,8 @@ class _Search:
             self.gpu,
             self.work,
             self.evidence,
+            self.around,
             origins=self.hunt.origins,
-            **self.run_context,
         )
 
 

@@ -84,6 +84,10 @@ def _part(part: Part) -> Element:
         for drawn in _tables(each, beside=part.beside or (halves % 2 == 1 and not position))
     ]
     body = [*full, *half, *tables]
+    if part.folded:
+        summary = el("summary", el("h2", part.title))
+        opened = el("div", *body, class_="body")
+        return el("section", el("details", summary, opened, class_="folded"))
     return el(
         "section",
         el("h2", part.title),

@@ -39,6 +39,10 @@ code{{font:13px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono"
  overflow-wrap:anywhere}}
 .body{{display:grid;grid-template-columns:repeat(2,minmax(0,1fr));gap:24px 40px;align-items:start}}
 .full{{grid-column:1/-1}}
+summary{{cursor:pointer}}
+summary h2{{display:inline}}
+details[open] .body{{margin:16px 0 0}}
+.folded td{{white-space:pre-line;overflow-wrap:anywhere;font-size:13px}}
 figure{{margin:0;min-width:0}}
 svg{{display:block;width:100%;height:auto}}
 svg.narrow{{display:none}}

@@ -91,8 +91,8 @@ SOURCES: dict[Formula, str] = {
     "slack": "1.83 of 77.14 GiB in https://github.com/vllm-project/compressed-tensors/pull/587",
     "usable": "it fits where what is left is not negative",
     "offload": "ZeRO-Infinity, arXiv 2104.07857",
-    "rates": "shares of nominal rates that are reached: by hand, or after seeing errors, as "
-    "validate --cross lists",
+    "rates": "figures of the card in base units, and the shares of them that are reached: by hand, "
+    "or after seeing errors, as validate --cross lists",
     "products": "2 m n k FLOPs at the sustained rate, half an empty wave of 128 x 128 tiles, and "
     "0.6 of the operands' traffic at 0.85 of the bandwidth; set by hand",
     "attention": "Dao 2023, arXiv 2307.08691: half its rate at 400 tokens, backward 2.5 x forward",
@@ -116,7 +116,8 @@ SOURCES: dict[Formula, str] = {
     "mfu": "Chowdhery et al. 2022, arXiv 2204.02311, appendix B",
     "profile": "a logged step of this card and stack; of its logarithm 70 % is carried to other "
     "runs",
-    "range": "10th and 90th percentile of measured over predicted time of the class",
+    "range": "5th and 95th percentile of measured over predicted time of the class, or a guess "
+    "that says so",
     "gpu_hours": "GPUs x hours",
     "money": "GPU-hours x price",
     "energy": "Patterson et al. 2021, arXiv 2104.10350: GPU-hours x power x PUE",

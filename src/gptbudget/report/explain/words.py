@@ -79,13 +79,28 @@ def step_tables(steps: Sequence[Step], about: str = "") -> Iterator[Table]:
         yield Table(columns, rows_of_inputs, title=f"{explained}: what was taken in")
 
 
+def formula_tables(steps: Sequence[Step]) -> Iterator[Table]:
+    """The same, section by section, with what is said of a number in cells of their own."""
+    for section, those in groupby(steps, key=lambda step: step.section):
+        rows = tuple(
+            (step.name, "\n= ".join(_equations(step)), f"{step.source}{_marks(step.inputs)}")
+            for step in those
+        )
+        yield Table(("number", "formula", "source"), rows, title=section)
+
+
 def _step_text(step: Step) -> str:
-    lines = [f"{step.name} = {_symbols(step.formula)}"]
+    first, *others = _equations(step)
+    lines = [f"{step.name} = {first}", *(f"  = {each}" for each in others)]
+    return "\n".join((*lines, f"  {step.source}{_marks(step.inputs)}"))
+
+
+def _equations(step: Step) -> Iterator[str]:
+    """The formula, with its numbers where they are no single one, and what comes out."""
+    yield _symbols(step.formula)
     if step.with_numbers != repr(step.value):
-        lines.append(f"  = {_symbols(step.with_numbers)}")
-    lines.append(f"  = {_result(step)}")
-    lines.append(f"  {step.source}{_marks(step.inputs)}")
-    return "\n".join(lines)
+        yield _symbols(step.with_numbers)
+    yield _result(step)
 
 
 def _marks(inputs: Sequence[Input]) -> str:

@@ -8,6 +8,9 @@ from gptbudget.plan.estimate import Estimate
 from gptbudget.report.answer import answer
 from gptbudget.report.command import command
 from gptbudget.report.documents import comparison, section_table
+from gptbudget.report.explain.estimate import explanation
+from gptbudget.report.explain.step import Step
+from gptbudget.report.explain.words import formula_tables
 from gptbudget.report.page.memory import memory_figures, memory_of_all
 from gptbudget.report.page.optimum import optimum_of_run
 from gptbudget.report.page.page import Amount, Figure, Page, Part
@@ -35,7 +38,11 @@ def compare_page(estimates: Sequence[Estimate], skipped: Sequence[str] = ()) -> 
 
 def _one(estimate: Estimate) -> Page:
     result = answer(estimate)
-    parts = (*in_full(estimate), *_closing([estimate], result["notes"]))
+    parts = (
+        *in_full(estimate),
+        *_closing([estimate], result["notes"]),
+        formulas(explanation(estimate)),
+    )
     return Page(
         subject(estimate),
         estimate.feasible,
@@ -93,6 +100,12 @@ def in_full(estimate: Estimate) -> Iterator[Part]:
         if title in tables:
             name = f"{title[:1].upper()}{title[1:]}"
             yield Part(name, drawn, (tables[title]._replace(title=""),))
+
+
+def formulas(steps: Sequence[Step]) -> Part:
+    """Every number as formula, with its numbers and its source."""
+    tables = tuple(formula_tables(steps))
+    return Part("Every number as formula", (), tables, folded=True)
 
 
 def _undrawn(section: Section) -> Section:

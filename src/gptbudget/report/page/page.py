@@ -128,6 +128,8 @@ class Part(NamedTuple):
     notes: tuple[str, ...] = ()
     beside: bool = False
     """The tables are small, and stand beside each other."""
+    folded: bool = False
+    """It is long, and opens when it is asked for."""
 
 
 class Page(NamedTuple):

@@ -8,7 +8,9 @@ from gptbudget.plan.budget.counts import Counted
 from gptbudget.plan.budget.plan import Plan
 from gptbudget.plan.estimate import Estimate
 from gptbudget.report.document import Document, Table
-from gptbudget.report.page.compare import facts, in_full
+from gptbudget.report.explain.estimate import explanation
+from gptbudget.report.explain.plan import plan_explanation
+from gptbudget.report.page.compare import facts, formulas, in_full
 from gptbudget.report.page.memory import memory_figures, memory_of_all
 from gptbudget.report.page.optimum import optimum_of_plan
 from gptbudget.report.page.page import Amount, Page, Part
@@ -28,6 +30,7 @@ def plan_page(plan: Plan, document: Document) -> Page:
         *(part for each in estimates for part in _trained(each)),
         Part("Notes", (), (), document.notes),
         Part("Where the numbers come from", (), tuple(_sources(plan, estimates))),
+        formulas(plan_explanation(plan)),
     )
     return Page(
         "A planned budget",
@@ -87,6 +90,7 @@ def counts_page(found: list[Counted], document: Document) -> Page:
         Part("Options, and who said them", (), (options_table(estimates[:1]),)),
         Part("Notes", (), (), document.notes),
         Part("Where the numbers come from", (), (sources_table(estimates),)),
+        formulas(explanation(estimates[0])),
     )
     return Page(
         "How many GPUs",
