@@ -131,7 +131,7 @@ def test_the_table_says_whose_memory_it_is(driver: Driver, cli: Cli) -> None:
     driver(RTX_4070_TI)
     answer = cli("compare", "--gpu", "auto", "--model", "gpt2-xl")
     assert re.search(r"usable +11\.71 GiB +of this machine, by its driver", answer.out)
-    assert "gptbudget compare --gpu auto --model gpt2-xl --recipe master" in answer.out
+    assert "gptbudget compare --gpu auto --model gpt2-xl --offload all" in answer.out
 
 
 def test_what_is_given_stays(driver: Driver, cli: Cli) -> None:

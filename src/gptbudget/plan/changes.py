@@ -41,8 +41,8 @@ class Changed(NamedTuple):
 
     @property
     def costs_quality(self) -> bool:
-        """Whether any of the changes does."""
-        return any(change.costs_quality for change in self.changes)
+        """Whether any of the changes does, or sums in 16 bit do."""
+        return self.sums_in_16_bit or any(change.costs_quality for change in self.changes)
 
 
 _SINGLE = (
@@ -66,16 +66,17 @@ _SINGLE = (
     Change("method", "lora", costs_quality=True),
     Change("method", "qlora", costs_quality=True),
 )
-"""Each tried for itself, lossless ones first."""
+"""Each tried for itself."""
 
 
 def single_changes(run: TrainingRun, memory: Memory) -> list[Changed]:
-    """Every change that can be made, with what it saves, also when that is nothing."""
-    return [
-        changed
-        for change in _SINGLE
-        if (changed := changed_run(run, memory, (change,))) is not None
-    ]
+    """Every change that can be made, with what it saves, also when that is nothing.
+
+    Lossless ones come first.
+    """
+    tried = (changed_run(run, memory, (change,)) for change in _SINGLE)
+    found = [changed for changed in tried if changed is not None]
+    return sorted(found, key=lambda changed: changed.costs_quality)
 
 
 def changed_run(run: TrainingRun, memory: Memory, changes: tuple[Change, ...]) -> Changed | None:
