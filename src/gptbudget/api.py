@@ -49,8 +49,6 @@ if TYPE_CHECKING:
     from gptbudget.report.models import PublishedRate
     from gptbudget.specs.evidence import Figure
 
-"""The name that stands for every accelerator."""
-
 _SIZE_LIKE = r"[+-]?[0-9.,]+([eE][+-]?[0-9]+)?[A-Za-z]?"
 """What begins and ends like a number of parameters, so that no name is meant."""
 

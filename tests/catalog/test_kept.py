@@ -94,6 +94,23 @@ def test_what_was_made_of_other_files_is_made_again(tmp_path: Path) -> None:
     assert kept("number", (source,), lambda: 2) == 2
 
 
+def test_an_edit_while_it_is_read_counts(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_text("1")
+
+    def read_and_edit() -> str:
+        found = source.read_text()
+        source.write_text("22")
+        return found
+
+    assert kept("text", (source,), read_and_edit) == "1"
+    assert kept("text", (source,), source.read_text) == "22"
+
+
+def test_a_source_that_is_not_there_is_left_to_its_reader(tmp_path: Path) -> None:
+    assert kept("nothing", (tmp_path / "missing",), lambda: "made") == "made"
+
+
 def test_it_is_never_needed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("GPTBUDGET_CACHE", str(tmp_path / "file" / "folder"))

@@ -38,17 +38,20 @@ def kept_folder() -> Path:
 
 def kept(name: str, sources: Iterable[Path], make: Callable[[], T]) -> T:
     """What ``make`` makes of ``sources``, or made of them as they are now; ``None`` is not kept."""
+    try:
+        made_of = _made_of(sources)  # before they are read: an edit meanwhile must count
+    except OSError:
+        return make()
     file = kept_folder() / f"{name}.pickle"
     try:
-        made_of = _made_of(sources)
         known, value = pickle.loads(file.read_bytes())  # noqa: S301 - this program's own file
     except Exception:  # noqa: BLE001 - whatever is wrong with it, it is made again
         known, value = None, None
-    if known is not None and known == made_of:
+    if known == made_of:
         return value  # type: ignore[no-any-return]
     made = make()
     if made is not None:
-        _keep(file, (_made_of(sources), made))
+        _keep(file, (made_of, made))
     return made
 
 
