@@ -14,6 +14,23 @@ ASKED = {
 }
 
 
+@pytest.mark.parametrize(
+    ("command", "asked"),
+    [
+        ("compare", ("--gpu", "4070ti", "--gpu", "h100", "--model", "gpt2")),
+        ("plan", ("--gpu", "a100", "--gpu", "h100", "--model", "gpt2-xl", "--time", "30d")),
+    ],
+)
+def test_every_row_has_its_own(
+    cli: Cli, tmp_path: Path, command: str, asked: tuple[str, ...]
+) -> None:
+    cli(command, *asked, "--html", str(tmp_path / "page.html"))
+    rows = cli(command, *asked, "--explain", "-o", "json").json["results"]
+
+    assert (tmp_path / "page.html").read_text().count("<details") == len(rows) == 2
+    assert all(row["explanation"] for row in rows)
+
+
 @pytest.mark.parametrize("command", ASKED)
 def test_each_explained_number_is_on_the_page(cli: Cli, tmp_path: Path, command: str) -> None:
     asked = ASKED[command]

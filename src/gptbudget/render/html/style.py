@@ -112,6 +112,7 @@ footer{{color:var(--muted);font-size:13px;padding:0 24px 24px}}
  footer{{padding:0 12px 16px}}
 }}
 @media print{{
+ section:has(details:not([open])){{display:none}}
  :root{{{variables(LIGHT)}--page:#ffffff;}}
  body{{font-size:11px;print-color-adjust:exact;-webkit-print-color-adjust:exact}}
  main{{padding:0;max-width:none}}

@@ -36,11 +36,12 @@ def explained_fit(document: Document, fit: Fit) -> Document:
 
 
 def explained_counts(document: Document, found: Sequence[Counted]) -> Document:
-    """An answer of ``plan`` with a model: the best row."""
-    way = found[0].way
-    chosen = dict.fromkeys(way.changes, "chosen by plan")
-    about = subject(way.estimate)
-    return with_steps(document, [explanation(way.estimate, chosen)], about=about)
+    """An answer of ``plan`` with a model: every row as data, the best one in tables."""
+    steps = [
+        explanation(each.way.estimate, dict.fromkeys(each.way.changes, "chosen by plan"))
+        for each in found
+    ]
+    return with_steps(document, steps, about=subject(found[0].way.estimate))
 
 
 def explained_plan(document: Document, plan: Plan) -> Document:

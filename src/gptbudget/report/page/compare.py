@@ -41,7 +41,7 @@ def _one(estimate: Estimate) -> Page:
     parts = (
         *in_full(estimate),
         *_closing([estimate], result["notes"]),
-        formulas(explanation(estimate)),
+        formulas(explanation(estimate), subject(estimate)),
     )
     return Page(
         subject(estimate),
@@ -66,7 +66,12 @@ def _several(estimates: Sequence[Estimate], skipped: Sequence[str]) -> Page:
         document.headline,
         (),
         (),
-        (grid, *pairs, *_closing(shown, skipped)),
+        (
+            grid,
+            *pairs,
+            *_closing(shown, skipped),
+            *(formulas(explanation(each), subject(each)) for each in shown),
+        ),
     )
 
 
@@ -102,10 +107,10 @@ def in_full(estimate: Estimate) -> Iterator[Part]:
             yield Part(name, drawn, (tables[title]._replace(title=""),))
 
 
-def formulas(steps: Sequence[Step]) -> Part:
+def formulas(steps: Sequence[Step], about: str) -> Part:
     """Every number as formula, with its numbers and its source."""
-    tables = tuple(formula_tables(steps))
-    return Part("Every number as formula", (), tables, folded=True)
+    title = f"Every number as formula: {about}"
+    return Part(title, (), tuple(formula_tables(steps)), folded=True)
 
 
 def _undrawn(section: Section) -> Section:

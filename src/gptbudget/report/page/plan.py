@@ -30,7 +30,7 @@ def plan_page(plan: Plan, document: Document) -> Page:
         *(part for each in estimates for part in _trained(each)),
         Part("Notes", (), (), document.notes),
         Part("Where the numbers come from", (), tuple(_sources(plan, estimates))),
-        formulas(plan_explanation(plan)),
+        formulas(plan_explanation(plan), "the budget"),
     )
     return Page(
         "A planned budget",
@@ -90,7 +90,7 @@ def counts_page(found: list[Counted], document: Document) -> Page:
         Part("Options, and who said them", (), (options_table(estimates[:1]),)),
         Part("Notes", (), (), document.notes),
         Part("Where the numbers come from", (), (sources_table(estimates),)),
-        formulas(explanation(estimates[0])),
+        *(formulas(explanation(each), subject(each)) for each in estimates),
     )
     return Page(
         "How many GPUs",
