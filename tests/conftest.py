@@ -38,14 +38,20 @@ def assert_refused(result: Result, code: int, part: str) -> None:
     assert part in result.err
 
 
+@pytest.fixture(scope="session")
+def _cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One cache for all tests: it is keyed by content, so that none sees another's files."""
+    return tmp_path_factory.mktemp("cache")
+
+
 @pytest.fixture(autouse=True)
-def _plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def _plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, _cache: Path) -> None:
     """No user catalog, a fixed width, no colours."""
     for name in ("GPTBUDGET_CATALOG", "GPTBUDGET_DEBUG", "NO_COLOR", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "no-user-catalog"))
     monkeypatch.setenv("GPTBUDGET_PROFILES", str(tmp_path / "profiles"))
-    monkeypatch.setenv("GPTBUDGET_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("GPTBUDGET_CACHE", str(_cache))
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.setenv("TERM", "dumb")
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from gptbudget import load_catalog
 from gptbudget.catalog.names import is_size, normalized
 from gptbudget.errors import UnknownNameError
+from tests.conftest import Cli, assert_refused
 
 
 @pytest.mark.parametrize(
@@ -71,3 +75,42 @@ def test_no_sizes(name: str) -> None:
 
 def test_normalized_keeps_only_decimal_points() -> None:
     assert normalized("  Llama-3.1 405B. ") == "llama3.1405b"
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("compare", "--gpu", "GPT2", "--model", "gpt2"), "gpt2 is a model, not an accelerator"),
+        (("gpus", "gpt2"), "gpt2 is a model, not an accelerator"),
+        (
+            ("compare", "--gpu", "4090", "--model", "4070ti"),
+            "rtx-4070-ti is an accelerator, not a model",
+        ),
+        (("models", "RTX 4070 Ti"), "rtx-4070-ti is an accelerator, not a model"),
+    ],
+)
+def test_a_name_of_the_other_section(cli: Cli, command: tuple[str, ...], said: str) -> None:
+    assert_refused(cli(*command), 3, said)
+
+
+@pytest.mark.parametrize(
+    "key", ["a b", 'a"b', "a`b", "a$b", "a(b", "a;b", "a/b", "a'b", "a:b", " "]
+)
+def test_a_key_that_a_shell_could_take_for_more(cli: Cli, tmp_path: Path, key: str) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(f"gpus:\n  {json.dumps(key)}:\n    peak_tflops: {{fp32: 1}}\n")
+
+    assert_refused(cli("gpus", "--catalog", str(file)), 4, f"{file}:2: gpus: {key!r} cannot be")
+    assert (
+        f"{file}:2: gpus: {key!r} cannot be a key"
+        in cli("catalog", "check", "--catalog", str(file)).out
+    )
+
+
+@pytest.mark.parametrize("key", ["карта-1", "ギガ.9000", "é+", "x_1"])
+def test_a_key_in_any_script(cli: Cli, tmp_path: Path, key: str) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(f"gpus:\n  {key}:\n    peak_tflops: {{fp32: 1}}\n", encoding="utf-8")
+
+    found = cli("compare", "--gpu", key, "--model", "gpt2", "--catalog", str(file), "-o", "json")
+    assert found.json["results"][0]["gpu"]["name"] == key

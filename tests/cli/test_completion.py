@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from gptbudget import load_catalog
-from gptbudget.catalog.keys import names_beginning
+from gptbudget.catalog.index import names_beginning
 from gptbudget.catalog.reference import load_grids
 from gptbudget.cli import options
 from gptbudget.specs.options import Options, ReadingOptions, SearchOptions
@@ -175,6 +175,7 @@ print(*sys.modules, file=sys.stderr)
 
 
 def test_a_tab_builds_no_model_reads_no_yaml_and_draws_no_table() -> None:
+    names_beginning("gpus", "")  # once, for the cache
     environment = {
         **os.environ,
         "_GPTBUDGET_COMPLETE": "complete_bash",
@@ -268,6 +269,55 @@ def test_in_fish(tmp_path: Path) -> None:
         "complete --do-complete 'gptbudget compare --gpu rtx-3090'"
     )
     assert in_shell("fish", script, tmp_path).split() == ["rtx-3090", "rtx-3090-ti"]
+
+
+HOSTILE = ('zzz"<(sh<{script})"', "zzz`sh<{script}`", "zzz$(sh<{script})", "zzz;sh<{script};")
+"""Keys that are a command to a shell."""
+
+IN_ZSH_EVALUATED = """
+compdef() {{ :; }}
+_arguments() {{ print -r -- "$2"; }}
+_files() {{ :; }}
+eval "$(env _TYPER_COMPLETE_ARGS="gptbudget compare --gpu zzz" \
+  _GPTBUDGET_COMPLETE=complete_zsh {python} -m gptbudget)"
+"""
+
+TAB = {
+    "bash": IN_BASH.replace("rtx-3090", "zzz"),
+    "zsh": IN_ZSH_EVALUATED,
+    "fish": """
+set -x _TYPER_COMPLETE_ARGS "gptbudget compare --gpu zzz"
+set -x _TYPER_COMPLETE_FISH_ACTION get-args
+set -x _GPTBUDGET_COMPLETE complete_fish
+eval ({python} -m gptbudget)
+true
+""",
+}
+"""What a shell does with the words at Tab; fish evaluates no word, and here it does."""
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("place", ["key", "alias"])
+def test_a_name_that_is_a_command_is_not_offered(
+    offered: Offered,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    shell: str,
+    name: str,
+    place: str,
+) -> None:
+    marker, script = tmp_path / "planted", tmp_path / "script"
+    script.write_text(f"echo planted > {marker}")
+    catalog, hostile = tmp_path / "hostile.yaml", name.format(script=script)
+    key, alias = (hostile, "zzz-alias") if place == "key" else ("yyy", hostile)
+    catalog.write_text(f"gpus:\n  {key}:\n    aliases: [{alias}]\n    peak_tflops: {{fp32: 1}}\n")
+    monkeypatch.setenv("GPTBUDGET_CATALOG", str(catalog))
+
+    assert offered("gptbudget compare --gpu zzz", shell) == (["zzz-alias"] * (place == "key"))
+    if shutil.which(shell):
+        in_shell(shell, TAB[shell].format(python=sys.executable), tmp_path)
+    assert not marker.exists()
 
 
 def test_an_unknown_shell_is_a_usage_error(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

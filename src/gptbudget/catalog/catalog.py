@@ -2,8 +2,7 @@
 
 Files are read in order and later ones win, whole entries. Shipped entries are validated
 when they are used (the tests validate all of them), a user's files at once, so that a typo
-is reported by the next command. Where there are only the shipped files, a name is first
-looked up by a glance, without reading them whole, and what it finds is kept.
+is reported by the next command.
 """
 
 from __future__ import annotations
@@ -11,18 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from gptbudget.catalog.index import RawEntry, index_names
-from gptbudget.catalog.kept import kept
-from gptbudget.catalog.names import normalized, resolve
-from gptbudget.catalog.paths import catalog_files, data_file, shipped_files
-from gptbudget.errors import FileError
+from gptbudget.catalog.names import is_key, normalized, resolve
+from gptbudget.catalog.paths import catalog_files, shipped_files
+from gptbudget.catalog.yamlfile import YamlFile, read_yaml
+from gptbudget.errors import FileError, UnknownNameError
 from gptbudget.specs.gpu import GpuSpec
 from gptbudget.specs.model import ModelSpec
-
-if TYPE_CHECKING:
-    from gptbudget.catalog.yamlfile import YamlFile
 
 S = TypeVar("S", GpuSpec, ModelSpec)
 
@@ -44,22 +40,25 @@ class Section(Generic[S]):
 
     def __init__(self, kind: str, word: str) -> None:
         self._kind = kind
-        self._word = word
+        self.word = word
         self._raw: dict[str, RawEntry] = {}
         self._built: dict[str, Entry[S]] = {}
-        self._unread: list[Path] = []
+        self._index: dict[str, str] | None = None
+        self._other: Section[Any] | None = None
 
-    def put_off(self, path: Path) -> None:
-        """Read the shipped file ``path`` only when a glance at it is not enough."""
-        self._unread.append(path)
+    def stands_beside(self, other: Section[Any]) -> None:
+        """Let a name of ``other`` that is asked for here be told as one."""
+        self._other = other
 
     def add(self, file: YamlFile, *, shipped: bool) -> None:
         """Lay the entries of ``file`` over those already there."""
+        self._index = None
         for key, data in (file.data.get(self._kind) or {}).items():
             self._raw.pop(key, None)  # a replaced entry stands where its new file does
+            self._built.pop(key, None)
             self._raw[key] = RawEntry(data, file, shipped)
             if not shipped:
-                self._build(data, file, key, shipped=shipped)
+                self._entry(key)
 
     def index(self) -> dict[str, str]:
         """Normalized id, name and aliases to key.
@@ -67,40 +66,24 @@ class Section(Generic[S]):
         Raises:
             FileError: two entries claim one name, or an alias reads as a size.
         """
-        index = index_names(self._kind, self._entries())
-        for _, fault in index.faults:
-            raise fault
-        return index.keys
+        if self._index is None:
+            index = index_names(self._kind, self._raw)
+            for _, fault in index.faults:
+                raise fault
+            self._index = index.keys
+        return self._index
 
     def files(self) -> tuple[Path, ...]:
         """The file of each entry."""
-        return tuple(file.path for _, file, _ in self._entries().values())
+        return tuple(file.path for _, file, _ in self._raw.values())
 
     def keys(self) -> tuple[str, ...]:
         """All keys, in the order of the files."""
-        return tuple(self._entries())
+        return tuple(self._raw)
 
     def raw(self) -> Mapping[str, RawEntry]:
         """The entries as they stand in their files, by key."""
-        return self._entries()
-
-    def _entries(self) -> dict[str, RawEntry]:
-        """All raw entries; reads the files that were put off."""
-        while self._unread:
-            path = self._unread.pop(0)
-            self.add(_catalog_file(path), shipped=True)
         return self._raw
-
-    def _glance(self, name: str) -> Entry[S] | None:
-        """The entry of exactly this name, if one look at the files that were put off finds it."""
-        from gptbudget.catalog.glance import entries_mentioning
-
-        mentioned: dict[str, RawEntry] = {}
-        for path in self._unread:
-            mentioned |= entries_mentioning(path, self._kind, name)
-        index = index_names(self._kind, mentioned)
-        key = None if index.faults else index.keys.get(normalized(name))
-        return None if key is None else self._entry(key, mentioned[key])
 
     def find(self, name: str) -> Entry[S]:
         """The entry that ``name`` stands for.
@@ -109,35 +92,35 @@ class Section(Generic[S]):
             UnknownNameError: no entry has the name, or several begin with it.
             FileError: the entry is faulty.
         """
-        if self._unread:
-            sources = (*self._unread, data_file("architectures.yaml"))
-            kept_as = f"{self._kind}-{normalized(name)}"
-            glanced = kept(kept_as, sources, lambda: self._glance(name))
-            if glanced is not None:
-                return glanced
-        key = resolve(name, self.index(), self._word, f"gptbudget {self._kind}")
-        return self._entry(key, self._raw[key])
+        index, short = self.index(), normalized(name)
+        other = self._other
+        if other is not None and short not in index and short in other.index():
+            raise UnknownNameError(
+                f"{other.index()[short]} is {_a(other.word)}, not {_a(self.word)}",
+                f"see the list with gptbudget {self._kind}",
+            )
+        return self._entry(resolve(name, index, self.word, f"gptbudget {self._kind}"))
 
-    def _entry(self, key: str, raw: RawEntry) -> Entry[S]:
+    def _entry(self, key: str) -> Entry[S]:
         """The validated entry of a key."""
         if key not in self._built:
-            spec = self._build(raw.data, raw.file, key, shipped=raw.shipped)
+            from gptbudget.catalog.entries import build_gpu, build_model
+
+            raw = self._raw[key]
+            build: Any = build_gpu if self._kind == "gpus" else build_model
+            spec: S = build(raw.data, raw.file, key, shipped=raw.shipped)
             self._built[key] = Entry(key, spec, raw.file.path, raw.shipped)
         return self._built[key]
 
-    def _build(self, data: Any, file: YamlFile, key: str, *, shipped: bool) -> S:
-        """The validated spec of the raw data of one entry."""
-        from gptbudget.catalog.entries import build_gpu, build_model
-
-        build: Any = build_gpu if self._kind == "gpus" else build_model
-        spec: S = build(data, file, key, shipped=shipped)
-        return spec
-
     def __iter__(self) -> Iterator[Entry[S]]:
-        return (self._entry(key, raw) for key, raw in self._entries().items())
+        return (self._entry(key) for key in self._raw)
 
     def __len__(self) -> int:
-        return len(self._entries())
+        return len(self._raw)
+
+
+def _a(word: str) -> str:
+    return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
 
 
 @dataclass(frozen=True)
@@ -155,29 +138,21 @@ def load_catalog(extra: Iterable[Path] = (), *, user: bool = True) -> Catalog:
     Raises:
         FileError: a file cannot be read or is not a catalog.
     """
-    catalog = Catalog(
-        Section("gpus", "accelerator"),
-        Section("models", "model"),
-        catalog_files(extra, user=user),
-    )
-    shipped = shipped_files()
-    only_shipped = catalog.files == shipped
-    for path in catalog.files:
-        file = None if only_shipped else _catalog_file(path)
-        sections: tuple[Section[Any], ...] = (catalog.gpus, catalog.models)
-        for section in sections:
-            if file is None:
-                section.put_off(path)
-            else:
-                section.add(file, shipped=path in shipped)
-    return catalog
+    gpus: Section[GpuSpec] = Section("gpus", "accelerator")
+    models: Section[ModelSpec] = Section("models", "model")
+    gpus.stands_beside(models)
+    models.stands_beside(gpus)
+    files, shipped = catalog_files(extra, user=user), shipped_files()
+    for path in files:
+        file = _catalog_file(path)
+        gpus.add(file, shipped=path in shipped)
+        models.add(file, shipped=path in shipped)
+    return Catalog(gpus, models, files)
 
 
 def _catalog_file(path: Path) -> YamlFile:
     """A catalog file that is a catalog as a whole."""
-    from gptbudget.catalog.yamlfile import read_yaml
-
-    file = read_yaml(path)
+    file = read_yaml(path, keep=True)
     fault = next(structure_faults(file), None)
     if fault is not None:
         raise fault
@@ -185,7 +160,7 @@ def _catalog_file(path: Path) -> YamlFile:
 
 
 def structure_faults(file: YamlFile) -> Iterator[FileError]:
-    """Faults of the file as a whole: not a mapping, empty, unknown sections."""
+    """Faults of the file as a whole: not a mapping, empty, unknown sections, bad keys."""
     if file.data is None:
         yield FileError(f"{file.path}:1: is empty", "a catalog has gpus: or models:")
         return
@@ -203,5 +178,17 @@ def structure_faults(file: YamlFile) -> Iterator[FileError]:
                 f"{file.where(key)}: {key}: entries by name belong here",
                 "write a key with its values below",
             )
+        else:
+            yield from _key_faults(file, key)
     if not any(file.data.get(key) for key in SECTIONS) and set(file.data) <= set(SECTIONS):
         yield FileError(f"{file.path}:1: has no entries", "add one under gpus: or models:")
+
+
+def _key_faults(file: YamlFile, section: str) -> Iterator[FileError]:
+    """Keys of a section that a shell would take for more than a word."""
+    for key in file.data.get(section) or ():
+        if not is_key(key):
+            yield FileError(
+                f"{file.where(section, key)}: {section}: {key!r} cannot be a key",
+                "write it with letters, digits, '.', '+', '-' and '_'",
+            )

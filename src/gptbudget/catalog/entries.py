@@ -9,7 +9,6 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from gptbudget.catalog.glance import entries_mentioning
 from gptbudget.catalog.paths import data_file
 from gptbudget.catalog.validate import build, faults
 from gptbudget.catalog.yamlfile import YamlFile, read_yaml
@@ -72,7 +71,8 @@ def _on_architecture(data: Any, file: YamlFile, key: str) -> Any:
     """Lay an entry over its architecture, concept by concept."""
     if not isinstance(data, Mapping):
         return data
-    base = _architecture(data.get("architecture"))
+    name = data.get("architecture")
+    base = architectures().get(name) if isinstance(name, str) else None
     if base is None:
         raise _unknown_architecture(data, file, key)
     merged = _named(data, key)
@@ -81,14 +81,6 @@ def _on_architecture(data: Any, file: YamlFile, key: str) -> Any:
         if isinstance(own, Mapping):
             merged[concept] = {**base[concept], **own}
     return merged
-
-
-def _architecture(name: Any) -> Any:
-    """The concepts of one architecture; ``None`` when there is none of the name."""
-    if not isinstance(name, str):
-        return None
-    found = entries_mentioning(data_file("architectures.yaml"), "architectures", name)
-    return found[name].data if name in found else architectures().get(name)
 
 
 def _unknown_architecture(data: Any, file: YamlFile, key: str) -> FileError:
@@ -106,7 +98,7 @@ def _unknown_architecture(data: Any, file: YamlFile, key: str) -> FileError:
 @cache
 def architectures() -> dict[str, Any]:
     """The architectures by name, as plain data."""
-    return dict(read_yaml(data_file("architectures.yaml")).data["architectures"])
+    return dict(read_yaml(data_file("architectures.yaml"), keep=True).data["architectures"])
 
 
 def _require_sources(data: Any, file: YamlFile, keys: tuple[str, str], *, shipped: bool) -> None:

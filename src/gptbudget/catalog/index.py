@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
 
-from gptbudget.catalog.names import AUTO, EVERY, is_size, normalized
+from gptbudget.catalog.names import AUTO, EVERY, is_key, is_size, normalized
+from gptbudget.catalog.paths import catalog_files, shipped_files
+from gptbudget.catalog.yamlfile import YamlFile, read_yaml
 from gptbudget.errors import FileError
-
-if TYPE_CHECKING:
-    from gptbudget.catalog.yamlfile import YamlFile
 
 _MEANINGS = {
     EVERY: "stands for every accelerator",
@@ -77,3 +77,37 @@ def _names(key: str, data: Any) -> Iterator[tuple[str, tuple[object, ...]]]:
     for position, alias in enumerate(aliases if isinstance(aliases, tuple) else ()):
         if isinstance(alias, str):
             yield alias, ("aliases", position)
+
+
+def names_beginning(kind: str, beginning: str) -> list[str]:
+    """Keys of ``kind`` (``gpus`` or ``models``) that begin so; where there are none, aliases.
+
+    For a shell that completes a name: a file with a fault is passed over, and so is a name that
+    is more than one word to a shell.
+    """
+    entries = [item for path in _readable_files() for item in _entries_of(path, kind)]
+    keys = (key for key, _ in entries)
+    names = (name for key, data in entries for name, _ in _names(key, data))
+    return _words_beginning(keys, beginning) or _words_beginning(names, beginning)
+
+
+def _words_beginning(names: Iterable[str], beginning: str) -> list[str]:
+    found = (name for name in names if name.startswith(beginning) and is_key(name))
+    return list(dict.fromkeys(found))
+
+
+def _readable_files() -> tuple[Path, ...]:
+    try:
+        return catalog_files()
+    except FileError:
+        return shipped_files()
+
+
+def _entries_of(path: Path, kind: str) -> Iterable[tuple[str, Any]]:
+    """The raw entries of a file; none of one that cannot be read."""
+    try:
+        data = read_yaml(path, keep=True).data
+    except FileError:
+        return ()
+    entries = data.get(kind) if isinstance(data, dict) else None
+    return entries.items() if isinstance(entries, dict) else ()

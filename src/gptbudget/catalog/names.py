@@ -15,12 +15,21 @@ _MOST_SHOWN = 8
 _NUMBER_BEGINS = frozenset("+-.0123456789")
 
 
+_BETWEEN = re.compile(r"(?<![0-9])\.|\.(?![0-9])|[^\w.]|_")
+"""What does not count in a name."""
+
+
 def normalized(name: str) -> str:
-    """Reduce a name to its letters and digits: ``RTX 4070 Ti`` and ``rtx-4070-ti`` are one.
+    """Reduce a name to letters and digits, of any script: ``RTX 4070 Ti`` is ``rtx4070ti``.
 
     A decimal point stays, since ``gpt3-1.3b`` and ``gpt3-13b`` are two.
     """
-    return re.sub(r"(?<![0-9])\.|\.(?![0-9])|[^a-z0-9.]", "", name.casefold())
+    return _BETWEEN.sub("", name.casefold())
+
+
+def is_key(name: str) -> bool:
+    """Whether an entry may have this key: what no shell takes for more than a word."""
+    return re.fullmatch(r"[\w.+-]+", name) is not None
 
 
 def is_size(name: str) -> bool:

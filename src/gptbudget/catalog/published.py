@@ -46,7 +46,7 @@ def load_published_runs(path: Path | None = None) -> PublishedRuns:
     Raises:
         FileError: a field is missing, misspelt or wrong, as ``file:line``.
     """
-    file = read_yaml(path or data_file("published_runs.yaml"))
+    file = read_yaml(path or data_file("published_runs.yaml"), keep=path is None)
     data = build(RunsFile, file.data, file)
     runs = tuple(run for key in data.sources for run in _runs_of(key, data.sources[key], file))
     _refuse_one_id_twice(runs)

@@ -6,12 +6,12 @@ These files are not a user's: the tests hold their form, so nothing is validated
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 
-from gptbudget.catalog.kept import kept
 from gptbudget.catalog.paths import data_file
+from gptbudget.catalog.yamlfile import read_yaml
 from gptbudget.errors import UsageError
 from gptbudget.specs.evidence import Evidence, Grid
+from gptbudget.specs.stack import stacks_from
 from gptbudget.specs.time_range import TimeRange
 from gptbudget.units import parse_amount
 
@@ -19,29 +19,19 @@ from gptbudget.units import parse_amount
 @cache
 def load_evidence() -> Evidence:
     """Everything measured or published that estimates stand on."""
-    ranges, stacks = data_file("time_ranges.yaml"), data_file("stacks.yaml")
-    return kept("evidence", (ranges, stacks), lambda: _read_evidence(ranges, stacks))
-
-
-def _read_evidence(ranges_file: Path, stacks_file: Path) -> Evidence:
-    from gptbudget.catalog.yamlfile import read_yaml
-    from gptbudget.specs.stack import stacks_from
-
-    ranges = read_yaml(ranges_file).data
+    ranges = read_yaml(data_file("time_ranges.yaml"), keep=True).data
     return Evidence(
         tuple(TimeRange(**fields) for fields in ranges["classes"]),
         frozenset(ranges["compared"]["architectures"]),
         frozenset(ranges["compared"]["gpus"]),
         (ranges["uncompared"]["low"], ranges["uncompared"]["high"]),
-        stacks_from(read_yaml(stacks_file).data),
+        stacks_from(read_yaml(data_file("stacks.yaml"), keep=True).data),
     )
 
 
 def load_grids() -> dict[str, Grid]:
     """The grids whose carbon intensity is known, by name."""
-    from gptbudget.catalog.yamlfile import read_yaml
-
-    grids = read_yaml(data_file("grids.yaml")).data["grids"]
+    grids = read_yaml(data_file("grids.yaml"), keep=True).data["grids"]
     return {name: Grid(**fields) for name, fields in grids.items()}
 
 

@@ -52,7 +52,7 @@ class TensorRates(Spec):
 @cache
 def tensor_rates() -> TensorRates:
     """The table of the package."""
-    file = read_yaml(data_file("tensor_rates.yaml"))
+    file = read_yaml(data_file("tensor_rates.yaml"), keep=True)
     return build(TensorRates, file.data, file)
 
 

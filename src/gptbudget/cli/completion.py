@@ -33,7 +33,7 @@ def words() -> list[str]:
 
 def gpus(incomplete: str) -> list[str]:
     """Accelerators of the catalogs, and what stands for several."""
-    from gptbudget.catalog.keys import names_beginning
+    from gptbudget.catalog.index import names_beginning
 
     every = [name for name in ("all", "auto") if name.startswith(incomplete)]
     return [*names_beginning("gpus", incomplete), *every]
@@ -41,14 +41,14 @@ def gpus(incomplete: str) -> list[str]:
 
 def gpu_entries(incomplete: str) -> list[str]:
     """Accelerators of the catalogs."""
-    from gptbudget.catalog.keys import names_beginning
+    from gptbudget.catalog.index import names_beginning
 
     return names_beginning("gpus", incomplete)
 
 
 def models(incomplete: str) -> list[str]:
     """Models of the catalogs; of a path nothing, so that the shell completes files."""
-    from gptbudget.catalog.keys import names_beginning
+    from gptbudget.catalog.index import names_beginning
 
     return names_beginning("models", incomplete)
 

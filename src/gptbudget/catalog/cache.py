@@ -1,0 +1,117 @@
+"""What a file held, as JSON in the user's cache folder, so that it need not be parsed again.
+
+An entry is plain data behind the very text it was made of, so that an edit of any size counts at
+once. Nothing needs the cache: an entry that is damaged, of other content or not the user's own is
+ignored, and what cannot be written is not kept.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+from gptbudget.catalog.paths import at_home
+
+_VARIABLE = "GPTBUDGET_CACHE"
+_LARGEST_BYTES = 32_000_000
+_CHECK_BYTES = 8
+
+
+def cache_folder() -> Path:
+    """``$GPTBUDGET_CACHE``, else the platform's cache folder."""
+    configured = os.environ.get(_VARIABLE)
+    if configured:
+        return at_home(configured)
+    import platformdirs
+
+    return platformdirs.user_cache_path("gptbudget")
+
+
+def cached(path: Path, content: str, reader: Path, make: Callable[[], Any]) -> Any:
+    """What ``make`` makes of the ``content`` of ``path``: plain data, lists as tuples.
+
+    ``reader`` is the source file of the code that makes it: its edits count too.
+    """
+    try:
+        made_of = _joined(reader.read_bytes(), content.encode("utf-8", "surrogatepass"))
+        entry = cache_folder() / f"{path.stem}-{crc32(os.fsencode(path.absolute())):08x}.json"
+        found = _read(entry, made_of)
+    except (OSError, ValueError, TypeError, RecursionError):
+        return make()
+    if found is not None:
+        return found[0]
+    made = make()
+    body = json.dumps([made]).encode()
+    _write(entry, made_of + _check(body) + body)
+    return made
+
+
+def _joined(*parts: bytes) -> bytes:
+    return b"".join(b"%d\n%s" % (len(part), part) for part in parts)
+
+
+def _check(body: bytes) -> bytes:
+    """Tells a body that was damaged."""
+    return b"%08x" % crc32(body)
+
+
+def _read(entry: Path, made_of: bytes) -> tuple[Any, ...] | None:
+    """The value of an entry in a tuple; ``None`` where it was made of something else."""
+    try:
+        raw = _read_own(entry)
+    except OSError:
+        return None
+    start = len(made_of)
+    check, body = raw[start : start + _CHECK_BYTES], raw[start + _CHECK_BYTES :]
+    if not raw.startswith(made_of) or check != _check(body):
+        return None
+    return _as_tuple(json.loads(body, object_hook=_with_tuples))
+
+
+def _read_own(entry: Path) -> bytes:
+    """The bytes of a regular file of this user; never of a link, and never waiting.
+
+    Raises:
+        OSError: it is not there, or is something else.
+    """
+    flags = os.O_RDONLY
+    for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"):
+        flags |= getattr(os, name, 0)
+    with os.fdopen(os.open(entry, flags), "rb") as file:
+        status = os.fstat(file.fileno())
+        own = not hasattr(os, "getuid") or status.st_uid == os.getuid()
+        if not own or not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST_BYTES:
+            raise FileNotFoundError(entry)
+        return file.read()
+
+
+def _with_tuples(data: dict[str, Any]) -> dict[str, Any]:
+    for key, value in data.items():
+        if type(value) is list:
+            data[key] = _as_tuple(value)
+    return data
+
+
+def _as_tuple(values: list[Any]) -> tuple[Any, ...]:
+    return tuple(_as_tuple(each) if type(each) is list else each for each in values)
+
+
+def _write(entry: Path, content: bytes) -> None:
+    """Write an entry, whole or not at all, under a name that nobody could know of before."""
+    import tempfile
+
+    with suppress(OSError):
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        handle, fresh = tempfile.mkstemp(".new", f"{entry.name}.", entry.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+            Path(fresh).replace(entry)
+        finally:
+            Path(fresh).unlink(missing_ok=True)
