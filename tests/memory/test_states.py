@@ -14,10 +14,9 @@ import pytest
 
 from gptbudget import load_catalog
 from gptbudget.catalog.reference import load_evidence
-from gptbudget.core.parameters import count_parameters
+from gptbudget.core.parameters import adapter_parameters, count_parameters
 from gptbudget.core.placement import place
 from gptbudget.core.states import States, nf4_bytes, training_states
-from gptbudget.core.trained import adapter_parameters
 from gptbudget.specs.layout import ONE_RANK
 from gptbudget.specs.method import LoraTargets, Method
 from gptbudget.specs.model import ModelSpec

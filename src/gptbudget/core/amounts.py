@@ -15,11 +15,11 @@ from gptbudget.core.activations import (
 from gptbudget.core.buffers import gradient_buckets, messages
 from gptbudget.core.elementwise import maximum, where
 from gptbudget.core.gathering import Gathering, gathering, whole_gradients
-from gptbudget.core.parameters import ends_of_model
 from gptbudget.core.parts import Parts
 from gptbudget.core.placement import Placement
 from gptbudget.core.sharing import sharing_of
 from gptbudget.core.states import States, training_states
+from gptbudget.core.tensors import vocabulary_matrix
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Recipe
@@ -212,5 +212,5 @@ def _unpacked(model: ModelSpec, recipe: Recipe, how: Implementation, layout: Lay
         return 0
     largest = model.width * model.ffn_width
     if how.stack.quantizes_head:
-        largest = max(largest, ends_of_model(model).table)
+        largest = max(largest, vocabulary_matrix(model))
     return how.stack.unpacked_bytes * largest / layout.tp

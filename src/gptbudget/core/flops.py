@@ -12,9 +12,14 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from gptbudget.core.elementwise import minimum, real
-from gptbudget.core.parameters import count_parameters, matmul_weights
+from gptbudget.core.parameters import (
+    adapter_parameters,
+    count_parameters,
+    frozen_parameters,
+    matmul_weights,
+    trained_parameters,
+)
 from gptbudget.core.parts import Parts
-from gptbudget.core.trained import adapter_parameters, frozen_parameters, trained_parameters
 from gptbudget.specs.method import Method
 from gptbudget.specs.model import ModelSpec
 

@@ -12,8 +12,8 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from gptbudget.core.elementwise import agreed, maximum, minimum, somewhere, tabulate, where
-from gptbudget.core.parameters import block_parameters, ends_of_model
-from gptbudget.core.trained import adapter_parameters
+from gptbudget.core.parameters import adapter_ends
+from gptbudget.core.tensors import ByCut, Layers, Tensor, by_cut, tensors_of, vocabulary_matrix
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.method import Method
 from gptbudget.specs.model import ModelSpec
@@ -93,7 +93,8 @@ def stages_that_may_be_worst(
         return [0, 1, layout.pp - 1]
     between: dict[tuple[int, ...], int] = {}
     for stage in range(1, layout.pp - 1):
-        between.setdefault(_numbers_of_blocks(model, method, layout, stage, split), stage)
+        held, trained = _layers_on_stage(model, method, layout, stage, split)
+        between.setdefault((*held, *trained), stage)
     return sorted({0, *between.values(), int(layout.pp) - 1})
 
 
@@ -113,60 +114,99 @@ def place(
 
     Example: GPT-3 175B over 8 tensor and 8 pipeline ranks holds 12 of 96 blocks, an eighth each.
     """
-    layers, routed, trained_layers, trained_routed = _numbers_of_blocks(
-        model, method, layout, stage, split
-    )
-    held = _Blocks.of(model, layout, layers, routed)
-    trained = _Blocks.of(model, layout, trained_layers, trained_routed)
-    has_experts = minimum(routed, 1) if model.dense_layers else int(model.expert_layers > 0)
-    largest = _Blocks.of(model, layout, 1, has_experts)
-    adapters = _adapters(model, method, layout)
+    kinds = tensors_of(model).layers
+    held, trained = _layers_on_stage(model, method, layout, stage, split)
+    largest = _one_of_the_largest(kinds, held)
     first, last = agreed(stage == 0), agreed(stage == layout.pp - 1)
 
-    def kind(of: _Blocks, learns: _Blocks, shards: Any, *, experts: bool) -> Held:
-        parameters = of.experts if experts else of.dense
-        gradients: Any = learns.experts if experts else learns.dense
+    def share(numbers: tuple[Any, ...], learning: tuple[Any, ...], *, experts: bool) -> Held:
+        on_rank = _experts_on_rank if experts else _shared_on_rank
+        gradients = _sum(learning, (on_rank(each.parameters, layout) for each in kinds))
         if method.has_adapters:
-            gradients = 0 if experts else adapters * of.layers
-        matrices = of.expert_matrices if experts else of.dense_matrices
-        return Held(parameters, gradients, matrices, shards)
+            gradients = 0 if experts else _adapters(kinds, numbers, method, layout)
+        return Held(
+            _sum(numbers, (on_rank(each.parameters, layout) for each in kinds)),
+            gradients,
+            _sum(numbers, (on_rank(each.matrices, layout) for each in kinds)),
+            layout.expert_shards if experts else layout.shards,
+        )
 
-    one = block_parameters(model)
+    networks = (
+        _shared_on_rank(each.network, layout) + _experts_on_rank(each.network, layout)
+        for each in kinds
+    )
     return Placement(
         stage=stage,
-        layers=held.layers,
-        trained_layers=trained.layers,
+        layers=sum(held),
+        trained_layers=sum(trained),
         in_flight=in_flight(layout, stage, micro_batches),
         first=first,
         last=last,
-        dense=kind(held, trained, layout.shards, experts=False),
-        experts=kind(held, trained, layout.expert_shards, experts=True),
+        dense=share(held, trained, experts=False),
+        experts=share(held, trained, experts=True),
         ends=_ends(model, method, layout, first=first, last=last),
-        table=ends_of_model(model).table / layout.tp if first or last else 0,
-        block=kind(largest, largest, layout.shards, experts=False),
-        block_experts=kind(largest, largest, layout.expert_shards, experts=True),
-        network=largest.dense + largest.experts - one.whole - _attention(model, layout),
+        table=vocabulary_matrix(model) / layout.tp if first or last else 0,
+        block=share(largest, largest, experts=False),
+        block_experts=share(largest, largest, experts=True),
+        network=_sum(largest, networks),
     )
 
 
-def _numbers_of_blocks(
+def _sum(numbers: tuple[Any, ...], amounts: Iterable[Any]) -> Any:
+    """Of some layers of each kind, the amounts of one of the kind."""
+    return sum(number * amount for number, amount in zip(numbers, amounts, strict=True))
+
+
+def _shared_on_rank(parameters: ByCut, layout: Layout) -> Any:
+    """What all data-parallel ranks have alike."""
+    return parameters.cut / layout.tp + parameters.whole
+
+
+def _experts_on_rank(parameters: ByCut, layout: Layout) -> Any:
+    return parameters.experts / layout.expert_ways
+
+
+def _layers_on_stage(
     model: ModelSpec, method: Method, layout: Layout, stage: Any, split: Split
-) -> Any:
-    """Blocks of a stage and those with experts, and of either those that are trained."""
-    dense, frozen = model.dense_layers, method.frozen_layers
-    if not somewhere(layout.pp > 1):  # all blocks are on the one stage
-        return tuple(
-            maximum(model.layers - border, 0) for border in (0, dense, frozen, max(dense, frozen))
+) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """Layers of each kind on a stage, and of these those that are trained."""
+    kinds, frozen = tensors_of(model).layers, method.frozen_layers
+    starts = [sum(each.number for each in kinds[:place]) for place in range(len(kinds))]
+    borders = (*starts, *(max(start, frozen) for start in starts))
+    if somewhere(layout.pp > 1):
+        behind = tabulate(
+            lambda pp, vp, stage: _on_stage(
+                model, tuple(map(int, borders)), pp, vp, stage, split, evenly=not frozen
+            ),
+            layout.pp,
+            layout.vp,
+            stage,
         )
-    layers, borders = int(model.layers), (0, int(dense), int(frozen), int(max(dense, frozen)))
+    else:  # all layers are on the one stage
+        behind = tuple(maximum(model.layers - border, 0) for border in borders)
+    return _between(behind[: len(kinds)]), _between(behind[len(kinds) :])
 
-    def blocks(pp: int, vp: int, stage: int) -> tuple[int, ...]:
-        if split == "cost":
-            return _behind(borders, _by_cost(model, pp, stage))
-        ends_count = split == "ends" and not frozen
-        return _evenly_behind(borders, layers, int(pp), int(vp), int(stage), ends_count)
 
-    return tabulate(blocks, layout.pp, layout.vp, stage)
+def _between(behind: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Layers between each border and the next, of those behind each."""
+    return tuple(here - above for here, above in zip(behind, (*behind[1:], 0), strict=True))
+
+
+def _on_stage(
+    model: ModelSpec,
+    borders: tuple[int, ...],
+    pp: int,
+    vp: int,
+    stage: int,
+    split: Split,
+    *,
+    evenly: bool,
+) -> tuple[int, ...]:
+    """Layers of a stage from each of the borders on."""
+    if split == "cost":
+        return _behind(borders, _by_cost(model, pp, stage))
+    ends_count = split == "ends" and evenly
+    return _evenly_behind(borders, int(model.layers), int(pp), int(vp), int(stage), ends_count)
 
 
 def _behind(borders: tuple[int, ...], chunks: Iterable[range]) -> tuple[int, ...]:
@@ -187,47 +227,23 @@ def _evenly_behind(
     return _behind(borders, _evenly(layers, pp, vp, stage, ends_count=ends_count))
 
 
-class _Blocks(NamedTuple):
-    """Parameters of some blocks on one rank; dense blocks are the model's first."""
-
-    layers: Any
-    dense: Any
-    dense_matrices: Any
-    experts: Any
-    expert_matrices: Any
-
-    @classmethod
-    def of(cls, model: ModelSpec, layout: Layout, layers: Any, routed: Any) -> _Blocks:
-        """Of ``layers`` blocks, of which ``routed`` have experts."""
-        one, tp, ways = block_parameters(model), layout.tp, layout.expert_ways
-        plain = layers - routed
-        matrices = (
-            layers * _attention(model, layout)
-            + plain * one.feed_forward_matrices / tp
-            + routed * (one.shared_expert / tp + one.router)
-        )
-        biases = plain * (one.feed_forward - one.feed_forward_matrices) / tp
-        return cls(
-            layers,
-            matrices + biases + layers * one.whole,
-            matrices,
-            routed * one.experts / ways,
-            routed * one.expert_matrices / ways,
-        )
+def _one_of_the_largest(kinds: tuple[Layers, ...], held: tuple[Any, ...]) -> tuple[Any, ...]:
+    """One layer of the kind that has most parameters, of those that are there."""
+    by_size = sorted(range(len(kinds)), key=lambda kind: kinds[kind].parameters.total)
+    found, left = [0] * len(kinds), 1
+    for kind in reversed(by_size[1:]):
+        found[kind] = minimum(held[kind], left)
+        left = left - found[kind]
+    found[by_size[0]] = left
+    return tuple(found)
 
 
-def _attention(model: ModelSpec, layout: Layout) -> Any:
-    """Matrices of attention; what leads down to latents is whole on every tensor rank."""
-    one = block_parameters(model)
-    return (one.attention - one.attention_whole) / layout.tp + one.attention_whole
-
-
-def _adapters(model: ModelSpec, method: Method, layout: Layout) -> Any:
-    """Adapters of one block, cut as the matrices they adapt."""
-    if not method.has_adapters:
-        return 0
-    every = adapter_parameters(model, method.lora_rank, method.lora_targets)
-    return every / model.layers / layout.tp
+def _adapters(
+    kinds: tuple[Layers, ...], numbers: tuple[Any, ...], method: Method, layout: Layout
+) -> Any:
+    """Adapters of some layers of each kind, cut as the matrices they adapt."""
+    ends = (adapter_ends(each.tensors, method.lora_targets) for each in kinds)
+    return method.lora_rank * _sum(numbers, ends) / layout.tp
 
 
 def in_flight(layout: Layout, stage: Any, micro_batches: Any) -> Any:
@@ -265,14 +281,17 @@ def _by_cost(model: ModelSpec, pp: int, stage: int) -> list[range]:
     The head counts with its parameters (nanotron, models/base.py, ``build_model``): 11 of 16
     blocks are on the first of two stages where the head weighs four.
     """
-    one = block_parameters(model)
-    block = one.attention + one.feed_forward + one.experts + one.shared_expert + one.router
-    share = (model.layers * block + ends_of_model(model).table) / pp
+    costs = [
+        by_cut(each.tensors, _counts_as_cost).total
+        for each in tensors_of(model).layers
+        for _ in range(int(each.number))
+    ]
+    share = (sum(costs) + vocabulary_matrix(model)) / pp
     begin, spent = 0, 0.0
     for piece in range(pp):
         end = begin
         while end < model.layers and spent <= share * (piece + 1):
-            end, spent = end + 1, spent + block
+            end, spent = end + 1, spent + costs[end]
         end = model.layers if piece == pp - 1 else end
         if piece == stage:
             return [range(begin, end)]
@@ -280,16 +299,21 @@ def _by_cost(model: ModelSpec, pp: int, stage: int) -> list[range]:
     return []
 
 
+def _counts_as_cost(tensor: Tensor) -> bool:
+    """Norms and the other vectors of attention do not."""
+    return bool(tensor.product) or tensor.component not in {"attention", "norms"}
+
+
 def _ends(model: ModelSpec, method: Method, layout: Layout, *, first: bool, last: bool) -> Held:
     """Embedding and positions on the first stage, final norm and head on the last.
 
     Freezing the first blocks freezes the embedding too, and with it a tied head.
     """
-    ends = ends_of_model(model)
-    table = ends.table / layout.tp
-    below = table + ends.below if first else 0
-    head = 0 if model.head.tied and first else table
-    above = ends.above + ends.head_bias / layout.tp if last else 0
+    table = tensors_of(model)
+    below = _shared_on_rank(by_cut(table.below), layout) if first else 0
+    over = by_cut(table.above, lambda tensor: not tensor.product)
+    above = _shared_on_rank(over, layout) if last else 0
+    head = 0 if model.head.tied and first else vocabulary_matrix(model) / layout.tp
     held = below + above + (head if last else 0)
     if method.has_adapters:
         trained: Any = 0

@@ -5,13 +5,14 @@ Legend: T tokens of a micro-batch on this rank, t tensor-parallel degree.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from gptbudget.core.elementwise import maximum
 from gptbudget.core.flops import Square, forward_flops_per_token
-from gptbudget.core.parameters import block_parameters
+from gptbudget.core.parameters import adapter_parameters
 from gptbudget.core.step_time.matmul import elements_s, operands_s, product_s, traffic_s
-from gptbudget.core.trained import adapter_parameters
+from gptbudget.core.tensors import Layers, products, tensors_of
 from gptbudget.specs.machine import Machine
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Recipe
@@ -130,25 +131,23 @@ def products_s(
     narrow = recipe.precision in {"fp8", "fp4"}
     tokens, tp, width = share.tokens, share.tp, model.width
     of_attention = attention_matrices(model, tp)
-    forward = sum(product_s(tokens, *matrix, machine, narrow=narrow) for matrix in of_attention)
-    into = 2 if model.ffn.gated else 1
-    dense, routed = model.dense_layers / model.layers, model.expert_layers / model.layers
-    if dense:
-        forward = forward + dense * _network_s(
-            tokens, width, model.ffn_width / tp, into, machine, narrow=narrow
-        )
-    if routed:
-        forward = forward + routed * _experts_s(model, machine, share, into, narrow=narrow)
+    forward = _products_s(tokens, of_attention, machine, narrow=narrow)
+    kinds = [(each, each.number / model.layers) for each in tensors_of(model).layers]
+    for each, part in kinds:
+        network = _products_s(tokens, _network_matrices(each, tp), machine, narrow=narrow)
+        if each.parameters.experts:
+            network = _experts_s(model, machine, share, narrow=narrow) + network
+        forward = forward + part * network
     if narrow:
         casts = speed.cast_elements * (width + model.active_ffn_width) * tokens / tp
         forward = forward + elements_s(casts, machine) / (1 + _BACKWARD_PRODUCTS)
     if recipe.method.kind == "qlora":
-        weights = sum(columns * depth for columns, depth in of_attention)
-        weights = weights + dense * (into + 1) * width * model.ffn_width / tp
-        weights = (
-            weights + routed * (into + 1) * width * _expert_width(model, share) * share.experts
-        )
-        weights = weights + routed * block_parameters(model).shared_expert / tp
+        weights = _size(of_attention)
+        for each, part in kinds:
+            network = _size(_network_matrices(each, tp))
+            if each.parameters.experts:
+                network = share.experts * _size(_expert_matrices(model, share)) + network
+            weights = weights + part * network
         forward = forward + traffic_s(_NF4_BYTES * weights, machine)
     if not recipe.method.has_adapters:
         return forward, _BACKWARD_PRODUCTS * forward
@@ -165,57 +164,54 @@ def _adapters_s(model: ModelSpec, recipe: Recipe, machine: Machine, share: Share
 
 
 def attention_matrices(model: ModelSpec, tp: Any) -> list[tuple[Any, Any]]:
-    """Columns and depth of the products before and behind attention on one tensor rank.
-
-    Those of latent attention count as one product of their size; what leads down to the latents
-    is on every rank.
-    """
-    width = model.width
-    if model.attention.latent is None:
-        query, kv = model.query_width / tp, model.kv_width / tp
-        return [(query + 2 * kv, width), (width, query)]
-    one = block_parameters(model)
-    cut = (one.attention - one.attention_whole) / tp
-    return [((cut + one.attention_whole) / width, width)]
+    """Columns and depth of the products before and behind attention on one tensor rank."""
+    first, *_ = tensors_of(model).layers
+    return [
+        *products((each for each in first.tensors if each.component == "attention"), tp).values()
+    ]
 
 
-def _network_s(
-    tokens: Any, width: Any, ffn: Any, into: int, machine: Machine, *, narrow: bool
-) -> Any:
-    return product_s(tokens, into * ffn, width, machine, narrow=narrow) + product_s(
-        tokens, width, ffn, machine, narrow=narrow
+def _network_matrices(layers: Layers, tp: Any) -> list[tuple[Any, Any]]:
+    """The same of a dense network, or of the expert that every token visits."""
+    of_all = (
+        each
+        for each in layers.tensors
+        if each.component in {"feed_forward", "experts"} and each.cut != "experts"
     )
+    return [*products(of_all, tp).values()]
 
 
-def _experts_s(model: ModelSpec, machine: Machine, share: Share, into: int, *, narrow: bool) -> Any:
+def _products_s(
+    rows: Any, matrices: Iterable[tuple[Any, Any]], machine: Machine, *, narrow: bool
+) -> Any:
+    return sum(product_s(rows, *matrix, machine, narrow=narrow) for matrix in matrices)
+
+
+def _size(matrices: Iterable[tuple[Any, Any]]) -> Any:
+    return sum(columns * depth for columns, depth in matrices)
+
+
+def _experts_s(model: ModelSpec, machine: Machine, share: Share, *, narrow: bool) -> Any:
     """Routed experts: every one gets half a tile of padding, and all their weights are read.
 
     Without expert parallelism a rank has a slice of every expert and all tokens, else whole experts
     and its share of the tokens.
     """
     assert model.experts is not None
-    experts, width = model.experts, _expert_width(model, share)
-    visits = share.tokens * experts.active * share.expert_cut / share.tp
+    visits = share.tokens * model.experts.active * share.expert_cut / share.tp
     rows = visits + share.experts * _EXPERT_TILE_ROWS / 2
-    routed = _network_s(rows, model.width, width, into, machine, narrow=narrow)
-    others = (into + 1) * model.width * width * maximum(share.experts - 1, 0)
+    matrices = _expert_matrices(model, share)
+    routed = _products_s(rows, matrices, machine, narrow=narrow)
+    others = _size(matrices) * maximum(share.experts - 1, 0)
     moved = _PERMUTED_ELEMENTS * visits * model.width
-    total = routed + operands_s(others, machine) + elements_s(moved, machine) / 3
-    if experts.shared_width:
-        total = total + _network_s(
-            share.tokens,
-            model.width,
-            experts.shared_width / share.tp,
-            into,
-            machine,
-            narrow=narrow,
-        )
-    return total
+    return routed + operands_s(others, machine) + elements_s(moved, machine) / 3
 
 
-def _expert_width(model: ModelSpec, share: Share) -> Any:
-    """Channels of a routed expert on this rank; none in a dense model."""
-    return model.experts.width / share.expert_cut if model.experts else 0
+def _expert_matrices(model: ModelSpec, share: Share) -> list[tuple[Any, Any]]:
+    """Columns and depth of the products of one routed expert on this rank."""
+    assert model.experts is not None
+    width = model.experts.width / share.expert_cut
+    return [((2 if model.ffn.gated else 1) * width, model.width), (model.width, width)]
 
 
 def elementwise_s(

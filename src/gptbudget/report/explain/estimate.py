@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from gptbudget.core.flops import forward_flops_per_token, train_flops_per_token
-from gptbudget.core.trained import trained_parameters
+from gptbudget.core.parameters import trained_parameters
 from gptbudget.plan.estimate import Estimate
 from gptbudget.plan.estimate import estimate as estimate_run
 from gptbudget.plan.run import NamedModel
