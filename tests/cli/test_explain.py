@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gptbudget.cli.main import run
-from gptbudget.report.explain.step import evaluated
+from tests.explain.arithmetic import evaluated
 
 COMMANDS = {
     "compare": ("compare", "--gpu", "4070ti", "--model", "gpt2"),

@@ -19,8 +19,9 @@ from gptbudget.report.explain.book import Book
 from gptbudget.report.explain.estimate import explanation, memory_explanation
 from gptbudget.report.explain.plan import chosen_by_search, plan_explanation
 from gptbudget.report.explain.sources import SOURCES
-from gptbudget.report.explain.step import Step, evaluated
+from gptbudget.report.explain.step import Step
 from gptbudget.specs.profile import Profile
+from tests.explain.arithmetic import evaluated
 from tests.plan.test_options import BASE, CHANGES
 
 RUNS: dict[str, dict[str, Any]] = {

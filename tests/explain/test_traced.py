@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from gptbudget.core.elementwise import maximum, minimum, real
 from gptbudget.report.explain.formula import met, terms, written
-from gptbudget.report.explain.step import evaluated
 from gptbudget.report.explain.traced import Traced, Tracing
+from tests.explain.arithmetic import evaluated
 
 NUMBERS = st.sampled_from([0, 1, 2, 3, 0.5, 1.0, 7, -2, 1e9])
 OPERATIONS = ("+", "-", "*", "/", "//", "**")

@@ -4,9 +4,8 @@ Hoffmann et al. 2022, arXiv 2203.15556: Tables 3 and A3, section 3.3, appendix D
 Besiroglu et al. 2024, arXiv 2404.10102, and its notebook,
 https://github.com/epoch-research/analyzing-chinchilla (the unrounded constants, and the new fit)
 Muennighoff et al. 2023, arXiv 2305.16264
-Kaplan et al. 2020, arXiv 2001.08361, equations 1.1 and 1.4
+Kaplan et al. 2020, arXiv 2001.08361
 DeepSeek LLM, arXiv 2401.02954, equation 4
-Llama 3, arXiv 2407.21783, section 3.2.1
 Sardana et al. 2024, arXiv 2401.00448
 Korbak 2022, https://tomekkorbak.com/2022/10/10/compute-optimal-gpt2/
 """
@@ -26,18 +25,16 @@ from gptbudget.core.scaling.chinchilla import (
     ChinchillaFit,
     compute_optimal_parameters,
     compute_optimal_tokens,
-    flops_of_optimal_loss,
     predicted_loss,
 )
 from gptbudget.core.scaling.inference import parameters_for_inference, total_flops
-from gptbudget.core.scaling.kaplan import critical_batch_tokens, kaplan_loss, kaplan_parameters
+from gptbudget.core.scaling.kaplan import kaplan_parameters
 from gptbudget.core.scaling.power_laws import (
     APPROACH_1,
     APPROACH_2,
     SizeLaw,
     deepseek_model_flops,
     deepseek_tokens,
-    llama_3_tokens,
     parameters_at_fixed_ratio,
 )
 from gptbudget.core.scaling.repeated import effective_tokens
@@ -152,17 +149,6 @@ def test_s9_deepseek() -> None:
     assert tokens / (per_token / 6) == pytest.approx(21.77, rel=2e-3)
 
 
-def test_s10_llama_3_prints_too_few_digits() -> None:
-    assert llama_3_tokens(3.8e25) / 1e12 == pytest.approx(10.46, rel=2e-3)
-    assert train_flops_per_token_6n(402e9) * 16.55e12 == pytest.approx(3.992e25, rel=2e-3)
-
-
-def test_s11_kaplan() -> None:
-    assert critical_batch_tokens(3.3) == pytest.approx(680_000, rel=3e-3)
-    assert critical_batch_tokens(2.85) == pytest.approx(1.365e6, rel=3e-3)
-    assert kaplan_loss(1.475e9) == pytest.approx(2.307, rel=3e-3)
-
-
 @pytest.mark.parametrize(
     ("law", "table", "billions"),
     [(APPROACH_1, TABLE_3, 67), (APPROACH_2, TABLE_A3_APPROACH_2, 63)],
@@ -190,7 +176,8 @@ def test_s12_approach_3_by_its_equation_and_not_by_a_line() -> None:
     [(40, 1.05), (100, 1.29), (200, 1.64), (400, 2.25), (1000, 3.75), (2000, 5.90)],
 )
 def test_s13_training_beyond_the_optimum(tokens_per_parameter: float, ratio: float) -> None:
-    loss = predicted_loss(70e9, compute_optimal_tokens(70e9))
+    best = compute_optimal_tokens(70e9)
+    loss = predicted_loss(70e9, best)
     low, high = 1e8, 70e9
     for _ in range(100):
         middle = (low * high) ** 0.5
@@ -198,7 +185,7 @@ def test_s13_training_beyond_the_optimum(tokens_per_parameter: float, ratio: flo
         low, high = (middle, high) if worse else (low, middle)
 
     spent = 6 * high * tokens_per_parameter * high
-    assert spent / flops_of_optimal_loss(loss) == pytest.approx(ratio, rel=0.01)
+    assert spent / (6 * 70e9 * best) == pytest.approx(ratio, rel=0.01)
 
 
 def test_s14_a_model_that_will_be_used() -> None:

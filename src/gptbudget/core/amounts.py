@@ -76,11 +76,6 @@ class Step(NamedTuple):
         """Blocks of the stage that are differentiated."""
         return maximum(self.placement.trained_layers, 1)
 
-    @property
-    def accumulates(self) -> bool:
-        """Whether gradients are there before the step's last backward pass."""
-        return "gradients" in self.begin and bool(self.recipe.accumulate)
-
 
 def step_amounts(
     model: ModelSpec,

@@ -109,11 +109,6 @@ class Browser:
             if event["method"] == "Network.requestWillBeSent"
         ]
 
-    def screenshot(self) -> bytes:
-        """The whole page as PNG."""
-        shot = self.call("Page.captureScreenshot", captureBeyondViewport=True)
-        return base64.b64decode(shot["data"])
-
     def printed(self) -> bytes:
         """The page as PDF."""
         return base64.b64decode(self.call("Page.printToPDF")["data"])

@@ -8,13 +8,28 @@ import pytest
 
 from gptbudget.render.html.palette import (
     DARK,
-    DRAWN_ON,
     LIGHT,
     OF_PART,
     SERIES,
-    TEXT_ON,
     colours_of,
 )
+
+TEXT_ON = (
+    *((text, ground) for text in ("text", "muted", "link") for ground in ("card", "page")),
+    *((state, "card") for state in ("good", "bad", "unknown")),
+    *(("card", state) for state in ("good", "bad", "unknown")),
+    *(("card", f"s{number + 1}") for number in range(SERIES)),
+    ("text", "shade"),
+    ("muted", "shade"),
+)
+"""Which text stands on which colour."""
+
+DRAWN_ON = (
+    *((f"s{number + 1}", ground) for number in range(SERIES) for ground in ("card", "shade")),
+    ("line", "card"),
+    ("text", "card"),
+)
+"""Which line or shape stands on which colour."""
 
 
 def luminance(colour: str) -> float:

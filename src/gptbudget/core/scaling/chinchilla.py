@@ -106,19 +106,3 @@ def predicted_loss(parameters: Any, tokens: Any, fit: ChinchillaFit = BESIROGLU)
     Example: 3.01 for GPT-2 small on 10e9 tokens, where llm.c reports 3.29 on FineWeb.
     """
     return fit.irreducible + fit.a / parameters**fit.alpha + fit.b / tokens**fit.beta
-
-
-def flops_of_optimal_loss(loss: Any, fit: ChinchillaFit = BESIROGLU) -> Any:
-    """The fewest training FLOPs that reach a loss above the irreducible one.
-
-    At the optimum A / N^alpha is beta / (alpha + beta) of what is above E, and B / D^beta the
-    rest, as alpha A / N^alpha = beta B / D^beta there.
-
-    Example: what a model costs that is trained beyond its optimum: 100 tokens a parameter take
-    1.29 times these FLOPs, 1,000 take 3.75 times (at the loss of the 70e9 optimum).
-    """
-    above = loss - fit.irreducible
-    share = fit.size_exponent
-    parameters = (fit.a / (share * above)) ** (1 / fit.alpha)
-    tokens = (fit.b / ((1 - share) * above)) ** (1 / fit.beta)
-    return 6 * parameters * tokens

@@ -65,12 +65,3 @@ def deepseek_tokens(flops: Any) -> Any:
     Published: M D = C by construction, 1.000 here at 1e20 FLOP.
     """
     return 5.8316 * flops**0.4757
-
-
-def llama_3_tokens(flops: Any) -> Any:
-    """Tokens D of Llama 3's law, 0.29 C^0.53 (arXiv 2407.21783, section 3.2.1).
-
-    The two digits printed are too few: at 3.8e25 FLOP they give 10.46e12 tokens, where the paper
-    goes on with 16.55e12 and 402e9 parameters.
-    """
-    return 0.29 * flops**0.53

@@ -65,24 +65,6 @@ DARK: Mapping[str, str] = {
     "s12": "#eb9bf0",
 }
 
-TEXT_ON = (
-    *((text, ground) for text in ("text", "muted", "link") for ground in ("card", "page")),
-    *((state, "card") for state in ("good", "bad", "unknown")),
-    *(("card", state) for state in ("good", "bad", "unknown")),
-    *(("card", f"s{number + 1}") for number in range(SERIES)),
-    ("text", "shade"),
-    ("muted", "shade"),
-)
-"""Which text stands on which colour."""
-
-DRAWN_ON = (
-    *((f"s{number + 1}", ground) for number in range(SERIES) for ground in ("card", "shade")),
-    ("line", "card"),
-    ("text", "card"),
-)
-"""Which line or shape stands on which colour."""
-
-
 OF_PART = {
     "weights": 0,
     "gradients": 1,
