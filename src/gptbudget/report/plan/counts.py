@@ -78,15 +78,9 @@ def _why_not(counted: Counted, limits: Limits) -> str:
     run, estimate = counted.way.run, counted.way.estimate
     work = _work(counted)
     if counted.fits is False:
-        memory = estimate.memory
-        needs = (
-            ""
-            if memory is None
-            else f", which takes {format_bytes(memory.peak_bytes)} on each of {run.gpus}"
-        )
         return (
             f"no number of {run.gpu.key} up to {MOST_GPUS:,} holds {work} without losing quality: "
-            f"it takes {needs}"
+            f"{_too_much(counted)}"
         )
     nearest = f"the nearest, {run.gpus:,} x {run.gpu.key}, needs {_amounts(counted)}"
     if not limits.in_time(estimate):
@@ -97,6 +91,16 @@ def _why_not(counted: Counted, limits: Limits) -> str:
     return (
         f"no number of {run.gpu.key} trains {work}{within} for {format_usd(limits.usd)}; {nearest}"
     )
+
+
+def _too_much(counted: Counted) -> str:
+    """What the fewest GPUs need, as it was asked for, of the memory of one."""
+    run, memory = counted.way.run, counted.way.estimate.memory
+    assert memory is not None
+    assert run.usable_bytes is not None
+    needed, usable = format_bytes(memory.peak_bytes), format_bytes(run.usable_bytes)
+    each = "one" if run.gpus == 1 else f"each of {run.gpus:,}"
+    return f"as asked for, it takes {needed} of {usable} on {each}"
 
 
 def _horizon(limits: Limits) -> str:
