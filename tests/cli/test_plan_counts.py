@@ -97,6 +97,15 @@ NO = {
         "in 1.00 days for $900",
     ),
     "time": (("--gpu", "a100", "--model", "gpt2", "--time", "1s"), "in 1.00 s"),
+    "too-slow-at-the-peak": (
+        ("--gpu", "h100", "--model", "llama-3-8b", "--time", "1h"),
+        "no number of h100-sxm-80gb up to 131,072 trains llama-3-8b in 1.00 h; the nearest, "
+        "131,072 x h100-sxm-80gb, needs ",
+    ),
+    "too-slow-by-the-utilization": (
+        ("--gpu", "a100", "--model", "7B", "--utilization", "40%", "--time", "1s"),
+        "the nearest, 131,072 x a100-sxm-80gb, needs 6.18 min",
+    ),
     "memory": (
         ("--gpu", "4070ti", "--gpu-memory", "1GiB", "--model", "gpt2-xl", "--time", "1y"),
         "holds gpt2-xl without losing quality: as asked for, it takes 24.79 GiB of 1.00 GiB on one",
@@ -124,6 +133,25 @@ def test_no(cli: Cli, case: tuple[tuple[str, ...], str]) -> None:
     assert result.code == THE_ANSWER_IS_NO
     assert result.out.startswith("No: no number of ")
     assert part in result.out.splitlines()[0]
+
+
+def test_memory_is_no_reason_where_it_suffices(cli: Cli) -> None:
+    """Even at their peak no GPUs are fast enough, so that none would have been tried."""
+    asked = ("--gpu", "h100", "--model", "llama-3-8b", "--time", "1h", "-o", "json")
+    row = cli("plan", *asked).json["results"][0]
+
+    assert row["memory"]["fits"] is True
+    assert row["gpus"] == 2**17
+    assert row["search"]["candidates"] > 0
+
+
+def test_numbers_are_named_up_to_the_last_that_was_tried(cli: Cli) -> None:
+    """Beyond 4,096, three times as many more are no faster; a fixed degree allows one number."""
+    stalled = cli("plan", "--gpu", "h100", "--model", "gpt2", "--time", "1s").out
+    fixed = cli("plan", *NO["fixed"][0]).out
+
+    assert "up to 32,768 trains gpt2 in 1.00 s; the nearest, 4,096 x" in stalled
+    assert "up to 2 trains gpt2-xl" in fixed
 
 
 def test_a_bare_size_is_counted_and_its_memory_is_unknown(cli: Cli) -> None:

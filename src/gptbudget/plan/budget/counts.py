@@ -57,6 +57,8 @@ class Counted(NamedTuple):
     """Whether this count is within the limits; else it is the nearest miss."""
     tried: int
     """Counts that were looked at."""
+    largest: int
+    """The largest count that was looked at, or is too slow even at its peak."""
 
     @property
     def feasible(self) -> bool | None:
@@ -70,7 +72,7 @@ class Search:
     def __init__(self, setting: Setting, work: Work, limits: Limits) -> None:
         self.setting, self.work, self.limits = setting, work, limits
         self.changes: dict[str, Any] = {"cost": None, "time": limits.seconds}
-        self.tried = 0
+        self.tried = self.largest = 0
         options = setting.options
         self.base = math.prod(getattr(options, name) or 1 for name in ("dp", "tp", "pp", "cp"))
         plain = self._any()
@@ -93,9 +95,9 @@ class Search:
         """The smallest count within the limits, else the nearest miss."""
         below, found, miss = self._double()
         if found is None:
-            way = miss or self._any()
+            way = miss or self._too_slow() or self._any()
             fits = way.estimate.memory.fits_accumulated if way.estimate.memory else None
-            return Counted(way, fits, met=False, tried=self.tried)
+            return Counted(way, fits, met=False, tried=self.tried, largest=self.largest)
         piece = math.lcm(node_size(self.setting), self.base)
         low, high = max(below, piece) // piece, found.run.gpus // piece
         while high - low > 1:
@@ -107,22 +109,40 @@ class Search:
                 high, found = middle, fewer
         best = self._best(found.run.gpus) or found
         fits = True if self.has_memory else None
-        return Counted(best, fits, met=True, tried=self.tried)
+        return Counted(best, fits, met=True, tried=self.tried, largest=self.largest)
 
     def _double(self) -> tuple[int, Way | None, Way | None]:
         """The last count that fails, the first power of two that does not, the nearest miss."""
         below, miss, beyond = 0, None, 0
-        gpus = self.base
-        most = MOST_GPUS if self.setting.options.dp is None else self.base
-        while gpus <= most and beyond < _TRIES_BEYOND:
+        for gpus in self._counts():
+            self.largest = gpus
             way = self._best(gpus) if gpus >= self.fewest else None
             if way is not None and self.limits.met(way.estimate):
                 return below, way, None
             if way is not None:
                 beyond += self.limits.in_time(way.estimate) or _stalled(way, miss)
                 miss = way if miss is None or self._nearer(way, miss) else miss
-            below, gpus = gpus, gpus * 2
+            if beyond == _TRIES_BEYOND:
+                break
+            below = gpus
         return below, None, miss
+
+    def _counts(self) -> list[int]:
+        """The counts that are doubled through; only one where every degree is given."""
+        if self.setting.options.dp is not None:
+            return [self.base]
+        doublings = range(max(MOST_GPUS // self.base, 1).bit_length())
+        return [self.base << each for each in doublings]
+
+    def _too_slow(self) -> Way | None:
+        """The fastest of the counts that even at their peak are too slow, from the largest down."""
+        fastest: Way | None = None
+        for gpus in reversed([each for each in self._counts() if each < self.fewest]):
+            way = self._best(gpus)
+            if fastest is not None and (way is None or not self._nearer(way, fastest)):
+                break
+            fastest = way or fastest
+        return fastest
 
     def _nearer(self, way: Way, other: Way) -> bool:
         """Whether a miss is nearer: in time before too late, then cheaper; else faster."""

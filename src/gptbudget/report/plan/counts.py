@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gptbudget.plan.budget.counts import MOST_GPUS, Counted, Limits
+from gptbudget.plan.budget.counts import Counted, Limits
 from gptbudget.plan.machine import GPUS_PER_NODE
 from gptbudget.plan.run import BareSize, NamedModel
 from gptbudget.report.answer import SCHEMA, answer, request_data
@@ -76,21 +76,15 @@ def _amounts(counted: Counted) -> str:
 def _why_not(counted: Counted, limits: Limits) -> str:
     """Which limit no number of GPUs is within, and how near the nearest comes."""
     run, estimate = counted.way.run, counted.way.estimate
-    work = _work(counted)
+    numbers, work = f"no number of {run.gpu.key} up to {counted.largest:,}", _work(counted)
     if counted.fits is False:
-        return (
-            f"no number of {run.gpu.key} up to {MOST_GPUS:,} holds {work} without losing quality: "
-            f"{_too_much(counted)}"
-        )
+        return f"{numbers} holds {work} without losing quality: {_too_much(counted)}"
     nearest = f"the nearest, {run.gpus:,} x {run.gpu.key}, needs {_amounts(counted)}"
     if not limits.in_time(estimate):
-        assert limits.seconds is not None
-        return f"no number of {run.gpu.key} trains {work} in {_horizon(limits)}; {nearest}"
+        return f"{numbers} trains {work} in {_horizon(limits)}; {nearest}"
     assert limits.usd is not None
     within = "" if limits.seconds is None else f" in {_horizon(limits)}"
-    return (
-        f"no number of {run.gpu.key} trains {work}{within} for {format_usd(limits.usd)}; {nearest}"
-    )
+    return f"{numbers} trains {work}{within} for {format_usd(limits.usd)}; {nearest}"
 
 
 def _too_much(counted: Counted) -> str:
