@@ -223,9 +223,10 @@ def format_figure(value: float) -> str:
     return f"{value:,.4f}".rstrip("0").rstrip(".")
 
 
-def format_many(count: int, word: str) -> str:
-    """Show how many of something: ``1 run``, ``224 runs``."""
-    return f"{count} {word}{'' if count == 1 else 's'}"
+def format_many(count: float, word: str, ending: str = "s") -> str:
+    """Show how many of something: ``1 run``, ``224 runs``, ``2.5 micro-batches``."""
+    shown = f"{count:,.0f}" if count == int(count) else f"{count:g}"
+    return f"{shown} {word}{'' if count == 1 else ending}"
 
 
 def format_price(usd: float) -> str:

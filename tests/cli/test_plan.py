@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from pathlib import Path
 
@@ -59,6 +60,42 @@ def test_a_year_on_a_4070_ti_as_it_is_predicted(cli: Cli) -> None:
     assert "offload" not in smaller["command"]
     assert "does not fit without offload" in answer["verdict"]["text"]
     assert any("corpus and tokenizer" in note for note in answer["notes"])
+
+
+CRAMPED = (
+    *("plan", "--gpu", "4070ti", "--recipe", "master", "--checkpointing", "full"),
+    *("--loss", "fused", "--micro-batch", "1", "--time", "1y"),
+)
+
+
+SIZE = r"[0-9.]+[MB] on [0-9.]+[MBT] tokens, loss [0-9.]+"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("", f"without offload, only with --offload optimizer; the best that does is {SIZE}"),
+        (
+            "--gpu-memory 1GiB",
+            f"without offload, nor with it; without it the best is {SIZE}, with it {SIZE}",
+        ),
+        ("--gpu-memory 1GiB --offload none", f"; the best that does is {SIZE}"),
+        (
+            "--gpu-memory 1GiB --offload all",
+            f" with --offload all; the best that does is {SIZE}",
+        ),
+        (
+            "--gpu-memory 720MiB --offload optimizer",
+            " with --offload optimizer, and no smaller model does",
+        ),
+    ],
+    ids=["open", "too-large", "none", "all", "nothing"],
+)
+def test_an_offload_is_spoken_of_as_it_was_asked_for(cli: Cli, options: str, said: str) -> None:
+    answer = cli(*CRAMPED, *options.split()).out
+
+    assert re.search(rf"; it does not fit ?{said}\.$", answer.splitlines()[0])
+    assert "best without offload" not in answer or "--offload" not in options
 
 
 @pytest.mark.parametrize(

@@ -108,14 +108,14 @@ NO = {
     ),
     "memory": (
         ("--gpu", "4070ti", "--gpu-memory", "1GiB", "--model", "gpt2-xl", "--time", "1y"),
-        "holds gpt2-xl without losing quality: as asked for, it takes 24.79 GiB of 1.00 GiB on one",
+        "holds gpt2-xl without losing quality: as asked, it takes 24.79 GiB of 1.00 GiB on one",
     ),
     "memory-of-each": (
         (
             *("--gpu", "4070ti", "--model", "gpt3-175b", "--time", "100y"),
             *("--tp", "2", "--pp", "1", "--zero", "0", "--offload", "none"),
         ),
-        "holds gpt3-175b without losing quality: as asked for, it takes 1.51 TiB of 11.70 GiB on "
+        "holds gpt3-175b without losing quality: as asked, it takes 1.51 TiB of 11.70 GiB on "
         "each of 2.",
     ),
     "fixed": (

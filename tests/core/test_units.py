@@ -131,6 +131,9 @@ def test_faults_say_what_is_wrong(parse: Callable[[Any], Any], text: str, said: 
         (units.format_price(1599), "$1,599.00"),
         (units.format_many(1, "run"), "1 run"),
         (units.format_many(224, "run"), "224 runs"),
+        (units.format_many(2_500, "run"), "2,500 runs"),
+        (units.format_many(1.0, "micro-batch", "es"), "1 micro-batch"),
+        (units.format_many(2.5, "micro-batch", "es"), "2.5 micro-batches"),
     ],
 )
 def test_memory_is_binary_and_everything_else_decimal(shown: str, text: str) -> None:

@@ -84,8 +84,9 @@ def _grid_headline(estimates: Sequence[Estimate]) -> str:
     else:
         best = feasible[0]
         assert best.time is not None
+        are = "is" if len(feasible) == 1 else "are"
         said = (
-            f"Yes: {len(feasible)} of {len(estimates)} pairs are feasible; the fastest known is "
+            f"Yes: {len(feasible)} of {len(estimates)} pairs {are} feasible; the fastest known is "
             f"{subject(best)} in {format_duration(best.time.wall_clock_s)}"
         )
     return f"{said}, {unknown} unknown." if unknown else f"{said}."

@@ -6,6 +6,7 @@ from typing import Any
 
 from gptbudget.core.placement import Placement
 from gptbudget.plan.estimate import Estimate
+from gptbudget.units import format_many
 
 
 def worst_rank(estimate: Estimate) -> str | None:
@@ -49,9 +50,11 @@ def rank_data(estimate: Estimate) -> dict[str, Any] | None:
 
 def _why(rank: Placement) -> str:
     """What a stage holds that others do not."""
-    blocks = f"{rank.layers} blocks with {rank.in_flight:g} micro-batches in flight"
+    layers = format_many(rank.layers, "block")
+    blocks = f"{layers} with {format_many(rank.in_flight, 'micro-batch', 'es')} in flight"
     if rank.first:
         return f"the embedding, and {blocks}"
     if rank.last:
-        return f"head, logits and loss beside {rank.layers} blocks"
-    return f"it trains {rank.trained_layers} of {blocks}"
+        return f"head, logits and loss beside {layers}"
+    frozen = rank.trained_layers < rank.layers
+    return f"it trains {rank.trained_layers} of {blocks}" if frozen else blocks

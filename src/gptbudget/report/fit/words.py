@@ -13,7 +13,14 @@ from gptbudget.plan.fit.evaluate import BATCH_TOLERANCE
 from gptbudget.plan.fit.recipes import costs_quality
 from gptbudget.report.command import option_words
 from gptbudget.report.rows import tag
-from gptbudget.units import YEAR_S, format_bytes, format_count, format_duration, format_usd
+from gptbudget.units import (
+    YEAR_S,
+    format_bytes,
+    format_count,
+    format_duration,
+    format_many,
+    format_usd,
+)
 
 _NAMES = {
     ("recipe", "pure"): "pure 16 bit",
@@ -196,8 +203,9 @@ def search_notes(fit: Fit) -> list[str]:
     """What was searched, and what was not."""
     found = fit.found
     said = [
-        f"{found.candidates:,} candidates, {found.evaluated:,} of them obey the rules and were "
-        f"evaluated, {found.feasible:,} hold everything, in {format_duration(found.seconds)}"
+        f"{format_many(found.candidates, 'candidate')}, {found.evaluated:,} of them allowed by the "
+        f"rules and evaluated, {found.feasible:,} of those holding everything, in "
+        f"{format_duration(found.seconds)}"
     ]
     if found.interrupted:
         said.insert(0, "the search was interrupted: this is the best of what it had seen")
@@ -234,7 +242,7 @@ def _short_batch(fit: Fit) -> str | None:
     )
     if sequences >= most:
         return said
-    return f"{said}: {sequences} sequences, and so many replicas at most"
+    return f"{said}: {format_many(sequences, 'sequence')}, and so many replicas at most"
 
 
 def settings(fit: Fit) -> Mapping[str, Any]:

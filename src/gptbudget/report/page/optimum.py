@@ -11,6 +11,7 @@ from gptbudget.plan.budget.plan import Plan
 from gptbudget.plan.estimate import Estimate
 from gptbudget.plan.run import BareSize, FlopsAmount
 from gptbudget.report.page.page import Axis, Chart, Curve, Mark, Rule
+from gptbudget.report.plan.data import best_name
 from gptbudget.units import format_count, format_flops, format_number
 
 _AROUND = 100.0
@@ -82,7 +83,7 @@ def _by_size(plan: Plan) -> Chart:
     if hardware is not None:
         for name, trained in (
             ("best with offload", hardware.best_with_offload),
-            ("best without offload", hardware.best_that_fits),
+            (best_name(plan), hardware.best_that_fits),
         ):
             if trained is not None:
                 size, text = trained.parameters, _size_and_loss(trained.parameters, trained.loss)

@@ -43,7 +43,8 @@ def _headline(found: Sequence[Counted], limits: Limits) -> str:
     done = sum(counted.feasible is not False for counted in found)
     if len(found) == 1:
         return sentence
-    return f"{sentence[:-1]}; {done} of {len(found)} rows are within the limits."
+    are = "is" if done == 1 else "are"
+    return f"{sentence[:-1]}; {done} of {len(found)} rows {are} within the limits."
 
 
 def _sentence(counted: Counted, limits: Limits) -> str:
@@ -94,7 +95,7 @@ def _too_much(counted: Counted) -> str:
     assert run.usable_bytes is not None
     needed, usable = format_bytes(memory.peak_bytes), format_bytes(run.usable_bytes)
     each = "one" if run.gpus == 1 else f"each of {run.gpus:,}"
-    return f"as asked for, it takes {needed} of {usable} on {each}"
+    return f"as asked, it takes {needed} of {usable} on {each}"
 
 
 def _horizon(limits: Limits) -> str:

@@ -53,6 +53,11 @@ def _range(plan: Plan) -> dict[str, float]:
     return {"low": min(sizes), "high": max(sizes)}
 
 
+def best_name(plan: Plan) -> str:
+    """What the best model that fits is called; an offload that was asked for is part of it."""
+    return "best without offload" if plan.options.offload is None else "best that fits"
+
+
 def law_data(law: Allocation) -> dict[str, Any]:
     """One law's allocation."""
     return {

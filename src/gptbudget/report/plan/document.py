@@ -11,7 +11,14 @@ from gptbudget.plan.budget.shape import catalog_entry, parameters_of
 from gptbudget.plan.run import NamedModel
 from gptbudget.report.command import command
 from gptbudget.report.document import Document, Table
-from gptbudget.report.plan.data import CHOSEN, WITH_A_PREMISE, plan_data, records, with_catalog
+from gptbudget.report.plan.data import (
+    CHOSEN,
+    WITH_A_PREMISE,
+    best_name,
+    plan_data,
+    records,
+    with_catalog,
+)
 from gptbudget.report.plan.notes import plan_notes
 from gptbudget.units import (
     format_bytes,
@@ -48,27 +55,45 @@ def _headline(plan: Plan) -> str:
     assert budget.seconds is not None
     return (
         f"{run.gpus} x {run.gpu.key} in {format_duration(budget.seconds)}: best spent on {spent}; "
-        f"{_fit_in_words(hardware)}."
+        f"{_fit_in_words(plan.options.offload, hardware)}."
     )
 
 
-def _fit_in_words(hardware: OnHardware) -> str:
-    trained, smaller = hardware.trained, hardware.best_that_fits
+def _fit_in_words(offload: str | None, hardware: OnHardware) -> str:
+    """Whether the shape fits, and which smaller one does; ``offload`` is what was asked for."""
+    trained = hardware.trained
     if trained.fits is None:
         return "whether it fits is not known"
     if hardware.without_offload:
         return "it fits"
-    offload = trained.way.run.recipe.offload
-    how = f"only with --offload {offload}" if trained.fits else "nor with it"
-    said = f"it does not fit without offload, {how}"
-    if hardware.best_with_offload is not None:
-        said += f" (with it {_size(hardware.best_with_offload.parameters)} would)"
-    if smaller is None:
-        return f"{said}, and no smaller model does"
-    return (
-        f"{said}; the best that does is {_size(smaller.parameters)} on {_size(smaller.tokens)} "
-        f"tokens, loss {format_number(smaller.loss)}"
-    )
+    return f"{_misfit(offload, trained)}{_instead(hardware)}"
+
+
+def _misfit(offload: str | None, trained: Trained) -> str:
+    """That the shape does not fit as it was asked for, and whether an offload helps."""
+    if offload == "none":
+        return "it does not fit"
+    if offload is not None:
+        return f"it does not fit with --offload {offload}"
+    only = trained.way.run.recipe.offload
+    how = f"only with --offload {only}" if trained.fits else "nor with it"
+    return f"it does not fit without offload, {how}"
+
+
+def _instead(hardware: OnHardware) -> str:
+    """The best models that fit where the optimum does not, as the end of a sentence."""
+    smaller, offloaded = hardware.best_that_fits, hardware.best_with_offload
+    if offloaded is not None:
+        without = "no smaller model does" if smaller is None else f"the best is {_best(smaller)}"
+        return f"; without it {without}, with it {_best(offloaded)}"
+    if smaller is not None:
+        return f"; the best that does is {_best(smaller)}"
+    return ", and no smaller model does"
+
+
+def _best(trained: Trained) -> str:
+    tokens, loss = _size(trained.tokens), format_number(trained.loss)
+    return f"{_size(trained.parameters)} on {tokens} tokens, loss {loss}"
 
 
 def _size(amount: float) -> str:
@@ -77,10 +102,9 @@ def _size(amount: float) -> str:
 
 def _advice(plan: Plan) -> tuple[str, ...]:
     """The shapes as entries of a catalog file, and the commands that ask for them."""
-    hardware = plan.hardware
-    if hardware is None:
+    if plan.hardware is None:
         return ()
-    found = _shapes(hardware)
+    found = _shapes(plan, plan.hardware)
     return tuple(
         f"{trained.model.key}: save {entry_line(trained.model)} as planned.yaml, then: "
         f"{with_catalog(command(trained.way.run, 'compare'))}"
@@ -89,12 +113,12 @@ def _advice(plan: Plan) -> tuple[str, ...]:
     )
 
 
-def _shapes(hardware: OnHardware) -> dict[str, Trained]:
+def _shapes(plan: Plan, hardware: OnHardware) -> dict[str, Trained]:
     """The models that are shown, by what they are."""
     named = {
         "near the optimum": hardware.trained,
         "best with offload": hardware.best_with_offload,
-        "best without offload": hardware.best_that_fits,
+        best_name(plan): hardware.best_that_fits,
     }
     return {name: trained for name, trained in named.items() if trained is not None}
 
@@ -157,7 +181,7 @@ def _shape_table(plan: Plan, model: NamedModel) -> Table:
         size = parameters_of(model)
         shown = [(label, value) for label, value in _sizes(model, size)]
         return Table(("", ""), tuple(shown), title="a shape near the optimum")
-    found = _shapes(plan.hardware)
+    found = _shapes(plan, plan.hardware)
     columns = ("", *found)
     per_model = [[*_sizes(each.model, each.parameters), *_course(each)] for each in found.values()]
     labels = [label for label, _ in per_model[0]]
