@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from gptbudget import load_catalog
+from gptbudget.catalog.catalog import Entry
+from gptbudget.specs.gpu import GpuSpec
 from tests.conftest import Cli
 
 CLUSTER = ("--gpu", "h100", "--gpus", "8", "--model", "llama-2-7b", "--tokens", "10B")
@@ -108,3 +113,118 @@ def test_every_price_is_dated_and_has_a_source() -> None:
 
     assert len(offers) >= 96
     assert all(each.source.startswith("https://") and each.provider for each in offers)
+
+
+OFFERED = [
+    entry
+    for entry in load_catalog(user=False).gpus
+    if entry.spec.cloud_prices and entry.spec.cloud_price_per_hour is None
+]
+
+
+@pytest.mark.parametrize("entry", OFFERED, ids=[entry.key for entry in OFFERED])
+def test_a_card_with_offers_alone_has_the_price_of_one(cli: Cli, entry: Entry[GpuSpec]) -> None:
+    asked = ("compare", "--gpu", entry.key, "--model", "gpt2", "--precision", "fp32", "-o", "json")
+    answer = cli(*asked).json
+    (note,) = [each for each in answer["results"][0]["notes"] if each.startswith("price $")]
+    price = answer["request"]["price"]
+    (offer,) = [
+        each
+        for each in answer["results"][0]["cost"]["providers"]
+        if each["usd_per_gpu_hour"] == price["value"]
+    ]
+
+    assert price["origin"] == "catalog"
+    assert answer["results"][0]["cost"]["usd"] == pytest.approx(offer["usd"])
+    named = f"{offer['provider']}, {offer['kind']}, {offer['date']}: {offer['source']}"
+    assert note.endswith(named)
+    assert re.search(r"per GPU-hour, the median of [0-9]+ offers?: ", note)
+
+
+def test_there_are_such_cards() -> None:
+    assert "rtx-5090" in [entry.key for entry in OFFERED]
+
+
+LAB = """
+gpus:
+  lab-card:
+    memory_gib: 24
+    memory_bandwidth_gb_per_s: 900
+    peak_tflops: {bf16: 150}
+    cloud_prices:
+"""
+OFFERS = {
+    "one": ((("A", 3, "on-demand"),), "$3.00 per GPU-hour, the median of 1 offer: A, on-demand"),
+    "odd": (
+        (("A", 3, "on-demand"), ("B", 1, "on-demand"), ("C", 9, "on-demand")),
+        "$3.00 per GPU-hour, the median of 3 offers: A, on-demand, 2026-01",
+    ),
+    "even": (
+        (
+            ("A", 3, "on-demand"),
+            ("B", 1, "on-demand"),
+            ("C", 9, "on-demand"),
+            ("D", 2, "on-demand"),
+        ),
+        "$2.00 per GPU-hour, the median of 4 offers: D, on-demand, 2026-01",
+    ),
+    "on-demand": (
+        (("A", 3, "on-demand"), ("B", 1, "spot"), ("C", 2, "spot"), ("D", 5, "on-demand")),
+        "$3.00 per GPU-hour, the median of 2 offers: A, on-demand, 2026-01",
+    ),
+    "spot": (
+        (("A", 3, "spot"), ("B", 1, "spot"), ("C", 2, "spot")),
+        "$2.00 per GPU-hour, the median of 3 offers: C, spot, 2026-01",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", OFFERS.values(), ids=OFFERS)
+def test_the_median_is_an_offer(
+    cli: Cli, tmp_path: Path, case: tuple[tuple[tuple[str, float, str], ...], str]
+) -> None:
+    offers, said = case
+    file = tmp_path / "lab.yaml"
+    file.write_text(
+        LAB
+        + "".join(
+            f"      - {{provider: {who}, usd: {usd}, kind: {kind}, date: 2026-01, source: said}}\n"
+            for who, usd, kind in offers
+        )
+    )
+    answer = cli("compare", "--gpu", "lab-card", "--model", "gpt2", "--catalog", str(file)).out
+
+    assert f"price {said}" in answer
+    assert f"at {said.partition(' ')[0]} per GPU-hour (catalog)" in answer
+
+
+def test_the_median_is_a_price_like_any_other(cli: Cli) -> None:
+    asked = ("--gpu", "rtx-5090", "--model", "gpt2")
+    steps = cli("compare", *asked, "--explain", "-o", "json").json["results"][0]["explanation"]
+    sources = {each["source"] for step in steps for each in step["inputs"]}
+    given = cli("compare", *asked, "--price", "1", "-o", "json").json
+
+    assert any(each.startswith("median of 1 offer: Akash, on-demand, ") for each in sources)
+    assert given["request"]["price"] == {"value": 1, "origin": "given"}
+    assert cli("fit", *asked, "--minimize", "cost", "--top", "1").code == 0
+
+
+def test_offers_of_one_month_have_one_date(cli: Cli) -> None:
+    answer = cli("compare", "--gpu", "k80", "--model", "gpt2").out
+
+    assert "2 offers of 2025-03: $0.90 at AWS" in answer
+
+
+def test_a_page_names_the_offer(cli: Cli, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    cli("compare", "--gpu", "5090", "--model", "gpt2", "--html", str(page))
+
+    assert "median of 1 offer: Akash, on-demand, 2026-09-20" in page.read_text()
+
+
+def test_a_list_and_a_card_show_the_price_that_is_taken(cli: Cli) -> None:
+    row = next(line for line in cli("gpus").out.splitlines() if line.startswith("rtx-5090 "))
+    card = " ".join(cli("gpus", "k80").out.split())
+
+    assert "0.67" in row.split()
+    assert "taken per hour $0.90 (median of 2 offers: AWS, on-demand, 2025-03)" in card

@@ -289,7 +289,8 @@ def _others(
 
 
 def _cloud_price(gpu: GpuSpec) -> float | None:
-    return gpu.cloud_price_per_hour.usd if gpu.cloud_price_per_hour else None
+    """The headline price of an hour, else the median offer."""
+    return gpu.rent_per_hour.usd if gpu.rent_per_hour else None
 
 
 def _usable_bytes(choose: Chooser, gpu: GpuSpec) -> float | None:

@@ -7,8 +7,9 @@ from typing import Any
 
 from gptbudget.catalog.catalog import Entry, Section
 from gptbudget.report.document import Document, Table
+from gptbudget.report.prices import median_in_words
 from gptbudget.specs.gpu import GpuSpec, Price
-from gptbudget.units import format_figure, format_usd
+from gptbudget.units import format_figure, format_price, format_usd
 
 
 def gpus_document(section: Section[GpuSpec]) -> Document:
@@ -29,6 +30,7 @@ def _notes(entries: list[Entry[GpuSpec]]) -> tuple[str, ...]:
     shipped = {str(entry.file) for entry in entries if entry.shipped}
     return (
         "peaks in dense TFLOP/s with fp32 accumulation; gpus NAME shows one with its sources",
+        "$/h is what an hour is taken to cost: the price of the catalog, else the median offer",
         *(f"entries without a file are from {file}" for file in sorted(shipped)),
     )
 
@@ -50,7 +52,7 @@ def _record(entry: Entry[GpuSpec]) -> dict[str, Any]:
 
 def _row(entry: Entry[GpuSpec]) -> tuple[str, ...]:
     spec = entry.spec
-    peaks, price = spec.peak_tflops, spec.cloud_price_per_hour
+    peaks, price = spec.peak_tflops, spec.rent_per_hour
     numbers = (
         spec.memory_reported_gib or spec.memory_gib,
         peaks.bf16,
@@ -97,15 +99,22 @@ def _facts(spec: GpuSpec) -> Iterator[tuple[str, str]]:
     if spec.pcie is not None:
         yield "PCIe", f"{spec.pcie.generation}.0 x{spec.pcie.lanes}"
     yield from _amount("compute capability", spec.compute_capability)
-    yield from _priced("price", spec.price)
-    yield from _priced("cloud price per hour", spec.cloud_price_per_hour)
-    yield from _priced("spot price per hour", spec.cloud_spot_price_per_hour)
-    for each in spec.cloud_prices:
-        yield from _priced(f"{each.provider}, per hour", each)
+    yield from _prices(spec)
     if spec.aliases:
         yield "also called", ", ".join(spec.aliases)
     if spec.nvml is not None:
         yield "by its driver", f"{', '.join(spec.nvml.names)} ({spec.nvml.source})"
+
+
+def _prices(spec: GpuSpec) -> Iterator[tuple[str, str]]:
+    yield from _priced("price", spec.price)
+    yield from _priced("cloud price per hour", spec.cloud_price_per_hour)
+    yield from _priced("spot price per hour", spec.cloud_spot_price_per_hour)
+    median = median_in_words(spec)
+    if median is not None and spec.rent_per_hour is not None:
+        yield "taken per hour", f"{format_price(spec.rent_per_hour.usd)} ({median})"
+    for each in spec.cloud_prices:
+        yield from _priced(f"{each.provider}, per hour", each)
 
 
 def _amount(label: str, value: float | str | None, *unit: str) -> Iterator[tuple[str, str]]:

@@ -6,6 +6,7 @@ from gptbudget.core.overhead import is_cuda
 from gptbudget.core.states import gradients_are_narrow
 from gptbudget.plan.estimate import Estimate
 from gptbudget.plan.run import NamedModel
+from gptbudget.report.prices import median_in_words
 from gptbudget.report.rank import worst_rank
 from gptbudget.report.verdict import unknown_memory
 from gptbudget.specs.layout import Layout
@@ -240,15 +241,15 @@ def _cost_notes(estimate: Estimate) -> list[str]:
     if cost is None:
         return []
     found = []
-    price, assumed = run.gpu.spec.cloud_price_per_hour, run.cost
+    price, assumed = run.gpu.spec.rent_per_hour, run.cost
     if assumed.own:
         found.append("money is electricity only, as --kwh-price is given and no --price")
     elif assumed.price_usd_per_hour is None:
         found.append(f"no cloud price of {run.gpu.key} is known: give --price (USD per GPU-hour)")
     elif run.origins.get("price") == "catalog" and price is not None:
-        found.append(
-            f"price {format_price(price.usd)} per GPU-hour of {price.date}: {price.source}"
-        )
+        of = median_in_words(run.gpu.spec)
+        which = f" of {price.date}" if of is None else f", the {of}"
+        found.append(f"price {format_price(price.usd)} per GPU-hour{which}: {price.source}")
     if assumed.power_w is not None and run.origins.get("power") == "catalog":
         found.append(
             f"energy takes the {format_number(assumed.power_w)} W that the catalog gives as an "

@@ -1,4 +1,4 @@
-"""What the same hours cost elsewhere: dated prices of the catalog."""
+"""What an hour is taken to cost and who asks it, and what it costs elsewhere: dated prices."""
 
 from __future__ import annotations
 
@@ -6,11 +6,26 @@ from typing import Any, NamedTuple
 
 from gptbudget.core.cost import rent_usd
 from gptbudget.plan.estimate import Estimate
-from gptbudget.specs.gpu import ProviderPrice
-from gptbudget.units import format_price, format_usd
+from gptbudget.specs.gpu import GpuSpec, Price, ProviderPrice
+from gptbudget.units import format_many, format_price, format_usd
 
 _FEWEST = {"on-demand": 2, "spot": 1}
 """A single price on demand is the rent itself; a spot price stands nowhere else."""
+
+
+def median_in_words(spec: GpuSpec) -> str | None:
+    """Which offer stands for the price of an hour; ``None`` where the catalog has that price."""
+    price = spec.rent_per_hour
+    if not isinstance(price, ProviderPrice):
+        return None
+    offers = format_many(len(spec.compared_offers), "offer")
+    return f"median of {offers}: {price.provider}, {price.kind}, {price.date}"
+
+
+def rent_source(spec: GpuSpec, price: Price) -> str:
+    """Where the price of an hour comes from that is taken where none is given."""
+    median = median_in_words(spec)
+    return f"{price.source} of {price.date}" if median is None else f"{median}: {price.source}"
 
 
 class Spread(NamedTuple):
@@ -41,8 +56,10 @@ def spread_in_words(estimate: Estimate, spread: Spread) -> tuple[str, str]:
         who = f"{format_price(low.usd)} at {low.provider}, {low.date}"
         return format_usd(rent_usd(hours, low.usd)), who
     money = f"{format_usd(rent_usd(hours, low.usd))} to {format_usd(rent_usd(hours, high.usd))}"
+    since, until = spread.since, spread.until
+    when = since if since == until else f"{since} to {until}"
     who = (
-        f"{spread.offers} offers of {spread.since} to {spread.until}: "
+        f"{spread.offers} offers of {when}: "
         f"{format_price(low.usd)} at {low.provider}, {format_price(high.usd)} at {high.provider}"
     )
     return money, who

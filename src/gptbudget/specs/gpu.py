@@ -144,6 +144,22 @@ class GpuSpec(Spec):
         gib = self.memory_reported_gib or self.memory_gib
         return None if gib is None else gib * GIB
 
+    @property
+    def compared_offers(self) -> tuple[ProviderPrice, ...]:
+        """The offers that a rent is read off, the cheapest first: on demand, else of any kind."""
+        on_demand = [each for each in self.cloud_prices if each.kind == "on-demand"]
+        return tuple(sorted(on_demand or self.cloud_prices, key=lambda each: each.usd))
+
+    @property
+    def rent_per_hour(self) -> Price | None:
+        """What an hour is taken to cost: the headline price, else the median offer.
+
+        Of an even number of offers it is the lower of the two in the middle: one that is made.
+        """
+        if self.cloud_price_per_hour is not None or not self.cloud_prices:
+            return self.cloud_price_per_hour
+        return self.compared_offers[(len(self.compared_offers) - 1) // 2]
+
 
 __all__ = [
     "PRECISIONS",

@@ -15,6 +15,7 @@ from gptbudget.plan.run import BareSize, FlopsAmount, NamedModel, TrainingRun
 from gptbudget.report.explain.book import Book
 from gptbudget.report.explain.sources import SOURCES
 from gptbudget.report.explain.step import Origin
+from gptbudget.report.prices import rent_source
 from gptbudget.specs.base import Spec
 from gptbudget.specs.gpu import GpuSpec
 from gptbudget.specs.model import ModelSpec
@@ -138,9 +139,9 @@ class RunNamer:
 
     def _catalog(self, option: str) -> str:
         """The source of a value that a catalog has for an option."""
-        price = self.run.gpu.spec.cloud_price_per_hour
+        price = self.run.gpu.spec.rent_per_hour
         if option == "price" and price is not None:
-            return f"{price.source} of {price.date}"
+            return rent_source(self.run.gpu.spec, price)
         of_gpu = option in {"gpu_memory", "power"}
         return self._cited(self.run.gpu.spec if of_gpu else getattr(self.run.work, "spec", None))
 

@@ -8,6 +8,7 @@ from gptbudget.core.scaling.chinchilla import BESIROGLU
 from gptbudget.plan.estimate import Estimate
 from gptbudget.plan.run import NamedModel
 from gptbudget.report.document import Table
+from gptbudget.report.prices import median_in_words
 from gptbudget.units import (
     format_bytes,
     format_count,
@@ -90,6 +91,9 @@ def _card(estimate: Estimate) -> Iterator[_Row]:
     reached: float | None = getattr(measured, run.recipe.precision, None)
     if measured is not None and reached is not None:
         yield f"{key}: measured matmul", f"{format_figure(reached)} TFLOP/s", measured.source
+    median = median_in_words(spec)
+    if median is not None and spec.rent_per_hour is not None:
+        yield f"{key}: price taken, hour", median, spec.rent_per_hour.source
     for price in (spec.cloud_price_per_hour, *spec.cloud_prices):
         if price is not None:
             name = getattr(price, "provider", "hour")
