@@ -1,6 +1,7 @@
 """Quantities in and out: every number a user types or reads is parsed or shown here.
 
-Memory is binary (``GiB`` = 2**30 bytes), everything else is decimal (``B`` = 10**9).
+Memory is binary (``GiB`` = 2**30 bytes), and so are lengths of sequences (``4k`` = 4,096 tokens, as
+contexts are named); everything else is decimal (``B`` = 10**9, ``4k`` = 4,000 of an amount).
 Parsers take text or numbers and raise ``ValueError`` with a sentence that says what to
 write instead; formatters show three or four digits.
 """
@@ -17,6 +18,7 @@ YEAR_S = 365 * DAY_S
 GIB = 2**30
 
 _DECIMAL = {"": 1, "k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9, "G": 1e9, "T": 1e12, "P": 1e15}
+_LENGTH = {"": 1, "k": 2**10, "K": 2**10, "M": 2**20}
 _BYTES = {
     **{"B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "PB": 1e15},
     **{"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40, "PiB": 2**50},
@@ -115,11 +117,20 @@ def parse_count(raw: object) -> float:
 
 
 def parse_whole(raw: object) -> int:
-    """Parse a whole number of at least one: ``8``, ``1k``, ``0.5M``."""
-    value = _scaled(raw, _DECIMAL, "", "a whole number", "8 or 1024")
+    """Parse a whole number of at least one: ``8``, ``1k`` (1,000), ``0.5M``."""
+    return _whole(raw, _DECIMAL, "8 or 1024")
+
+
+def parse_length(raw: object) -> int:
+    """Parse a length in tokens: ``2048``, ``4k`` (4,096), ``1M`` (1,048,576)."""
+    return _whole(raw, _LENGTH, "1024 or 4k")
+
+
+def _whole(raw: object, units: Mapping[str, float], example: str) -> int:
+    value = _scaled(raw, units, "", "a whole number", example)
     if value != int(value) or value > _LARGEST_WHOLE:
         fault = "is not a whole number" if value <= _LARGEST_WHOLE else "is too large"
-        msg = f"{quoted(raw)} {fault}: write for example 8 or 1024"
+        msg = f"{quoted(raw)} {fault}: write for example {example}"
         raise ValueError(msg)
     return int(value)
 

@@ -100,7 +100,12 @@ JOB = {
     "flops": Flag(_JOB, "Amount of compute, in place of --model and --tokens.", "COUNT"),
     "epochs": Flag(_JOB, "Passes over those tokens.", "N", "1"),
     "time": Flag(_JOB, "Horizon in which it must be done: 1y, 90d, 12h.", "TIME", "1y"),
-    "seq_len": Flag(_JOB, "Tokens in a sequence.", "N", "the model's own"),
+    "seq_len": Flag(
+        _JOB,
+        "Tokens in a sequence; of a length k is 1,024 (4k is 4096), of an amount 1,000.",
+        "N",
+        "the model's own",
+    ),
     "micro_batch": Flag(_JOB, "Sequences on one GPU at a time.", "N", "1"),
     "global_batch_tokens": Flag(
         _JOB,

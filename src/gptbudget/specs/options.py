@@ -122,6 +122,7 @@ Names = Annotated[tuple[Text, ...], BeforeValidator(_many), Field(min_length=1)]
 Amount = Annotated[float, BeforeValidator(units.parse_amount)]
 CountAmount = Annotated[float, BeforeValidator(units.parse_count)]
 Whole = Annotated[int, BeforeValidator(units.parse_whole)]
+Length = Annotated[int, BeforeValidator(units.parse_length)]
 ByteAmount = Annotated[float, BeforeValidator(units.parse_bytes)]
 Duration = Annotated[float, BeforeValidator(units.parse_duration)]
 Share = Annotated[float, BeforeValidator(units.parse_fraction)]
@@ -165,7 +166,7 @@ class Options(Spec):
     flops: CountAmount | None = None
     time: Duration | None = None
     epochs: Amount | None = None
-    seq_len: Whole | None = None
+    seq_len: Length | None = None
     micro_batch: Whole | None = None
     global_batch_tokens: Whole | None = None
 
