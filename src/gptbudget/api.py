@@ -12,9 +12,10 @@ from pydantic import ValidationError
 
 from gptbudget.catalog.catalog import Catalog, Entry, load_catalog
 from gptbudget.catalog.names import AUTO, EVERY, is_config_path, is_size
+from gptbudget.catalog.paths import holds_config
 from gptbudget.catalog.profiles import load_profiles, save_profile
 from gptbudget.catalog.reference import grid_intensity, load_evidence
-from gptbudget.errors import GptBudgetError, UsageError
+from gptbudget.errors import GptBudgetError, UnknownNameError, UsageError
 from gptbudget.notebook import Shown
 from gptbudget.plan.calibration import Calibration, profile_of
 from gptbudget.plan.complete import complete_run, precision_and_peak
@@ -335,21 +336,28 @@ def _refuse_without_shape(options: Options, works: list[Work]) -> None:
 def _work(name: str, catalog: Catalog) -> NamedModel | BareSize:
     if is_size(name):
         return BareSize(name, parse_count(name))
-    if not name[:1].isalpha() and re.fullmatch(_SIZE_LIKE, name, re.ASCII):
+    size_like = not name[:1].isalpha() and re.fullmatch(_SIZE_LIKE, name, re.ASCII)
+    if size_like and not holds_config(name):
         _refuse_bad_size(name)
     entry = find_model(name, catalog)
-    return NamedModel(entry.key, entry.spec, name if is_config_path(name) else "")
+    return NamedModel(entry.key, entry.spec, name if entry.file == Path(name) else "")
 
 
 def find_model(name: str, catalog: Catalog) -> Entry[ModelSpec]:
     """A model of the catalog, or of the Hugging Face config that the name is a path to.
 
+    A name of the catalog wins over a folder that is called so.
+
     Raises:
-        UnknownNameError: no entry has the name.
+        UnknownNameError: no entry has the name, and no folder with a config.
         FileError: the config cannot be used.
     """
     if not is_config_path(name):
-        return catalog.models.find(name)
+        try:
+            return catalog.models.find(name)
+        except UnknownNameError:
+            if not holds_config(name):
+                raise
     from gptbudget.catalog.huggingface.load import load_config
 
     spec = load_config(Path(name))

@@ -48,6 +48,11 @@ def at_home(path: str) -> Path:
     return Path(os.path.expanduser(path))  # noqa: PTH111 - pathlib raises for a user unknown
 
 
+def holds_config(folder: str) -> bool:
+    """Whether ``folder`` is one with the ``config.json`` of a model."""
+    return os.path.isfile(f"{folder}/config.json")  # noqa: PTH113 - as in ``_yaml_files``
+
+
 def catalog_files(extra: Iterable[Path] = (), *, user: bool = True) -> tuple[Path, ...]:
     """Every catalog file that is read, in order; later files win, whole entries.
 

@@ -28,7 +28,7 @@ _ONE_GPU = HARDWARE["gpu"]._replace(
     help="Accelerator of the catalog that the step ran on; auto takes the cards of this machine."
 )
 _ONE_MODEL = JOB["model"]._replace(
-    help="Model of the catalog, or path of a Hugging Face config.json.", metavar="NAME"
+    help="Model of the catalog, or a Hugging Face config.json or its folder.", metavar="NAME"
 )
 
 _SPEED = Annotated[

@@ -15,7 +15,7 @@ _NAME = Annotated[
     str | None,
     typer.Argument(
         metavar="[NAME]",
-        help="Model to show in full, or the path of a Hugging Face config.json.",
+        help="Model to show in full, or the path of a Hugging Face config.json or its folder.",
         autocompletion=completion.models,
     ),
 ]

@@ -84,8 +84,8 @@ HARDWARE = {
 JOB = {
     "model": Flag(
         _JOB,
-        "Model of the catalog, path of a Hugging Face config.json, or a bare size such as 1.5B; "
-        "repeatable.",
+        "Model of the catalog, a Hugging Face config.json or its folder, or a bare size such as "
+        "1.5B; repeatable.",
         "NAME|SIZE",
         kind=list[str],
         complete=completion.models,
