@@ -34,13 +34,17 @@ _WIDEST_DIGITS = 5
 _PIPE_WIDTH = 100
 """Columns of output that does not go to a terminal, unless ``COLUMNS`` says otherwise."""
 
+_COMMAND = re.compile(r"\bgptbudget [a-z]")
+"""A command to be copied, in a note."""
+
 _TRAILING = re.compile(r"[ ]+((?:\x1b\[[0-9;]*m)*)$", re.MULTILINE)
 
 
 def print_document(document: Document, stream: TextIO | None = None) -> None:
     """Print an answer; plain text without escape codes where there is no terminal.
 
-    Sentences are folded in a terminal only, so that a pipe gets each on one line.
+    Sentences are folded in a terminal only, so that a pipe gets each on one line; one with a
+    command to be copied is left to the terminal, which wraps it without a break.
     """
     stream = stream or sys.stdout
     console = _console(stream)
@@ -48,7 +52,7 @@ def print_document(document: Document, stream: TextIO | None = None) -> None:
         if document.headline:
             _sentence(console, document.headline, "bold")
         for sentence in document.advice:
-            _sentence(console, sentence, "")
+            console.print(Text(sentence), soft_wrap=True)
         for position, table in enumerate(document.tables):
             if position or document.headline:
                 console.print()
@@ -63,7 +67,8 @@ def print_document(document: Document, stream: TextIO | None = None) -> None:
 
 
 def _sentence(console: Console, text: str, style: str) -> None:
-    console.print(Text(text, style=style), soft_wrap=not console.is_terminal)
+    whole = not console.is_terminal or _COMMAND.search(text) is not None
+    console.print(Text(text, style=style), soft_wrap=whole)
 
 
 def _console(stream: TextIO) -> Console:
