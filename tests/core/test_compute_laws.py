@@ -21,8 +21,8 @@ from gptbudget.core.overhead import ALLOCATOR_SLACK, CONTEXT_BYTES, overhead_par
 from gptbudget.core.parameters import count_parameters
 from gptbudget.core.scaling.chinchilla import compute_optimal_tokens
 from gptbudget.core.wall_clock import delivered_flops_per_s, wall_clock_s
-from gptbudget.specs.method import Method
 from gptbudget.specs.model import ModelSpec
+from gptbudget.specs.recipe import Method
 
 NAMES = ["gpt2", "nanogpt-124m", "gpt3-175b", "llama-3-8b", "mistral-7b-v0.1", "gopher-280b"]
 

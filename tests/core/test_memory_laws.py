@@ -16,9 +16,8 @@ from gptbudget.core.activations import implementation
 from gptbudget.core.elementwise import maximum, where
 from gptbudget.core.memory import MemoryByPhase, memory_by_phase
 from gptbudget.core.parts import Parts
-from gptbudget.specs.method import Method
 from gptbudget.specs.model import ModelSpec
-from gptbudget.specs.recipe import Recipe
+from gptbudget.specs.recipe import Method, Recipe
 from tests.measured import rules
 
 MODELS = ["nanogpt-124m", "gpt2-medium", "llama-3.2-1b", "llama-2-7b", "qwen3-8b", "gemma-2b"]

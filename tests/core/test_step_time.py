@@ -23,9 +23,8 @@ from gptbudget.core.step_time.step import step_time
 from gptbudget.plan.machine import machine_of
 from gptbudget.specs.layout import ONE_RANK, Layout, Zero
 from gptbudget.specs.machine import Machine
-from gptbudget.specs.method import Method
 from gptbudget.specs.model import ModelSpec
-from gptbudget.specs.recipe import Recipe
+from gptbudget.specs.recipe import Method, Recipe
 
 STACKS = load_evidence().stacks.stacks
 

@@ -14,9 +14,8 @@ from gptbudget import load_catalog
 from gptbudget.catalog.reference import load_evidence
 from gptbudget.core.activations import Implementation, implementation, layer_tensors, sized
 from gptbudget.core.memory import MemoryByPhase, memory_by_phase
-from gptbudget.specs.method import Method, MethodKind
 from gptbudget.specs.model import ModelSpec
-from gptbudget.specs.recipe import OptimizerImpl, Recipe
+from gptbudget.specs.recipe import Method, MethodKind, OptimizerImpl, Recipe
 from gptbudget.units import GIB
 
 MIB = 2**20

@@ -21,9 +21,8 @@ from gptbudget.core.parameters import count_parameters
 from gptbudget.core.placement import Held, in_flight, place
 from gptbudget.core.states import training_states
 from gptbudget.specs.layout import ONE_RANK, Layout, Zero
-from gptbudget.specs.method import Method
 from gptbudget.specs.model import ModelSpec
-from gptbudget.specs.recipe import Recipe
+from gptbudget.specs.recipe import Method, Recipe
 from gptbudget.units import GIB
 from tests.conftest import Cli
 

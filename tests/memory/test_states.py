@@ -18,9 +18,8 @@ from gptbudget.core.parameters import adapter_parameters, count_parameters
 from gptbudget.core.placement import place
 from gptbudget.core.states import States, nf4_bytes, training_states
 from gptbudget.specs.layout import ONE_RANK
-from gptbudget.specs.method import LoraTargets, Method
 from gptbudget.specs.model import ModelSpec
-from gptbudget.specs.recipe import Recipe
+from gptbudget.specs.recipe import LoraTargets, Method, Recipe
 from gptbudget.units import GIB
 
 MODELS = ("gpt2-xl", "llama-2-7b")

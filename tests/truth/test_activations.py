@@ -12,9 +12,8 @@ import pytest
 from gptbudget import load_catalog
 from gptbudget.core.activations import head_tensors, layer_tensors
 from gptbudget.core.memory import memory_by_phase
-from gptbudget.specs.method import LoraTargets, Method
 from gptbudget.specs.model import ModelSpec
-from gptbudget.specs.recipe import Recipe
+from gptbudget.specs.recipe import LoraTargets, Method, Recipe
 from gptbudget.specs.stack import AttentionKind, Mode, Tensors
 from tests.measured import rules
 

@@ -9,8 +9,7 @@ from gptbudget.catalog.catalog import Catalog
 from gptbudget.catalog.paths import data_file
 from gptbudget.specs.evidence import MeasuredStep
 from gptbudget.specs.layout import ONE_RANK, Layout
-from gptbudget.specs.method import Method
-from gptbudget.specs.recipe import Recipe
+from gptbudget.specs.recipe import Method, Recipe
 
 STACKS = {"nanogpt": "eager", "hf-gpt2": "hf", "hf-llama": "hf"}
 """The stack that stands for each implementation that was measured."""

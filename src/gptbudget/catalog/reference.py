@@ -10,9 +10,8 @@ from functools import cache
 from gptbudget.catalog.paths import data_file
 from gptbudget.catalog.yamlfile import read_yaml
 from gptbudget.errors import UsageError
-from gptbudget.specs.evidence import Evidence, Grid
+from gptbudget.specs.evidence import Evidence, Grid, TimeRange
 from gptbudget.specs.stack import stacks_from
-from gptbudget.specs.time_range import TimeRange
 from gptbudget.units import parse_amount
 
 

@@ -111,7 +111,7 @@ def _calibrated(invocation: Invocation) -> Any:
     from gptbudget import api
     from gptbudget.errors import UsageError
     from gptbudget.report.calibration import calibration_document
-    from gptbudget.specs.measured import Measurement
+    from gptbudget.specs.profile import Measurement
 
     extra = invocation.extra
     if extra["figure"] and not extra["peak"]:

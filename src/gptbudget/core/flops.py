@@ -20,8 +20,8 @@ from gptbudget.core.parameters import (
     trained_parameters,
 )
 from gptbudget.core.parts import Parts
-from gptbudget.specs.method import Method
 from gptbudget.specs.model import ModelSpec
+from gptbudget.specs.recipe import Method
 
 Square = Literal["full", "causal"]
 Recomputation = Literal["none", "selective", "full"]

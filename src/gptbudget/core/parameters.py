@@ -15,8 +15,8 @@ from typing import Any, NamedTuple, get_args
 from gptbudget.core.elementwise import minimum
 from gptbudget.core.parts import Parts
 from gptbudget.core.tensors import Component, Tensor, by_cut, tensors_of
-from gptbudget.specs.method import LoraTargets, Method
 from gptbudget.specs.model import ModelSpec
+from gptbudget.specs.recipe import LoraTargets, Method
 
 COMPONENTS: tuple[Component, ...] = get_args(Component)
 

@@ -15,8 +15,8 @@ from gptbudget.core.elementwise import agreed, maximum, minimum, somewhere, tabu
 from gptbudget.core.parameters import adapter_ends
 from gptbudget.core.tensors import ByCut, Layers, Tensor, by_cut, tensors_of, vocabulary_matrix
 from gptbudget.specs.layout import Layout
-from gptbudget.specs.method import Method
 from gptbudget.specs.model import ModelSpec
+from gptbudget.specs.recipe import Method
 from gptbudget.specs.stack import Split
 
 ENDS_AS_LAYERS = 2

@@ -12,10 +12,9 @@ from gptbudget.plan.estimate import Memory, memory_of
 from gptbudget.plan.recipe import best_attention, default_storage
 from gptbudget.plan.run import NamedModel, TrainingRun
 from gptbudget.specs.gpu import Precision
-from gptbudget.specs.method import Method
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.options import LAYOUT_OPTIONS
-from gptbudget.specs.recipe import Recipe
+from gptbudget.specs.recipe import Method, Recipe
 
 
 class Change(NamedTuple):

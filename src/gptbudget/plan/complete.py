@@ -40,8 +40,7 @@ from gptbudget.specs.layout import Layout
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.options import Convention, FlopsConvention, Options, StackName
 from gptbudget.specs.recipe import Recipe
-from gptbudget.specs.speed import Speed
-from gptbudget.specs.stack import Stack
+from gptbudget.specs.stack import Speed, Stack
 from gptbudget.units import YEAR_S
 
 _GOODPUT_OF_CLUSTERS = 0.9

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from gptbudget.plan.machine import AssumedMachine
 from gptbudget.plan.run import NamedGpu
-from gptbudget.specs.evidence import Evidence
+from gptbudget.specs.evidence import Evidence, TimeRange
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.options import StackName
 from gptbudget.specs.recipe import Recipe
-from gptbudget.specs.time_range import TimeRange
 
 
 def likely_range(

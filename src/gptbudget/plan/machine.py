@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from gptbudget.specs.gpu import GpuSpec, Precision
 from gptbudget.specs.machine import Machine
-from gptbudget.specs.speed import Speed
+from gptbudget.specs.stack import Speed
 
 SUSTAINED = 0.92
 """Of the best measured matmul rate; set by hand, 0.80 of an A100's nominal peak. Fitted together

@@ -9,10 +9,18 @@ from gptbudget.errors import UsageError
 from gptbudget.plan.choose import Chooser
 from gptbudget.specs.gpu import GpuSpec, Precision
 from gptbudget.specs.layout import Layout
-from gptbudget.specs.method import LoraTargets, Method
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.options import ADAPTER_OPTIONS, StackName
-from gptbudget.specs.recipe import LossKind, Offload, Optimizer, OptimizerImpl, Recipe, RecipeKind
+from gptbudget.specs.recipe import (
+    LoraTargets,
+    LossKind,
+    Method,
+    Offload,
+    Optimizer,
+    OptimizerImpl,
+    Recipe,
+    RecipeKind,
+)
 from gptbudget.specs.stack import AttentionKind, Stack
 
 _FLASH_COMPUTE_CAPABILITY = 8.0

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from gptbudget.core.activations import Implementation
 from gptbudget.plan.machine import AssumedMachine
+from gptbudget.specs.evidence import TimeRange
 from gptbudget.specs.gpu import GpuSpec
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.options import Convention, StackName
 from gptbudget.specs.recipe import Recipe
 from gptbudget.specs.stack import Stack
-from gptbudget.specs.time_range import TimeRange
 
 if TYPE_CHECKING:
     from gptbudget.specs.profile import Profile

@@ -9,10 +9,28 @@ from gptbudget.specs.layout import ONE_RANK, Layout
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Recipe
 from gptbudget.specs.stack import Stacks
-from gptbudget.specs.time_range import TimeRange
 
 Figure = Literal["allocated", "reserved", "card"]
 """What a published peak is: tensors, what the allocator holds, or all in use on the card."""
+
+
+class TimeRange(NamedTuple):
+    """A class of runs; an absent condition always holds."""
+
+    name: str
+    low: float
+    high: float
+    """10th and 90th percentile of measured over predicted time."""
+    evidence: str
+    architectures: tuple[str, ...] = ()
+    segments: tuple[str, ...] = ()
+    stacks: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
+    precisions: tuple[str, ...] = ()
+    gpus: tuple[int, int] = (1, 10**9)
+    experts: bool = False
+    cut: bool = False
+    """Matrices or layers are cut: tensor or pipeline parallelism."""
 
 
 class Grid(NamedTuple):

@@ -14,9 +14,10 @@ from gptbudget import units
 from gptbudget.specs.base import Spec, Text
 from gptbudget.specs.gpu import Precision
 from gptbudget.specs.layout import Zero
-from gptbudget.specs.method import LoraPrecision, LoraTargets
 from gptbudget.specs.recipe import (
     Checkpointing,
+    LoraPrecision,
+    LoraTargets,
     LossKind,
     Offload,
     Optimizer,

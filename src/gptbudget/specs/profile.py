@@ -1,4 +1,4 @@
-"""One logged step of the user's own run, which makes predictions right for his machine."""
+"""One logged step of the user's own run, as it is typed, and the profile made of it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from gptbudget.specs.base import Positive, Spec, Text, YearMonth
 from gptbudget.specs.evidence import Figure
-from gptbudget.specs.options import StackName
+from gptbudget.specs.options import ByteAmount, CountAmount, StackName
 
 
 class Profile(Spec):
@@ -35,3 +35,11 @@ class Profile(Spec):
     def slower(self) -> float:
         """Measured over predicted time."""
         return self.predicted_tokens_per_s / self.tokens_per_s
+
+
+class Measurement(Spec):
+    """Speed, and perhaps the peak, of the user's own run."""
+
+    tokens_per_s: CountAmount
+    peak: ByteAmount | None = None
+    figure: Figure = "card"

@@ -5,8 +5,13 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from gptbudget.specs.gpu import Precision
-from gptbudget.specs.method import Method
 from gptbudget.specs.stack import AttentionKind, Mode
+
+MethodKind = Literal["full", "lora", "qlora", "frozen"]
+LoraTargets = Literal["qv", "all"]
+"""Queries and values, or every matrix of the blocks."""
+
+LoraPrecision = Literal["fp32", "bf16"]
 
 RecipeKind = Literal["autocast", "pure", "master"]
 Optimizer = Literal[
@@ -17,6 +22,25 @@ OptimizerImpl = Literal["fused", "foreach", "loop", "in-backward"]
 Checkpointing = Literal["none", "selective", "full"]
 LossKind = Literal["plain", "fused", "chunked"]
 Offload = Literal["none", "optimizer", "all"]
+
+
+class Method(NamedTuple):
+    """A training method; the ``lora`` fields count for ``lora`` and ``qlora``."""
+
+    kind: MethodKind = "full"
+    lora_rank: int = 16
+    lora_targets: LoraTargets = "all"
+    lora_precision: LoraPrecision = "fp32"
+    lora_dropout: float = 0.0
+    double_quant: bool = True
+    """The scales of the 4-bit weights are themselves quantized."""
+    frozen_layers: int = 0
+    """How many of the first blocks are frozen, with the embedding."""
+
+    @property
+    def has_adapters(self) -> bool:
+        """Whether adapters are trained beside frozen weights."""
+        return self.kind in {"lora", "qlora"}
 
 
 class Recipe(NamedTuple):

@@ -16,8 +16,7 @@ from gptbudget.core.tensors import Layers, products, tensors_of
 from gptbudget.specs.machine import Machine
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Recipe
-from gptbudget.specs.speed import Speed
-from gptbudget.specs.stack import Stack
+from gptbudget.specs.stack import Speed, Stack
 
 _BACKWARD_PRODUCTS = 2
 _BACKWARD_FLASH = 2.5

@@ -13,8 +13,7 @@ from gptbudget.core.states import gradient_bytes, weight_bytes
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.machine import Machine
 from gptbudget.specs.recipe import Recipe
-from gptbudget.specs.speed import Speed
-from gptbudget.specs.stack import Stack
+from gptbudget.specs.stack import Speed, Stack
 
 _LAST_BACKWARD = 2 / 3
 """Of the last micro-batch, the part in which replicas have gradients to send."""

@@ -13,7 +13,7 @@ from gptbudget.specs.layout import Layout
 from gptbudget.specs.machine import Machine
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Recipe
-from gptbudget.specs.speed import Speed
+from gptbudget.specs.stack import Speed
 
 _BALANCED_ALL_TO_ALL = 0.75
 """fp8 on the way to the experts, 16 bit on the way back; of 16 bit both ways."""

@@ -8,7 +8,7 @@ from gptbudget.core.step_time.matmul import product_s, traffic_s
 from gptbudget.specs.machine import Machine
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Recipe
-from gptbudget.specs.speed import Speed
+from gptbudget.specs.stack import Speed
 
 _FUSED_BYTES = 8
 """Of a logit, where loss and gradient are one kernel; as in native stacks."""

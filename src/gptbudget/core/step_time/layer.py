@@ -14,8 +14,7 @@ from gptbudget.specs.layout import Layout
 from gptbudget.specs.machine import Machine
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Recipe
-from gptbudget.specs.speed import Speed
-from gptbudget.specs.stack import Stack
+from gptbudget.specs.stack import Speed, Stack
 
 _RECOMPUTED_HOST, _ADAPTED_HOST = 1.33, 1.5
 """Of the host's work, what a second forward pass and adapters add; by hand."""

@@ -13,7 +13,7 @@ from gptbudget.specs.layout import Zero
 from gptbudget.specs.machine import Machine
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Recipe
-from gptbudget.specs.speed import Speed
+from gptbudget.specs.stack import Speed
 
 _GRADIENT_READS = 3
 """For its norm, for the update, and to be zeroed."""

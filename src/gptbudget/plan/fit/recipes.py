@@ -11,9 +11,9 @@ from gptbudget.plan.recipe import best_attention, default_storage
 from gptbudget.plan.run import NamedGpu
 from gptbudget.specs.evidence import Evidence
 from gptbudget.specs.gpu import Precision
-from gptbudget.specs.method import Method
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.options import Options
+from gptbudget.specs.recipe import Method
 from gptbudget.specs.stack import AttentionKind
 
 _LOSSES = {

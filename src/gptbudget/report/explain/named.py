@@ -19,7 +19,7 @@ from gptbudget.report.prices import rent_source
 from gptbudget.specs.base import Spec
 from gptbudget.specs.gpu import GpuSpec
 from gptbudget.specs.model import ModelSpec
-from gptbudget.specs.speed import Speed
+from gptbudget.specs.stack import Speed
 from gptbudget.units import GIB
 
 _DEGREES = ("dp", "tp", "pp", "vp", "cp", "ep")
