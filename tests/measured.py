@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gptbudget.catalog.measured import STACKS
 from gptbudget.catalog.reference import load_evidence
-from gptbudget.core.activations import Implementation, implementation
+from gptbudget.core.implementation import Implementation, implementation
 from gptbudget.specs.model import ModelSpec
 
 

@@ -21,7 +21,7 @@ import numpy as np
 import gptbudget
 from gptbudget import load_catalog
 from gptbudget.catalog.reference import load_evidence
-from gptbudget.core.activations import implementation
+from gptbudget.core.implementation import implementation
 from gptbudget.core.memory import peak_bytes
 from gptbudget.core.overhead import overhead_parts
 from gptbudget.core.step_time.step import step_time

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from gptbudget import load_catalog
 from gptbudget.core import cost
+from gptbudget.core.cost import delivered_flops_per_s, wall_clock_s
 from gptbudget.core.flops import (
     forward_flops_per_token,
     recomputed_flops_per_token,
@@ -20,7 +21,6 @@ from gptbudget.core.flops import (
 from gptbudget.core.overhead import ALLOCATOR_SLACK, CONTEXT_BYTES, overhead_parts, workspace_bytes
 from gptbudget.core.parameters import count_parameters
 from gptbudget.core.scaling.chinchilla import compute_optimal_tokens
-from gptbudget.core.wall_clock import delivered_flops_per_s, wall_clock_s
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Method
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from gptbudget import load_catalog
 from gptbudget.catalog.reference import load_evidence
-from gptbudget.core.activations import implementation
-from gptbudget.core.elementwise import maximum, where
+from gptbudget.core.arrays import maximum, where
+from gptbudget.core.implementation import implementation
 from gptbudget.core.memory import MemoryByPhase, memory_by_phase
 from gptbudget.core.parts import Parts
 from gptbudget.specs.model import ModelSpec

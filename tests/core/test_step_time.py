@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from gptbudget import load_catalog
 from gptbudget.catalog.reference import load_evidence
 from gptbudget.core import communication as comm
-from gptbudget.core.activations import implementation
 from gptbudget.core.flops import recomputed_flops_per_token, train_flops_per_token
+from gptbudget.core.implementation import implementation
 from gptbudget.core.memory import peak_bytes
 from gptbudget.core.parts import Parts
 from gptbudget.core.step_time.matmul import product_s, traffic_s

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gptbudget.core.elementwise import maximum, minimum, real
+from gptbudget.core.arrays import maximum, minimum, real
 from gptbudget.report.explain.formula import met, terms, written
 from gptbudget.report.explain.traced import Traced, Tracing
 from tests.explain.arithmetic import evaluated

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from gptbudget import load_catalog
 from gptbudget.catalog.paths import data_file
 from gptbudget.catalog.reference import load_evidence
-from gptbudget.core.activations import implementation
 from gptbudget.core.buffers import messages
+from gptbudget.core.implementation import implementation
 from gptbudget.core.memory import MemoryByPhase, memory_by_phase
 from gptbudget.core.overhead import overhead_parts
 from gptbudget.core.parameters import count_parameters

@@ -6,9 +6,9 @@ import pytest
 
 from gptbudget import load_catalog
 from gptbudget.catalog.paths import data_file
+from gptbudget.core.cost import delivered_flops_per_s, wall_clock_s
 from gptbudget.core.flops import recomputed_flops_per_token, train_flops_per_token
 from gptbudget.core.parameters import count_parameters
-from gptbudget.core.wall_clock import delivered_flops_per_s, wall_clock_s
 from gptbudget.specs.model import ModelSpec
 from gptbudget.units import DAY_S
 

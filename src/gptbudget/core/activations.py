@@ -13,77 +13,24 @@ Korthikanti et al. 2022 (arXiv 2205.05198, equation 1).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
-from gptbudget.core.elementwise import minimum
+from gptbudget.core.arrays import minimum
+from gptbudget.core.implementation import PER_BLOCK_OUTPUTS, Implementation
 from gptbudget.specs.layout import ONE_RANK, Layout
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Recipe
 from gptbudget.specs.stack import (
-    FeedForwardMemory,
-    LossMemory,
     Mode,
-    NormMemory,
-    Stack,
-    Stacks,
     Tensors,
     Unit,
 )
-from gptbudget.specs.stack import Parts as StackParts
 
 _ELEMENT_BYTES: dict[Mode, int] = {"autocast": 2, "pure": 2, "fp32": 4}
 """Of the tensors that matrix products read."""
 
 _CHUNK_TOKENS = 128
 """Tokens of each sequence in a chunk of logits (LitGPT, chunked_cross_entropy)."""
-
-_PER_BLOCK_OUTPUTS = 2
-"""Norm outputs that products read: before attention and before the network."""
-
-
-class Implementation(NamedTuple):
-    """The parts that a stack uses for one kind of block."""
-
-    stack: Stack
-    parts: StackParts
-    norm: NormMemory
-    feed_forward: FeedForwardMemory
-    loss: LossMemory
-
-    def measured(self, model: ModelSpec) -> bool:
-        """Whether a whole step of this kind of block was measured in this stack."""
-        plain_parts = (
-            model.experts is None
-            and model.attention.latent is None
-            and model.norms.per_block == _PER_BLOCK_OUTPUTS
-            and model.positions.kind in {"learned", "rotary"}
-            and model.attention.qk_norm == "none"
-            and model.attention.window is None
-            and not model.norms.unit_offset
-            and (model.ffn.gated or self.stack.composed is None or model.ffn.composed_activation)
-        )
-        return plain_parts and model.block_kind in self.stack.measured
-
-
-def implementation(model: ModelSpec, stack: str, stacks: Stacks, loss: str) -> Implementation:
-    """The parts that ``stack`` uses for ``model``; ``loss`` is plain, chunked or fused."""
-    chosen, parts = stacks.stacks[stack], stacks.parts
-    norm = chosen.rmsnorm if model.norms.kind == "rmsnorm" else chosen.layernorm
-    plain = (model.ffn.composed_activation and chosen.composed) or chosen.plain
-    network = chosen.gated if model.ffn.gated else plain
-    return Implementation(
-        chosen,
-        parts,
-        parts.norms[norm],
-        parts.feed_forward[network],
-        loss_memory(chosen, parts, loss),
-    )
-
-
-def loss_memory(stack: Stack, parts: StackParts, loss: str) -> LossMemory:
-    """What ``loss`` (plain, chunked or fused) is in a stack."""
-    own = {"plain": stack.loss, "chunked": stack.chunked}
-    return parts.losses[own.get(loss, loss)]
 
 
 def sized(
@@ -176,9 +123,9 @@ def _product_inputs(model: ModelSpec, recipe: Recipe, how: Implementation) -> Te
     """Norm outputs that the products of a block read."""
     size = _ELEMENT_BYTES[recipe.mode]
     if recipe.mode != "autocast":
-        return {"width": size * min(_PER_BLOCK_OUTPUTS, max(1, model.norms.per_block))}
+        return {"width": size * min(PER_BLOCK_OUTPUTS, max(1, model.norms.per_block))}
     if how.stack.shares_casts:
-        return {"width": size * _PER_BLOCK_OUTPUTS}
+        return {"width": size * PER_BLOCK_OUTPUTS}
     fused = model.block_kind in how.stack.fused_qkv
     reads = (1 if fused else 3) + (2 if model.ffn.gated else 1)
     return {"width": size * reads}

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from gptbudget.core.activations import (
-    Implementation,
     head_tensors,
     layer_tensors,
     quantized_inputs,
     recomputed_tensors,
     sized,
 )
+from gptbudget.core.arrays import maximum, where
 from gptbudget.core.buffers import gradient_buckets, messages
-from gptbudget.core.elementwise import maximum, where
 from gptbudget.core.gathering import Gathering, gathering, whole_gradients
+from gptbudget.core.implementation import Implementation
 from gptbudget.core.parts import Parts
 from gptbudget.core.placement import Placement
 from gptbudget.core.sharing import sharing_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gptbudget.core.elementwise import agreed, minimum, where
+from gptbudget.core.arrays import agreed, minimum, where
 from gptbudget.core.placement import Placement
 from gptbudget.core.sharing import sharing_of
 from gptbudget.core.states import States, gradient_bytes

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gptbudget.core.elementwise import maximum, minimum, where
+from gptbudget.core.arrays import maximum, minimum, where
 from gptbudget.specs.machine import Machine
 
 _MESSAGE_SHARE = 0.74

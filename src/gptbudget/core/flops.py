@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from gptbudget.core.elementwise import minimum, real
+from gptbudget.core.arrays import minimum, real
 from gptbudget.core.parameters import (
     adapter_parameters,
     count_parameters,

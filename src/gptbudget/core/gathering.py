@@ -11,7 +11,7 @@ from __future__ import annotations
 from operator import mul
 from typing import Any, NamedTuple
 
-from gptbudget.core.elementwise import agreed, where
+from gptbudget.core.arrays import agreed, where
 from gptbudget.core.placement import Held, Placement
 from gptbudget.core.states import base_bytes, gradient_bytes, nf4_bytes, weight_bytes
 from gptbudget.specs.layout import Layout

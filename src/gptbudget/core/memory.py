@@ -25,10 +25,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
-from gptbudget.core.activations import Implementation
 from gptbudget.core.amounts import Step, step_amounts
-from gptbudget.core.elementwise import agreed, choose, maximum, minimum, somewhere, where
+from gptbudget.core.arrays import agreed, choose, maximum, minimum, somewhere, where
 from gptbudget.core.gathering import Gathering
+from gptbudget.core.implementation import Implementation
 from gptbudget.core.parts import Parts
 from gptbudget.core.placement import Placement, place, stages_that_may_be_worst
 from gptbudget.specs.layout import ONE_RANK, Layout

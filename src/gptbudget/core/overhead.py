@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gptbudget.core.elementwise import somewhere, where
+from gptbudget.core.arrays import somewhere, where
 from gptbudget.core.parts import Parts
 from gptbudget.specs.layout import ONE_RANK, Layout
 from gptbudget.units import GIB

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple, get_args
 
-from gptbudget.core.elementwise import minimum
+from gptbudget.core.arrays import minimum
 from gptbudget.core.parts import Parts
 from gptbudget.core.tensors import Component, Tensor, by_cut, tensors_of
 from gptbudget.specs.model import ModelSpec

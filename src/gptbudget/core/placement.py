@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-from gptbudget.core.elementwise import agreed, maximum, minimum, somewhere, tabulate, where
+from gptbudget.core.arrays import agreed, maximum, minimum, somewhere, tabulate, where
 from gptbudget.core.parameters import adapter_ends
 from gptbudget.core.tensors import ByCut, Layers, Tensor, by_cut, tensors_of, vocabulary_matrix
 from gptbudget.specs.layout import Layout

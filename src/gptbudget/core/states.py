@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from gptbudget.core.elementwise import maximum, minimum
+from gptbudget.core.arrays import maximum, minimum
 from gptbudget.core.parts import Parts
 from gptbudget.core.placement import Held, Placement
 from gptbudget.core.sharing import sharing_of

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gptbudget.core.elementwise import real
+from gptbudget.core.arrays import real
 from gptbudget.errors import UsageError
 from gptbudget.plan.run import TrainingRun
 from gptbudget.specs.evidence import Figure

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from gptbudget.core.activations import loss_memory
 from gptbudget.core.flops import recomputed_flops_per_token, train_flops_per_token
+from gptbudget.core.implementation import loss_memory
 from gptbudget.core.states import gradients_are_narrow
 from gptbudget.plan.estimate import Memory, memory_of
 from gptbudget.plan.recipe import best_attention, default_storage

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gptbudget.core.activations import implementation
-from gptbudget.core.elementwise import where
+from gptbudget.core.arrays import where
+from gptbudget.core.implementation import implementation
 from gptbudget.errors import UsageError
 from gptbudget.plan.choose import Chooser
 from gptbudget.plan.job import batch_of, tokens_of

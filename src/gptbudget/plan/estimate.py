@@ -7,7 +7,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gptbudget.core import cost as cost_formulas
-from gptbudget.core.elementwise import real
+from gptbudget.core.arrays import real
+from gptbudget.core.cost import delivered_flops_per_s, wall_clock_s
 from gptbudget.core.flops import (
     six_n_of_method,
     train_flops_per_token,
@@ -18,7 +19,6 @@ from gptbudget.core.overhead import overhead_parts
 from gptbudget.core.parameters import ParameterCount, count_parameters
 from gptbudget.core.parts import Parts
 from gptbudget.core.step_time.step import step_time
-from gptbudget.core.wall_clock import delivered_flops_per_s, wall_clock_s
 from gptbudget.plan.calibration import time_factor
 from gptbudget.plan.run import (
     BareSize,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from gptbudget.core.activations import Implementation
+from gptbudget.core.implementation import Implementation
 from gptbudget.plan.machine import AssumedMachine
 from gptbudget.specs.evidence import TimeRange
 from gptbudget.specs.gpu import GpuSpec

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from gptbudget.core.elementwise import exponential, minimum
+from gptbudget.core.arrays import exponential, minimum
 from gptbudget.core.scaling.chinchilla import (
     MUENNIGHOFF,
     compute_optimal_parameters,

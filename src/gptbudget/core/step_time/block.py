@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from gptbudget.core.elementwise import maximum
+from gptbudget.core.arrays import maximum
 from gptbudget.core.flops import Square, forward_flops_per_token
 from gptbudget.core.parameters import adapter_parameters
 from gptbudget.core.step_time.matmul import elements_s, operands_s, product_s, traffic_s

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from gptbudget.core import communication as comm
-from gptbudget.core.elementwise import agreed, maximum, somewhere, where
+from gptbudget.core.arrays import agreed, maximum, somewhere, where
 from gptbudget.core.gathering import compute_bytes, gathered_bytes, whole_gradients
 from gptbudget.core.placement import Held, Placement
 from gptbudget.core.sharing import sharing_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from gptbudget.core.elementwise import agreed, choose, minimum, where
+from gptbudget.core.arrays import agreed, choose, minimum, where
 from gptbudget.core.parts import Parts
 from gptbudget.core.placement import Placement, place, stages_that_may_be_worst
 from gptbudget.core.states import gradient_bytes, training_states

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gptbudget.core import communication as comm
-from gptbudget.core.elementwise import minimum
+from gptbudget.core.arrays import minimum
 from gptbudget.core.placement import Placement
 from gptbudget.core.states import States
 from gptbudget.core.step_time.matmul import traffic_s

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gptbudget.core.cost import delivered_flops_per_s, wall_clock_s
 from gptbudget.core.memory import peak_bytes
 from gptbudget.core.overhead import overhead_parts
 from gptbudget.core.step_time.step import step_time
-from gptbudget.core.wall_clock import delivered_flops_per_s, wall_clock_s
 from gptbudget.plan.calibration import time_factor
 from gptbudget.plan.complete import default_goodput
 from gptbudget.plan.estimate import headline_flops

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gptbudget.core.activations import implementation
+from gptbudget.core.implementation import implementation
 from gptbudget.core.memory import memory_by_phase
 from gptbudget.plan.validation.score import ScoredRow
 from gptbudget.specs.evidence import MeasuredStep

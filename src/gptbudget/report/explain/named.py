@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gptbudget.catalog.reference import load_grids
-from gptbudget.core.activations import Implementation
+from gptbudget.core.implementation import Implementation
 from gptbudget.core.parameters import count_parameters
 from gptbudget.core.scaling.chinchilla import BESIROGLU, ChinchillaFit, compute_optimal_tokens
 from gptbudget.plan.job import BYTES_PER_TOKEN

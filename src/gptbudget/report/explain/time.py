@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from gptbudget.core.cost import delivered_flops_per_s
 from gptbudget.core.flops import Square, forward_flops_per_token
 from gptbudget.core.placement import place, stages_that_may_be_worst
 from gptbudget.core.states import gradient_bytes
@@ -13,7 +14,6 @@ from gptbudget.core.step_time.exchange import tensor_parallel_s
 from gptbudget.core.step_time.head import head_s
 from gptbudget.core.step_time.matmul import MEMORY_SHARE, product_s
 from gptbudget.core.step_time.step import busiest_of, share_of
-from gptbudget.core.wall_clock import delivered_flops_per_s
 from gptbudget.plan.calibration import time_factor
 from gptbudget.plan.estimate import Estimate, Time, step_parts
 from gptbudget.plan.run import NamedModel, TrainingRun

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from gptbudget.core.wall_clock import delivered_flops_per_s, wall_clock_s
+from gptbudget.core.cost import delivered_flops_per_s, wall_clock_s
 from gptbudget.plan.estimate import Estimate, Time
 from gptbudget.report.page.page import (
     Amount,
