@@ -11,9 +11,9 @@ CATALOG = {"gptbudget.catalog.catalog", "gptbudget.plan.estimate", "yaml", "nump
 TABLES = {"rich", "rich.table", "rich.console", "gptbudget.render.terminal"}
 
 VALIDATION = {"gptbudget.specs.published", "gptbudget.specs.profile", "gptbudget.validation"}
-PLANNING = {"gptbudget.planning", "gptbudget.plan.budget", "gptbudget.core.scaling.repeated"}
+PLANNING = {"gptbudget.planning", "gptbudget.plan.budget", "gptbudget.core.laws.repeated"}
 
-PAGES = {"gptbudget.render.html", "gptbudget.report.page", "gptbudget.core.scaling.kaplan"}
+PAGES = {"gptbudget.render.html", "gptbudget.report.page", "gptbudget.core.laws.kaplan"}
 
 PROGRAM = """
 import contextlib, io, sys

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gptbudget.core.scaling.chinchilla import (
+from gptbudget.core.laws.chinchilla import (
     BESIROGLU,
     HOFFMANN,
     MUENNIGHOFF,
@@ -18,8 +18,8 @@ from gptbudget.core.scaling.chinchilla import (
     compute_optimal_tokens,
     predicted_loss,
 )
-from gptbudget.core.scaling.inference import parameters_for_inference, total_flops
-from gptbudget.core.scaling.repeated import (
+from gptbudget.core.laws.inference import parameters_for_inference, total_flops
+from gptbudget.core.laws.repeated import (
     effective_tokens,
     loss_on_repeated_data,
     optimal_parameters_on_repeated_data,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gptbudget.core.scaling.depth import deepest_layers, width_at_depth
+from gptbudget.core.laws.depth import deepest_layers, width_at_depth
 from gptbudget.plan.budget.laws import Data, allocations, optimum
 from gptbudget.plan.budget.shape import LARGEST_SHAPE, candidates, parameters_of
 

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from gptbudget.core.flops import train_flops_per_token_6n
-from gptbudget.core.scaling.chinchilla import (
+from gptbudget.core.laws.chinchilla import (
     BESIROGLU,
     HOFFMANN,
     MUENNIGHOFF,
@@ -27,9 +27,9 @@ from gptbudget.core.scaling.chinchilla import (
     compute_optimal_tokens,
     predicted_loss,
 )
-from gptbudget.core.scaling.inference import parameters_for_inference, total_flops
-from gptbudget.core.scaling.kaplan import kaplan_parameters
-from gptbudget.core.scaling.power_laws import (
+from gptbudget.core.laws.inference import parameters_for_inference, total_flops
+from gptbudget.core.laws.kaplan import kaplan_parameters
+from gptbudget.core.laws.power_laws import (
     APPROACH_1,
     APPROACH_2,
     SizeLaw,
@@ -37,7 +37,7 @@ from gptbudget.core.scaling.power_laws import (
     deepseek_tokens,
     parameters_at_fixed_ratio,
 )
-from gptbudget.core.scaling.repeated import effective_tokens
+from gptbudget.core.laws.repeated import effective_tokens
 
 ROUNDED = ChinchillaFit("rounded", 1.69, 406.4, 410.7, 0.34, 0.28, "equation 10")
 GOPHER = 5.76e23

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from gptbudget.core.laws.chinchilla import compute_optimal_tokens
 from gptbudget.core.parameters import count_parameters
-from gptbudget.core.scaling.chinchilla import compute_optimal_tokens
 from gptbudget.errors import UsageError
 from gptbudget.plan.choose import Chooser
 from gptbudget.plan.run import FlopsAmount, NamedModel, Work

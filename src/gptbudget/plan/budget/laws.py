@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from gptbudget.core.scaling.chinchilla import (
+from gptbudget.core.laws.chinchilla import (
     BESIROGLU,
     HOFFMANN,
     MUENNIGHOFF,
@@ -13,9 +13,9 @@ from gptbudget.core.scaling.chinchilla import (
     compute_optimal_parameters,
     predicted_loss,
 )
-from gptbudget.core.scaling.inference import parameters_for_inference
-from gptbudget.core.scaling.kaplan import kaplan_parameters
-from gptbudget.core.scaling.power_laws import (
+from gptbudget.core.laws.inference import parameters_for_inference
+from gptbudget.core.laws.kaplan import kaplan_parameters
+from gptbudget.core.laws.power_laws import (
     APPROACH_1,
     APPROACH_2,
     TOKENS_PER_PARAMETER,
@@ -24,10 +24,7 @@ from gptbudget.core.scaling.power_laws import (
     deepseek_tokens,
     parameters_at_fixed_ratio,
 )
-from gptbudget.core.scaling.repeated import (
-    loss_on_repeated_data,
-    optimal_parameters_on_repeated_data,
-)
+from gptbudget.core.laws.repeated import loss_on_repeated_data, optimal_parameters_on_repeated_data
 from gptbudget.errors import UsageError
 
 FOLLOWED = "besiroglu"

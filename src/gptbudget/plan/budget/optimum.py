@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-from gptbudget.core.scaling.chinchilla import predicted_loss
+from gptbudget.core.laws.chinchilla import predicted_loss
 from gptbudget.errors import UsageError
 from gptbudget.plan.budget.laws import Allocation, optimum
 from gptbudget.plan.budget.setting import Setting

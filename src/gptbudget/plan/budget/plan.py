@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from gptbudget.core.cost import energy_kwh, gpu_hours, rent_usd
+from gptbudget.core.laws.chinchilla import predicted_loss
 from gptbudget.core.parameters import count_parameters
-from gptbudget.core.scaling.chinchilla import predicted_loss
 from gptbudget.errors import UsageError
 from gptbudget.plan.budget.laws import Allocation, Data, allocations
 from gptbudget.plan.budget.optimum import Horizon, OnHardware, optimum_on

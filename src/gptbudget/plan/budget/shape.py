@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
+from gptbudget.core.laws.depth import deepest_layers, width_at_depth
 from gptbudget.core.parameters import count_parameters
-from gptbudget.core.scaling.depth import deepest_layers, width_at_depth
 from gptbudget.plan.run import NamedModel
 from gptbudget.specs.model import Attention, FeedForward, Head, ModelSpec, Norms, Positions
 from gptbudget.units import format_count

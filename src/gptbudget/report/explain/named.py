@@ -7,8 +7,8 @@ from typing import Any
 
 from gptbudget.catalog.reference import load_grids
 from gptbudget.core.implementation import Implementation
+from gptbudget.core.laws.chinchilla import BESIROGLU, ChinchillaFit, compute_optimal_tokens
 from gptbudget.core.parameters import count_parameters
-from gptbudget.core.scaling.chinchilla import BESIROGLU, ChinchillaFit, compute_optimal_tokens
 from gptbudget.plan.job import BYTES_PER_TOKEN
 from gptbudget.plan.machine import default_network_gb_per_s, machine_of
 from gptbudget.plan.run import BareSize, FlopsAmount, NamedModel, TrainingRun

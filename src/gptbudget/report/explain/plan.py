@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gptbudget.core.scaling.chinchilla import (
-    BESIROGLU,
-    compute_optimal_parameters,
-    predicted_loss,
-)
+from gptbudget.core.laws.chinchilla import BESIROGLU, compute_optimal_parameters, predicted_loss
 from gptbudget.plan.budget.optimum import Trained
 from gptbudget.plan.budget.plan import Plan
 from gptbudget.plan.fit.answer import Way

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from gptbudget.core.scaling.chinchilla import BESIROGLU, compute_optimal_parameters, predicted_loss
+from gptbudget.core.laws.chinchilla import BESIROGLU, compute_optimal_parameters, predicted_loss
 from gptbudget.plan.budget.laws import FOLLOWED, Allocation
 from gptbudget.plan.budget.plan import Plan
 from gptbudget.plan.estimate import Estimate

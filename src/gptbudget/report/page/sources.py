@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from gptbudget.core.scaling.chinchilla import BESIROGLU
+from gptbudget.core.laws.chinchilla import BESIROGLU
 from gptbudget.plan.estimate import Estimate
 from gptbudget.plan.run import NamedModel
 from gptbudget.report.document import Table

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gptbudget.core.scaling.inference import total_flops
+from gptbudget.core.laws.inference import total_flops
 from gptbudget.plan.budget.laws import optimum
 from gptbudget.plan.budget.optimum import OnHardware
 from gptbudget.plan.budget.plan import Plan

@@ -8,11 +8,7 @@ from __future__ import annotations
 
 import math
 
-from gptbudget.core.scaling.chinchilla import (
-    BESIROGLU,
-    ChinchillaFit,
-    compute_optimal_parameters,
-)
+from gptbudget.core.laws.chinchilla import BESIROGLU, ChinchillaFit, compute_optimal_parameters
 
 _HALVINGS = 100
 

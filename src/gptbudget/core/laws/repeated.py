@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gptbudget.core.arrays import exponential, minimum
-from gptbudget.core.scaling.chinchilla import (
+from gptbudget.core.laws.chinchilla import (
     MUENNIGHOFF,
     compute_optimal_parameters,
     compute_optimal_parameters_for,
