@@ -19,7 +19,12 @@ from gptbudget.core.flops import (
     train_flops_per_token_6n,
 )
 from gptbudget.core.laws.chinchilla import compute_optimal_tokens
-from gptbudget.core.overhead import ALLOCATOR_SLACK, CONTEXT_BYTES, overhead_parts, workspace_bytes
+from gptbudget.core.memory.overhead import (
+    ALLOCATOR_SLACK,
+    CONTEXT_BYTES,
+    overhead_parts,
+    workspace_bytes,
+)
 from gptbudget.core.parameters import count_parameters
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Method

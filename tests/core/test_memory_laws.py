@@ -14,7 +14,7 @@ from gptbudget import load_catalog
 from gptbudget.catalog.reference import load_evidence
 from gptbudget.core.arrays import maximum, where
 from gptbudget.core.implementation import implementation
-from gptbudget.core.memory import MemoryByPhase, memory_by_phase
+from gptbudget.core.memory.timeline import MemoryByPhase, memory_by_phase
 from gptbudget.core.parts import Parts
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Method, Recipe

@@ -16,7 +16,7 @@ from gptbudget.catalog.reference import load_evidence
 from gptbudget.core import communication as comm
 from gptbudget.core.flops import recomputed_flops_per_token, train_flops_per_token
 from gptbudget.core.implementation import implementation
-from gptbudget.core.memory import peak_bytes
+from gptbudget.core.memory.timeline import peak_bytes
 from gptbudget.core.parts import Parts
 from gptbudget.core.step_time.matmul import product_s, traffic_s
 from gptbudget.core.step_time.step import step_time

@@ -4,8 +4,8 @@ Run it as ``python -m tests.mutation.score``. It collects the tests below once, 
 call which function, and then, for each fault of :mod:`tests.mutation.mutants`, forks, puts the
 fault in and runs the tests of that function until one fails. ``--seconds`` is a limit for all of
 it, with a random sample of the faults where it does not reach; ``--write`` puts the score into
-CONTRIBUTING.md; ``--only memory`` looks at one module. Survivors are listed: each is a missing
-test, or a fault that changes no answer.
+CONTRIBUTING.md; ``--only memory.timeline`` looks at one module. Survivors are listed: each is a
+missing test, or a fault that changes no answer.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from _pytest.runner import runtestprotocol
 from tests.mutation.mutants import Mutant, mutants, put_into, watched
 
 ROOT = Path(__file__).parents[2]
-MODULES = ("parameters", "flops", "memory", "amounts", "states", "gathering")
+MODULES = ("parameters", "flops", "memory.timeline", "memory.rank", "memory.states", "memory.fsdp")
 TESTS = (
     "truth",
-    "memory",
+    "core/memory",
     "core/test_*_laws.py",
     "published",
     "huggingface/test_import.py",

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from gptbudget import load_catalog
-from gptbudget.core.memory import memory_by_phase
+from gptbudget.core.memory.placement import Held
+from gptbudget.core.memory.states import optimizer_bytes
+from gptbudget.core.memory.timeline import memory_by_phase
 from gptbudget.core.parameters import count_parameters
-from gptbudget.core.placement import Held
-from gptbudget.core.states import optimizer_bytes
 from gptbudget.specs.recipe import Recipe
 from gptbudget.units import GIB
 from tests.measured import rules

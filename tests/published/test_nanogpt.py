@@ -9,9 +9,9 @@ import pytest
 
 from gptbudget import estimate, load_catalog
 from gptbudget.core.flops import train_flops_per_token, train_flops_per_token_6n
+from gptbudget.core.memory.placement import Held
+from gptbudget.core.memory.states import optimizer_bytes
 from gptbudget.core.parameters import count_parameters, position_table
-from gptbudget.core.placement import Held
-from gptbudget.core.states import optimizer_bytes
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Recipe
 

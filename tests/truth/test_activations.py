@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from gptbudget import load_catalog
-from gptbudget.core.activations import head_tensors, layer_tensors
-from gptbudget.core.memory import memory_by_phase
+from gptbudget.core.memory.activations import head_tensors, layer_tensors
+from gptbudget.core.memory.timeline import memory_by_phase
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import LoraTargets, Method, Recipe
 from gptbudget.specs.stack import AttentionKind, Mode, Tensors

@@ -9,8 +9,8 @@ import pytest
 
 from gptbudget import load_catalog
 from gptbudget.catalog.measured import SHARDED, load_measured_steps
-from gptbudget.core import memory
-from gptbudget.core.memory import memory_by_phase
+from gptbudget.core.memory import timeline
+from gptbudget.core.memory.timeline import memory_by_phase
 from gptbudget.specs.evidence import MeasuredStep
 from tests.measured import rules
 
@@ -64,7 +64,7 @@ def test_peaks(kind: str, count: int) -> None:
 
 def test_tied_peaks_without_the_sum(monkeypatch: pytest.MonkeyPatch) -> None:
     # Were the two gradients of a tied matrix added in place, steps that peak there would be short.
-    monkeypatch.setattr(memory, "_TWINS_OUT_OF_PLACE", 1)
+    monkeypatch.setattr(timeline, "_TWINS_OUT_OF_PLACE", 1)
     rows = [abs(errors(step)["peak"]) for step in steps() if tied(step)]
 
     assert statistics.median(rows) <= 0.005

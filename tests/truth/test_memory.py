@@ -12,7 +12,7 @@ import pytest
 
 from gptbudget import load_catalog
 from gptbudget.catalog.measured import load_measured_steps
-from gptbudget.core.memory import memory_by_phase
+from gptbudget.core.memory.timeline import memory_by_phase
 from gptbudget.specs.evidence import MeasuredStep
 from tests.conftest import Cli
 from tests.measured import rules

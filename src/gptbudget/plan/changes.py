@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from gptbudget.core.flops import recomputed_flops_per_token, train_flops_per_token
 from gptbudget.core.implementation import loss_memory
-from gptbudget.core.states import gradients_are_narrow
+from gptbudget.core.memory.states import gradients_are_narrow
 from gptbudget.plan.estimate import Memory, memory_of
 from gptbudget.plan.recipe import best_attention, default_storage
 from gptbudget.plan.run import NamedModel, TrainingRun

@@ -14,8 +14,8 @@ from gptbudget.core.flops import (
     train_flops_per_token,
     train_flops_per_token_6n,
 )
-from gptbudget.core.memory import MemoryByPhase, memory_by_phase
-from gptbudget.core.overhead import overhead_parts
+from gptbudget.core.memory.overhead import overhead_parts
+from gptbudget.core.memory.timeline import MemoryByPhase, memory_by_phase
 from gptbudget.core.parameters import ParameterCount, count_parameters
 from gptbudget.core.parts import Parts
 from gptbudget.core.step_time.step import step_time

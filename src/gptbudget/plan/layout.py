@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gptbudget.core.placement import ENDS_AS_LAYERS
+from gptbudget.core.memory.placement import ENDS_AS_LAYERS
 from gptbudget.errors import UsageError
 from gptbudget.plan.choose import Chooser
 from gptbudget.plan.machine import GPUS_PER_NODE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from gptbudget.core.sharing import sharing_of
+from gptbudget.core.memory.sharding import sharing_of
 from gptbudget.errors import UsageError
 from gptbudget.plan.choose import Chooser
 from gptbudget.specs.gpu import GpuSpec, Precision

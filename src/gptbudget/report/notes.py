@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gptbudget.core.overhead import is_cuda
-from gptbudget.core.states import gradients_are_narrow
+from gptbudget.core.memory.overhead import is_cuda
+from gptbudget.core.memory.states import gradients_are_narrow
 from gptbudget.plan.estimate import Estimate
 from gptbudget.plan.run import NamedModel
 from gptbudget.report.prices import median_in_words

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gptbudget.core.placement import Placement
+from gptbudget.core.memory.placement import Placement
 from gptbudget.plan.estimate import Estimate
 from gptbudget.units import format_many
 

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 from gptbudget.core import communication as comm
 from gptbudget.core.arrays import agreed, maximum, somewhere, where
-from gptbudget.core.gathering import compute_bytes, gathered_bytes, whole_gradients
-from gptbudget.core.placement import Held, Placement
-from gptbudget.core.sharing import sharing_of
-from gptbudget.core.states import gradient_bytes, weight_bytes
+from gptbudget.core.memory.fsdp import compute_bytes, gathered_bytes, whole_gradients
+from gptbudget.core.memory.placement import Held, Placement
+from gptbudget.core.memory.sharding import sharing_of
+from gptbudget.core.memory.states import gradient_bytes, weight_bytes
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.machine import Machine
 from gptbudget.specs.recipe import Recipe

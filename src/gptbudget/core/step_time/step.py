@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from gptbudget.core.arrays import agreed, choose, minimum, where
+from gptbudget.core.memory.placement import Placement, place, stages_that_may_be_worst
+from gptbudget.core.memory.states import gradient_bytes, training_states
 from gptbudget.core.parts import Parts
-from gptbudget.core.placement import Placement, place, stages_that_may_be_worst
-from gptbudget.core.states import gradient_bytes, training_states
 from gptbudget.core.step_time.block import Share
 from gptbudget.core.step_time.data_parallel import data_parallel_s
 from gptbudget.core.step_time.exchange import messages_s

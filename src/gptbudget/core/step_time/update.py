@@ -6,8 +6,8 @@ from typing import Any
 
 from gptbudget.core import communication as comm
 from gptbudget.core.arrays import minimum
-from gptbudget.core.placement import Placement
-from gptbudget.core.states import States
+from gptbudget.core.memory.placement import Placement
+from gptbudget.core.memory.states import States
 from gptbudget.core.step_time.matmul import traffic_s
 from gptbudget.specs.layout import Zero
 from gptbudget.specs.machine import Machine

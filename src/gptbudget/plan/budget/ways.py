@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Any, NamedTuple
 
-from gptbudget.core.placement import ENDS_AS_LAYERS
-from gptbudget.core.states import gradients_are_narrow
+from gptbudget.core.memory.placement import ENDS_AS_LAYERS
+from gptbudget.core.memory.states import gradients_are_narrow
 from gptbudget.errors import UsageError
 from gptbudget.plan.budget.setting import Setting
 from gptbudget.plan.calibration import time_factor

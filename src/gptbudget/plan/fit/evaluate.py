@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gptbudget.core.cost import delivered_flops_per_s, wall_clock_s
-from gptbudget.core.memory import peak_bytes
-from gptbudget.core.overhead import overhead_parts
+from gptbudget.core.memory.overhead import overhead_parts
+from gptbudget.core.memory.timeline import peak_bytes
 from gptbudget.core.step_time.step import step_time
 from gptbudget.plan.calibration import time_factor
 from gptbudget.plan.complete import default_goodput

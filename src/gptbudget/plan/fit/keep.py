@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gptbudget.core.states import gradients_are_narrow
+from gptbudget.core.memory.states import gradients_are_narrow
 from gptbudget.errors import UsageError
 from gptbudget.plan.estimate import cost_of
 from gptbudget.plan.fit.candidate import Candidate, Hunt, choices_of

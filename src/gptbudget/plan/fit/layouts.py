@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from gptbudget.core.placement import ENDS_AS_LAYERS
+from gptbudget.core.memory.placement import ENDS_AS_LAYERS
 from gptbudget.plan.complete import GPUS_WITHOUT_LOSS
 from gptbudget.plan.machine import GPUS_PER_NODE
 from gptbudget.specs.layout import Zero

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from gptbudget.core.activations import layer_parts, sized
-from gptbudget.core.amounts import Step as Amounts
-from gptbudget.core.placement import Held, Placement
+from gptbudget.core.memory.activations import layer_parts, sized
+from gptbudget.core.memory.placement import Held, Placement
+from gptbudget.core.memory.rank import Step as Amounts
 from gptbudget.plan.estimate import Estimate, Memory
 from gptbudget.report.explain.book import Book
 from gptbudget.report.explain.sources import SOURCES, Formula

@@ -6,8 +6,8 @@ from typing import Any
 
 from gptbudget.core.cost import delivered_flops_per_s
 from gptbudget.core.flops import Square, forward_flops_per_token
-from gptbudget.core.placement import place, stages_that_may_be_worst
-from gptbudget.core.states import gradient_bytes
+from gptbudget.core.memory.placement import place, stages_that_may_be_worst
+from gptbudget.core.memory.states import gradient_bytes
 from gptbudget.core.step_time.block import attention_matrices, attention_s, block_s, products_s
 from gptbudget.core.step_time.data_parallel import gather_s, reduce_s
 from gptbudget.core.step_time.exchange import tensor_parallel_s

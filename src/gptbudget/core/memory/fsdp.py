@@ -12,8 +12,8 @@ from operator import mul
 from typing import Any, NamedTuple
 
 from gptbudget.core.arrays import agreed, where
-from gptbudget.core.placement import Held, Placement
-from gptbudget.core.states import base_bytes, gradient_bytes, nf4_bytes, weight_bytes
+from gptbudget.core.memory.placement import Held, Placement
+from gptbudget.core.memory.states import base_bytes, gradient_bytes, nf4_bytes, weight_bytes
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Recipe

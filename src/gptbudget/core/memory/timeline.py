@@ -14,7 +14,8 @@ by up to a quarter: they are never all alive at once. So each phase is counted f
     backward_end     every gradient
     optimizer_step   every gradient, and the temporaries of the optimizer
 
-Left out are the driver, library workspaces and the allocator: :mod:`gptbudget.core.overhead`.
+Left out are the driver, library workspaces and the allocator:
+:mod:`gptbudget.core.memory.overhead`.
 
 Every function takes plain numbers or NumPy arrays for the micro-batch and sequence length.
 Legend: b micro-batch (sequences), s sequence length, h model width, V vocabulary, L layers.
@@ -25,12 +26,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
-from gptbudget.core.amounts import Step, step_amounts
 from gptbudget.core.arrays import agreed, choose, maximum, minimum, somewhere, where
-from gptbudget.core.gathering import Gathering
 from gptbudget.core.implementation import Implementation
+from gptbudget.core.memory.fsdp import Gathering
+from gptbudget.core.memory.placement import Placement, place, stages_that_may_be_worst
+from gptbudget.core.memory.rank import Step, step_amounts
 from gptbudget.core.parts import Parts
-from gptbudget.core.placement import Placement, place, stages_that_may_be_worst
 from gptbudget.specs.layout import ONE_RANK, Layout
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Recipe

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from gptbudget.core.activations import (
+from gptbudget.core.arrays import maximum, where
+from gptbudget.core.implementation import Implementation
+from gptbudget.core.memory.activations import (
     head_tensors,
     layer_tensors,
     quantized_inputs,
     recomputed_tensors,
     sized,
 )
-from gptbudget.core.arrays import maximum, where
-from gptbudget.core.buffers import gradient_buckets, messages
-from gptbudget.core.gathering import Gathering, gathering, whole_gradients
-from gptbudget.core.implementation import Implementation
+from gptbudget.core.memory.buffers import gradient_buckets, messages
+from gptbudget.core.memory.fsdp import Gathering, gathering, whole_gradients
+from gptbudget.core.memory.placement import Placement
+from gptbudget.core.memory.sharding import sharing_of
+from gptbudget.core.memory.states import States, training_states
 from gptbudget.core.parts import Parts
-from gptbudget.core.placement import Placement
-from gptbudget.core.sharing import sharing_of
-from gptbudget.core.states import States, training_states
 from gptbudget.core.tensors import vocabulary_matrix
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.model import ModelSpec

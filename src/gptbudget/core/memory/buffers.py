@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from gptbudget.core.arrays import agreed, minimum, where
-from gptbudget.core.placement import Placement
-from gptbudget.core.sharing import sharing_of
-from gptbudget.core.states import States, gradient_bytes
+from gptbudget.core.memory.placement import Placement
+from gptbudget.core.memory.sharding import sharing_of
+from gptbudget.core.memory.states import States, gradient_bytes
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Recipe

@@ -14,9 +14,9 @@ import pytest
 
 from gptbudget import load_catalog
 from gptbudget.catalog.reference import load_evidence
+from gptbudget.core.memory.placement import place
+from gptbudget.core.memory.states import States, nf4_bytes, training_states
 from gptbudget.core.parameters import adapter_parameters, count_parameters
-from gptbudget.core.placement import place
-from gptbudget.core.states import States, nf4_bytes, training_states
 from gptbudget.specs.layout import ONE_RANK
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import LoraTargets, Method, Recipe

@@ -12,9 +12,9 @@ import pytest
 
 from gptbudget import load_catalog
 from gptbudget.catalog.reference import load_evidence
-from gptbudget.core.activations import layer_tensors, sized
 from gptbudget.core.implementation import Implementation, implementation
-from gptbudget.core.memory import MemoryByPhase, memory_by_phase
+from gptbudget.core.memory.activations import layer_tensors, sized
+from gptbudget.core.memory.timeline import MemoryByPhase, memory_by_phase
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Method, MethodKind, OptimizerImpl, Recipe
 from gptbudget.units import GIB

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from gptbudget.core.arrays import maximum, minimum
+from gptbudget.core.memory.placement import Held, Placement
+from gptbudget.core.memory.sharding import sharing_of
 from gptbudget.core.parts import Parts
-from gptbudget.core.placement import Held, Placement
-from gptbudget.core.sharing import sharing_of
 from gptbudget.specs.layout import Zero
 from gptbudget.specs.recipe import Optimizer, Recipe
 from gptbudget.specs.stack import Stack

@@ -1,0 +1,1 @@
+"""Bytes on one rank all through a step: the timeline, and what is on it."""
