@@ -24,7 +24,7 @@ from gptbudget.catalog.reference import load_evidence
 from gptbudget.core.implementation import implementation
 from gptbudget.core.memory.overhead import overhead_parts
 from gptbudget.core.memory.timeline import peak_bytes
-from gptbudget.core.step_time.step import step_time
+from gptbudget.core.time.step import step_time
 from gptbudget.plan.fit.layouts import divisors
 from gptbudget.plan.machine import machine_of
 from gptbudget.specs.layout import Layout

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gptbudget.core.step_time.exchange import exchanges
+from gptbudget.core.time.exchange import exchanges
 from tests.core.schedules import (
     BACKWARD_S,
     FORWARD_S,

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from gptbudget import load_catalog
 from gptbudget.catalog.reference import load_evidence
-from gptbudget.core import communication as comm
 from gptbudget.core.flops import recomputed_flops_per_token, train_flops_per_token
 from gptbudget.core.implementation import implementation
 from gptbudget.core.memory.timeline import peak_bytes
 from gptbudget.core.parts import Parts
-from gptbudget.core.step_time.matmul import product_s, traffic_s
-from gptbudget.core.step_time.step import step_time
+from gptbudget.core.time import collectives as comm
+from gptbudget.core.time.matmul import product_s, traffic_s
+from gptbudget.core.time.step import step_time
 from gptbudget.plan.machine import machine_of
 from gptbudget.specs.layout import ONE_RANK, Layout, Zero
 from gptbudget.specs.machine import Machine

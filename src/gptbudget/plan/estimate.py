@@ -18,7 +18,7 @@ from gptbudget.core.memory.overhead import overhead_parts
 from gptbudget.core.memory.timeline import MemoryByPhase, memory_by_phase
 from gptbudget.core.parameters import ParameterCount, count_parameters
 from gptbudget.core.parts import Parts
-from gptbudget.core.step_time.step import step_time
+from gptbudget.core.time.step import step_time
 from gptbudget.plan.calibration import time_factor
 from gptbudget.plan.run import (
     BareSize,

@@ -14,7 +14,7 @@ import numpy as np
 from gptbudget.core.cost import delivered_flops_per_s, wall_clock_s
 from gptbudget.core.memory.overhead import overhead_parts
 from gptbudget.core.memory.timeline import peak_bytes
-from gptbudget.core.step_time.step import step_time
+from gptbudget.core.time.step import step_time
 from gptbudget.plan.calibration import time_factor
 from gptbudget.plan.complete import default_goodput
 from gptbudget.plan.estimate import headline_flops

@@ -8,12 +8,12 @@ from gptbudget.core.cost import delivered_flops_per_s
 from gptbudget.core.flops import Square, forward_flops_per_token
 from gptbudget.core.memory.placement import place, stages_that_may_be_worst
 from gptbudget.core.memory.states import gradient_bytes
-from gptbudget.core.step_time.block import attention_matrices, attention_s, block_s, products_s
-from gptbudget.core.step_time.data_parallel import gather_s, reduce_s
-from gptbudget.core.step_time.exchange import tensor_parallel_s
-from gptbudget.core.step_time.head import head_s
-from gptbudget.core.step_time.matmul import MEMORY_SHARE, product_s
-from gptbudget.core.step_time.step import busiest_of, share_of
+from gptbudget.core.time.block import attention_matrices, attention_s, block_s, products_s
+from gptbudget.core.time.data_parallel import gather_s, reduce_s
+from gptbudget.core.time.exchange import tensor_parallel_s
+from gptbudget.core.time.head import head_s
+from gptbudget.core.time.matmul import MEMORY_SHARE, product_s
+from gptbudget.core.time.step import busiest_of, share_of
 from gptbudget.plan.calibration import time_factor
 from gptbudget.plan.estimate import Estimate, Time, step_parts
 from gptbudget.plan.run import NamedModel, TrainingRun

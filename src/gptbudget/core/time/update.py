@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from gptbudget.core import communication as comm
 from gptbudget.core.arrays import minimum
 from gptbudget.core.memory.placement import Placement
 from gptbudget.core.memory.states import States
-from gptbudget.core.step_time.matmul import traffic_s
+from gptbudget.core.time import collectives as comm
+from gptbudget.core.time.matmul import traffic_s
 from gptbudget.specs.layout import Zero
 from gptbudget.specs.machine import Machine
 from gptbudget.specs.model import ModelSpec

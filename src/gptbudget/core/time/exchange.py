@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from gptbudget.core import communication as comm
 from gptbudget.core.arrays import agreed, maximum, where
+from gptbudget.core.time import collectives as comm
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.machine import Machine
 from gptbudget.specs.model import ModelSpec

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 from gptbudget.core.arrays import maximum
 from gptbudget.core.flops import Square, forward_flops_per_token
 from gptbudget.core.parameters import adapter_parameters
-from gptbudget.core.step_time.matmul import elements_s, operands_s, product_s, traffic_s
 from gptbudget.core.tensors import Layers, products, tensors_of
+from gptbudget.core.time.matmul import elements_s, operands_s, product_s, traffic_s
 from gptbudget.specs.machine import Machine
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Recipe

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gptbudget.core.step_time.matmul import product_s, traffic_s
+from gptbudget.core.time.matmul import product_s, traffic_s
 from gptbudget.specs.machine import Machine
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Recipe

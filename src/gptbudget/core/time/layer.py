@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from gptbudget.core.arrays import maximum
-from gptbudget.core.step_time.block import BlockTime, Share, block_s
-from gptbudget.core.step_time.exchange import all_to_all_s, context_ring_s, tensor_parallel_s
+from gptbudget.core.time.block import BlockTime, Share, block_s
+from gptbudget.core.time.exchange import all_to_all_s, context_ring_s, tensor_parallel_s
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.machine import Machine
 from gptbudget.specs.model import ModelSpec

@@ -9,12 +9,12 @@ from gptbudget.core.arrays import agreed, choose, minimum, where
 from gptbudget.core.memory.placement import Placement, place, stages_that_may_be_worst
 from gptbudget.core.memory.states import gradient_bytes, training_states
 from gptbudget.core.parts import Parts
-from gptbudget.core.step_time.block import Share
-from gptbudget.core.step_time.data_parallel import data_parallel_s
-from gptbudget.core.step_time.exchange import messages_s
-from gptbudget.core.step_time.head import head_s
-from gptbudget.core.step_time.layer import LayerTime, layer_s
-from gptbudget.core.step_time.update import host_update_s, offload_s, optimizer_s
+from gptbudget.core.time.block import Share
+from gptbudget.core.time.data_parallel import data_parallel_s
+from gptbudget.core.time.exchange import messages_s
+from gptbudget.core.time.head import head_s
+from gptbudget.core.time.layer import LayerTime, layer_s
+from gptbudget.core.time.update import host_update_s, offload_s, optimizer_s
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.machine import Machine
 from gptbudget.specs.model import ModelSpec

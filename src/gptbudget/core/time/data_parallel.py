@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from gptbudget.core import communication as comm
 from gptbudget.core.arrays import agreed, maximum, somewhere, where
 from gptbudget.core.memory.fsdp import compute_bytes, gathered_bytes, whole_gradients
 from gptbudget.core.memory.placement import Held, Placement
 from gptbudget.core.memory.sharding import sharing_of
 from gptbudget.core.memory.states import gradient_bytes, weight_bytes
+from gptbudget.core.time import collectives as comm
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.machine import Machine
 from gptbudget.specs.recipe import Recipe
