@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from pydantic import ValidationError
 
 from gptbudget.catalog.catalog import Catalog, Entry, load_catalog
-from gptbudget.catalog.names import AUTO, EVERY, is_config_path, is_size
+from gptbudget.catalog.index import AUTO, EVERY, is_config_path, is_size
 from gptbudget.catalog.paths import holds_config
 from gptbudget.catalog.profiles import load_profiles, save_profile
 from gptbudget.catalog.reference import grid_intensity, load_evidence

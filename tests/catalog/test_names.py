@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gptbudget import load_catalog
-from gptbudget.catalog.names import is_size, normalized
+from gptbudget.catalog.index import is_size, normalized
 from gptbudget.errors import UnknownNameError
 from tests.conftest import Cli, assert_refused
 

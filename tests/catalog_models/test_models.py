@@ -11,7 +11,7 @@ import pytest
 
 from gptbudget import load_catalog
 from gptbudget.catalog.entries import CONCEPTS, architectures
-from gptbudget.catalog.names import is_size, normalized
+from gptbudget.catalog.index import is_size, normalized
 from gptbudget.catalog.paths import shipped_folder
 from gptbudget.catalog.yamlfile import read_yaml
 from gptbudget.core.parameters import count_parameters

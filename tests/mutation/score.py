@@ -36,7 +36,7 @@ TESTS = (
     "core/memory",
     "core/test_*_laws.py",
     "published",
-    "huggingface/test_import.py",
+    "catalog/huggingface/test_import.py",
 )
 SLOW = ("*_published_speed.py", "*_megatron_layouts.py", "*_published_memory.py", "*_step_times.py")
 """Tests of the same formulas through hundreds of published runs."""

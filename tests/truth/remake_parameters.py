@@ -2,7 +2,7 @@
 
     python -m pytest tests/truth/remake_parameters.py
 
-builds every config of ``tests/huggingface/public.json`` and ``variants.json`` on the meta
+builds every config of ``tests/catalog/huggingface/public.json`` and ``variants.json`` on the meta
 device, counts tensor by tensor and compares with the tables and with our own count. Its name
 keeps it out of the usual test run; it skips itself where the two libraries are missing.
 """
@@ -20,7 +20,7 @@ import pytest
 from gptbudget.catalog.huggingface.load import load_config
 from gptbudget.core.parameters import count_parameters
 
-FIXTURES = Path(__file__).parent.parent / "huggingface"
+FIXTURES = Path(__file__).parent.parent / "catalog/huggingface"
 CASES: list[dict[str, Any]] = [
     case
     for name in ("public.json", "variants.json")

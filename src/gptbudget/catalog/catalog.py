@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from gptbudget.catalog.index import RawEntry, index_names
-from gptbudget.catalog.names import is_key, normalized, resolve
+from gptbudget.catalog.index import RawEntry, index_names, is_key, normalized, resolve
 from gptbudget.catalog.paths import catalog_files, shipped_files
 from gptbudget.catalog.yamlfile import YamlFile, read_yaml
 from gptbudget.errors import FileError, UnknownNameError

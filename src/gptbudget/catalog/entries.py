@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from gptbudget.catalog.paths import data_file
-from gptbudget.catalog.validate import build, faults
+from gptbudget.catalog.sentences import build, faults
 from gptbudget.catalog.yamlfile import YamlFile, read_yaml
 from gptbudget.errors import FileError
 from gptbudget.specs.gpu import GpuSpec

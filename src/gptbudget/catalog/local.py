@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gptbudget.catalog.catalog import Entry, Section
-from gptbudget.catalog.names import normalized
+from gptbudget.catalog.index import normalized
 from gptbudget.catalog.nvml import NAME_ONE, Card, read_cards
 from gptbudget.catalog.paths import user_catalog
 from gptbudget.errors import UnknownNameError, UsageError

@@ -51,7 +51,7 @@ def load_profiles() -> dict[str, Profile]:
 
 def _read(path: Path) -> Profile | None:
     """The profile of a file; ``None`` where it was removed since the folder was listed."""
-    from gptbudget.catalog.validate import build
+    from gptbudget.catalog.sentences import build
     from gptbudget.catalog.yamlfile import read_yaml
     from gptbudget.specs.profile import Profile
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gptbudget.catalog.paths import data_file
-from gptbudget.catalog.validate import build
+from gptbudget.catalog.sentences import build
 from gptbudget.catalog.yamlfile import YamlFile, read_yaml
 from gptbudget.errors import FileError
 from gptbudget.specs.options import Options

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, field_validator
 
 from gptbudget import units
-from gptbudget.catalog.validate import build
+from gptbudget.catalog.sentences import build
 from gptbudget.catalog.yamlfile import read_yaml
 from gptbudget.errors import FileError
 from gptbudget.specs.base import Positive, Spec, Text

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import cache
 
 from gptbudget.catalog.paths import data_file
-from gptbudget.catalog.validate import build
+from gptbudget.catalog.sentences import build
 from gptbudget.catalog.yamlfile import YamlFile, read_yaml
 from gptbudget.errors import FileError
 from gptbudget.specs.base import Positive, Spec, Text

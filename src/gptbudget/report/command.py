@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from gptbudget.catalog.names import AUTO
+from gptbudget.catalog.index import AUTO
 from gptbudget.plan.changes import Change
 from gptbudget.plan.run import TrainingRun
 from gptbudget.units import DAY_S

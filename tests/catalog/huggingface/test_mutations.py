@@ -17,7 +17,7 @@ from gptbudget.core.conventions import CONVENTIONS, convention_flops_per_token
 from gptbudget.core.parameters import checkpoint_only, count_parameters
 from gptbudget.errors import FileError
 from gptbudget.specs.model import ModelSpec
-from tests.huggingface.test_import import PUBLIC
+from tests.catalog.huggingface.test_import import PUBLIC
 
 CONFIGS: list[dict[str, Any]] = [case["config"] for case in PUBLIC]
 KEYS = sorted({key for config in CONFIGS for key in config})

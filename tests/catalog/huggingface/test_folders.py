@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.catalog.huggingface.test_import import LLAMA, written
 from tests.conftest import Cli, assert_refused
-from tests.huggingface.test_import import LLAMA, written
 
 pytestmark = pytest.mark.usefixtures("folders")
 

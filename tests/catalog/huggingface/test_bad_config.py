@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from gptbudget.catalog.huggingface.families import FAMILIES
+from tests.catalog.huggingface.test_import import PUBLIC, VARIANTS
 from tests.conftest import Cli, Result
-from tests.huggingface.test_import import PUBLIC, VARIANTS
 
 FILE = 4
 HUGE = 10**30
