@@ -24,7 +24,7 @@ _HOMES = {
     "GptBudgetError": "gptbudget.errors",
     "estimate": "gptbudget.api",
     "fit": "gptbudget.fitting",
-    "load_catalog": "gptbudget.api",
+    "load_catalog": "gptbudget.catalog.catalog",
 }
 
 

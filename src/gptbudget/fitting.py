@@ -6,24 +6,23 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gptbudget import api
 from gptbudget.catalog.catalog import Catalog, load_catalog
 from gptbudget.catalog.index import EVERY
 from gptbudget.catalog.reference import load_evidence
 from gptbudget.errors import UsageError
 from gptbudget.notebook import Shown
-from gptbudget.plan.complete import complete_run
-from gptbudget.plan.estimate import estimate, memory_of
 from gptbudget.plan.fit.answer import Fit, Way
 from gptbudget.plan.fit.candidate import Candidate, Hunt, complete
 from gptbudget.plan.fit.distance import distances
 from gptbudget.plan.fit.keep import Found, front
 from gptbudget.plan.fit.layouts import counts_of
 from gptbudget.plan.fit.search import Watch, search
-from gptbudget.plan.run import Around, NamedGpu, NamedModel
 from gptbudget.report.document import Document
 from gptbudget.report.fit.document import fit_document
-from gptbudget.report.verdict import unknown_memory
+from gptbudget.run import question as questions
+from gptbudget.run.complete import complete_run
+from gptbudget.run.estimate import estimate, memory_of, unknown_memory
+from gptbudget.run.run import Around, NamedGpu, NamedModel
 from gptbudget.specs.evidence import Evidence
 from gptbudget.specs.options import SearchOptions
 
@@ -34,7 +33,7 @@ _MOST_GPUS = 100_000
 class Asked(NamedTuple):
     """A question and what is searched."""
 
-    question: api.Question
+    question: questions.Question
     search: SearchOptions
 
 
@@ -71,9 +70,9 @@ def ask(given: Mapping[str, Any], scenario: Path | None = None) -> Asked:
         FileError: a bad scenario.
     """
     own = {name: given[name] for name in SearchOptions.model_fields if name in given}
-    wanted = api.given_options(own, SearchOptions)
+    wanted = questions.given_options(own, SearchOptions)
     common = {name: value for name, value in given.items() if name not in own}
-    return _with_count(Asked(api.ask(common, scenario), wanted))
+    return _with_count(Asked(questions.ask(common, scenario), wanted))
 
 
 def _with_count(asked: Asked) -> Asked:
@@ -87,7 +86,7 @@ def _with_count(asked: Asked) -> Asked:
 
 def _on_this_machine(asked: Asked, catalog: Catalog) -> Asked:
     """``--gpu auto`` read off the driver; its number of cards is a default."""
-    return _with_count(asked._replace(question=api.on_this_machine(asked.question, catalog)))
+    return _with_count(asked._replace(question=questions.on_this_machine(asked.question, catalog)))
 
 
 def answer(asked: Asked, catalogs: Iterable[Path] = (), watch: Watch | None = None) -> Fit:
@@ -102,7 +101,7 @@ def answer(asked: Asked, catalogs: Iterable[Path] = (), watch: Watch | None = No
     work = _work(question, catalog)
     evidence = load_evidence()
     hunt = _hunt(asked)
-    around = api.around(question, catalogs)
+    around = questions.around(question, catalogs)
     gpus, skipped = _gpus(question, catalog, hunt, work, evidence, around)
     found = search(hunt, gpus, work, evidence, watch, around=around)
     over_hardware = len(gpus) > 1 or len(hunt.counts) > 1
@@ -150,9 +149,9 @@ def _front(hunt: Hunt, found: Found) -> list[Candidate]:
     return sorted(kept, key=lambda row: (row.loss, row.amount(hunt.minimize)))
 
 
-def _work(question: api.Question, catalog: Catalog) -> NamedModel:
+def _work(question: questions.Question, catalog: Catalog) -> NamedModel:
     with question.placing("model"):
-        works = api.works(question.options, catalog)
+        works = questions.works(question.options, catalog)
     if len(works) != 1:
         raise UsageError(f"fit searches ways to train one model, not {len(works)}", "name one")
     work = works[0]
@@ -180,7 +179,7 @@ def _hunt(asked: Asked) -> Hunt:
 
 
 def _gpus(
-    question: api.Question,
+    question: questions.Question,
     catalog: Catalog,
     hunt: Hunt,
     work: NamedModel,
@@ -189,7 +188,7 @@ def _gpus(
 ) -> tuple[list[NamedGpu], list[str]]:
     """The accelerators to search; of ``all`` those that cannot be are left out."""
     found, skipped = [], []
-    for gpu in api.named_gpus(question, catalog):
+    for gpu in questions.named_gpus(question, catalog):
         try:
             _refuse_unknown(hunt, gpu, work, evidence, around)
         except UsageError as error:

@@ -7,7 +7,6 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gptbudget import api
 from gptbudget.catalog.catalog import Catalog, load_catalog
 from gptbudget.catalog.index import EVERY
 from gptbudget.catalog.reference import load_evidence
@@ -16,10 +15,11 @@ from gptbudget.notebook import Shown
 from gptbudget.plan.budget.counts import Counted, Limits, Search, counted_best_first
 from gptbudget.plan.budget.plan import Plan, plan_flops, plan_on
 from gptbudget.plan.budget.setting import Setting
-from gptbudget.plan.run import NamedGpu, NamedModel, Origin
 from gptbudget.report.document import Document
 from gptbudget.report.plan.counts import counts_document
 from gptbudget.report.plan.document import plan_document
+from gptbudget.run import question as questions
+from gptbudget.run.run import NamedGpu, NamedModel, Origin
 from gptbudget.specs.options import ADAPTER_OPTIONS, Options, PlanOptions
 
 _BUDGETS = ("time", "cost", "flops")
@@ -32,7 +32,7 @@ class CountPlan(NamedTuple):
 
     found: list[Counted]
     limits: Limits
-    question: api.Question
+    question: questions.Question
 
     @property
     def feasible(self) -> bool | None:
@@ -77,7 +77,7 @@ def plan(**options: Any) -> ShownPlan | ShownCounts:
     return ShownCounts(*found) if isinstance(found, CountPlan) else ShownPlan(*found)
 
 
-def answer(question: api.Question, catalogs: Iterable[Path] = ()) -> Plan | CountPlan:
+def answer(question: questions.Question, catalogs: Iterable[Path] = ()) -> Plan | CountPlan:
     """The best model for a budget; with a model, how many GPUs.
 
     Raises:
@@ -88,16 +88,16 @@ def answer(question: api.Question, catalogs: Iterable[Path] = ()) -> Plan | Coun
     return plan_counts(question, catalogs)
 
 
-def ask(given: Mapping[str, Any], scenario: Path | None = None) -> api.Question:
+def ask(given: Mapping[str, Any], scenario: Path | None = None) -> questions.Question:
     """Validate the options of ``plan``, laid over those of a scenario file.
 
     Raises:
         UsageError: a bad value.
         FileError: a bad scenario.
     """
-    options = api.given_options(given, PlanOptions)
+    options = questions.given_options(given, PlanOptions)
     common = {name: value for name, value in given.items() if name in Options.model_fields}
-    question = api.ask(common, scenario)
+    question = questions.ask(common, scenario)
     names = {*options.model_fields_set, *question.options.model_fields_set}
     values = {
         name: getattr(options, name)
@@ -110,14 +110,14 @@ def ask(given: Mapping[str, Any], scenario: Path | None = None) -> api.Question:
     return question._replace(options=PlanOptions.model_construct(**values), origins=origins)
 
 
-def plan_budget(question: api.Question, catalogs: Iterable[Path] = ()) -> Plan:
+def plan_budget(question: questions.Question, catalogs: Iterable[Path] = ()) -> Plan:
     """The best model for a budget of time, money or compute.
 
     Raises:
         GptBudgetError: no budget or two, a name that is unknown, or a combination that cannot be.
     """
     catalog = load_catalog(catalogs)
-    question = api.on_this_machine(question, catalog)
+    question = questions.on_this_machine(question, catalog)
     options = question.options
     assert isinstance(options, PlanOptions)
     _refuse_two_budgets(options)
@@ -140,7 +140,7 @@ def plan_budget(question: api.Question, catalogs: Iterable[Path] = ()) -> Plan:
     return plan_on(_setting_of(question, gpus[0], catalogs), options, question.origins, models)
 
 
-def plan_counts(question: api.Question, catalogs: Iterable[Path] = ()) -> CountPlan:
+def plan_counts(question: questions.Question, catalogs: Iterable[Path] = ()) -> CountPlan:
     """How many GPUs train the models within a time and a cost.
 
     Raises:
@@ -157,8 +157,8 @@ def plan_counts(question: api.Question, catalogs: Iterable[Path] = ()) -> CountP
         )
     limits = Limits(options.time, options.cost)
     catalog = load_catalog(catalogs)
-    question = api.on_this_machine(question, catalog, count=False)
-    works = api.works(options, catalog)
+    question = questions.on_this_machine(question, catalog, count=False)
+    works = questions.works(options, catalog)
     found = [
         Search(_setting_of(question, gpu, catalogs), work, limits).smallest()
         for gpu in _gpus_of(question, catalog)
@@ -167,18 +167,18 @@ def plan_counts(question: api.Question, catalogs: Iterable[Path] = ()) -> CountP
     return CountPlan(counted_best_first(found), limits, question)
 
 
-def _setting_of(question: api.Question, gpu: NamedGpu, catalogs: Iterable[Path]) -> Setting:
+def _setting_of(question: questions.Question, gpu: NamedGpu, catalogs: Iterable[Path]) -> Setting:
     """One accelerator with everything that was said and is known."""
     return Setting(
         question.options,
         gpu,
         load_evidence(),
-        api.around(question, catalogs),
+        questions.around(question, catalogs),
         question.origins,
     )
 
 
-def _gpus_of(question: api.Question, catalog: Catalog) -> list[NamedGpu]:
+def _gpus_of(question: questions.Question, catalog: Catalog) -> list[NamedGpu]:
     """The accelerators asked for, each once.
 
     Raises:
@@ -187,7 +187,7 @@ def _gpus_of(question: api.Question, catalog: Catalog) -> list[NamedGpu]:
     """
     if EVERY in (question.options.gpu or ()):
         raise UsageError("plan searches for each accelerator", "name those that you can have")
-    return api.named_gpus(question, catalog)
+    return questions.named_gpus(question, catalog)
 
 
 def _refuse_two_budgets(options: PlanOptions) -> None:

@@ -14,15 +14,15 @@ from gptbudget.catalog.paths import data_file
 from gptbudget.catalog.published import load_published_runs
 from gptbudget.catalog.reference import load_evidence
 from gptbudget.errors import FileError, UnknownNameError, UsageError
-from gptbudget.plan.calibration import fastest_flops_per_s
-from gptbudget.plan.complete import complete_run
-from gptbudget.plan.estimate import memory_of
-from gptbudget.plan.run import NamedGpu, NamedModel, TrainingRun
 from gptbudget.plan.validation.against import AgainstRuns, OneRun
 from gptbudget.plan.validation.memory import score_memory
 from gptbudget.plan.validation.score import ScoredRow
 from gptbudget.plan.validation.speed import needed_flops_per_s, score_speed
 from gptbudget.plan.validation.steps import score_steps
+from gptbudget.run.calibration import fastest_flops_per_s
+from gptbudget.run.complete import complete_run
+from gptbudget.run.estimate import memory_of
+from gptbudget.run.run import NamedGpu, NamedModel, TrainingRun
 from gptbudget.specs.evidence import Evidence
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.options import Options

@@ -14,7 +14,7 @@ import numpy as np
 from gptbudget import load_catalog
 from gptbudget.catalog.reference import load_evidence
 from gptbudget.core.time.step import step_time
-from gptbudget.plan.machine import machine_of
+from gptbudget.run.machine import machine_of
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.recipe import Recipe
 

@@ -16,8 +16,8 @@ from gptbudget.catalog.profiles import (
     remove_profile,
     save_profile,
 )
-from gptbudget.plan.calibration import CARRIED
 from gptbudget.plan.validation.carried import carried_errors
+from gptbudget.run.profiles import CARRIED
 from gptbudget.specs.profile import Profile
 from gptbudget.validation import against_runs
 from tests.conftest import Cli

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-CATALOG = {"gptbudget.catalog.catalog", "gptbudget.plan.estimate", "yaml", "numpy", "platformdirs"}
+CATALOG = {"gptbudget.catalog.catalog", "gptbudget.run.estimate", "yaml", "numpy", "platformdirs"}
 TABLES = {"rich", "rich.table", "rich.console", "gptbudget.render.terminal"}
 
 VALIDATION = {"gptbudget.specs.published", "gptbudget.specs.profile", "gptbudget.validation"}

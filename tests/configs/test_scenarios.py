@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from gptbudget import api
 from gptbudget.catalog.paths import shipped_folder
 from gptbudget.catalog.scenario import Expectation, load_scenario
 from gptbudget.report.answer import answer
+from gptbudget.run.estimate import compare
+from gptbudget.run.question import ask
 
 FILES = sorted((shipped_folder() / "configs").glob("*.yaml"))
 
@@ -44,7 +45,7 @@ def test_scenario_asks_and_cites(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_scenario_is_answered_as_expected(path: Path) -> None:
-    (estimate,) = api.compare(api.ask({}, path)).estimates
+    (estimate,) = compare(ask({}, path)).estimates
     result = answer(estimate)
     wrong = [
         f"{expected.key}: {found(result, expected.key)!r}, expected {expected.value!r} within "

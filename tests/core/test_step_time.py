@@ -20,7 +20,7 @@ from gptbudget.core.parts import Parts
 from gptbudget.core.time import collectives as comm
 from gptbudget.core.time.matmul import product_s, traffic_s
 from gptbudget.core.time.step import step_time
-from gptbudget.plan.machine import machine_of
+from gptbudget.run.machine import machine_of
 from gptbudget.specs.layout import ONE_RANK, Layout, Zero
 from gptbudget.specs.machine import Machine
 from gptbudget.specs.model import ModelSpec

@@ -23,11 +23,11 @@ from gptbudget.catalog.catalog import load_catalog
 from gptbudget.catalog.paths import data_file
 from gptbudget.catalog.published import load_published_runs
 from gptbudget.catalog.reference import load_evidence
-from gptbudget.plan.estimate import step_parts
-from gptbudget.plan.machine import SUSTAINED, SUSTAINED_ON_HOPPER, is_hopper
-from gptbudget.plan.run import TrainingRun
 from gptbudget.plan.validation.constant import constant_error
 from gptbudget.plan.validation.speed import ScoredSpeed, score_speed, tokens_per_step
+from gptbudget.run.estimate import step_parts
+from gptbudget.run.machine import SUSTAINED, SUSTAINED_ON_HOPPER, is_hopper
+from gptbudget.run.run import TrainingRun
 from gptbudget.validation import run_of
 
 STORED = Path(__file__).parents[2] / "src/gptbudget/data/cross_validation.json"

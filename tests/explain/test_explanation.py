@@ -12,17 +12,18 @@ import gptbudget
 from gptbudget import api, fitting
 from gptbudget.catalog.catalog import load_catalog
 from gptbudget.plan.budget.plan import Plan
-from gptbudget.plan.estimate import Estimate
-from gptbudget.plan.estimate import estimate as estimate_run
 from gptbudget.report.answer import answer
 from gptbudget.report.explain.book import Book
 from gptbudget.report.explain.estimate import explanation, memory_explanation
 from gptbudget.report.explain.plan import chosen_by_search, plan_explanation
 from gptbudget.report.explain.sources import SOURCES
 from gptbudget.report.explain.step import Step
+from gptbudget.run.estimate import Estimate, compare
+from gptbudget.run.estimate import estimate as estimate_run
+from gptbudget.run.question import ask
 from gptbudget.specs.profile import Profile
 from tests.explain.arithmetic import evaluated
-from tests.plan.test_options import BASE, CHANGES
+from tests.run.test_options import BASE, CHANGES
 
 RUNS: dict[str, dict[str, Any]] = {
     "one card": {"gpu": "4070ti", "model": "gpt2-xl"},
@@ -263,7 +264,7 @@ def test_every_gpu_of_the_catalog_is_explained() -> None:
 def test_every_option_is_explained(option: str, value: Any, shared: dict[str, Any]) -> None:
     asked = {**BASE, **shared, option: value}
     given = {name: each for name, each in asked.items() if each is not None}
-    hold(explanation(api.compare(api.ask(given)).estimates[0]))
+    hold(explanation(compare(ask(given)).estimates[0]))
 
 
 @pytest.mark.parametrize(
@@ -320,7 +321,7 @@ def test_every_paper_cited_is_cited_by_the_code() -> None:
     package = Path(gptbudget.__file__).parent
     code = "".join(
         path.read_text(encoding="utf-8")
-        for folder in ("core", "plan", "specs", "data")
+        for folder in ("core", "run", "plan", "specs", "data")
         for path in (package / folder).rglob("*")
         if path.suffix in {".py", ".yaml"}
     )

@@ -15,13 +15,13 @@ from gptbudget import load_catalog
 from gptbudget.catalog.reference import load_evidence
 from gptbudget.errors import UsageError
 from gptbudget.plan.budget.ways import sums_in_16_bit
-from gptbudget.plan.complete import complete_run
-from gptbudget.plan.estimate import Estimate, estimate
 from gptbudget.plan.fit.answer import Fit
 from gptbudget.plan.fit.distance import needed_bytes
 from gptbudget.plan.fit.layouts import counts_of, divisors
-from gptbudget.plan.run import NamedGpu, NamedModel
 from gptbudget.report.command import command
+from gptbudget.run.complete import complete_run
+from gptbudget.run.estimate import Estimate, estimate
+from gptbudget.run.run import NamedGpu, NamedModel
 from gptbudget.specs.options import Options
 from gptbudget.units import GIB
 

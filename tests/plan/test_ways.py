@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from gptbudget import api
+from gptbudget.catalog.catalog import load_catalog
 from gptbudget.catalog.reference import load_evidence
 from gptbudget.errors import UsageError
 from gptbudget.plan.budget.setting import Setting
 from gptbudget.plan.budget.ways import best_way, sums_in_16_bit
-from gptbudget.plan.estimate import Estimate, estimate
-from gptbudget.plan.run import NamedGpu, NamedModel
+from gptbudget.run.estimate import Estimate, estimate
+from gptbudget.run.question import given_options
+from gptbudget.run.run import NamedGpu, NamedModel
 from gptbudget.specs.options import PlanOptions
 
 SPACE: dict[str, tuple[Any, ...]] = {
@@ -28,13 +29,13 @@ SPACE: dict[str, tuple[Any, ...]] = {
 
 
 def setting(gpu: str, **options: Any) -> Setting:
-    entry = api.load_catalog().gpus.find(gpu)
-    given = api.given_options(options, PlanOptions)
+    entry = load_catalog().gpus.find(gpu)
+    given = given_options(options, PlanOptions)
     return Setting(given, NamedGpu(entry.key, entry.spec), load_evidence())
 
 
 def model(name: str) -> NamedModel:
-    entry = api.load_catalog().models.find(name)
+    entry = load_catalog().models.find(name)
     return NamedModel(entry.key, entry.spec)
 
 

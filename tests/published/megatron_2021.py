@@ -11,9 +11,9 @@ from typing import Any, Literal
 from gptbudget.catalog.catalog import load_catalog
 from gptbudget.catalog.paths import data_file
 from gptbudget.catalog.reference import load_evidence
-from gptbudget.plan.complete import complete_run
-from gptbudget.plan.estimate import step_parts
-from gptbudget.plan.run import NamedGpu, NamedModel
+from gptbudget.run.complete import complete_run
+from gptbudget.run.estimate import step_parts
+from gptbudget.run.run import NamedGpu, NamedModel
 from gptbudget.specs.options import Options
 
 SEQ_LEN = 2048

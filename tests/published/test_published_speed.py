@@ -14,13 +14,13 @@ from gptbudget.catalog.cross import load_cross
 from gptbudget.catalog.paths import data_file
 from gptbudget.catalog.published import load_published_runs
 from gptbudget.catalog.reference import load_evidence
-from gptbudget.plan.calibration import CARRIED
 from gptbudget.plan.validation.against import AgainstRuns
 from gptbudget.plan.validation.constant import constant_errors
 from gptbudget.plan.validation.ranges import class_ranges, inside_of_others, untested
 from gptbudget.plan.validation.score import by_group, score, score_errors
 from gptbudget.plan.validation.speed import tokens_per_s
 from gptbudget.report.validation.speed import promised
+from gptbudget.run.profiles import CARRIED
 from gptbudget.specs.published import LeftOutRow, PublishedRun
 from gptbudget.validation import against_runs, run_of
 from tests.conftest import Cli

@@ -8,7 +8,7 @@ import pytest
 
 from gptbudget import estimate
 from gptbudget.core.flops import recomputed_flops_per_token, train_flops_per_token
-from gptbudget.plan.estimate import Estimate, Time
+from gptbudget.run.estimate import Estimate, Time
 
 
 def predicted(**options: Any) -> tuple[Estimate, Time]:

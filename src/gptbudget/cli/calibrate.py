@@ -108,18 +108,19 @@ def _refuse_others(invocation: Invocation) -> None:
 
 
 def _calibrated(invocation: Invocation) -> Any:
-    from gptbudget import api
     from gptbudget.errors import UsageError
     from gptbudget.report.calibration import calibration_document
+    from gptbudget.run.calibration import calibrate
+    from gptbudget.run.question import ask, given_options
     from gptbudget.specs.profile import Measurement
 
     extra = invocation.extra
     if extra["figure"] and not extra["peak"]:
         raise UsageError("--figure has no effect without --peak", "add it, or drop the other")
     given = {name: extra[name] for name in ("tokens_per_s", "peak", "figure") if extra[name]}
-    logged = api.given_options(given, Measurement)
-    question = api.ask(invocation.given)
-    found = api.calibrate(
+    logged = given_options(given, Measurement)
+    question = ask(invocation.given)
+    found = calibrate(
         question, logged.tokens_per_s, logged.peak, logged.figure, invocation.catalogs
     )
     return calibration_document(found)

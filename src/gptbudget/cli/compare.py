@@ -23,12 +23,13 @@ _THE_ANSWER_IS_NO = 5
 @takes(HARDWARE, JOB, RECIPE, METHOD, LAYOUT, ASSUMPTIONS, scenario=True, html=True, explain=True)
 def command(invocation: Invocation) -> None:
     """Available against required compute, memory fit, wall clock and cost."""
-    from gptbudget import api
     from gptbudget.render.output import DATA_FORMATS, write
     from gptbudget.report.documents import comparison
+    from gptbudget.run.estimate import compare
+    from gptbudget.run.question import ask
 
-    question = api.ask(invocation.given, invocation.scenario)
-    found = api.compare(question, invocation.catalogs)
+    question = ask(invocation.given, invocation.scenario)
+    found = compare(question, invocation.catalogs)
     tables = invocation.fmt not in DATA_FORMATS
     document = comparison(found.estimates, found.skipped, tables=tables)
     if invocation.explain:

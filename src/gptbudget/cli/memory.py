@@ -33,13 +33,14 @@ _JOB = ("model", "seq_len", "micro_batch", "global_batch_tokens")
 )
 def command(invocation: Invocation) -> None:
     """The memory bill of the peak on one GPU, and what would change it."""
-    from gptbudget import api
     from gptbudget.errors import UsageError
     from gptbudget.render.output import write
     from gptbudget.report.memory import memory_document
+    from gptbudget.run.estimate import one_bill
+    from gptbudget.run.question import ask
 
-    question = api.ask(invocation.given, invocation.scenario)
-    estimate = api.one_bill(question, invocation.catalogs)
+    question = ask(invocation.given, invocation.scenario)
+    estimate = one_bill(question, invocation.catalogs)
     if estimate.run.asked("gpus_per_node") and estimate.run.recipe.offload == "none":
         raise UsageError(
             "--gpus-per-node has no effect without --offload", "add --offload optimizer or all"

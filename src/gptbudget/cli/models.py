@@ -32,20 +32,22 @@ def command(invocation: Invocation) -> None:
 
     With --tokens-per-s (or --tflops) and --gpu, the MFU of that speed in every convention.
     """
-    from gptbudget import api
+    from gptbudget.catalog.catalog import load_catalog
     from gptbudget.errors import UsageError
-    from gptbudget.plan.job import refuse_beyond_positions
     from gptbudget.render.output import write
     from gptbudget.report.models import model_document, models_document
+    from gptbudget.run.job import refuse_beyond_positions
+    from gptbudget.run.published_rate import published_rate
+    from gptbudget.run.question import find_model, given_options, one_gpu
     from gptbudget.specs.options import ReadingOptions
 
-    options, name = api.given_options(invocation.given, ReadingOptions), invocation.extra["name"]
-    catalog = api.load_catalog(invocation.catalogs)
+    options, name = given_options(invocation.given, ReadingOptions), invocation.extra["name"]
+    catalog = load_catalog(invocation.catalogs)
     if name is not None:
-        entry = api.find_model(name, catalog)
+        entry = find_model(name, catalog)
         if options.seq_len is not None:
             refuse_beyond_positions(entry.spec, options.seq_len)
-        rate = api.published_rate(options, entry.spec, catalog)
+        rate = published_rate(options, entry.spec, lambda name: one_gpu(name, catalog))
         write(model_document(entry, options.seq_len, rate), invocation.fmt)
         return
     if invocation.given:

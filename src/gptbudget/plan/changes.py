@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from gptbudget.core.flops import recomputed_flops_per_token, train_flops_per_token
 from gptbudget.core.implementation import loss_memory
 from gptbudget.core.memory.states import gradients_are_narrow
-from gptbudget.plan.estimate import Memory, memory_of
-from gptbudget.plan.recipe import best_attention, default_storage
-from gptbudget.plan.run import NamedModel, TrainingRun
+from gptbudget.run.estimate import Memory, memory_of
+from gptbudget.run.recipe import best_attention, default_storage
+from gptbudget.run.run import NamedModel, TrainingRun
 from gptbudget.specs.gpu import Precision
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.options import LAYOUT_OPTIONS

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from gptbudget.plan.estimate import memory_of
-from gptbudget.plan.run import NamedModel, TrainingRun
+from gptbudget.run.estimate import memory_of
+from gptbudget.run.run import NamedModel, TrainingRun
 
 _MOST_MICRO_BATCH = 2**16
 _MOST_SEQ_LEN = 2**24

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from itertools import chain, product
 
 from gptbudget.plan.changes import Change, Changed, applied, changed_run, is_possible
-from gptbudget.plan.estimate import Memory, memory_of
-from gptbudget.plan.run import TrainingRun
+from gptbudget.run.estimate import Memory, memory_of
+from gptbudget.run.run import TrainingRun
 
 Changes = tuple[Change, ...]
 

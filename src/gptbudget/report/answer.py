@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gptbudget.plan.estimate import Estimate, Time
-from gptbudget.plan.run import BareSize, FlopsAmount, NamedModel
 from gptbudget.report.notes import notes
 from gptbudget.report.prices import offers_data
 from gptbudget.report.rank import rank_data
 from gptbudget.report.remedies import found_remedies, remedy_data
 from gptbudget.report.verdict import verdict
+from gptbudget.run.estimate import Estimate, Time
+from gptbudget.run.run import BareSize, FlopsAmount, NamedModel
 
 SCHEMA = 1
 """Version of the JSON answer; raised when a key changes its meaning."""

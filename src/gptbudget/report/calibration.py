@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gptbudget.plan.calibration import CARRIED, Calibration
 from gptbudget.report.document import Document, Table
+from gptbudget.run.calibration import Calibration
+from gptbudget.run.profiles import CARRIED
 from gptbudget.specs.profile import Profile
 from gptbudget.units import format_bytes, format_many, format_number, format_percent
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from gptbudget.catalog.index import AUTO
 from gptbudget.plan.changes import Change
-from gptbudget.plan.run import TrainingRun
+from gptbudget.run.run import TrainingRun
 from gptbudget.units import DAY_S
 
 _UNITS = {"time": "s", "gpu_memory": "B", "reserve": "B", "host_memory": "B"}

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from gptbudget.plan.estimate import Estimate
-from gptbudget.plan.run import FlopsAmount
 from gptbudget.report.answer import answers
 from gptbudget.report.document import Document, Table
 from gptbudget.report.remedies import advice
 from gptbudget.report.verdict import subject
+from gptbudget.run.estimate import Estimate
+from gptbudget.run.run import FlopsAmount
 from gptbudget.units import (
     format_bytes,
     format_duration,

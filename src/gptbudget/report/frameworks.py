@@ -11,7 +11,7 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-from gptbudget.plan.run import NamedModel, TrainingRun
+from gptbudget.run.run import NamedModel, TrainingRun
 from gptbudget.specs.model import ModelSpec
 
 _MEGATRON_POSITIONS = {"learned": "learned_absolute", "rotary": "rope"}

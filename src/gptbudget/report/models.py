@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from gptbudget.catalog.catalog import Entry, Section
 from gptbudget.core.conventions import CONVENTIONS, convention_flops_per_token, mfu
 from gptbudget.core.flops import forward_flops_per_token, train_flops_per_token
 from gptbudget.core.parameters import ParameterCount, checkpoint_only, count_parameters
 from gptbudget.report.document import Document, Table
-from gptbudget.specs.gpu import Precision
+from gptbudget.run.published_rate import PublishedRate
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.options import FlopsConvention
 from gptbudget.units import format_count, format_number, format_percent
-
-
-class PublishedRate(NamedTuple):
-    """A published speed, to be read as an MFU in every convention."""
-
-    tokens_per_s: float
-    gpus: int
-    gpu: str
-    precision: Precision
-    peak_flops_per_s: float
 
 
 def models_document(section: Section[ModelSpec]) -> Document:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from gptbudget.core.memory.overhead import is_cuda
 from gptbudget.core.memory.states import gradients_are_narrow
-from gptbudget.plan.estimate import Estimate
-from gptbudget.plan.run import NamedModel
 from gptbudget.report.prices import median_in_words
 from gptbudget.report.rank import worst_rank
-from gptbudget.report.verdict import unknown_memory
+from gptbudget.run.estimate import Estimate, unknown_memory
+from gptbudget.run.run import NamedModel
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Recipe

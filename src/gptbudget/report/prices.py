@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from gptbudget.core.cost import rent_usd
-from gptbudget.plan.estimate import Estimate
+from gptbudget.run.estimate import Estimate
 from gptbudget.specs.gpu import GpuSpec, Price, ProviderPrice
 from gptbudget.units import format_many, format_price, format_usd
 

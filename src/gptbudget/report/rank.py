@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gptbudget.core.memory.placement import Placement
-from gptbudget.plan.estimate import Estimate
+from gptbudget.run.estimate import Estimate
 from gptbudget.units import format_many
 
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from gptbudget.plan.changes import Changed
-from gptbudget.plan.estimate import Estimate
 from gptbudget.plan.remedies import moves_to_host, remedies
 from gptbudget.report.command import command, flags
+from gptbudget.run.estimate import Estimate
 from gptbudget.units import format_bytes
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from gptbudget.plan.estimate import Estimate
-from gptbudget.plan.run import NamedModel
 from gptbudget.report.prices import spread_in_words, spread_of
 from gptbudget.report.rank import worst_rank
+from gptbudget.run.estimate import Estimate
+from gptbudget.run.run import NamedModel
 from gptbudget.specs.options import ADAPTER_OPTIONS, LAYOUT_OPTIONS, RECIPE_OPTIONS
 from gptbudget.units import (
     format_bytes,

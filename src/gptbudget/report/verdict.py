@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gptbudget.plan.estimate import Estimate, Memory
-from gptbudget.plan.run import BareSize, FlopsAmount, NamedModel
+from gptbudget.run.estimate import Estimate, Memory, unknown_memory
+from gptbudget.run.run import FlopsAmount, NamedModel
 from gptbudget.units import (
     format_bytes,
     format_count,
@@ -94,17 +94,3 @@ def host_amount(memory: Memory) -> str:
     given = memory.host_memory_bytes
     of = "" if given is None else f" of {format_bytes(given)}"
     return f" and {format_bytes(memory.host_bytes)}{of} of host memory"
-
-
-def unknown_memory(estimate: Estimate) -> str | None:
-    """The reason why there is no memory bill, or ``None`` when there is one."""
-    run = estimate.run
-    if estimate.memory is not None:
-        return None
-    if not isinstance(run.work, NamedModel):
-        bare = isinstance(run.work, BareSize)
-        return f"{'a bare size' if bare else 'an amount of FLOPs'} has no shape"
-    precision, attention = run.recipe.precision, run.recipe.attention
-    if precision in {"fp8", "fp4"}:
-        return f"{precision} training memory is not modelled yet"
-    return f"{attention} attention in {precision} was not measured"

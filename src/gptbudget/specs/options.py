@@ -1,6 +1,6 @@
 """What a user can ask for: one word each, the same as flag, scenario key and argument.
 
-Every field is optional; what is not given is filled in by :mod:`gptbudget.plan.complete`.
+Every field is optional; what is not given is filled in by :mod:`gptbudget.run.complete`.
 Quantities are accepted as text (``10B``, ``1y``, ``90%``) or as plain numbers.
 """
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from gptbudget import estimate
-from gptbudget.plan.estimate import Memory
+from gptbudget.run.estimate import Memory
 from gptbudget.units import GIB
 
 QV8 = {"lora_rank": 8, "lora_targets": "qv"}

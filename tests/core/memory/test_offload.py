@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from gptbudget import estimate
-from gptbudget.plan.estimate import Memory
+from gptbudget.run.estimate import Memory
 from gptbudget.units import GIB
 from tests.conftest import Cli
 

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 from gptbudget.errors import UsageError
 from gptbudget.plan.budget.setting import Setting
 from gptbudget.plan.budget.ways import Way, best_way, knows_memory, node_size, plain_way
-from gptbudget.plan.estimate import Estimate
-from gptbudget.plan.run import NamedModel, Work
+from gptbudget.run.estimate import Estimate
+from gptbudget.run.run import NamedModel, Work
 
 MOST_GPUS = 2**17
 _TRIES_BEYOND = 3

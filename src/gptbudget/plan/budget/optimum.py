@@ -20,7 +20,7 @@ from gptbudget.plan.budget.shape import (
     parameters_of,
 )
 from gptbudget.plan.budget.ways import Way, best_way, knows_memory, plain_way
-from gptbudget.plan.run import NamedModel
+from gptbudget.run.run import NamedModel
 
 _ROUNDS = 12
 _BISECTIONS = 12

@@ -14,7 +14,7 @@ from gptbudget.plan.budget.laws import Allocation, Data, allocations
 from gptbudget.plan.budget.optimum import Horizon, OnHardware, optimum_on
 from gptbudget.plan.budget.setting import Setting
 from gptbudget.plan.budget.shape import DEFAULT_CONTEXT, LARGEST_SHAPE, candidates
-from gptbudget.plan.run import CostAssumptions, NamedModel, Origin, TrainingRun
+from gptbudget.run.run import CostAssumptions, NamedModel, Origin, TrainingRun
 from gptbudget.specs.options import PlanOptions
 
 _NEAREST = 3

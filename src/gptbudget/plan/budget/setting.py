@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from gptbudget.plan.complete import complete_run
-from gptbudget.plan.run import Around, NamedGpu, Origin, TrainingRun, Work
+from gptbudget.run.complete import complete_run
+from gptbudget.run.run import Around, NamedGpu, Origin, TrainingRun, Work
 from gptbudget.specs.evidence import Evidence
 from gptbudget.specs.options import Options
 

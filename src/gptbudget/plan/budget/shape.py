@@ -15,7 +15,7 @@ from typing import Literal
 
 from gptbudget.core.laws.depth import deepest_layers, width_at_depth
 from gptbudget.core.parameters import count_parameters
-from gptbudget.plan.run import NamedModel
+from gptbudget.run.run import NamedModel
 from gptbudget.specs.model import Attention, FeedForward, Head, ModelSpec, Norms, Positions
 from gptbudget.units import format_count
 

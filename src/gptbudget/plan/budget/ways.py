@@ -10,10 +10,10 @@ from gptbudget.core.memory.placement import ENDS_AS_LAYERS
 from gptbudget.core.memory.states import gradients_are_narrow
 from gptbudget.errors import UsageError
 from gptbudget.plan.budget.setting import Setting
-from gptbudget.plan.calibration import time_factor
-from gptbudget.plan.estimate import Estimate, estimate, memory_of, step_parts
-from gptbudget.plan.machine import node_of
-from gptbudget.plan.run import NamedModel, TrainingRun, Work
+from gptbudget.run.estimate import Estimate, estimate, memory_of, step_parts
+from gptbudget.run.machine import node_of
+from gptbudget.run.profiles import time_factor
+from gptbudget.run.run import NamedModel, TrainingRun, Work
 
 Changes = Mapping[str, Any]
 

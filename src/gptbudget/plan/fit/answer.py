@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from gptbudget.plan.estimate import Estimate
 from gptbudget.plan.fit.candidate import Candidate, Hunt
 from gptbudget.plan.fit.distance import Distance
 from gptbudget.plan.fit.keep import Found
-from gptbudget.plan.run import NamedGpu, NamedModel
+from gptbudget.run.estimate import Estimate
+from gptbudget.run.run import NamedGpu, NamedModel
 
 
 class Way(NamedTuple):

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from gptbudget.core.memory.placement import ENDS_AS_LAYERS
-from gptbudget.plan.complete import GPUS_WITHOUT_LOSS
-from gptbudget.plan.machine import GPUS_PER_NODE
+from gptbudget.run.complete import GPUS_WITHOUT_LOSS
+from gptbudget.run.machine import GPUS_PER_NODE
 from gptbudget.specs.layout import Zero
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.options import Options

@@ -7,8 +7,8 @@ from itertools import product
 from typing import Any, NamedTuple
 
 from gptbudget.plan.fit.layouts import Kind
-from gptbudget.plan.recipe import best_attention, default_storage
-from gptbudget.plan.run import NamedGpu
+from gptbudget.run.recipe import best_attention, default_storage
+from gptbudget.run.run import NamedGpu
 from gptbudget.specs.evidence import Evidence
 from gptbudget.specs.gpu import Precision
 from gptbudget.specs.model import ModelSpec

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from gptbudget.plan.estimate import Memory
-from gptbudget.plan.run import TrainingRun
 from gptbudget.plan.validation.memory import ScoredFit
 from gptbudget.plan.validation.score import ScoredRow
 from gptbudget.plan.validation.speed import ScoredSpeed
+from gptbudget.run.estimate import Memory
+from gptbudget.run.run import TrainingRun
 from gptbudget.specs.published import LeftOut, PublishedRun
 
 

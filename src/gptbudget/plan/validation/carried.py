@@ -8,8 +8,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from gptbudget.plan.calibration import CARRIED
 from gptbudget.plan.validation.speed import ScoredSpeed
+from gptbudget.run.profiles import CARRIED
 
 _NAMES = ("source", "family", "card", "stack")
 _FEWEST = 3

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from gptbudget.plan.estimate import memory_of
-from gptbudget.plan.run import TrainingRun
 from gptbudget.plan.validation.score import ScoredRow
+from gptbudget.run.estimate import memory_of
+from gptbudget.run.run import TrainingRun
 from gptbudget.specs.published import PublishedRun
 
 

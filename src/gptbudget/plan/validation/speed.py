@@ -9,8 +9,8 @@ from gptbudget.core.conventions import CONVENTIONS, convention_flops_per_token
 from gptbudget.core.flops import train_flops_per_token
 from gptbudget.core.parameters import count_parameters
 from gptbudget.core.parts import Parts
-from gptbudget.plan.estimate import step_parts
-from gptbudget.plan.run import NamedModel, TrainingRun
+from gptbudget.run.estimate import step_parts
+from gptbudget.run.run import NamedModel, TrainingRun
 from gptbudget.specs.gpu import GpuSpec
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.model import ModelSpec

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from gptbudget.plan.budget.counts import Counted
 from gptbudget.plan.budget.plan import Plan
-from gptbudget.plan.estimate import Estimate
 from gptbudget.plan.fit.answer import Fit
 from gptbudget.report.document import Document
 from gptbudget.report.explain.estimate import explanation, memory_explanation
 from gptbudget.report.explain.plan import chosen_by_search, plan_explanation
 from gptbudget.report.explain.words import shown_with, steps_data, with_steps
 from gptbudget.report.verdict import subject
+from gptbudget.run.estimate import Estimate
 
 
 def explained(document: Document, estimates: Sequence[Estimate]) -> Document:

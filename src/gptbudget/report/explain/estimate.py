@@ -8,15 +8,15 @@ from typing import Any
 
 from gptbudget.core.flops import forward_flops_per_token, train_flops_per_token
 from gptbudget.core.parameters import trained_parameters
-from gptbudget.plan.estimate import Estimate
-from gptbudget.plan.estimate import estimate as estimate_run
-from gptbudget.plan.run import NamedModel
 from gptbudget.report.explain.book import Book
 from gptbudget.report.explain.memory import explain_memory
 from gptbudget.report.explain.named import RunNamer
 from gptbudget.report.explain.sources import SOURCES, Formula
 from gptbudget.report.explain.step import Step
 from gptbudget.report.explain.time import explain_time
+from gptbudget.run.estimate import Estimate
+from gptbudget.run.estimate import estimate as estimate_run
+from gptbudget.run.run import NamedModel
 
 NOTHING_CHOSEN: Mapping[str, str] = MappingProxyType({})
 

@@ -7,9 +7,9 @@ from typing import Any
 from gptbudget.core.memory.activations import layer_parts, sized
 from gptbudget.core.memory.placement import Held, Placement
 from gptbudget.core.memory.rank import Step as Amounts
-from gptbudget.plan.estimate import Estimate, Memory
 from gptbudget.report.explain.book import Book
 from gptbudget.report.explain.sources import SOURCES, Formula
+from gptbudget.run.estimate import Estimate, Memory
 
 _AMOUNTS: dict[str, Formula] = {
     "kept_by_one": "activations",

@@ -9,13 +9,13 @@ from gptbudget.catalog.reference import load_grids
 from gptbudget.core.implementation import Implementation
 from gptbudget.core.laws.chinchilla import BESIROGLU, ChinchillaFit, compute_optimal_tokens
 from gptbudget.core.parameters import count_parameters
-from gptbudget.plan.job import BYTES_PER_TOKEN
-from gptbudget.plan.machine import default_network_gb_per_s, machine_of
-from gptbudget.plan.run import BareSize, FlopsAmount, NamedModel, TrainingRun
 from gptbudget.report.explain.book import Book
 from gptbudget.report.explain.sources import SOURCES
 from gptbudget.report.explain.step import Origin
 from gptbudget.report.prices import rent_source
+from gptbudget.run.job import BYTES_PER_TOKEN
+from gptbudget.run.machine import default_network_gb_per_s, machine_of
+from gptbudget.run.run import BareSize, FlopsAmount, NamedModel, TrainingRun
 from gptbudget.specs.base import Spec
 from gptbudget.specs.gpu import GpuSpec
 from gptbudget.specs.model import ModelSpec

@@ -14,11 +14,11 @@ from gptbudget.core.time.exchange import tensor_parallel_s
 from gptbudget.core.time.head import head_s
 from gptbudget.core.time.matmul import MEMORY_SHARE, product_s
 from gptbudget.core.time.step import busiest_of, share_of
-from gptbudget.plan.calibration import time_factor
-from gptbudget.plan.estimate import Estimate, Time, step_parts
-from gptbudget.plan.run import NamedModel, TrainingRun
 from gptbudget.report.explain.book import Book
 from gptbudget.report.explain.sources import SOURCES, Formula
+from gptbudget.run.estimate import Estimate, Time, step_parts
+from gptbudget.run.profiles import time_factor
+from gptbudget.run.run import NamedModel, TrainingRun
 
 _PARTS: dict[str, Formula] = {
     "products": "products",

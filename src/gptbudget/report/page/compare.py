@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from gptbudget.plan.estimate import Estimate
 from gptbudget.report.answer import answer
 from gptbudget.report.command import command
 from gptbudget.report.documents import comparison, section_table
@@ -19,6 +18,7 @@ from gptbudget.report.page.time import time_figures, time_of_all
 from gptbudget.report.remedies import advice
 from gptbudget.report.rows import Section, sections
 from gptbudget.report.verdict import subject
+from gptbudget.run.estimate import Estimate
 from gptbudget.units import (
     format_bytes,
     format_duration,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from gptbudget.plan.estimate import Estimate
 from gptbudget.report.page.page import Amount, Bill, Stacked
 from gptbudget.report.verdict import subject
+from gptbudget.run.estimate import Estimate
 from gptbudget.units import format_bytes
 
 

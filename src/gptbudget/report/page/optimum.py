@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from gptbudget.core.laws.chinchilla import BESIROGLU, compute_optimal_parameters, predicted_loss
 from gptbudget.plan.budget.laws import FOLLOWED, Allocation
 from gptbudget.plan.budget.plan import Plan
-from gptbudget.plan.estimate import Estimate
-from gptbudget.plan.run import BareSize, FlopsAmount
 from gptbudget.report.page.page import Axis, Chart, Curve, Mark, Rule
 from gptbudget.report.plan.data import best_name
+from gptbudget.run.estimate import Estimate
+from gptbudget.run.run import BareSize, FlopsAmount
 from gptbudget.units import format_count, format_flops, format_number
 
 _AROUND = 100.0

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from gptbudget.plan.budget.counts import Counted
 from gptbudget.plan.budget.plan import Plan
-from gptbudget.plan.estimate import Estimate
 from gptbudget.report.document import Document, Table
 from gptbudget.report.explain.estimate import explanation
 from gptbudget.report.explain.plan import plan_explanation
@@ -17,6 +16,7 @@ from gptbudget.report.page.page import Amount, Page, Part
 from gptbudget.report.page.sources import options_table, shown_option, sources_table
 from gptbudget.report.page.time import time_figures, time_of_all
 from gptbudget.report.verdict import subject
+from gptbudget.run.estimate import Estimate
 from gptbudget.units import format_count, format_flops, format_number
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from gptbudget.core.laws.chinchilla import BESIROGLU
-from gptbudget.plan.estimate import Estimate
-from gptbudget.plan.run import NamedModel
 from gptbudget.report.document import Table
 from gptbudget.report.prices import median_in_words
+from gptbudget.run.estimate import Estimate
+from gptbudget.run.run import NamedModel
 from gptbudget.units import (
     format_bytes,
     format_count,

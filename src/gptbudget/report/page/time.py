@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from gptbudget.core.cost import delivered_flops_per_s, wall_clock_s
-from gptbudget.plan.estimate import Estimate, Time
 from gptbudget.report.page.page import (
     Amount,
     Axis,
@@ -20,6 +19,7 @@ from gptbudget.report.page.page import (
     Stacked,
 )
 from gptbudget.report.verdict import subject
+from gptbudget.run.estimate import Estimate, Time
 from gptbudget.units import format_duration, format_percent
 
 _LOWEST = 0.02

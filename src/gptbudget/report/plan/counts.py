@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from gptbudget.plan.budget.counts import Counted, Limits
-from gptbudget.plan.machine import GPUS_PER_NODE
-from gptbudget.plan.run import BareSize, NamedModel
 from gptbudget.report.answer import SCHEMA, answer, request_data
 from gptbudget.report.command import command
 from gptbudget.report.document import Document, Table
 from gptbudget.report.plan.data import CHOSEN
+from gptbudget.run.machine import GPUS_PER_NODE
+from gptbudget.run.run import BareSize, NamedModel
 from gptbudget.units import format_bytes, format_count, format_duration, format_usd
 
 _MOST_NOTES = 12

@@ -9,9 +9,9 @@ from gptbudget.plan.budget.laws import Allocation
 from gptbudget.plan.budget.optimum import OnHardware, Trained
 from gptbudget.plan.budget.plan import Nearest, Plan
 from gptbudget.plan.budget.shape import catalog_entry, parameters_of
-from gptbudget.plan.run import NamedModel
 from gptbudget.report.answer import SCHEMA, answer
 from gptbudget.report.command import command
+from gptbudget.run.run import NamedModel
 
 _OF_A_RUN = ("precision", "compute", "memory", "time", "cost")
 _ASKED_ABOUT = frozenset({"tokens", "model", "time"})

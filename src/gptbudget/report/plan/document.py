@@ -8,7 +8,6 @@ from gptbudget.plan.budget.laws import FOLLOWED
 from gptbudget.plan.budget.optimum import OnHardware, Trained
 from gptbudget.plan.budget.plan import Plan
 from gptbudget.plan.budget.shape import catalog_entry, parameters_of
-from gptbudget.plan.run import NamedModel
 from gptbudget.report.command import command
 from gptbudget.report.document import Document, Table
 from gptbudget.report.plan.data import (
@@ -20,6 +19,7 @@ from gptbudget.report.plan.data import (
     with_catalog,
 )
 from gptbudget.report.plan.notes import plan_notes
+from gptbudget.run.run import NamedModel
 from gptbudget.units import (
     format_bytes,
     format_count,

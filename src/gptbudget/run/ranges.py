@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gptbudget.plan.machine import AssumedMachine
-from gptbudget.plan.run import NamedGpu
+from gptbudget.run.machine import AssumedMachine
+from gptbudget.run.run import NamedGpu
 from gptbudget.specs.evidence import Evidence, TimeRange
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.model import ModelSpec

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
-from gptbudget import api
 from gptbudget.cli.options import ASSUMPTIONS, HARDWARE, JOB, LAYOUT, METHOD, RECIPE
 from gptbudget.report.answer import answer
 from gptbudget.report.document import flatten
+from gptbudget.run.calibration import calibrate
+from gptbudget.run.estimate import compare
+from gptbudget.run.question import ask
 
 BASE = {"gpu": "4070ti", "model": "gpt2", "stack": "eager"}
 
@@ -87,12 +89,12 @@ CHANGES: list[tuple[str, Any, str, dict[str, Any]]] = [
 @pytest.fixture(autouse=True)
 def _a_logged_step(_plain_environment: None) -> None:
     """A profile, so that there is one to leave out."""
-    api.calibrate(api.ask({"gpu": "rtx-3090", "model": "gpt2", "stack": "eager"}), 30_000)
+    calibrate(ask({"gpu": "rtx-3090", "model": "gpt2", "stack": "eager"}), 30_000)
 
 
 def answered(options: dict[str, Any]) -> dict[str, Any]:
     given = {name: value for name, value in options.items() if value is not None}
-    return flatten(answer(api.compare(api.ask(given)).estimates[0]))
+    return flatten(answer(compare(ask(given)).estimates[0]))
 
 
 def base_of(option: str, shared: dict[str, Any]) -> dict[str, Any]:

@@ -1,28 +1,22 @@
-"""One logged step, carried to other runs on the same card with the same software.
-
-The step time is off by a factor that is partly the machine's and the program's, and so the same for
-other shapes. Carrying 70 % of its logarithm lowers errors of published runs most (see
-``plan.validation.carried``); the very run that was logged gets all of it.
-"""
+"""One logged step of the user's own run becomes a profile of its card and software."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
-from gptbudget.core.arrays import real
+from gptbudget.catalog.profiles import save_profile
 from gptbudget.errors import UsageError
-from gptbudget.plan.run import TrainingRun
+from gptbudget.run.estimate import Estimate, compare
+from gptbudget.run.profiles import shape_of
+from gptbudget.run.question import Question
+from gptbudget.run.run import TrainingRun
 from gptbudget.specs.evidence import Figure
-from gptbudget.specs.options import ADAPTER_OPTIONS, LAYOUT_OPTIONS, RECIPE_OPTIONS
 from gptbudget.units import format_bytes, format_number
 
 if TYPE_CHECKING:
-    from gptbudget.plan.estimate import Estimate
     from gptbudget.specs.profile import Profile
-
-CARRIED = 0.7
-"""Of the log ratio of measured and predicted time, to other shapes; chosen on published runs."""
 
 
 class Calibration(NamedTuple):
@@ -32,43 +26,6 @@ class Calibration(NamedTuple):
     profile: Profile
     replaced: bool
     """There was one for this card and software."""
-
-
-_SHAPE = (
-    "model",
-    "gpus",
-    "seq_len",
-    "micro_batch",
-    "global_batch_tokens",
-    "precision",
-    *RECIPE_OPTIONS,
-    "method",
-    *ADAPTER_OPTIONS,
-    *LAYOUT_OPTIONS,
-)
-"""Options that make two runs the same."""
-
-
-def shape_of(run: TrainingRun) -> dict[str, Any]:
-    """The options of a run that its speed and memory depend on."""
-    return {name: run.values[name] for name in _SHAPE if run.values.get(name) is not None}
-
-
-def time_factor(profile: Profile | None, run: TrainingRun) -> float:
-    """By what predicted seconds are longer; 1 without a profile."""
-    if profile is None:
-        return 1.0
-    return real(profile.slower ** carried_share(profile, run))
-
-
-def carried_share(profile: Profile, run: TrainingRun) -> float:
-    """All for the run that was logged, a part for any other."""
-    return 1.0 if is_same_run(profile.run, run) else CARRIED
-
-
-def is_same_run(logged: Mapping[str, Any], run: TrainingRun) -> bool:
-    """Whether the logged options are those of ``run``."""
-    return dict(logged) == shape_of(run)
 
 
 def profile_of(
@@ -129,3 +86,23 @@ def _refuse_faster_than_the_card(estimate: Estimate, tokens_per_s: float) -> Non
             f"TFLOP/s of each {run.gpu.key}, whose best is {format_number(rate / 1e12, 3)}",
             "give tokens/s of all GPUs, and the model and GPUs they were logged on",
         )
+
+
+def calibrate(
+    question: Question,
+    tokens_per_s: float,
+    peak_bytes: float | None = None,
+    figure: Figure = "card",
+    catalogs: Iterable[Path] = (),
+) -> Calibration:
+    """Turn one logged step into a profile of the card and the software, and save it.
+
+    Raises:
+        UsageError: several pairs, nothing to compare with, or a measurement that cannot be.
+    """
+    unprofiled = question.options.model_copy(update={"no_profile": True})
+    found = compare(question._replace(options=unprofiled), catalogs).estimates
+    if len(found) != 1:
+        raise UsageError(f"calibrate takes one pair, not {len(found)}", "name one gpu, one model")
+    profile = profile_of(found[0], tokens_per_s, peak_bytes, figure)
+    return Calibration(found[0], profile, save_profile(profile))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from gptbudget.plan.run import Origin
+from gptbudget.run.run import Origin
 from gptbudget.specs.options import Options
 
 T = TypeVar("T")

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gptbudget import api, estimate
-from gptbudget.plan.estimate import Estimate
-from gptbudget.plan.rank import best_first
-from gptbudget.plan.run import Require
+from gptbudget import estimate
+from gptbudget.errors import GptBudgetError
+from gptbudget.run.estimate import Estimate, best_first, compare
+from gptbudget.run.question import ask
+from gptbudget.run.run import Require
 
 GPUS = ["rtx-4070-ti", "rtx-3090", "a100", "h100", "v100-sxm-32gb"]
 MODELS = ["gpt2", "gpt2-xl", "llama-3.2-1b", "llama-2-7b"]
@@ -156,8 +157,8 @@ def test_per_gpu_times_gpus_is_the_total(question: dict[str, Any]) -> None:
     ],
 )
 def test_feasible_means_every_requirement_holds(require: Require, feasible: bool) -> None:  # noqa: FBT001
-    question = api.ask({"gpu": "4070ti", "model": "gpt2", "price": 1})
-    (found,) = api.compare(question._replace(require=require)).estimates
+    question = ask({"gpu": "4070ti", "model": "gpt2", "price": 1})
+    (found,) = compare(question._replace(require=require)).estimates
 
     assert found.feasible is feasible
 
@@ -177,15 +178,15 @@ def test_unknown_is_neither_yes_nor_no(options: dict[str, Any], feasible: bool |
 
 
 def test_a_cost_limit_without_a_price_is_unknown() -> None:
-    question = api.ask({"gpu": "4070ti", "model": "gpt2"})
-    (found,) = api.compare(question._replace(require=Require(max_cost_usd=100))).estimates
+    question = ask({"gpu": "4070ti", "model": "gpt2"})
+    (found,) = compare(question._replace(require=Require(max_cost_usd=100))).estimates
 
     assert found.feasible is None
 
 
 def test_grid_is_ranked_best_first() -> None:
-    question = api.ask({"gpu": ("t4", "4070ti", "h100"), "model": ("gpt2", "gpt2-xl")})
-    found = api.compare(question).estimates
+    question = ask({"gpu": ("t4", "4070ti", "h100"), "model": ("gpt2", "gpt2-xl")})
+    found = compare(question).estimates
     order = [{True: 0, None: 1, False: 2}[e.feasible] for e in found]
 
     assert len(found) == 6
@@ -194,5 +195,5 @@ def test_grid_is_ranked_best_first() -> None:
 
 
 def test_estimate_answers_one_pair() -> None:
-    with pytest.raises(api.GptBudgetError, match="one pair"):
+    with pytest.raises(GptBudgetError, match="one pair"):
         estimate(gpu=("4070ti", "h100"), model="gpt2")

@@ -7,8 +7,8 @@ from typing import NamedTuple
 from gptbudget.core.laws.chinchilla import compute_optimal_tokens
 from gptbudget.core.parameters import count_parameters
 from gptbudget.errors import UsageError
-from gptbudget.plan.choose import Chooser
-from gptbudget.plan.run import FlopsAmount, NamedModel, Work
+from gptbudget.run.origins import Chooser
+from gptbudget.run.run import FlopsAmount, NamedModel, Work
 from gptbudget.specs.model import ModelSpec
 from gptbudget.units import PerParameter, format_count
 

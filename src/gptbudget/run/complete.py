@@ -11,19 +11,19 @@ from typing import Any
 from gptbudget.core.arrays import where
 from gptbudget.core.implementation import implementation
 from gptbudget.errors import UsageError
-from gptbudget.plan.choose import Chooser
-from gptbudget.plan.job import batch_of, tokens_of
-from gptbudget.plan.layout import complete_layout, degrees_of, gpus_on_a_host, refuse_recipe
-from gptbudget.plan.likely import likely_range
-from gptbudget.plan.machine import (
+from gptbudget.run.job import batch_of, tokens_of
+from gptbudget.run.layout import complete_layout, degrees_of, gpus_on_a_host, refuse_recipe
+from gptbudget.run.machine import (
     GPUS_PER_NODE,
     AssumedMachine,
     default_network_gb_per_s,
     machine_of,
     node_of,
 )
-from gptbudget.plan.recipe import NamedStack, complete_recipe
-from gptbudget.plan.run import (
+from gptbudget.run.origins import Chooser
+from gptbudget.run.ranges import likely_range
+from gptbudget.run.recipe import NamedStack, complete_recipe
+from gptbudget.run.run import (
     Around,
     BareSize,
     CostAssumptions,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from gptbudget.core.memory.placement import ENDS_AS_LAYERS
 from gptbudget.errors import UsageError
-from gptbudget.plan.choose import Chooser
-from gptbudget.plan.machine import GPUS_PER_NODE
+from gptbudget.run.machine import GPUS_PER_NODE
+from gptbudget.run.origins import Chooser
 from gptbudget.specs.layout import Layout, Zero
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.options import LAYOUT_OPTIONS, StackName

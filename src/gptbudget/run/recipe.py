@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from gptbudget.core.memory.sharding import sharing_of
 from gptbudget.errors import UsageError
-from gptbudget.plan.choose import Chooser
+from gptbudget.run.origins import Chooser
 from gptbudget.specs.gpu import GpuSpec, Precision
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.model import ModelSpec

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from gptbudget import api, estimate
+from gptbudget import estimate
 from gptbudget.errors import UsageError
-from gptbudget.plan.estimate import Estimate
 from gptbudget.report.notes import notes
+from gptbudget.run.estimate import Estimate, compare
+from gptbudget.run.question import ask
 
 
 def only(**options: Any) -> Estimate:
@@ -50,8 +51,8 @@ def test_origin_of_one_value(options: dict[str, Any], name: str, origin: str) ->
 def test_flags_win_over_the_scenario(tmp_path: Path) -> None:
     file = tmp_path / "scenario.yaml"
     file.write_text("question: why?\ngpu: 4070ti\nmodel: gpt2\ntokens: 10B\nmicro_batch: 4\n")
-    question = api.ask({"tokens": "1B"}, file)
-    run = api.compare(question).estimates[0].run
+    question = ask({"tokens": "1B"}, file)
+    run = compare(question).estimates[0].run
 
     assert (run.tokens, run.origins["tokens"]) == (1e9, "given")
     assert (run.micro_batch, run.origins["micro_batch"]) == (4, "scenario")
@@ -210,8 +211,8 @@ def test_hardware_of_before_such_programs_is_not_predicted() -> None:
 def test_what_is_missing_of_a_card_is_named(tmp_path: Path) -> None:
     card = tmp_path / "card.yaml"
     card.write_text("gpus: {mine: {name: Mine, memory_gib: 80, peak_tflops: {bf16: 100}}}")
-    question = api.ask({"gpu": "mine", "gpus": 16, "model": "gpt2"})
-    (found,) = api.compare(question, [card]).estimates
+    question = ask({"gpu": "mine", "gpus": 16, "model": "gpt2"})
+    (found,) = compare(question, [card]).estimates
     said = " ".join(notes(found))
 
     assert found.time is not None

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from gptbudget.core.implementation import Implementation
-from gptbudget.plan.machine import AssumedMachine
+from gptbudget.run.machine import AssumedMachine
 from gptbudget.specs.evidence import TimeRange
 from gptbudget.specs.gpu import GpuSpec
 from gptbudget.specs.layout import Layout

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,14 +20,11 @@ from gptbudget.core.memory.timeline import MemoryByPhase, memory_by_phase
 from gptbudget.core.parameters import ParameterCount, count_parameters
 from gptbudget.core.parts import Parts
 from gptbudget.core.time.step import step_time
-from gptbudget.plan.calibration import time_factor
-from gptbudget.plan.run import (
-    BareSize,
-    CostAssumptions,
-    FlopsAmount,
-    NamedModel,
-    TrainingRun,
-)
+from gptbudget.errors import UsageError
+from gptbudget.run.complete import complete_run
+from gptbudget.run.profiles import time_factor
+from gptbudget.run.question import Question, look_up
+from gptbudget.run.run import BareSize, CostAssumptions, FlopsAmount, NamedModel, TrainingRun
 from gptbudget.specs.evidence import Figure
 from gptbudget.specs.recipe import Recipe
 from gptbudget.specs.stack import Stack
@@ -389,3 +387,76 @@ def cost_of(assumed: CostAssumptions, gpus: Any, wall_clock_s: Any) -> Cost:
         rent = cost_formulas.rent_usd(hours, assumed.price_usd_per_hour)
     usd = electricity if assumed.own else rent
     return Cost(hours, usd, energy, electricity, co2)
+
+
+def best_first(estimates: Sequence[Estimate]) -> list[Estimate]:
+    """Feasible rows before unknown ones before the others, faster ones first in each."""
+
+    def rank(estimate: Estimate) -> tuple[int, float]:
+        order = {True: 0, None: 1, False: 2}[estimate.feasible]
+        return order, estimate.time.wall_clock_s if estimate.time else float("inf")
+
+    return sorted(estimates, key=rank)
+
+
+def unknown_memory(estimate: Estimate) -> str | None:
+    """The reason why there is no memory bill, or ``None`` when there is one."""
+    run = estimate.run
+    if estimate.memory is not None:
+        return None
+    if not isinstance(run.work, NamedModel):
+        bare = isinstance(run.work, BareSize)
+        return f"{'a bare size' if bare else 'an amount of FLOPs'} has no shape"
+    precision, attention = run.recipe.precision, run.recipe.attention
+    if precision in {"fp8", "fp4"}:
+        return f"{precision} training memory is not modelled yet"
+    return f"{attention} attention in {precision} was not measured"
+
+
+class Comparison(NamedTuple):
+    """One estimate a pair of accelerator and work, and the cards that were left out."""
+
+    estimates: list[Estimate]
+    skipped: list[str]
+
+
+def compare(question: Question, catalogs: Iterable[Path] = ()) -> Comparison:
+    """Estimate every pair of the accelerators and models asked for.
+
+    Raises:
+        GptBudgetError: a name is unknown, or a combination cannot be.
+    """
+    question, gpus, asked, evidence, beside = look_up(question, catalogs)
+    estimates, skipped = [], []
+    for gpu in gpus:
+        for work in asked:
+            try:
+                run = complete_run(
+                    question.options, gpu, work, evidence, beside, origins=question.origins
+                )
+            except UsageError as error:
+                if not question.of_every_gpu:
+                    raise
+                skipped.append(f"left out: {error.message}")
+            else:
+                estimates.append(estimate(run))
+    if not estimates:
+        raise UsageError("no accelerator can run this", skipped[0] if skipped else "")
+    return Comparison(best_first(estimates), list(dict.fromkeys(skipped)))
+
+
+def one_bill(question: Question, catalogs: Iterable[Path] = ()) -> Estimate:
+    """The estimate of one pair on one GPU, which must have a memory bill.
+
+    Raises:
+        UsageError: several pairs, no shape, or a recipe whose memory is not known.
+    """
+    if question.lacks_a_shape:
+        raise UsageError("memory needs a model with a shape", "name a model of the catalog")
+    found = compare(question, catalogs).estimates
+    if len(found) != 1:
+        raise UsageError(f"memory answers one pair, not {len(found)}", "name one gpu, one model")
+    reason = unknown_memory(found[0])
+    if reason is not None:
+        raise UsageError(f"memory is not known: {reason}", "ask for something else")
+    return found[0]

@@ -1,0 +1,1 @@
+"""A question becomes a complete run, and a run becomes an estimate."""

@@ -1,0 +1,298 @@
+"""A question: options with where each came from, and all that they name, looked up."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from pydantic import ValidationError
+
+from gptbudget.catalog.catalog import Catalog, Entry, load_catalog
+from gptbudget.catalog.index import AUTO, EVERY, is_config_path, is_size
+from gptbudget.catalog.paths import holds_config
+from gptbudget.catalog.profiles import load_profiles
+from gptbudget.catalog.reference import grid_intensity, load_evidence
+from gptbudget.errors import GptBudgetError, UnknownNameError, UsageError
+from gptbudget.run.run import (
+    Around,
+    BareSize,
+    FlopsAmount,
+    NamedGpu,
+    NamedModel,
+    Origin,
+    Require,
+    Work,
+)
+from gptbudget.specs.base import Spec
+from gptbudget.specs.model import ModelSpec
+from gptbudget.specs.options import ADAPTER_OPTIONS, LAYOUT_OPTIONS, RECIPE_OPTIONS, Options
+from gptbudget.units import parse_count
+
+if TYPE_CHECKING:
+    from gptbudget.catalog.scenario import Requirements
+    from gptbudget.specs.evidence import Evidence
+
+
+_SIZE_LIKE = r"[+-]?[0-9.,]+([eE][+-]?[0-9]+)?[A-Za-z]?"
+"""What begins and ends like a number of parameters, so that no name is meant."""
+
+_NEED_A_SHAPE = (
+    "gpu_memory",
+    "reserve",
+    "host_memory",
+    "seq_len",
+    "micro_batch",
+    "global_batch_tokens",
+    *RECIPE_OPTIONS,
+    "method",
+    *ADAPTER_OPTIONS,
+    *LAYOUT_OPTIONS,
+    "gpus_per_node",
+    "stack",
+)
+"""Options about memory and recipe."""
+
+
+class Question(NamedTuple):
+    """Validated options, where each came from, and what must hold."""
+
+    options: Options
+    origins: Mapping[str, Origin]
+    require: Require
+    places: Mapping[str, str] = {}
+    """The ``file:line`` of each option that a scenario gives."""
+
+    @property
+    def of_every_gpu(self) -> bool:
+        """Whether ``all`` accelerators are asked for, so that those that cannot be are left out."""
+        return EVERY in (self.options.gpu or ())
+
+    @property
+    def lacks_a_shape(self) -> bool:
+        """Whether some work is a bare size or an amount of FLOPs."""
+        sizes = any(is_size(name) for name in self.options.model or ())
+        return sizes or self.options.flops is not None
+
+    @contextmanager
+    def placing(self, option: str) -> Iterator[None]:
+        """Say where the option stands in the scenario, if its value turns out to be bad."""
+        try:
+            yield
+        except GptBudgetError as error:
+            if option not in self.places:
+                raise
+            what = error.message.removeprefix(f"--{option}: ")
+            raise type(error)(f"{self.places[option]}: {option}: {what}", error.hint) from None
+
+
+class LookedUp(NamedTuple):
+    """A question, and everything it names."""
+
+    question: Question
+    gpus: list[NamedGpu]
+    works: list[Work]
+    evidence: Evidence
+    around: Around
+
+
+def ask(given: Mapping[str, Any], scenario: Path | None = None) -> Question:
+    """Validate the options given, laid over those of a scenario file.
+
+    Raises:
+        UsageError: a bad value.
+        FileError: a bad scenario.
+    """
+    options = given_options(given, Options)
+    origins: dict[str, Origin] = dict.fromkeys(options.model_fields_set, "given")
+    if scenario is None:
+        return Question(options, origins, Require())
+    from gptbudget.catalog.scenario import load_scenario
+
+    file = load_scenario(scenario)
+    merged = {**file.given, **{name: getattr(options, name) for name in options.model_fields_set}}
+    places = {name: place for name, place in file.places.items() if name not in origins}
+    origins |= dict.fromkeys(places, "scenario")
+    return Question(Options.model_construct(**merged), origins, _require(file.require), places)
+
+
+AnyOptions = TypeVar("AnyOptions", bound=Spec)
+
+
+def given_options(given: Mapping[str, Any], kind: type[AnyOptions]) -> AnyOptions:
+    """Parse and validate options by name.
+
+    Raises:
+        UsageError: the first bad one, in a sentence.
+    """
+    try:
+        return kind.model_validate(dict(given))
+    except ValidationError as error:
+        from gptbudget.catalog.sentences import sentence
+
+        fault = error.errors()[0]
+        name = "--" + str(fault["loc"][0]).replace("_", "-")
+        what, hint = sentence(fault, kind)
+        raise UsageError(f"{name}: {what}", hint) from None
+
+
+def look_up(question: Question, catalogs: Iterable[Path] = ()) -> LookedUp:
+    """Everything that a question names, from the catalogs and this machine.
+
+    Raises:
+        GptBudgetError: a name is unknown, or options need a model with a shape.
+    """
+    catalog = load_catalog(catalogs)
+    question = on_this_machine(question, catalog)
+    gpus = named_gpus(question, catalog)
+    with question.placing("model"):
+        asked = works(question.options, catalog)
+    evidence = load_evidence()
+    _refuse_without_shape(question.options, asked)
+    return LookedUp(question, gpus, asked, evidence, around(question, catalogs))
+
+
+def named_gpus(question: Question, catalog: Catalog) -> list[NamedGpu]:
+    """The accelerators asked for, each once; ``all`` is the whole catalog.
+
+    Raises:
+        UsageError: none.
+        UnknownNameError: no entry has the name.
+    """
+    names = question.options.gpu
+    if names is None:
+        raise UsageError("--gpu is missing", "name an accelerator, for example --gpu 4070ti")
+    with question.placing("gpu"):
+        entries = catalog.gpus if EVERY in names else map(catalog.gpus.find, names)
+        return list({entry.key: NamedGpu(entry.key, entry.spec) for entry in entries}.values())
+
+
+def around(question: Question, catalogs: Iterable[Path] = ()) -> Around:
+    """What the user's folder and the question say beside the options.
+
+    Raises:
+        UsageError: no grid has the name.
+    """
+    options = question.options
+    with question.placing("grid"):
+        intensity = None if options.grid is None else grid_intensity(options.grid)
+    profiles = () if options.no_profile else tuple(load_profiles().values())
+    return Around(intensity, question.require, profiles, tuple(catalogs))
+
+
+def on_this_machine(question: Question, catalog: Catalog, *, count: bool = True) -> Question:
+    """The question with ``--gpu auto`` read off the driver: card, memory and number of cards.
+
+    What was given stays. Without ``count``, and where a layout says it, the number stays open.
+
+    Raises:
+        UsageError: the driver does not answer, or there are no or different cards.
+        UnknownNameError: the catalog does not have the card.
+    """
+    options = question.options
+    if options.gpu is None or AUTO not in options.gpu:
+        return question
+    if len(options.gpu) > 1:
+        raise UsageError("--gpu auto stands alone", "drop the other names, or auto")
+    from gptbudget.catalog.local import find_local
+
+    with question.placing("gpu"):
+        local = find_local(catalog.gpus)
+    found: dict[str, Any] = {"gpu": (local.entry.key,)}
+    if count and options.gpus is None and options.dp is None:
+        found["gpus"] = local.cards
+    if options.gpu_memory is None and local.usable_bytes is not None:
+        found["gpu_memory"] = local.usable_bytes
+    origins: dict[str, Origin] = {**question.origins, **dict.fromkeys(found, "driver")}
+    return question._replace(options=options.model_copy(update=found), origins=origins)
+
+
+def works(options: Options, catalog: Catalog) -> list[Work]:
+    """The models, sizes or amount of FLOPs to be trained.
+
+    Raises:
+        UsageError: neither or both of them.
+        UnknownNameError: no model has the name.
+    """
+    if options.flops is not None:
+        if options.model is not None:
+            raise UsageError("--flops stands in for --model and --tokens", "give one of them")
+        return [FlopsAmount(options.flops)]
+    if options.model is None:
+        raise UsageError(
+            "--model is missing", "name a model, for example --model gpt2-xl, or give --flops"
+        )
+    return list({work.key: work for work in (_work(n, catalog) for n in options.model)}.values())
+
+
+def _refuse_without_shape(options: Options, works: list[Work]) -> None:
+    """Refuse what only a model with a shape can use, when there is none."""
+    if any(isinstance(work, NamedModel) for work in works):
+        return
+    for name in _NEED_A_SHAPE:
+        if getattr(options, name) is not None:
+            raise UsageError(
+                f"--{name.replace('_', '-')} has no effect without a model",
+                "name a model of the catalog",
+            )
+
+
+def _work(name: str, catalog: Catalog) -> NamedModel | BareSize:
+    if is_size(name):
+        return BareSize(name, parse_count(name))
+    size_like = not name[:1].isalpha() and re.fullmatch(_SIZE_LIKE, name, re.ASCII)
+    if size_like and not holds_config(name):
+        _refuse_bad_size(name)
+    entry = find_model(name, catalog)
+    return NamedModel(entry.key, entry.spec, name if entry.file == Path(name) else "")
+
+
+def find_model(name: str, catalog: Catalog) -> Entry[ModelSpec]:
+    """A model of the catalog, or of the Hugging Face config that the name is a path to.
+
+    A name of the catalog wins over a folder that is called so.
+
+    Raises:
+        UnknownNameError: no entry has the name, and no folder with a config.
+        FileError: the config cannot be used.
+    """
+    if not is_config_path(name):
+        try:
+            return catalog.models.find(name)
+        except UnknownNameError:
+            if not holds_config(name):
+                raise
+    from gptbudget.catalog.huggingface.load import load_config
+
+    spec = load_config(Path(name))
+    return Entry(spec.name, spec, Path(name), shipped=False)
+
+
+def one_gpu(name: str, catalog: Catalog) -> tuple[NamedGpu, int]:
+    """The accelerator of a name and, of this machine's own, how many there are."""
+    if name != AUTO:
+        entry = catalog.gpus.find(name)
+        return NamedGpu(entry.key, entry.spec), 1
+    from gptbudget.catalog.local import find_local
+
+    local = find_local(catalog.gpus)
+    return NamedGpu(local.entry.key, local.entry.spec), local.cards
+
+
+def _refuse_bad_size(name: str) -> None:
+    """A name that begins like a number but is none: say what is wrong with the number."""
+    try:
+        parse_count(name)
+    except ValueError as error:
+        raise UsageError(f"--model: {error}", "or name a model: gptbudget models") from None
+
+
+def _require(found: Requirements) -> Require:
+    return Require(
+        fits=found.fits,
+        max_wall_clock_s=found.max_wall_clock,
+        max_cost_usd=found.max_cost_usd,
+        min_ratio=found.min_ratio,
+    )
