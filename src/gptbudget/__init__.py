@@ -9,10 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gptbudget.api import estimate
+    from gptbudget.api import estimate, fit
     from gptbudget.catalog.catalog import load_catalog
     from gptbudget.errors import GptBudgetError
-    from gptbudget.fitting import fit
     from gptbudget.planning import plan
 
 __version__ = "0.1.0"
@@ -23,7 +22,7 @@ __all__ = ["GptBudgetError", "__version__", "estimate", "fit", "load_catalog", "
 _HOMES = {
     "GptBudgetError": "gptbudget.errors",
     "estimate": "gptbudget.api",
-    "fit": "gptbudget.fitting",
+    "fit": "gptbudget.api",
     "load_catalog": "gptbudget.catalog.catalog",
 }
 

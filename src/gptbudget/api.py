@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gptbudget.errors import UsageError
 from gptbudget.notebook import Shown
+from gptbudget.report.document import Document
 from gptbudget.run.estimate import Estimate, compare
 from gptbudget.run.question import ask
-
-if TYPE_CHECKING:
-    from gptbudget.report.document import Document
+from gptbudget.search.result import Fit
 
 
 class ShownEstimate(Shown, Estimate):
@@ -49,6 +48,35 @@ def estimate(**options: Any) -> ShownEstimate:
     if len(found) != 1:
         raise UsageError(f"estimate answers one pair, not {len(found)}", "name one gpu, one model")
     return ShownEstimate(*found[0])
+
+
+class ShownFit(Shown, Fit):
+    """A search that shows itself as the answer of ``fit``."""
+
+    __slots__ = ()
+
+    def document(self) -> Document:
+        """The answer of ``fit``."""
+        from gptbudget.report.fit.document import fit_document
+
+        return fit_document(self)
+
+
+def fit(**options: Any) -> ShownFit:
+    """Search ways to train; the keywords are the options of the command line.
+
+    Raises:
+        GptBudgetError: a bad value, an unknown name, or a search that is empty.
+
+    Example:
+        >>> import gptbudget
+        >>> found = gptbudget.fit(gpu="rtx-4090", model="llama-2-7b", method="qlora")
+        >>> found.ways[0].estimate.fits
+        True
+    """
+    from gptbudget.search import fit as fitting
+
+    return ShownFit(*fitting.answer(fitting.ask(options)))
 
 
 __all__ = ["ShownEstimate", "estimate"]

@@ -12,14 +12,14 @@ from gptbudget.catalog.index import EVERY
 from gptbudget.catalog.reference import load_evidence
 from gptbudget.errors import UsageError
 from gptbudget.notebook import Shown
-from gptbudget.plan.budget.counts import Counted, Limits, Search, counted_best_first
 from gptbudget.plan.budget.plan import Plan, plan_flops, plan_on
-from gptbudget.plan.budget.setting import Setting
 from gptbudget.report.document import Document
 from gptbudget.report.plan.counts import counts_document
 from gptbudget.report.plan.document import plan_document
 from gptbudget.run import question as questions
 from gptbudget.run.run import NamedGpu, NamedModel, Origin
+from gptbudget.search.context import Setting
+from gptbudget.search.gpu_count import Counted, Limits, Search, counted_best_first
 from gptbudget.specs.options import ADAPTER_OPTIONS, Options, PlanOptions
 
 _BUDGETS = ("time", "cost", "flops")

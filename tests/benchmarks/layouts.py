@@ -25,8 +25,8 @@ from gptbudget.core.implementation import implementation
 from gptbudget.core.memory.overhead import overhead_parts
 from gptbudget.core.memory.timeline import peak_bytes
 from gptbudget.core.time.step import step_time
-from gptbudget.plan.fit.layouts import divisors
 from gptbudget.run.machine import machine_of
+from gptbudget.search.layouts import divisors
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.recipe import Recipe
 

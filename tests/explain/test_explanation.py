@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 import gptbudget
-from gptbudget import api, fitting
+from gptbudget import api
+from gptbudget.api import fit
 from gptbudget.catalog.catalog import load_catalog
 from gptbudget.plan.budget.plan import Plan
 from gptbudget.report.answer import answer
@@ -289,7 +290,7 @@ def test_a_plan_is_explained(options: dict[str, Any]) -> None:
 
 
 def test_what_a_search_chose_is_not_called_given() -> None:
-    found = fitting.fit(gpu="4070ti", model="gpt2", top=1)
+    found = fit(gpu="4070ti", model="gpt2", top=1)
     way = found.ways[0]
     steps = explanation(way.estimate, chosen_by_search(way))
     hold(steps)
@@ -321,7 +322,7 @@ def test_every_paper_cited_is_cited_by_the_code() -> None:
     package = Path(gptbudget.__file__).parent
     code = "".join(
         path.read_text(encoding="utf-8")
-        for folder in ("core", "run", "plan", "specs", "data")
+        for folder in ("core", "run", "plan", "search", "specs", "data")
         for path in (package / folder).rglob("*")
         if path.suffix in {".py", ".yaml"}
     )

@@ -16,9 +16,9 @@ import pytest
 
 import gptbudget
 from gptbudget.catalog.reference import load_evidence
-from gptbudget.plan.fit.candidate import Hunt
-from gptbudget.plan.fit.keep import Found
-from gptbudget.plan.fit.search import search
+from gptbudget.search.best import Found
+from gptbudget.search.candidate import Hunt
+from gptbudget.search.search import search
 from tests.published.megatron_2021 import gpu, model, options
 
 

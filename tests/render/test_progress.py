@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from gptbudget.plan.fit.keep import Progress
 from gptbudget.render import progress
+from gptbudget.search.best import Progress
 
 
 def test_nobody_looks_at_a_pipe() -> None:

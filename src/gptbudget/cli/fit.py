@@ -38,14 +38,14 @@ def command(invocation: Invocation) -> None:
 
     What is given stays fixed; everything else is searched.
     """
-    from gptbudget import fitting
     from gptbudget.render.output import DATA_FORMATS, write
     from gptbudget.render.progress import watching
     from gptbudget.report.fit.document import fit_document
+    from gptbudget.search import fit
 
-    asked = fitting.ask(invocation.given, invocation.scenario)
+    asked = fit.ask(invocation.given, invocation.scenario)
     with watching() as watch:
-        found = fitting.answer(asked, invocation.catalogs, watch)
+        found = fit.answer(asked, invocation.catalogs, watch)
     document = fit_document(found, tables=invocation.fmt not in DATA_FORMATS)
     if invocation.explain:
         from gptbudget.report.explain.document import explained_fit

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from gptbudget.units import format_count, format_duration
 
 if TYPE_CHECKING:
-    from gptbudget.plan.fit.keep import Progress
-    from gptbudget.plan.fit.search import Watch
+    from gptbudget.search.best import Progress
+    from gptbudget.search.search import Watch
 
 _PATIENCE_S = 1.0
 """A search that is shorter shows nothing."""

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from gptbudget.catalog.index import AUTO
-from gptbudget.plan.changes import Change
 from gptbudget.run.run import TrainingRun
+from gptbudget.search.changes import Change
 from gptbudget.units import DAY_S
 
 _UNITS = {"time": "s", "gpu_memory": "B", "reserve": "B", "host_memory": "B"}

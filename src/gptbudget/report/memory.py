@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gptbudget.plan.changes import Changed, single_changes
-from gptbudget.plan.largest import Largest, largest_that_fit
 from gptbudget.report.answer import answer, request_data
 from gptbudget.report.command import flags
 from gptbudget.report.document import Document, Table
@@ -17,6 +15,8 @@ from gptbudget.report.rows import assumed
 from gptbudget.report.verdict import host_amount, subject
 from gptbudget.run.estimate import Estimate, Memory
 from gptbudget.run.run import TrainingRun
+from gptbudget.search.changes import Changed, single_changes
+from gptbudget.search.largest import Largest, largest_that_fit
 from gptbudget.units import format_bytes, format_percent
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gptbudget.plan.changes import Changed
-from gptbudget.plan.remedies import moves_to_host, remedies
 from gptbudget.report.command import command, flags
 from gptbudget.run.estimate import Estimate
+from gptbudget.search.changes import Changed
+from gptbudget.search.remedies import moves_to_host, remedies
 from gptbudget.units import format_bytes
 
 

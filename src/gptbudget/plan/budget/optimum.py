@@ -12,15 +12,15 @@ from typing import Any, NamedTuple
 from gptbudget.core.laws.chinchilla import predicted_loss
 from gptbudget.errors import UsageError
 from gptbudget.plan.budget.laws import Allocation, optimum
-from gptbudget.plan.budget.setting import Setting
 from gptbudget.plan.budget.shape import (
     DEFAULT_CONTEXT,
     LARGEST_SHAPE,
     candidates,
     parameters_of,
 )
-from gptbudget.plan.budget.ways import Way, best_way, knows_memory, plain_way
 from gptbudget.run.run import NamedModel
+from gptbudget.search.context import Setting
+from gptbudget.search.fastest import Way, best_way, knows_memory, plain_way
 
 _ROUNDS = 12
 _BISECTIONS = 12

@@ -12,9 +12,9 @@ from gptbudget.core.parameters import count_parameters
 from gptbudget.errors import UsageError
 from gptbudget.plan.budget.laws import Allocation, Data, allocations
 from gptbudget.plan.budget.optimum import Horizon, OnHardware, optimum_on
-from gptbudget.plan.budget.setting import Setting
 from gptbudget.plan.budget.shape import DEFAULT_CONTEXT, LARGEST_SHAPE, candidates
 from gptbudget.run.run import CostAssumptions, NamedModel, Origin, TrainingRun
+from gptbudget.search.context import Setting
 from gptbudget.specs.options import PlanOptions
 
 _NEAREST = 3

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gptbudget.plan.budget.counts import Counted
 from gptbudget.plan.budget.plan import Plan
-from gptbudget.plan.fit.answer import Fit
 from gptbudget.report.document import Document
 from gptbudget.report.explain.estimate import explanation, memory_explanation
 from gptbudget.report.explain.plan import chosen_by_search, plan_explanation
 from gptbudget.report.explain.words import shown_with, steps_data, with_steps
 from gptbudget.report.verdict import subject
 from gptbudget.run.estimate import Estimate
+from gptbudget.search.gpu_count import Counted
+from gptbudget.search.result import Fit
 
 
 def explained(document: Document, estimates: Sequence[Estimate]) -> Document:

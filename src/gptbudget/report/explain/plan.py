@@ -7,12 +7,12 @@ from typing import Any
 from gptbudget.core.laws.chinchilla import BESIROGLU, compute_optimal_parameters, predicted_loss
 from gptbudget.plan.budget.optimum import Trained
 from gptbudget.plan.budget.plan import Plan
-from gptbudget.plan.fit.answer import Way
 from gptbudget.report.explain.book import Book
 from gptbudget.report.explain.estimate import explain
 from gptbudget.report.explain.named import named_fit
 from gptbudget.report.explain.sources import SOURCES
 from gptbudget.report.explain.step import Step
+from gptbudget.search.result import Way
 from gptbudget.units import format_bytes
 
 _SECTION = "the law"

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from gptbudget.plan.fit.answer import Fit, Way
-from gptbudget.plan.fit.distance import needed_bytes
 from gptbudget.report.answer import SCHEMA, answer, request_data
 from gptbudget.report.command import command
 from gptbudget.report.document import Document, Table
@@ -14,6 +12,8 @@ from gptbudget.report.frameworks import framework_flags
 from gptbudget.report.notes import notes as estimate_notes
 from gptbudget.report.rows import assumed
 from gptbudget.run.run import TrainingRun
+from gptbudget.search.ablation import needed_bytes
+from gptbudget.search.result import Fit, Way
 from gptbudget.units import format_bytes, format_duration, format_usd
 
 _ROWS, _TOLD = 10, 3

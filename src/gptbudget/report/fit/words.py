@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gptbudget.plan.fit.answer import Fit, Way
-from gptbudget.plan.fit.candidate import Candidate
-from gptbudget.plan.fit.distance import Distance, needed_bytes
-from gptbudget.plan.fit.evaluate import BATCH_TOLERANCE
-from gptbudget.plan.fit.recipes import costs_quality
 from gptbudget.report.command import option_words
 from gptbudget.report.rows import tag
 from gptbudget.run.estimate import Estimate
+from gptbudget.search.ablation import Distance, needed_bytes
+from gptbudget.search.candidate import Candidate
+from gptbudget.search.evaluate import BATCH_TOLERANCE
+from gptbudget.search.result import Fit, Way
+from gptbudget.search.variants import costs_quality
 from gptbudget.units import (
     YEAR_S,
     format_bytes,

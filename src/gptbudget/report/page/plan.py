@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gptbudget.plan.budget.counts import Counted
 from gptbudget.plan.budget.plan import Plan
 from gptbudget.report.document import Document, Table
 from gptbudget.report.explain.estimate import explanation
@@ -17,6 +16,7 @@ from gptbudget.report.page.sources import options_table, shown_option, sources_t
 from gptbudget.report.page.time import time_figures, time_of_all
 from gptbudget.report.verdict import subject
 from gptbudget.run.estimate import Estimate
+from gptbudget.search.gpu_count import Counted
 from gptbudget.units import format_count, format_flops, format_number
 
 

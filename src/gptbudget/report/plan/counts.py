@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gptbudget.plan.budget.counts import Counted, Limits
 from gptbudget.report.answer import SCHEMA, answer, request_data
 from gptbudget.report.command import command
 from gptbudget.report.document import Document, Table
 from gptbudget.report.plan.data import CHOSEN
 from gptbudget.run.machine import GPUS_PER_NODE
 from gptbudget.run.run import BareSize, NamedModel
+from gptbudget.search.gpu_count import Counted, Limits
 from gptbudget.units import format_bytes, format_count, format_duration, format_usd
 
 _MOST_NOTES = 12

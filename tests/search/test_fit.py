@@ -14,14 +14,14 @@ import gptbudget
 from gptbudget import load_catalog
 from gptbudget.catalog.reference import load_evidence
 from gptbudget.errors import UsageError
-from gptbudget.plan.budget.ways import sums_in_16_bit
-from gptbudget.plan.fit.answer import Fit
-from gptbudget.plan.fit.distance import needed_bytes
-from gptbudget.plan.fit.layouts import counts_of, divisors
 from gptbudget.report.command import command
 from gptbudget.run.complete import complete_run
 from gptbudget.run.estimate import Estimate, estimate
 from gptbudget.run.run import NamedGpu, NamedModel
+from gptbudget.search.ablation import needed_bytes
+from gptbudget.search.fastest import sums_in_16_bit
+from gptbudget.search.layouts import counts_of, divisors
+from gptbudget.search.result import Fit
 from gptbudget.specs.options import Options
 from gptbudget.units import GIB
 
@@ -302,7 +302,7 @@ def test_counts_are_dense_where_there_are_few() -> None:
 
 
 def test_an_interrupt_gives_what_was_found() -> None:
-    from gptbudget import fitting
+    from gptbudget.search import fit
 
     seen = []
 
@@ -311,8 +311,8 @@ def test_an_interrupt_gives_what_was_found() -> None:
         if progress.best is not None:
             raise KeyboardInterrupt
 
-    asked = fitting.ask({"gpu": ("a100",), "model": ("gpt3-175b",), "gpus": "1024"})
-    found = fitting.answer(asked, watch=stop)
+    asked = fit.ask({"gpu": ("a100",), "model": ("gpt3-175b",), "gpus": "1024"})
+    found = fit.answer(asked, watch=stop)
 
     assert found.found.interrupted
     assert found.ways

@@ -10,19 +10,16 @@ from gptbudget.catalog.catalog import Catalog, load_catalog
 from gptbudget.catalog.index import EVERY
 from gptbudget.catalog.reference import load_evidence
 from gptbudget.errors import UsageError
-from gptbudget.notebook import Shown
-from gptbudget.plan.fit.answer import Fit, Way
-from gptbudget.plan.fit.candidate import Candidate, Hunt, complete
-from gptbudget.plan.fit.distance import distances
-from gptbudget.plan.fit.keep import Found, front
-from gptbudget.plan.fit.layouts import counts_of
-from gptbudget.plan.fit.search import Watch, search
-from gptbudget.report.document import Document
-from gptbudget.report.fit.document import fit_document
 from gptbudget.run import question as questions
 from gptbudget.run.complete import complete_run
 from gptbudget.run.estimate import estimate, memory_of, unknown_memory
 from gptbudget.run.run import Around, NamedGpu, NamedModel
+from gptbudget.search.ablation import distances
+from gptbudget.search.best import Found, front
+from gptbudget.search.candidate import Candidate, Hunt, complete
+from gptbudget.search.layouts import counts_of
+from gptbudget.search.result import Fit, Way
+from gptbudget.search.search import Watch, search
 from gptbudget.specs.evidence import Evidence
 from gptbudget.specs.options import SearchOptions
 
@@ -35,31 +32,6 @@ class Asked(NamedTuple):
 
     question: questions.Question
     search: SearchOptions
-
-
-class ShownFit(Shown, Fit):
-    """A search that shows itself as the answer of ``fit``."""
-
-    __slots__ = ()
-
-    def document(self) -> Document:
-        """The answer of ``fit``."""
-        return fit_document(self)
-
-
-def fit(**options: Any) -> ShownFit:
-    """Search ways to train; the keywords are the options of the command line.
-
-    Raises:
-        GptBudgetError: a bad value, an unknown name, or a search that is empty.
-
-    Example:
-        >>> import gptbudget
-        >>> found = gptbudget.fit(gpu="rtx-4090", model="llama-2-7b", method="qlora")
-        >>> found.ways[0].estimate.fits
-        True
-    """
-    return ShownFit(*answer(ask(options)))
 
 
 def ask(given: Mapping[str, Any], scenario: Path | None = None) -> Asked:

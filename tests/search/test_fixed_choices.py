@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from gptbudget import fitting
+from gptbudget.api import fit
 from gptbudget.errors import UsageError
-from gptbudget.plan.fit.answer import Fit
+from gptbudget.search.result import Fit
 from tests.conftest import Cli
 
 USAGE, FILE = 2, 4
@@ -18,7 +18,7 @@ NODE |= {"optimizer": "adamw", "checkpointing": "none", "loss": "plain", "offloa
 
 
 def found(**more: Any) -> Fit:
-    answer = fitting.fit(**{**NODE, **more})
+    answer = fit(**{**NODE, **more})
     assert answer.ways
     return answer
 
@@ -58,7 +58,7 @@ def test_what_one_gpu_does_not_use_is_given_for_the_others() -> None:
 
 def test_a_convention_of_published_figures_is_refused() -> None:
     with pytest.raises(UsageError, match="palm reads published figures"):
-        fitting.fit(**NODE, convention="palm")
+        fit(**NODE, convention="palm")
 
 
 CARDS = {

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain, product
 
-from gptbudget.plan.changes import Change, Changed, applied, changed_run, is_possible
 from gptbudget.run.estimate import Memory, memory_of
 from gptbudget.run.run import TrainingRun
+from gptbudget.search.changes import Change, Changed, applied, changed_run, is_possible
 
 Changes = tuple[Change, ...]
 

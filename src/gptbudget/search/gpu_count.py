@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from gptbudget.errors import UsageError
-from gptbudget.plan.budget.setting import Setting
-from gptbudget.plan.budget.ways import Way, best_way, knows_memory, node_size, plain_way
 from gptbudget.run.estimate import Estimate
 from gptbudget.run.run import NamedModel, Work
+from gptbudget.search.context import Setting
+from gptbudget.search.fastest import Way, best_way, knows_memory, node_size, plain_way
 
 MOST_GPUS = 2**17
 _TRIES_BEYOND = 3

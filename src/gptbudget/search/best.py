@@ -9,11 +9,11 @@ import numpy as np
 
 from gptbudget.core.memory.states import gradients_are_narrow
 from gptbudget.errors import UsageError
-from gptbudget.plan.fit.candidate import Candidate, Hunt, choices_of
-from gptbudget.plan.fit.evaluate import Evaluated, LaidOut, index_of
-from gptbudget.plan.fit.recipes import Variant
 from gptbudget.run.estimate import cost_of
 from gptbudget.run.run import NamedGpu, TrainingRun
+from gptbudget.search.candidate import Candidate, Hunt, choices_of
+from gptbudget.search.evaluate import Evaluated, LaidOut, index_of
+from gptbudget.search.variants import Variant
 from gptbudget.specs.options import Minimize
 
 _KEPT_OF_A_PROGRAM, _KEPT = 200, 1000

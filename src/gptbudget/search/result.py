@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from gptbudget.plan.fit.candidate import Candidate, Hunt
-from gptbudget.plan.fit.distance import Distance
-from gptbudget.plan.fit.keep import Found
-from gptbudget.run.estimate import Estimate
-from gptbudget.run.run import NamedGpu, NamedModel
+if TYPE_CHECKING:
+    from gptbudget.run.estimate import Estimate
+    from gptbudget.run.run import NamedGpu, NamedModel
+    from gptbudget.search.ablation import Distance
+    from gptbudget.search.best import Found
+    from gptbudget.search.candidate import Candidate, Hunt
 
 
 class Way(NamedTuple):

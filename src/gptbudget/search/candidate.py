@@ -6,12 +6,12 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from gptbudget.plan.fit.evaluate import LaidOut
-from gptbudget.plan.fit.recipes import Variant
 from gptbudget.run.complete import complete_run
 from gptbudget.run.layout import default_zero
 from gptbudget.run.machine import node_of
 from gptbudget.run.run import Around, NamedGpu, NamedModel, Origin, TrainingRun
+from gptbudget.search.evaluate import LaidOut
+from gptbudget.search.variants import Variant
 from gptbudget.specs.evidence import Evidence
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.options import Minimize, Options

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from gptbudget.errors import UsageError
-from gptbudget.plan.fit.candidate import Candidate, Hunt, complete
-from gptbudget.plan.fit.evaluate import BATCH_TOLERANCE
 from gptbudget.run.estimate import Estimate, estimate
 from gptbudget.run.run import Around, NamedModel
+from gptbudget.search.candidate import Candidate, Hunt, complete
+from gptbudget.search.evaluate import BATCH_TOLERANCE
 from gptbudget.specs.evidence import Evidence
 
 _PLAIN: dict[str, Any] = {

@@ -13,14 +13,14 @@ from itertools import groupby
 import numpy as np
 
 from gptbudget.errors import UsageError
-from gptbudget.plan.fit.candidate import Hunt, choices_of, complete
-from gptbudget.plan.fit.evaluate import LaidOut, evaluate, index_of, lay_out
-from gptbudget.plan.fit.keep import Found, Progress, Tally
-from gptbudget.plan.fit.layouts import Kind, kinds
-from gptbudget.plan.fit.recipes import Variant, attention_of, variants
 from gptbudget.run.complete import complete_run, precision_and_peak
 from gptbudget.run.job import GLOBAL_BATCH_TOKENS
 from gptbudget.run.run import Around, NamedGpu, NamedModel, TrainingRun
+from gptbudget.search.best import Found, Progress, Tally
+from gptbudget.search.candidate import Hunt, choices_of, complete
+from gptbudget.search.evaluate import LaidOut, evaluate, index_of, lay_out
+from gptbudget.search.layouts import Kind, kinds
+from gptbudget.search.variants import Variant, attention_of, variants
 from gptbudget.specs.evidence import Evidence
 from gptbudget.specs.options import Options
 from gptbudget.specs.stack import Stack

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 from gptbudget.core.memory.placement import ENDS_AS_LAYERS
 from gptbudget.core.memory.states import gradients_are_narrow
 from gptbudget.errors import UsageError
-from gptbudget.plan.budget.setting import Setting
 from gptbudget.run.estimate import Estimate, estimate, memory_of, step_parts
 from gptbudget.run.machine import node_of
 from gptbudget.run.profiles import time_factor
 from gptbudget.run.run import NamedModel, TrainingRun, Work
+from gptbudget.search.context import Setting
 
 Changes = Mapping[str, Any]
 

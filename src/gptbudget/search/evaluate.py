@@ -15,12 +15,12 @@ from gptbudget.core.cost import delivered_flops_per_s, wall_clock_s
 from gptbudget.core.memory.overhead import overhead_parts
 from gptbudget.core.memory.timeline import peak_bytes
 from gptbudget.core.time.step import step_time
-from gptbudget.plan.fit.layouts import Kind
 from gptbudget.run.complete import default_goodput
 from gptbudget.run.estimate import headline_flops
 from gptbudget.run.machine import GPUS_PER_NODE
 from gptbudget.run.profiles import time_factor
 from gptbudget.run.run import NamedModel, TrainingRun
+from gptbudget.search.layouts import Kind
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.options import Options
 from gptbudget.specs.stack import AttentionKind

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from itertools import product
 from typing import Any, NamedTuple
 
-from gptbudget.plan.fit.layouts import Kind
 from gptbudget.run.recipe import best_attention, default_storage
 from gptbudget.run.run import NamedGpu
+from gptbudget.search.layouts import Kind
 from gptbudget.specs.evidence import Evidence
 from gptbudget.specs.gpu import Precision
 from gptbudget.specs.model import ModelSpec

@@ -10,11 +10,11 @@ import pytest
 from gptbudget.catalog.catalog import load_catalog
 from gptbudget.catalog.reference import load_evidence
 from gptbudget.errors import UsageError
-from gptbudget.plan.budget.setting import Setting
-from gptbudget.plan.budget.ways import best_way, sums_in_16_bit
 from gptbudget.run.estimate import Estimate, estimate
 from gptbudget.run.question import given_options
 from gptbudget.run.run import NamedGpu, NamedModel
+from gptbudget.search.context import Setting
+from gptbudget.search.fastest import best_way, sums_in_16_bit
 from gptbudget.specs.options import PlanOptions
 
 SPACE: dict[str, tuple[Any, ...]] = {
