@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from gptbudget.catalog.measured import STACKS
 from gptbudget.catalog.reference import load_evidence
 from gptbudget.core.implementation import Implementation, implementation
+from gptbudget.evidence.load import STACKS
 from gptbudget.specs.model import ModelSpec
 
 

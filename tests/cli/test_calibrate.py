@@ -16,10 +16,10 @@ from gptbudget.catalog.profiles import (
     remove_profile,
     save_profile,
 )
-from gptbudget.plan.validation.carried import carried_errors
+from gptbudget.evidence.calibrated import carried_errors
+from gptbudget.evidence.validate import against_runs
 from gptbudget.run.profiles import CARRIED
 from gptbudget.specs.profile import Profile
-from gptbudget.validation import against_runs
 from tests.conftest import Cli
 
 RUN = ("--gpu", "4090", "--model", "gpt2", "--micro-batch", "16")

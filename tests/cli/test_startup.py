@@ -10,7 +10,11 @@ import pytest
 CATALOG = {"gptbudget.catalog.catalog", "gptbudget.run.estimate", "yaml", "numpy", "platformdirs"}
 TABLES = {"rich", "rich.table", "rich.console", "gptbudget.render.terminal"}
 
-VALIDATION = {"gptbudget.specs.published", "gptbudget.specs.profile", "gptbudget.validation"}
+VALIDATION = {
+    "gptbudget.evidence.published",
+    "gptbudget.specs.profile",
+    "gptbudget.evidence.validate",
+}
 PLANNING = {"gptbudget.planning", "gptbudget.plan.budget", "gptbudget.core.laws.repeated"}
 
 PAGES = {"gptbudget.render.html", "gptbudget.report.page", "gptbudget.core.laws.kaplan"}

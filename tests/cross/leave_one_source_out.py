@@ -21,14 +21,14 @@ from typing import Any, NamedTuple
 
 from gptbudget.catalog.catalog import load_catalog
 from gptbudget.catalog.paths import data_file
-from gptbudget.catalog.published import load_published_runs
 from gptbudget.catalog.reference import load_evidence
-from gptbudget.plan.validation.constant import constant_error
-from gptbudget.plan.validation.speed import ScoredSpeed, score_speed, tokens_per_step
+from gptbudget.evidence.baseline import constant_error
+from gptbudget.evidence.load import load_published_runs
+from gptbudget.evidence.speed import ScoredSpeed, score_speed, tokens_per_step
+from gptbudget.evidence.validate import run_of
 from gptbudget.run.estimate import step_parts
 from gptbudget.run.machine import SUSTAINED, SUSTAINED_ON_HOPPER, is_hopper
 from gptbudget.run.run import TrainingRun
-from gptbudget.validation import run_of
 
 STORED = Path(__file__).parents[2] / "src/gptbudget/data/cross_validation.json"
 SHARES = [0.84 + 0.01 * step for step in range(17)]

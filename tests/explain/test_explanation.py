@@ -322,7 +322,7 @@ def test_every_paper_cited_is_cited_by_the_code() -> None:
     package = Path(gptbudget.__file__).parent
     code = "".join(
         path.read_text(encoding="utf-8")
-        for folder in ("core", "run", "plan", "search", "specs", "data")
+        for folder in ("core", "run", "plan", "search", "evidence", "specs", "data")
         for path in (package / folder).rglob("*")
         if path.suffix in {".py", ".yaml"}
     )

@@ -11,13 +11,12 @@ import pytest
 
 from gptbudget import load_catalog
 from gptbudget.catalog.paths import data_file
-from gptbudget.catalog.published import load_published_runs
 from gptbudget.catalog.reference import load_evidence
-from gptbudget.plan.validation.against import AgainstRuns
-from gptbudget.plan.validation.score import ScoredRow, score
-from gptbudget.specs.published import PublishedRun
+from gptbudget.evidence.load import load_published_runs
+from gptbudget.evidence.published import PublishedRun
+from gptbudget.evidence.score import ScoredRow, score
+from gptbudget.evidence.validate import AgainstRuns, against_runs, run_of
 from gptbudget.units import GIB
-from gptbudget.validation import against_runs, run_of
 from tests.conftest import Cli
 
 RUNS, MEMORY_LEFT_OUT, LEFT_OUT = load_published_runs()

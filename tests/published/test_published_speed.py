@@ -10,19 +10,17 @@ from pathlib import Path
 import pytest
 
 from gptbudget import load_catalog
-from gptbudget.catalog.cross import load_cross
 from gptbudget.catalog.paths import data_file
-from gptbudget.catalog.published import load_published_runs
 from gptbudget.catalog.reference import load_evidence
-from gptbudget.plan.validation.against import AgainstRuns
-from gptbudget.plan.validation.constant import constant_errors
-from gptbudget.plan.validation.ranges import class_ranges, inside_of_others, untested
-from gptbudget.plan.validation.score import by_group, score, score_errors
-from gptbudget.plan.validation.speed import tokens_per_s
+from gptbudget.evidence.baseline import constant_errors
+from gptbudget.evidence.load import load_cross, load_published_runs
+from gptbudget.evidence.published import LeftOutRow, PublishedRun
+from gptbudget.evidence.ranges import class_ranges, inside_of_others, untested
+from gptbudget.evidence.score import by_group, score, score_errors
+from gptbudget.evidence.speed import tokens_per_s
+from gptbudget.evidence.validate import AgainstRuns, against_runs, run_of
 from gptbudget.report.validation.speed import promised
 from gptbudget.run.profiles import CARRIED
-from gptbudget.specs.published import LeftOutRow, PublishedRun
-from gptbudget.validation import against_runs, run_of
 from tests.conftest import Cli
 
 RUNS, _, LEFT_OUT = load_published_runs()

@@ -8,9 +8,9 @@ from functools import cache
 import pytest
 
 from gptbudget import load_catalog
-from gptbudget.catalog.measured import SHARDED, load_measured_steps
 from gptbudget.core.memory import timeline
 from gptbudget.core.memory.timeline import memory_by_phase
+from gptbudget.evidence.load import SHARDED, load_measured_steps
 from gptbudget.specs.evidence import MeasuredStep
 from tests.measured import rules
 

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import pytest
 
 from gptbudget import load_catalog
-from gptbudget.catalog.measured import load_measured_steps
 from gptbudget.core.memory.timeline import memory_by_phase
+from gptbudget.evidence.load import load_measured_steps
 from gptbudget.specs.evidence import MeasuredStep
 from tests.conftest import Cli
 from tests.measured import rules

@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from gptbudget.catalog.cross import Cross
-from gptbudget.plan.validation.ranges import class_ranges, inside_of_others, untested
-from gptbudget.plan.validation.score import Group, Score, by_group, grouped, score, score_errors
+from gptbudget.evidence.load import Cross
+from gptbudget.evidence.published import LeftOutRow
+from gptbudget.evidence.ranges import class_ranges, inside_of_others, untested
+from gptbudget.evidence.score import Group, Score, by_group, grouped, score, score_errors
 from gptbudget.report.document import Document, Table
 from gptbudget.report.validation.words import (
     APART,
@@ -19,7 +20,6 @@ from gptbudget.report.validation.words import (
     score_data,
     scores_table,
 )
-from gptbudget.specs.published import LeftOutRow
 from gptbudget.units import format_many
 
 

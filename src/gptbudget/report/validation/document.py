@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gptbudget.plan.validation.against import AgainstRuns
+from gptbudget.evidence.validate import AgainstRuns
 from gptbudget.report.document import Document, Table
 from gptbudget.report.validation import memory, pytorch, speed
 from gptbudget.report.validation.words import fit_data, row_data

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from gptbudget.plan.validation.against import OneRun
-from gptbudget.plan.validation.speed import tokens_per_step
+from gptbudget.evidence.speed import tokens_per_step
+from gptbudget.evidence.validate import OneRun
 from gptbudget.report.document import Document, Table
 from gptbudget.report.rows import SHOWN
 from gptbudget.report.validation.memory import outcome

@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from gptbudget.plan.validation.against import AgainstRuns
-from gptbudget.plan.validation.carried import Carried, carried_errors
-from gptbudget.plan.validation.constant import constant_errors, constant_scores
-from gptbudget.plan.validation.score import by_group, grouped, score, score_errors
-from gptbudget.plan.validation.speed import ScoredSpeed
+from gptbudget.evidence.baseline import constant_errors, constant_scores
+from gptbudget.evidence.calibrated import Carried, carried_errors
+from gptbudget.evidence.score import by_group, grouped, score, score_errors
+from gptbudget.evidence.speed import ScoredSpeed
+from gptbudget.evidence.validate import AgainstRuns
 from gptbudget.report.document import Table
 from gptbudget.report.validation.words import (
     APART,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gptbudget.plan.validation.memory import ScoredFit
-from gptbudget.plan.validation.score import Group, Score, ScoredRow
+from gptbudget.evidence.memory import ScoredFit
+from gptbudget.evidence.score import Group, Score, ScoredRow
 from gptbudget.report.document import Table
 from gptbudget.units import format_bytes
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from gptbudget.plan.validation.score import ScoredRow
+from gptbudget.evidence.published import PublishedRun
+from gptbudget.evidence.score import ScoredRow
 from gptbudget.run.estimate import memory_of
 from gptbudget.run.run import TrainingRun
-from gptbudget.specs.published import PublishedRun
 
 
 class ScoredFit(NamedTuple):

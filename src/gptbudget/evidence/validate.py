@@ -9,25 +9,52 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from gptbudget.catalog.catalog import Catalog, load_catalog
-from gptbudget.catalog.measured import ONE_GPU, SHARDED, MeasuredSteps, load_measured_steps
 from gptbudget.catalog.paths import data_file
-from gptbudget.catalog.published import load_published_runs
 from gptbudget.catalog.reference import load_evidence
 from gptbudget.errors import FileError, UnknownNameError, UsageError
-from gptbudget.plan.validation.against import AgainstRuns, OneRun
-from gptbudget.plan.validation.memory import score_memory
-from gptbudget.plan.validation.score import ScoredRow
-from gptbudget.plan.validation.speed import needed_flops_per_s, score_speed
-from gptbudget.plan.validation.steps import score_steps
+from gptbudget.evidence.load import (
+    ONE_GPU,
+    SHARDED,
+    MeasuredSteps,
+    load_measured_steps,
+    load_published_runs,
+)
+from gptbudget.evidence.memory import ScoredFit, score_memory
+from gptbudget.evidence.published import LeftOut, PublishedRun
+from gptbudget.evidence.pytorch import score_steps
+from gptbudget.evidence.score import ScoredRow
+from gptbudget.evidence.speed import ScoredSpeed, needed_flops_per_s, score_speed
 from gptbudget.run.calibration import fastest_flops_per_s
 from gptbudget.run.complete import complete_run
-from gptbudget.run.estimate import memory_of
+from gptbudget.run.estimate import Memory, memory_of
 from gptbudget.run.run import NamedGpu, NamedModel, TrainingRun
 from gptbudget.specs.evidence import Evidence
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.options import Options
-from gptbudget.specs.published import PublishedRun
 from gptbudget.units import format_bytes, format_number
+
+
+class AgainstRuns(NamedTuple):
+    """Published runs: peaks, what ran and what did not, speeds, and what could not be scored."""
+
+    published: tuple[PublishedRun, ...]
+    peaks: list[ScoredRow]
+    fits: list[ScoredFit]
+    speeds: list[ScoredSpeed]
+    memory_left_out: tuple[LeftOut, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+class OneRun(NamedTuple):
+    """One published run in full."""
+
+    row: PublishedRun
+    run: TrainingRun
+    """As its speed is predicted."""
+    speed: ScoredSpeed | None
+    peak: ScoredRow | None
+    fit: ScoredFit | None
+    memory: Memory | None
 
 
 class AgainstPyTorch(NamedTuple):

@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from gptbudget.specs.published import LeftOutRow
+from gptbudget.evidence.published import LeftOutRow
 
 _ENDS = (0.05, 0.95)
 """Shares of the weight below either end of a range."""

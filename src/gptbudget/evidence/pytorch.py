@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from gptbudget.core.implementation import implementation
 from gptbudget.core.memory.timeline import memory_by_phase
-from gptbudget.plan.validation.score import ScoredRow
+from gptbudget.evidence.score import ScoredRow
 from gptbudget.specs.evidence import MeasuredStep
 from gptbudget.specs.stack import Stacks
 

@@ -10,8 +10,8 @@ import math
 import statistics
 from collections.abc import Sequence
 
-from gptbudget.plan.validation.score import Group, Score, grouped, score_errors
-from gptbudget.plan.validation.speed import ScoredSpeed
+from gptbudget.evidence.score import Group, Score, grouped, score_errors
+from gptbudget.evidence.speed import ScoredSpeed
 
 
 def constant_errors(rows: Sequence[ScoredSpeed], *, leave_out: bool) -> list[float]:

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from gptbudget.plan.validation.speed import ScoredSpeed
+from gptbudget.evidence.speed import ScoredSpeed
 from gptbudget.run.profiles import CARRIED
 
 _NAMES = ("source", "family", "card", "stack")

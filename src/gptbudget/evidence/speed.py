@@ -9,12 +9,12 @@ from gptbudget.core.conventions import CONVENTIONS, convention_flops_per_token
 from gptbudget.core.flops import train_flops_per_token
 from gptbudget.core.parameters import count_parameters
 from gptbudget.core.parts import Parts
+from gptbudget.evidence.published import PublishedRun, PublishedSpeed
 from gptbudget.run.estimate import step_parts
 from gptbudget.run.run import NamedModel, TrainingRun
 from gptbudget.specs.gpu import GpuSpec
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.model import ModelSpec
-from gptbudget.specs.published import PublishedRun, PublishedSpeed
 
 _SIZES = ((0.5e9, "under 0.5B"), (2e9, "0.5B to 2B"), (10e9, "2B to 10B"), (50e9, "10B to 50B"))
 _LARGEST = "over 50B"
