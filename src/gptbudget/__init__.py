@@ -9,10 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gptbudget.api import estimate, fit
+    from gptbudget.api import estimate, fit, plan
     from gptbudget.catalog.catalog import load_catalog
     from gptbudget.errors import GptBudgetError
-    from gptbudget.planning import plan
 
 __version__ = "0.1.0"
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from gptbudget.budget import plan as planning
+from gptbudget.budget.budget import Plan
 from gptbudget.errors import UsageError
 from gptbudget.notebook import Shown
 from gptbudget.report.document import Document
@@ -77,6 +79,46 @@ def fit(**options: Any) -> ShownFit:
     from gptbudget.search import fit as fitting
 
     return ShownFit(*fitting.answer(fitting.ask(options)))
+
+
+class ShownPlan(Shown, Plan):
+    """A planned budget that shows itself as the answer of ``plan``."""
+
+    __slots__ = ()
+
+    def document(self) -> Document:
+        """The answer of ``plan``."""
+        from gptbudget.report.plan.document import plan_document
+
+        return plan_document(self)
+
+
+class ShownCounts(Shown, planning.CountPlan):
+    """Numbers of GPUs that show themselves as the answer of ``plan --model``."""
+
+    __slots__ = ()
+
+    def document(self) -> Document:
+        """The answer of ``plan`` with a model."""
+        from gptbudget.report.plan.counts import counts_document
+
+        return counts_document(self.found, self.limits)
+
+
+def plan(**options: Any) -> ShownPlan | ShownCounts:
+    """Plan a budget, or GPUs for a model; the keywords are the options of the command line.
+
+    Raises:
+        GptBudgetError: a bad value, an unknown name, or a combination that cannot be.
+
+    Example:
+        >>> import gptbudget
+        >>> answer = gptbudget.plan(flops=5.76e23)
+        >>> f"{answer.optimum.parameters:.3g}, {answer.laws[3].parameters:.3g}"
+        '7.22e+10, 4.04e+10'
+    """
+    found = planning.answer(planning.ask(options))
+    return ShownCounts(*found) if isinstance(found, planning.CountPlan) else ShownPlan(*found)
 
 
 __all__ = ["ShownEstimate", "estimate"]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import gptbudget
-from gptbudget.plan.budget.plan import Plan
+from gptbudget.budget.budget import Plan
 from tests.conftest import Cli, Result, assert_refused
 
 YEAR = ("plan", "--gpu", "4070ti", "--time", "1y")

@@ -8,7 +8,7 @@ import shlex
 import pytest
 
 import gptbudget
-from gptbudget.planning import CountPlan
+from gptbudget.budget.plan import CountPlan
 from tests.conftest import Cli, assert_refused
 
 THE_ANSWER_IS_NO = 5

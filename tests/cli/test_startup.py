@@ -15,7 +15,7 @@ VALIDATION = {
     "gptbudget.specs.profile",
     "gptbudget.evidence.validate",
 }
-PLANNING = {"gptbudget.planning", "gptbudget.plan.budget", "gptbudget.core.laws.repeated"}
+PLANNING = {"gptbudget.budget.plan", "gptbudget.budget", "gptbudget.core.laws.repeated"}
 
 PAGES = {"gptbudget.render.html", "gptbudget.report.page", "gptbudget.core.laws.kaplan"}
 

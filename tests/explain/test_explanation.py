@@ -11,8 +11,8 @@ import pytest
 import gptbudget
 from gptbudget import api
 from gptbudget.api import fit
+from gptbudget.budget.budget import Plan
 from gptbudget.catalog.catalog import load_catalog
-from gptbudget.plan.budget.plan import Plan
 from gptbudget.report.answer import answer
 from gptbudget.report.explain.book import Book
 from gptbudget.report.explain.estimate import explanation, memory_explanation
@@ -322,7 +322,7 @@ def test_every_paper_cited_is_cited_by_the_code() -> None:
     package = Path(gptbudget.__file__).parent
     code = "".join(
         path.read_text(encoding="utf-8")
-        for folder in ("core", "run", "plan", "search", "evidence", "specs", "data")
+        for folder in ("core", "run", "search", "evidence", "budget", "specs", "data")
         for path in (package / folder).rglob("*")
         if path.suffix in {".py", ".yaml"}
     )

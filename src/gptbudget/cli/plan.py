@@ -19,8 +19,8 @@ from gptbudget.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from gptbudget.plan.budget.plan import Plan
-    from gptbudget.planning import CountPlan
+    from gptbudget.budget.budget import Plan
+    from gptbudget.budget.plan import CountPlan
     from gptbudget.report.document import Document
 
 EPILOG = "Example: gptbudget plan --gpu 4070ti --time 1y"
@@ -36,13 +36,13 @@ def command(invocation: Invocation) -> None:
 
     With --model, how many GPUs train it within --time and --cost.
     """
-    from gptbudget import planning
+    from gptbudget.budget import plan
     from gptbudget.report.plan.counts import counts_document
     from gptbudget.report.plan.document import plan_document
 
-    question = planning.ask(invocation.given, invocation.scenario)
-    found = planning.answer(question, invocation.catalogs)
-    if isinstance(found, planning.CountPlan):
+    question = plan.ask(invocation.given, invocation.scenario)
+    found = plan.answer(question, invocation.catalogs)
+    if isinstance(found, plan.CountPlan):
         document = counts_document(found.found, found.limits)
         if invocation.explain:
             from gptbudget.report.explain.document import explained_counts
@@ -71,7 +71,7 @@ def _print(found: Plan | CountPlan, document: Document, invocation: Invocation) 
         write(document, invocation.fmt)
         return
     from gptbudget import __version__
-    from gptbudget.planning import CountPlan
+    from gptbudget.budget.plan import CountPlan
     from gptbudget.render.html.file import write_with_page
     from gptbudget.report.page.plan import counts_page, plan_page
 

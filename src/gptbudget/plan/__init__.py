@@ -12,8 +12,8 @@ class _CallablePackage(ModuleType):
     """``gptbudget.plan(...)`` is a public function, and this package has its name."""
 
     def __call__(self, **options: Any) -> Any:
-        """Plan a budget: :func:`gptbudget.planning.plan`."""
-        return import_module("gptbudget.planning").plan(**options)
+        """Plan a budget: :func:`gptbudget.api.plan`."""
+        return import_module("gptbudget.api").plan(**options)
 
 
 sys.modules[__name__].__class__ = _CallablePackage

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gptbudget.plan.budget.plan import Plan
+from gptbudget.budget.budget import Plan
 from gptbudget.report.document import Document
 from gptbudget.report.explain.estimate import explanation, memory_explanation
 from gptbudget.report.explain.plan import chosen_by_search, plan_explanation

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from gptbudget.budget.budget import Plan
+from gptbudget.budget.optimum import Trained
 from gptbudget.core.laws.chinchilla import BESIROGLU, compute_optimal_parameters, predicted_loss
-from gptbudget.plan.budget.optimum import Trained
-from gptbudget.plan.budget.plan import Plan
 from gptbudget.report.explain.book import Book
 from gptbudget.report.explain.estimate import explain
 from gptbudget.report.explain.named import named_fit

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from gptbudget.budget.budget import Plan
+from gptbudget.budget.laws import FOLLOWED, Allocation
 from gptbudget.core.laws.chinchilla import BESIROGLU, compute_optimal_parameters, predicted_loss
-from gptbudget.plan.budget.laws import FOLLOWED, Allocation
-from gptbudget.plan.budget.plan import Plan
 from gptbudget.report.page.page import Axis, Chart, Curve, Mark, Rule
 from gptbudget.report.plan.data import best_name
 from gptbudget.run.estimate import Estimate

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gptbudget.plan.budget.plan import Plan
+from gptbudget.budget.budget import Plan
 from gptbudget.report.document import Document, Table
 from gptbudget.report.explain.estimate import explanation
 from gptbudget.report.explain.plan import plan_explanation

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gptbudget.plan.budget.laws import Allocation
-from gptbudget.plan.budget.optimum import OnHardware, Trained
-from gptbudget.plan.budget.plan import Nearest, Plan
-from gptbudget.plan.budget.shape import catalog_entry, parameters_of
+from gptbudget.budget.budget import Nearest, Plan
+from gptbudget.budget.laws import Allocation
+from gptbudget.budget.optimum import OnHardware, Trained
+from gptbudget.budget.shapes import catalog_entry, parameters_of
 from gptbudget.report.answer import SCHEMA, answer
 from gptbudget.report.command import command
 from gptbudget.run.run import NamedModel

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from gptbudget.plan.budget.laws import FOLLOWED
-from gptbudget.plan.budget.optimum import OnHardware, Trained
-from gptbudget.plan.budget.plan import Plan
-from gptbudget.plan.budget.shape import catalog_entry, parameters_of
+from gptbudget.budget.budget import Plan
+from gptbudget.budget.laws import FOLLOWED
+from gptbudget.budget.optimum import OnHardware, Trained
+from gptbudget.budget.shapes import catalog_entry, parameters_of
 from gptbudget.report.command import command
 from gptbudget.report.document import Document, Table
 from gptbudget.report.plan.data import (

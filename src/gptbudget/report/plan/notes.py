@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gptbudget.budget.budget import Plan
+from gptbudget.budget.laws import optimum
+from gptbudget.budget.optimum import OnHardware
+from gptbudget.budget.shapes import parameters_of
 from gptbudget.core.laws.inference import total_flops
-from gptbudget.plan.budget.laws import optimum
-from gptbudget.plan.budget.optimum import OnHardware
-from gptbudget.plan.budget.plan import Plan
-from gptbudget.plan.budget.shape import parameters_of
 from gptbudget.report.notes import notes as run_notes
 from gptbudget.units import format_bytes, format_count, format_flops, format_percent
 

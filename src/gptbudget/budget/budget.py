@@ -6,13 +6,13 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from gptbudget.budget.laws import Allocation, Data, allocations
+from gptbudget.budget.optimum import Horizon, OnHardware, optimum_on
+from gptbudget.budget.shapes import DEFAULT_CONTEXT, LARGEST_SHAPE, candidates
 from gptbudget.core.cost import energy_kwh, gpu_hours, rent_usd
 from gptbudget.core.laws.chinchilla import predicted_loss
 from gptbudget.core.parameters import count_parameters
 from gptbudget.errors import UsageError
-from gptbudget.plan.budget.laws import Allocation, Data, allocations
-from gptbudget.plan.budget.optimum import Horizon, OnHardware, optimum_on
-from gptbudget.plan.budget.shape import DEFAULT_CONTEXT, LARGEST_SHAPE, candidates
 from gptbudget.run.run import CostAssumptions, NamedModel, Origin, TrainingRun
 from gptbudget.search.context import Setting
 from gptbudget.specs.options import PlanOptions

@@ -7,15 +7,11 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from gptbudget.budget.budget import Plan, plan_flops, plan_on
 from gptbudget.catalog.catalog import Catalog, load_catalog
 from gptbudget.catalog.index import EVERY
 from gptbudget.catalog.reference import load_evidence
 from gptbudget.errors import UsageError
-from gptbudget.notebook import Shown
-from gptbudget.plan.budget.plan import Plan, plan_flops, plan_on
-from gptbudget.report.document import Document
-from gptbudget.report.plan.counts import counts_document
-from gptbudget.report.plan.document import plan_document
 from gptbudget.run import question as questions
 from gptbudget.run.run import NamedGpu, NamedModel, Origin
 from gptbudget.search.context import Setting
@@ -39,42 +35,6 @@ class CountPlan(NamedTuple):
         """Whether some row is; ``None`` where that is not known of any."""
         rows = [counted.feasible for counted in self.found]
         return True if True in rows else None if None in rows else False
-
-
-class ShownPlan(Shown, Plan):
-    """A planned budget that shows itself as the answer of ``plan``."""
-
-    __slots__ = ()
-
-    def document(self) -> Document:
-        """The answer of ``plan``."""
-        return plan_document(self)
-
-
-class ShownCounts(Shown, CountPlan):
-    """Numbers of GPUs that show themselves as the answer of ``plan --model``."""
-
-    __slots__ = ()
-
-    def document(self) -> Document:
-        """The answer of ``plan`` with a model."""
-        return counts_document(self.found, self.limits)
-
-
-def plan(**options: Any) -> ShownPlan | ShownCounts:
-    """Plan a budget, or GPUs for a model; the keywords are the options of the command line.
-
-    Raises:
-        GptBudgetError: a bad value, an unknown name, or a combination that cannot be.
-
-    Example:
-        >>> import gptbudget
-        >>> answer = gptbudget.plan(flops=5.76e23)
-        >>> f"{answer.optimum.parameters:.3g}, {answer.laws[3].parameters:.3g}"
-        '7.22e+10, 4.04e+10'
-    """
-    found = answer(ask(options))
-    return ShownCounts(*found) if isinstance(found, CountPlan) else ShownPlan(*found)
 
 
 def answer(question: questions.Question, catalogs: Iterable[Path] = ()) -> Plan | CountPlan:
@@ -206,4 +166,4 @@ def _refuse(options: Options, names: Iterable[str], where: str, hint: str) -> No
             raise UsageError(f"--{name.replace('_', '-')} has no effect {where}", hint)
 
 
-__all__ = ["CountPlan", "answer", "ask", "plan", "plan_budget", "plan_counts"]
+__all__ = ["CountPlan", "answer", "ask", "plan_budget", "plan_counts"]

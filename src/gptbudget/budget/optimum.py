@@ -9,15 +9,10 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
+from gptbudget.budget.laws import Allocation, optimum
+from gptbudget.budget.shapes import DEFAULT_CONTEXT, LARGEST_SHAPE, candidates, parameters_of
 from gptbudget.core.laws.chinchilla import predicted_loss
 from gptbudget.errors import UsageError
-from gptbudget.plan.budget.laws import Allocation, optimum
-from gptbudget.plan.budget.shape import (
-    DEFAULT_CONTEXT,
-    LARGEST_SHAPE,
-    candidates,
-    parameters_of,
-)
 from gptbudget.run.run import NamedModel
 from gptbudget.search.context import Setting
 from gptbudget.search.fastest import Way, best_way, knows_memory, plain_way

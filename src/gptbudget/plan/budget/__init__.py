@@ -1,1 +1,0 @@
-"""What to train with a budget: laws, shapes, and how many GPUs a deadline needs."""
