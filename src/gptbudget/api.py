@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from gptbudget.answer.document import Document
 from gptbudget.budget import plan as planning
 from gptbudget.budget.budget import Plan
 from gptbudget.errors import UsageError
 from gptbudget.notebook import Shown
-from gptbudget.report.document import Document
 from gptbudget.run.estimate import Estimate, compare
 from gptbudget.run.question import ask
 from gptbudget.search.result import Fit
@@ -27,7 +27,7 @@ class ShownEstimate(Shown, Estimate):
 
     def document(self) -> Document:
         """The answer of ``compare``."""
-        from gptbudget.report.documents import comparison
+        from gptbudget.answer.compare import comparison
 
         return comparison([self])
 
@@ -59,7 +59,7 @@ class ShownFit(Shown, Fit):
 
     def document(self) -> Document:
         """The answer of ``fit``."""
-        from gptbudget.report.fit.document import fit_document
+        from gptbudget.answer.fit import fit_document
 
         return fit_document(self)
 
@@ -88,7 +88,7 @@ class ShownPlan(Shown, Plan):
 
     def document(self) -> Document:
         """The answer of ``plan``."""
-        from gptbudget.report.plan.document import plan_document
+        from gptbudget.answer.budget import plan_document
 
         return plan_document(self)
 
@@ -100,7 +100,7 @@ class ShownCounts(Shown, planning.CountPlan):
 
     def document(self) -> Document:
         """The answer of ``plan`` with a model."""
-        from gptbudget.report.plan.counts import counts_document
+        from gptbudget.answer.gpu_count import counts_document
 
         return counts_document(self.found, self.limits)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gptbudget.report.document import Document
+    from gptbudget.answer.document import Document
 
 
 class Shown:

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from gptbudget.answer.data import answer
 from gptbudget.catalog.paths import shipped_folder
 from gptbudget.catalog.scenario import Expectation, load_scenario
-from gptbudget.report.answer import answer
 from gptbudget.run.estimate import compare
 from gptbudget.run.question import ask
 

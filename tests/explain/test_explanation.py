@@ -10,10 +10,10 @@ import pytest
 
 import gptbudget
 from gptbudget import api
+from gptbudget.answer.data import answer
 from gptbudget.api import fit
 from gptbudget.budget.budget import Plan
 from gptbudget.catalog.catalog import load_catalog
-from gptbudget.report.answer import answer
 from gptbudget.report.explain.book import Book
 from gptbudget.report.explain.estimate import explanation, memory_explanation
 from gptbudget.report.explain.plan import chosen_by_search, plan_explanation

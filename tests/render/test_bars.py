@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gptbudget.answer.document import Document, Table
 from gptbudget.render.bars import ASCII, BLOCKS, LONGEST, SHORTEST, Ink, bar, ink_of
 from gptbudget.render.terminal import print_document
-from gptbudget.report.document import Document, Table
 from tests.conftest import Cli
 
 OWN = Table(

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from gptbudget.answer.document import Document, Table
 from gptbudget.errors import UsageError
 from gptbudget.render.data import to_csv, to_json, to_markdown
 from gptbudget.render.output import FORMATS, write
-from gptbudget.report.document import Document, Table
 
 RECORDS: list[dict[str, Any]] = [
     {"name": "a, b", "time": {"step_s": 0.1, "mfu": None}, "fits": True, "notes": ["x", "y"]},

@@ -6,8 +6,8 @@ import io
 
 import pytest
 
+from gptbudget.answer.document import Document, Table
 from gptbudget.render.terminal import print_document
-from gptbudget.report.document import Document, Table
 
 TABLE = Table(
     ("gpu", "memory", "file"),

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from gptbudget import estimate
+from gptbudget.answer.notes import notes
 from gptbudget.errors import UsageError
-from gptbudget.report.notes import notes
 from gptbudget.run.estimate import Estimate, compare
 from gptbudget.run.question import ask
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from gptbudget.answer.data import answer
+from gptbudget.answer.document import flatten
 from gptbudget.cli.options import ASSUMPTIONS, HARDWARE, JOB, LAYOUT, METHOD, RECIPE
-from gptbudget.report.answer import answer
-from gptbudget.report.document import flatten
 from gptbudget.run.calibration import calibrate
 from gptbudget.run.estimate import compare
 from gptbudget.run.question import ask

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 import gptbudget
 from gptbudget import load_catalog
+from gptbudget.answer.command import command
 from gptbudget.catalog.reference import load_evidence
 from gptbudget.errors import UsageError
-from gptbudget.report.command import command
 from gptbudget.run.complete import complete_run
 from gptbudget.run.estimate import Estimate, estimate
 from gptbudget.run.run import NamedGpu, NamedModel

@@ -78,10 +78,10 @@ _REMOVE = Annotated[str | None, typer.Option("--remove", metavar="NAME", help="F
 )
 def command(invocation: Invocation) -> None:
     """Turn one logged step of your own run into a profile that later predictions use."""
+    from gptbudget.answer.calibration import profiles_document
     from gptbudget.catalog.profiles import load_profiles, profiles_folder, remove_profile
     from gptbudget.errors import UsageError
     from gptbudget.render.output import write
-    from gptbudget.report.calibration import profiles_document
 
     extra = invocation.extra
     measured = extra["tokens_per_s"] is not None
@@ -108,8 +108,8 @@ def _refuse_others(invocation: Invocation) -> None:
 
 
 def _calibrated(invocation: Invocation) -> Any:
+    from gptbudget.answer.calibration import calibration_document
     from gptbudget.errors import UsageError
-    from gptbudget.report.calibration import calibration_document
     from gptbudget.run.calibration import calibrate
     from gptbudget.run.question import ask, given_options
     from gptbudget.specs.profile import Measurement

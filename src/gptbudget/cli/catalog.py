@@ -30,10 +30,10 @@ _FILES = Annotated[
 @takes(extra={"files": (_FILES, None)})
 def check(invocation: Invocation) -> None:
     """Report every fault of a catalog file as file:line: key: what."""
+    from gptbudget.answer.catalogs import check_document
     from gptbudget.catalog.check import check_catalog
     from gptbudget.catalog.paths import catalog_files
     from gptbudget.render.output import write
-    from gptbudget.report.catalogs import check_document
 
     files = invocation.extra["files"] or catalog_files(invocation.catalogs)
     found = {path: check_catalog(path, invocation.catalogs) for path in files}
@@ -46,10 +46,10 @@ def check(invocation: Invocation) -> None:
 @takes()
 def path(invocation: Invocation) -> None:
     """Show which catalog files are read, in order; later ones win, whole entries."""
+    from gptbudget.answer.catalogs import paths_document
     from gptbudget.catalog.catalog import load_catalog
     from gptbudget.catalog.paths import user_catalog
     from gptbudget.render.output import write
-    from gptbudget.report.catalogs import paths_document
 
     write(paths_document(load_catalog(invocation.catalogs), user_catalog()), invocation.fmt)
 

@@ -23,8 +23,8 @@ _THE_ANSWER_IS_NO = 5
 @takes(HARDWARE, JOB, RECIPE, METHOD, LAYOUT, ASSUMPTIONS, scenario=True, html=True, explain=True)
 def command(invocation: Invocation) -> None:
     """Available against required compute, memory fit, wall clock and cost."""
+    from gptbudget.answer.compare import comparison
     from gptbudget.render.output import DATA_FORMATS, write
-    from gptbudget.report.documents import comparison
     from gptbudget.run.estimate import compare
     from gptbudget.run.question import ask
 

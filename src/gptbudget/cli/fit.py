@@ -38,9 +38,9 @@ def command(invocation: Invocation) -> None:
 
     What is given stays fixed; everything else is searched.
     """
+    from gptbudget.answer.fit import fit_document
     from gptbudget.render.output import DATA_FORMATS, write
     from gptbudget.render.progress import watching
-    from gptbudget.report.fit.document import fit_document
     from gptbudget.search import fit
 
     asked = fit.ask(invocation.given, invocation.scenario)

@@ -33,9 +33,9 @@ _JOB = ("model", "seq_len", "micro_batch", "global_batch_tokens")
 )
 def command(invocation: Invocation) -> None:
     """The memory bill of the peak on one GPU, and what would change it."""
+    from gptbudget.answer.memory import memory_document
     from gptbudget.errors import UsageError
     from gptbudget.render.output import write
-    from gptbudget.report.memory import memory_document
     from gptbudget.run.estimate import one_bill
     from gptbudget.run.question import ask
 

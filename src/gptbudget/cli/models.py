@@ -32,10 +32,10 @@ def command(invocation: Invocation) -> None:
 
     With --tokens-per-s (or --tflops) and --gpu, the MFU of that speed in every convention.
     """
+    from gptbudget.answer.models import model_document, models_document
     from gptbudget.catalog.catalog import load_catalog
     from gptbudget.errors import UsageError
     from gptbudget.render.output import write
-    from gptbudget.report.models import model_document, models_document
     from gptbudget.run.job import refuse_beyond_positions
     from gptbudget.run.published_rate import published_rate
     from gptbudget.run.question import find_model, given_options, one_gpu

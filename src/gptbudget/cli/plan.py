@@ -19,9 +19,9 @@ from gptbudget.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from gptbudget.answer.document import Document
     from gptbudget.budget.budget import Plan
     from gptbudget.budget.plan import CountPlan
-    from gptbudget.report.document import Document
 
 EPILOG = "Example: gptbudget plan --gpu 4070ti --time 1y"
 
@@ -36,9 +36,9 @@ def command(invocation: Invocation) -> None:
 
     With --model, how many GPUs train it within --time and --cost.
     """
+    from gptbudget.answer.budget import plan_document
+    from gptbudget.answer.gpu_count import counts_document
     from gptbudget.budget import plan
-    from gptbudget.report.plan.counts import counts_document
-    from gptbudget.report.plan.document import plan_document
 
     question = plan.ask(invocation.given, invocation.scenario)
     found = plan.answer(question, invocation.catalogs)

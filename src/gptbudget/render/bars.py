@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from gptbudget.report.document import Table
+from gptbudget.answer.document import Table
 
 LONGEST = 24
 """Characters of a bar where there is room."""

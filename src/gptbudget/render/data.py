@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from gptbudget.report.document import Document, flatten
+from gptbudget.answer.document import Document, flatten
 
 
 def to_json(document: Document) -> str:

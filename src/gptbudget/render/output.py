@@ -10,8 +10,8 @@ import sys
 from io import TextIOWrapper
 from typing import Literal, get_args
 
+from gptbudget.answer.document import Document
 from gptbudget.errors import UsageError
-from gptbudget.report.document import Document
 
 Format = Literal["table", "json", "csv", "markdown"]
 FORMATS: tuple[str, ...] = get_args(Format)

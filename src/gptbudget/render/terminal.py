@@ -12,8 +12,8 @@ from rich.console import Console, RenderableType
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from gptbudget.answer.document import Document, Table
 from gptbudget.render.bars import LONGEST, SHORTEST, Ink, bar, ink_of, with_bars
-from gptbudget.report.document import Document, Table
 
 _NARROW = 64
 """Below this many columns a row becomes a block of lines."""

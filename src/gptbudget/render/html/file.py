@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from gptbudget.answer.document import Document
 from gptbudget.errors import UsageError
 from gptbudget.render.html.page import to_html
 from gptbudget.render.output import write
-from gptbudget.report.document import Document
 from gptbudget.report.page.page import Page
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from xml.etree.ElementTree import Element
 
+from gptbudget.answer.document import Table
 from gptbudget.render.html.element import el, linked
-from gptbudget.report.document import Table
 
 _FEW = 3
 _LONG = 60

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
-from gptbudget.report.document import Document, Table
+from gptbudget.answer.document import Document, Table
 from gptbudget.report.explain.step import Input, Step
 from gptbudget.units import format_bytes, format_duration, format_usd
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from gptbudget.report.answer import answer
-from gptbudget.report.command import command
-from gptbudget.report.documents import comparison, section_table
+from gptbudget.answer.command import command
+from gptbudget.answer.compare import comparison, section_table
+from gptbudget.answer.data import answer
+from gptbudget.answer.quantities import Section, sections
+from gptbudget.answer.remedies import advice
+from gptbudget.answer.verdict import subject
 from gptbudget.report.explain.estimate import explanation
 from gptbudget.report.explain.step import Step
 from gptbudget.report.explain.words import formula_tables
@@ -15,9 +18,6 @@ from gptbudget.report.page.optimum import optimum_of_run
 from gptbudget.report.page.page import Amount, Figure, Page, Part
 from gptbudget.report.page.sources import options_table, sources_table
 from gptbudget.report.page.time import time_figures, time_of_all
-from gptbudget.report.remedies import advice
-from gptbudget.report.rows import Section, sections
-from gptbudget.report.verdict import subject
 from gptbudget.run.estimate import Estimate
 from gptbudget.units import (
     format_bytes,

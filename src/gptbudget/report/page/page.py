@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from gptbudget.report.document import Table
+from gptbudget.answer.document import Table
 
 Quantity = Literal["share", "seconds", "flops", "count", "loss", "bytes"]
 """What an axis measures, in base units; it says how its numbers are shown."""

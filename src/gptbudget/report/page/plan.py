@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gptbudget.answer.document import Document, Table
+from gptbudget.answer.verdict import subject
 from gptbudget.budget.budget import Plan
-from gptbudget.report.document import Document, Table
 from gptbudget.report.explain.estimate import explanation
 from gptbudget.report.explain.plan import plan_explanation
 from gptbudget.report.page.compare import facts, formulas, in_full
@@ -14,7 +15,6 @@ from gptbudget.report.page.optimum import optimum_of_plan
 from gptbudget.report.page.page import Amount, Page, Part
 from gptbudget.report.page.sources import options_table, shown_option, sources_table
 from gptbudget.report.page.time import time_figures, time_of_all
-from gptbudget.report.verdict import subject
 from gptbudget.run.estimate import Estimate
 from gptbudget.search.gpu_count import Counted
 from gptbudget.units import format_count, format_flops, format_number

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from gptbudget.answer.document import Table
+from gptbudget.answer.prices import median_in_words
 from gptbudget.core.laws.chinchilla import BESIROGLU
-from gptbudget.report.document import Table
-from gptbudget.report.prices import median_in_words
 from gptbudget.run.estimate import Estimate
 from gptbudget.run.run import NamedModel
 from gptbudget.units import (

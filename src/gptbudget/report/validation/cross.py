@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from gptbudget.answer.document import Document, Table
 from gptbudget.evidence.load import Cross
 from gptbudget.evidence.published import LeftOutRow
 from gptbudget.evidence.ranges import class_ranges, inside_of_others, untested
 from gptbudget.evidence.score import Group, Score, by_group, grouped, score, score_errors
-from gptbudget.report.document import Document, Table
 from gptbudget.report.validation.words import (
     APART,
     cells,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from gptbudget.answer.document import Document, Table
 from gptbudget.evidence.validate import AgainstRuns
-from gptbudget.report.document import Document, Table
 from gptbudget.report.validation import memory, pytorch, speed
 from gptbudget.report.validation.words import fit_data, row_data
 from gptbudget.units import format_many

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from gptbudget.answer.document import Table
 from gptbudget.evidence.score import Score, ScoredRow, by_group, score
-from gptbudget.report.document import Table
 from gptbudget.report.validation.words import percent, score_data, worst_peaks
 from gptbudget.units import format_many
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from gptbudget.answer.document import Document, Table
+from gptbudget.answer.quantities import SHOWN
 from gptbudget.evidence.speed import tokens_per_step
 from gptbudget.evidence.validate import OneRun
-from gptbudget.report.document import Document, Table
-from gptbudget.report.rows import SHOWN
 from gptbudget.report.validation.memory import outcome
 from gptbudget.report.validation.speed import row_data as speed_data
 from gptbudget.report.validation.words import fit_data, percent, row_data

@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from gptbudget.answer.document import Table
 from gptbudget.evidence.baseline import constant_errors, constant_scores
 from gptbudget.evidence.calibrated import Carried, carried_errors
 from gptbudget.evidence.score import by_group, grouped, score, score_errors
 from gptbudget.evidence.speed import ScoredSpeed
 from gptbudget.evidence.validate import AgainstRuns
-from gptbudget.report.document import Table
 from gptbudget.report.validation.words import (
     APART,
     cells,

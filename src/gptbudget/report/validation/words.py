@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gptbudget.answer.document import Table
 from gptbudget.evidence.memory import ScoredFit
 from gptbudget.evidence.score import Group, Score, ScoredRow
-from gptbudget.report.document import Table
 from gptbudget.units import format_bytes
 
 _WORST = 5

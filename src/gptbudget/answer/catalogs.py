@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from gptbudget.answer.document import Document, Table
 from gptbudget.catalog.catalog import Catalog
 from gptbudget.errors import FileError
-from gptbudget.report.document import Document, Table
 
 
 def check_document(found: Mapping[Path, Sequence[FileError]]) -> Document:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gptbudget.report.document import Document, Table
+from gptbudget.answer.document import Document, Table
 from gptbudget.run.calibration import Calibration
 from gptbudget.run.profiles import CARRIED
 from gptbudget.specs.profile import Profile

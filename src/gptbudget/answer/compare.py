@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from gptbudget.report.answer import answers
-from gptbudget.report.document import Document, Table
-from gptbudget.report.remedies import advice
-from gptbudget.report.verdict import subject
+from gptbudget.answer.data import answers
+from gptbudget.answer.document import Document, Table
+from gptbudget.answer.remedies import advice
+from gptbudget.answer.verdict import subject
 from gptbudget.run.estimate import Estimate
 from gptbudget.run.run import FlopsAmount
 from gptbudget.units import (
@@ -20,7 +20,7 @@ from gptbudget.units import (
 )
 
 if TYPE_CHECKING:
-    from gptbudget.report.rows import Section
+    from gptbudget.answer.quantities import Section
 
 _MOST_NOTES = 12
 
@@ -49,7 +49,7 @@ def comparison(
 
 
 def _in_full(estimate: Estimate, data: dict[str, Any]) -> Document:
-    from gptbudget.report.rows import sections
+    from gptbudget.answer.quantities import sections
 
     result = data["results"][0]
     shown = tuple(section_table(section) for section in sections(estimate))

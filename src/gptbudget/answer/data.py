@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gptbudget.report.notes import notes
-from gptbudget.report.prices import offers_data
-from gptbudget.report.rank import rank_data
-from gptbudget.report.remedies import found_remedies, remedy_data
-from gptbudget.report.verdict import verdict
+from gptbudget.answer.notes import notes
+from gptbudget.answer.prices import offers_data
+from gptbudget.answer.remedies import found_remedies, remedy_data
+from gptbudget.answer.stage import rank_data
+from gptbudget.answer.verdict import verdict
 from gptbudget.run.estimate import Estimate, Time
 from gptbudget.run.run import BareSize, FlopsAmount, NamedModel
 

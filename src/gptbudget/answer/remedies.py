@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gptbudget.report.command import command, flags
+from gptbudget.answer.command import command, flags
 from gptbudget.run.estimate import Estimate
 from gptbudget.search.changes import Changed
 from gptbudget.search.remedies import moves_to_host, remedies

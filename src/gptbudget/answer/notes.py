@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from gptbudget.answer.prices import median_in_words
+from gptbudget.answer.stage import worst_rank
 from gptbudget.core.memory.overhead import is_cuda
 from gptbudget.core.memory.states import gradients_are_narrow
-from gptbudget.report.prices import median_in_words
-from gptbudget.report.rank import worst_rank
 from gptbudget.run.estimate import Estimate, unknown_memory
 from gptbudget.run.run import NamedModel
 from gptbudget.specs.layout import Layout

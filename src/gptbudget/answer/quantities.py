@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from gptbudget.report.prices import spread_in_words, spread_of
-from gptbudget.report.rank import worst_rank
+from gptbudget.answer.prices import spread_in_words, spread_of
+from gptbudget.answer.stage import worst_rank
 from gptbudget.run.estimate import Estimate
 from gptbudget.run.run import NamedModel
 from gptbudget.specs.options import ADAPTER_OPTIONS, LAYOUT_OPTIONS, RECIPE_OPTIONS

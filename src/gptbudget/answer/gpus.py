@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from gptbudget.answer.document import Document, Table
+from gptbudget.answer.prices import median_in_words
 from gptbudget.catalog.catalog import Entry, Section
-from gptbudget.report.document import Document, Table
-from gptbudget.report.prices import median_in_words
 from gptbudget.specs.gpu import GpuSpec, Price
 from gptbudget.units import format_figure, format_price, format_usd
 

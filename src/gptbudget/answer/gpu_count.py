@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gptbudget.report.answer import SCHEMA, answer, request_data
-from gptbudget.report.command import command
-from gptbudget.report.document import Document, Table
-from gptbudget.report.plan.data import CHOSEN
+from gptbudget.answer.budget import CHOSEN
+from gptbudget.answer.command import command
+from gptbudget.answer.data import SCHEMA, answer, request_data
+from gptbudget.answer.document import Document, Table
 from gptbudget.run.machine import GPUS_PER_NODE
 from gptbudget.run.run import BareSize, NamedModel
 from gptbudget.search.gpu_count import Counted, Limits

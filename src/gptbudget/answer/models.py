@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from gptbudget.answer.document import Document, Table
 from gptbudget.catalog.catalog import Entry, Section
 from gptbudget.core.conventions import CONVENTIONS, convention_flops_per_token, mfu
 from gptbudget.core.flops import forward_flops_per_token, train_flops_per_token
 from gptbudget.core.parameters import ParameterCount, checkpoint_only, count_parameters
-from gptbudget.report.document import Document, Table
 from gptbudget.run.published_rate import PublishedRate
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.options import FlopsConvention

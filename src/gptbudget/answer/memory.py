@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gptbudget.report.answer import answer, request_data
-from gptbudget.report.command import flags
-from gptbudget.report.document import Document, Table
-from gptbudget.report.notes import memory_notes
-from gptbudget.report.rank import where
-from gptbudget.report.remedies import advice, cost_in_words, found_remedies, remedy_data
-from gptbudget.report.rows import assumed
-from gptbudget.report.verdict import host_amount, subject
+from gptbudget.answer.command import flags
+from gptbudget.answer.data import answer, request_data
+from gptbudget.answer.document import Document, Table
+from gptbudget.answer.notes import memory_notes
+from gptbudget.answer.quantities import assumed
+from gptbudget.answer.remedies import advice, cost_in_words, found_remedies, remedy_data
+from gptbudget.answer.stage import where
+from gptbudget.answer.verdict import host_amount, subject
 from gptbudget.run.estimate import Estimate, Memory
 from gptbudget.run.run import TrainingRun
 from gptbudget.search.changes import Changed, single_changes

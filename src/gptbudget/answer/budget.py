@@ -1,0 +1,493 @@
+"""A planned budget in words: the answer in a sentence, the laws beside it, and a shape."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from gptbudget.answer.command import command
+from gptbudget.answer.data import SCHEMA, answer
+from gptbudget.answer.document import Document, Table
+from gptbudget.answer.notes import notes as run_notes
+from gptbudget.budget.budget import Nearest, Plan
+from gptbudget.budget.laws import FOLLOWED, Allocation, optimum
+from gptbudget.budget.optimum import OnHardware, Trained
+from gptbudget.budget.shapes import catalog_entry, parameters_of
+from gptbudget.core.laws.inference import total_flops
+from gptbudget.run.run import NamedModel
+from gptbudget.units import (
+    format_bytes,
+    format_count,
+    format_duration,
+    format_flops,
+    format_number,
+    format_percent,
+    format_usd,
+)
+
+_OF_A_RUN = ("precision", "compute", "memory", "time", "cost")
+_ASKED_ABOUT = frozenset({"tokens", "model", "time"})
+"""Options of a run that the plan sets itself."""
+
+CHOSEN = ("recipe", "checkpointing", "loss", "offload", "micro_batch", "tp", "pp")
+"""Options that a plan may choose, where the user did not."""
+
+_FITTED_FLOPS = (6e18, 3e21)
+"""Budgets of the runs behind the Chinchilla fits (Hoffmann et al. 2022, section 3.2)."""
+_MANY_EPOCHS = 4
+_FAR = 0.1
+
+
+def plan_document(plan: Plan) -> Document:
+    """The whole answer as a document."""
+    text, notes = _headline(plan), plan_notes(plan)
+    data = plan_data(plan, text, notes)
+    tables = [_budget_table(plan), _laws_table(plan)]
+    if plan.shape is not None:
+        tables.append(_shape_table(plan, plan.shape))
+    if plan.nearest:
+        tables.append(_nearest_table(plan))
+    return Document(text, tuple(tables), data, records(data), tuple(notes), _advice(plan))
+
+
+def _headline(plan: Plan) -> str:
+    best, hardware = plan.optimum, plan.hardware
+    spent = (
+        f"{_size(best.parameters)} parameters on {_size(best.tokens)} tokens, predicted loss "
+        f"{format_number(best.loss or 0)}"
+    )
+    if hardware is None:
+        return f"{format_flops(plan.budget.flops)} are best spent on {spent}."
+    run, budget = hardware.trained.way.run, plan.budget
+    assert budget.seconds is not None
+    return (
+        f"{run.gpus} x {run.gpu.key} in {format_duration(budget.seconds)}: best spent on {spent}; "
+        f"{_fit_in_words(plan.options.offload, hardware)}."
+    )
+
+
+def _fit_in_words(offload: str | None, hardware: OnHardware) -> str:
+    """Whether the shape fits, and which smaller one does; ``offload`` is what was asked for."""
+    trained = hardware.trained
+    if trained.fits is None:
+        return "whether it fits is not known"
+    if hardware.without_offload:
+        return "it fits"
+    return f"{_misfit(offload, trained)}{_instead(hardware)}"
+
+
+def _misfit(offload: str | None, trained: Trained) -> str:
+    """That the shape does not fit as it was asked for, and whether an offload helps."""
+    if offload == "none":
+        return "it does not fit"
+    if offload is not None:
+        return f"it does not fit with --offload {offload}"
+    only = trained.way.run.recipe.offload
+    how = f"only with --offload {only}" if trained.fits else "nor with it"
+    return f"it does not fit without offload, {how}"
+
+
+def _instead(hardware: OnHardware) -> str:
+    """The best models that fit where the optimum does not, as the end of a sentence."""
+    smaller, offloaded = hardware.best_that_fits, hardware.best_with_offload
+    if offloaded is not None:
+        without = "no smaller model does" if smaller is None else f"the best is {_best(smaller)}"
+        return f"; without it {without}, with it {_best(offloaded)}"
+    if smaller is not None:
+        return f"; the best that does is {_best(smaller)}"
+    return ", and no smaller model does"
+
+
+def _best(trained: Trained) -> str:
+    tokens, loss = _size(trained.tokens), format_number(trained.loss)
+    return f"{_size(trained.parameters)} on {tokens} tokens, loss {loss}"
+
+
+def _size(amount: float) -> str:
+    return format_count(amount, 3)
+
+
+def _advice(plan: Plan) -> tuple[str, ...]:
+    """The shapes as entries of a catalog file, and the commands that ask for them."""
+    if plan.hardware is None:
+        return ()
+    found = _shapes(plan, plan.hardware)
+    return tuple(
+        f"{trained.model.key}: save {entry_line(trained.model)} as planned.yaml, then: "
+        f"{with_catalog(command(trained.way.run, 'compare'))}"
+        for trained in found.values()
+        if trained.fits
+    )
+
+
+def _shapes(plan: Plan, hardware: OnHardware) -> dict[str, Trained]:
+    """The models that are shown, by what they are."""
+    named = {
+        "near the optimum": hardware.trained,
+        "best with offload": hardware.best_with_offload,
+        best_name(plan): hardware.best_that_fits,
+    }
+    return {name: trained for name, trained in named.items() if trained is not None}
+
+
+def entry_line(model: NamedModel) -> str:
+    """The catalog file of one shape, on one line of YAML."""
+    return f"models: {{{model.key}: {_flow(catalog_entry(model.spec))}}}"
+
+
+def _flow(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_flow(inner)}" for key, inner in value.items()) + "}"
+    return str(value)
+
+
+def _budget_table(plan: Plan) -> Table:
+    budget, hardware = plan.budget, plan.hardware
+    basis = "counted as 6ND" + ("" if hardware is None else f", {_delivered(hardware)}")
+    rows = [("compute", format_flops(budget.flops), basis)]
+    if budget.seconds is not None:
+        rows.append(("time", format_duration(budget.seconds), ""))
+    if budget.gpu_hours is not None:
+        rows.append(("GPU-hours", format_number(budget.gpu_hours), ""))
+    if budget.usd is not None:
+        rows.append(("cost", format_usd(budget.usd), ""))
+    if plan.epochs is not None:
+        unique = plan.options.unique_tokens or 0
+        rows.append(("epochs", format_number(plan.epochs), f"of {_size(unique)} unique tokens"))
+    return Table(("", "", ""), tuple(rows), title="budget")
+
+
+def _delivered(hardware: OnHardware) -> str:
+    trained = hardware.trained
+    time = trained.way.estimate.time
+    assert time is not None
+    assert time.tokens_per_s is not None
+    return f"at {format_number(time.tokens_per_s, 4)} tokens/s of {trained.model.key}"
+
+
+def _laws_table(plan: Plan) -> Table:
+    columns = ("law", "parameters", "tokens", "tokens/parameter", "own loss", "loss")
+    rows = tuple(
+        (
+            law.name + (" (taken)" if law.law == FOLLOWED else ""),
+            _size(law.parameters),
+            _size(law.tokens),
+            format_number(law.tokens / law.parameters),
+            "" if law.loss is None else format_number(law.loss, 4),
+            format_number(law.replication_loss, 4),
+        )
+        for law in plan.laws
+    )
+    others = [law.parameters for law in plan.laws if law.law not in WITH_A_PREMISE]
+    title = f"laws, from {_size(min(others))} to {_size(max(others))} parameters"
+    return Table(columns, rows, title=title, right=frozenset(columns[1:]))
+
+
+def _shape_table(plan: Plan, model: NamedModel) -> Table:
+    if plan.hardware is None:
+        size = parameters_of(model)
+        shown = [(label, value) for label, value in _sizes(model, size)]
+        return Table(("", ""), tuple(shown), title="a shape near the optimum")
+    found = _shapes(plan, plan.hardware)
+    columns = ("", *found)
+    per_model = [[*_sizes(each.model, each.parameters), *_course(each)] for each in found.values()]
+    labels = [label for label, _ in per_model[0]]
+    rows = tuple(
+        (label, *(each[position][1] for each in per_model)) for position, label in enumerate(labels)
+    )
+    return Table(columns, rows, title="shape", right=frozenset(columns[1:]))
+
+
+def _sizes(model: NamedModel, size: int) -> list[tuple[str, str]]:
+    spec = model.spec
+    return [
+        ("parameters", _size(size)),
+        ("layers", str(spec.layers)),
+        ("width", str(spec.width)),
+        ("heads", f"{spec.attention.heads} of {spec.head_width}"),
+        ("vocabulary", f"{spec.vocabulary:,}"),
+        ("context", f"{spec.context:,}"),
+    ]
+
+
+def _course(trained: Trained) -> list[tuple[str, str]]:
+    """How a shape is trained, and what comes of it."""
+    run, estimate = trained.way.run, trained.way.estimate
+    time, memory = estimate.time, estimate.memory
+    assert time is not None
+    usable = "unknown" if run.usable_bytes is None else format_bytes(run.usable_bytes)
+    needs = "unknown" if memory is None else format_bytes(memory.peak_bytes)
+    host = "" if memory is None or not memory.host_bytes else format_bytes(memory.host_bytes)
+    chosen = [
+        f"--{name.replace('_', '-')} {run.values[name]}"
+        for name in CHOSEN
+        if name in trained.way.changes
+    ]
+    return [
+        ("tokens", _size(trained.tokens)),
+        ("loss", format_number(trained.loss, 4)),
+        ("options", " ".join(chosen) or "default"),
+        ("memory", f"{needs} of {usable}"),
+        ("host memory", host or "none"),
+        ("MFU", "" if time.mfu is None else format_percent(round(time.mfu, 3))),
+        ("tokens/s", "" if time.tokens_per_s is None else format_number(time.tokens_per_s, 4)),
+        ("wall clock", format_duration(time.wall_clock_s)),
+    ]
+
+
+def _nearest_table(plan: Plan) -> Table:
+    columns = ("model", "parameters", "tokens", "loss")
+    rows = tuple(
+        (near.key, _size(near.parameters), _size(near.tokens), format_number(near.loss, 4))
+        for near in plan.nearest
+    )
+    title = "nearest models of the catalog, on the same compute"
+    return Table(columns, rows, title=title, right=frozenset(columns[1:]))
+
+
+def plan_data(plan: Plan, text: str, notes: list[str]) -> dict[str, Any]:
+    """The whole answer; unknown values are ``None``."""
+    hardware = plan.hardware
+    return {
+        "schema": SCHEMA,
+        "request": _request(plan),
+        "budget": _budget(plan),
+        "optimum": {**law_data(plan.optimum), "epochs": plan.epochs},
+        "laws": [law_data(law) for law in plan.laws],
+        "range": _range(plan),
+        "shape": None if plan.shape is None else _shape_data(plan, plan.shape),
+        "fits": None if hardware is None else _fits(hardware),
+        "best_that_fits": _best_that_fits(hardware),
+        "best_with_offload": None
+        if hardware is None or hardware.best_with_offload is None
+        else trained_data(hardware.best_with_offload),
+        "nearest_models": [_nearest(model) for model in plan.nearest],
+        "verdict": {"feasible": plan.feasible, "text": text},
+        "notes": notes,
+    }
+
+
+WITH_A_PREMISE = frozenset({"data-constrained", "inference-adjusted"})
+"""Laws that answer another question than which model is best for the compute."""
+
+
+def _range(plan: Plan) -> dict[str, float]:
+    """From the smallest to the largest model that a law asks for."""
+    sizes = [law.parameters for law in plan.laws if law.law not in WITH_A_PREMISE]
+    return {"low": min(sizes), "high": max(sizes)}
+
+
+def best_name(plan: Plan) -> str:
+    """What the best model that fits is called; an offload that was asked for is part of it."""
+    return "best without offload" if plan.options.offload is None else "best that fits"
+
+
+def law_data(law: Allocation) -> dict[str, Any]:
+    """One law's allocation."""
+    return {
+        "law": law.law,
+        "name": law.name,
+        "parameters": law.parameters,
+        "tokens": law.tokens,
+        "tokens_per_parameter": law.tokens / law.parameters,
+        "loss": law.loss,
+        "loss_by_replication": law.replication_loss,
+        "source": law.source,
+        "note": law.note or None,
+    }
+
+
+def _request(plan: Plan) -> dict[str, Any]:
+    """What was asked, and what was assumed of the run, with origins."""
+    given = {
+        name: {"value": getattr(plan.options, name), "origin": origin}
+        for name, origin in plan.origins.items()
+    }
+    if plan.hardware is None:
+        return given
+    way = plan.hardware.trained.way
+    of_run = {
+        name: {"value": value, "origin": way.run.origins[name]}
+        for name, value in way.run.values.items()
+        if name not in way.changes and name not in _ASKED_ABOUT
+    }
+    return {**given, **of_run}
+
+
+def _budget(plan: Plan) -> dict[str, Any]:
+    budget = plan.budget
+    return {
+        "flops": budget.flops,
+        "time_s": budget.seconds,
+        "gpu_hours": budget.gpu_hours,
+        "usd": budget.usd,
+    }
+
+
+def _shape_data(plan: Plan, model: NamedModel) -> dict[str, Any]:
+    if plan.hardware is not None:
+        return trained_data(plan.hardware.trained)
+    size = parameters_of(model)
+    return {**_sizes_data(model), "parameters": size, "tokens": plan.budget.flops / (6 * size)}
+
+
+def _sizes_data(model: NamedModel) -> dict[str, Any]:
+    spec = model.spec
+    return {
+        "name": model.key,
+        "layers": spec.layers,
+        "width": spec.width,
+        "heads": spec.attention.heads,
+        "head_width": spec.head_width,
+        "vocabulary": spec.vocabulary,
+        "context": spec.context,
+        "entry": {"models": {model.key: catalog_entry(spec)}},
+    }
+
+
+def trained_data(trained: Trained) -> dict[str, Any]:
+    """A shape, how it is trained, and what comes of it."""
+    run = trained.way.run
+    whole = answer(trained.way.estimate)
+    return {
+        **_sizes_data(trained.model),
+        "parameters": trained.parameters,
+        "tokens": trained.tokens,
+        "loss": trained.loss,
+        "gpu": {"name": run.gpu.key},
+        "gpus": run.gpus,
+        "fits": trained.fits,
+        "recipe": {name: run.values.get(name) for name in CHOSEN if name in run.values},
+        **{name: whole[name] for name in _OF_A_RUN},
+        "command": with_catalog(command(run, "compare")),
+    }
+
+
+def with_catalog(text: str) -> str:
+    """The command with the file that the shape is saved in."""
+    return f"{text} --catalog planned.yaml"
+
+
+def _fits(hardware: OnHardware) -> dict[str, Any]:
+    trained = hardware.trained
+    return {
+        "any_way": trained.fits,
+        "without_offload": hardware.without_offload,
+        "offload": trained.way.run.recipe.offload if trained.fits else None,
+    }
+
+
+def _best_that_fits(hardware: OnHardware | None) -> dict[str, Any] | None:
+    if hardware is None:
+        return None
+    best = hardware.trained if hardware.without_offload else hardware.best_that_fits
+    return None if best is None else trained_data(best)
+
+
+def _nearest(model: Nearest) -> dict[str, Any]:
+    return {
+        "name": model.key,
+        "parameters": model.parameters,
+        "tokens": model.tokens,
+        "loss": model.loss,
+    }
+
+
+def records(data: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """One flat record a law, for CSV."""
+    return list(data["laws"])
+
+
+def plan_notes(plan: Plan) -> list[str]:
+    """The laws' limits first, then those of the hardware."""
+    found = [
+        f"the optimum is that of {plan.optimum.name}, the replicated Chinchilla fit; losses in the "
+        "last column are its predictions for what the other laws ask for",
+        "losses are nats a token of the corpus and tokenizer of the fit (MassiveText, 32k "
+        "SentencePiece): other text differs, and GPT-2-like runs on web text end 0.15 to 0.3 "
+        "higher",
+        *_reach(plan),
+        *_data_notes(plan),
+        *_law_notes(plan),
+        *_shape_notes(plan),
+    ]
+    if plan.hardware is not None:
+        found += _hardware(plan, plan.hardware)
+    return found
+
+
+def _reach(plan: Plan) -> Iterator[str]:
+    low, high = _FITTED_FLOPS
+    if not low <= plan.budget.flops <= high:
+        yield (
+            f"the fits rest on runs of {format_flops(low)} to {format_flops(high)}: this budget is "
+            "an extrapolation"
+        )
+
+
+def _data_notes(plan: Plan) -> Iterator[str]:
+    epochs, unique = plan.epochs, plan.options.unique_tokens
+    if epochs is not None and unique is not None and epochs > _MANY_EPOCHS:
+        yield (
+            f"{epochs:.3g} epochs: beyond about 4 each further one is worth clearly less than "
+            "fresh text (Muennighoff et al. 2023); see the data-constrained law"
+        )
+    use = plan.options.inference_tokens
+    if use is not None:
+        best = plan.optimum
+        longer = next(law for law in plan.laws if law.law == "inference-adjusted")
+        spent = total_flops(longer.parameters, longer.tokens, use)
+        usual = total_flops(best.parameters, best.tokens, use)
+        yield (
+            f"with {format_count(use, 3)} tokens of inference the smaller model takes "
+            f"{format_flops(spent)} in all where the optimum takes {format_flops(usual)}"
+        )
+
+
+def _law_notes(plan: Plan) -> Iterator[str]:
+    yield from (f"{law.name}: {law.note}" for law in plan.laws if law.note)
+
+
+def _shape_notes(plan: Plan) -> Iterator[str]:
+    if plan.shape is None:
+        yield "no concrete shape is offered for so large a model"
+        return
+    yield (
+        "the shape: nanoGPT's blocks; width a multiple of 128, vocabulary padded to one; no deeper "
+        "than depth pays (Levine et al. 2020), no wider than the GPT-3 family (Brown et al. 2020)"
+        + ("" if plan.hardware is None else "; of these the fastest on this hardware")
+    )
+    size = parameters_of(plan.shape)
+    off = size / plan.optimum.parameters - 1
+    if abs(off) > _FAR:
+        yield (
+            f"the nearest shape has {format_percent(abs(off))} "
+            f"{'more' if off > 0 else 'fewer'} parameters than the optimum"
+        )
+
+
+def _hardware(plan: Plan, hardware: OnHardware) -> list[str]:
+    run = hardware.trained.way.run
+    found = []
+    if not hardware.agreed:
+        found.append(
+            "size and delivered FLOPs do not quite agree: near the largest model that fits the "
+            "speed jumps; taken is what promises the lowest loss"
+        )
+    if hardware.trained.fits is False:
+        found.append("the optimum is that of the same hardware with enough memory for it")
+    likely = run.time_range
+    if run.utilization is None and likely is not None and plan.options.flops is None:
+        low = optimum(plan.budget.flops / likely.high).parameters
+        high = optimum(plan.budget.flops / likely.low).parameters
+        found.append(
+            f"over the likely range of the speed the optimum is {format_count(low, 3)} to "
+            f"{format_count(high, 3)} parameters"
+        )
+    memory = hardware.trained.way.estimate.memory
+    if memory is not None and memory.host_bytes and run.host_memory_bytes is None:
+        found.append(
+            f"the offload takes {format_bytes(memory.host_bytes)} of host memory: give "
+            "--host-memory to hold it to what there is"
+        )
+    return [*found, *run_notes(hardware.trained.way.estimate)]

@@ -1,1 +1,0 @@
-"""The answer of ``fit``: which ways there are, how far each is from the plain one, what to type."""

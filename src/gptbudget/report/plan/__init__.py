@@ -1,1 +1,0 @@
-"""Answers of ``plan`` in words and as plain data."""
