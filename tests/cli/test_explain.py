@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gptbudget.cli.main import run
-from tests.explain.arithmetic import evaluated
+from tests.answer.explain.arithmetic import evaluated
 
 COMMANDS = {
     "compare": ("compare", "--gpu", "4070ti", "--model", "gpt2"),

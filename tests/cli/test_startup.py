@@ -65,7 +65,7 @@ def test_the_main_command_needs_no_numpy() -> None:
     assert "rich.table" in loaded
     assert "numpy" not in loaded
     assert not loaded & (VALIDATION | PLANNING | PAGES)
-    assert not [name for name in loaded if name.startswith("gptbudget.report.explain")]
+    assert not [name for name in loaded if name.startswith("gptbudget.answer.explain")]
 
 
 def test_importing_the_package_imports_nothing_of_it() -> None:

@@ -33,7 +33,7 @@ def command(invocation: Invocation) -> None:
     tables = invocation.fmt not in DATA_FORMATS
     document = comparison(found.estimates, found.skipped, tables=tables)
     if invocation.explain:
-        from gptbudget.report.explain.document import explained
+        from gptbudget.answer.explain.document import explained
 
         document = explained(document, found.estimates)
     if invocation.html is None:

@@ -48,7 +48,7 @@ def command(invocation: Invocation) -> None:
         found = fit.answer(asked, invocation.catalogs, watch)
     document = fit_document(found, tables=invocation.fmt not in DATA_FORMATS)
     if invocation.explain:
-        from gptbudget.report.explain.document import explained_fit
+        from gptbudget.answer.explain.document import explained_fit
 
         document = explained_fit(document, found)
     write(document, invocation.fmt)

@@ -47,7 +47,7 @@ def command(invocation: Invocation) -> None:
         )
     document = memory_document(estimate)
     if invocation.explain:
-        from gptbudget.report.explain.document import explained_memory
+        from gptbudget.answer.explain.document import explained_memory
 
         document = explained_memory(document, estimate)
     write(document, invocation.fmt)

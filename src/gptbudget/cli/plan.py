@@ -45,7 +45,7 @@ def command(invocation: Invocation) -> None:
     if isinstance(found, plan.CountPlan):
         document = counts_document(found.found, found.limits)
         if invocation.explain:
-            from gptbudget.report.explain.document import explained_counts
+            from gptbudget.answer.explain.document import explained_counts
 
             document = explained_counts(document, found.found)
         no = found.feasible is False
@@ -53,7 +53,7 @@ def command(invocation: Invocation) -> None:
     else:
         document = plan_document(found)
         if invocation.explain:
-            from gptbudget.report.explain.document import explained_plan
+            from gptbudget.answer.explain.document import explained_plan
 
             document = explained_plan(document, found)
         no = found.nothing_fits

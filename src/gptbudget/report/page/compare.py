@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from gptbudget.answer.command import command
 from gptbudget.answer.compare import comparison, section_table
 from gptbudget.answer.data import answer
+from gptbudget.answer.explain.estimate import explanation
+from gptbudget.answer.explain.step import Step
+from gptbudget.answer.explain.words import formula_tables
 from gptbudget.answer.quantities import Section, sections
 from gptbudget.answer.remedies import advice
 from gptbudget.answer.verdict import subject
-from gptbudget.report.explain.estimate import explanation
-from gptbudget.report.explain.step import Step
-from gptbudget.report.explain.words import formula_tables
 from gptbudget.report.page.memory import memory_figures, memory_of_all
 from gptbudget.report.page.optimum import optimum_of_run
 from gptbudget.report.page.page import Amount, Figure, Page, Part

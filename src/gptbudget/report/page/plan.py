@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gptbudget.answer.document import Document, Table
+from gptbudget.answer.explain.budget import plan_explanation
+from gptbudget.answer.explain.estimate import explanation
 from gptbudget.answer.verdict import subject
 from gptbudget.budget.budget import Plan
-from gptbudget.report.explain.estimate import explanation
-from gptbudget.report.explain.plan import plan_explanation
 from gptbudget.report.page.compare import facts, formulas, in_full
 from gptbudget.report.page.memory import memory_figures, memory_of_all
 from gptbudget.report.page.optimum import optimum_of_plan

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from itertools import count
 from typing import Any, NamedTuple
 
-from gptbudget.report.explain.formula import met, terms, written
-from gptbudget.report.explain.step import Input, Origin, Step
-from gptbudget.report.explain.traced import LEAF, NUMBER, Traced, Tracing
+from gptbudget.answer.explain.formula import met, terms, written
+from gptbudget.answer.explain.step import Input, Origin, Step
+from gptbudget.answer.explain.traced import LEAF, NUMBER, Traced, Tracing
 
 _AGREES = 1e-9
 _ABOVE = "a step above"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from gptbudget.answer.explain.estimate import explain
+from gptbudget.answer.explain.leaves import named_fit
+from gptbudget.answer.explain.sources import SOURCES
+from gptbudget.answer.explain.step import Step
+from gptbudget.answer.explain.steps import Book
 from gptbudget.budget.budget import Plan
 from gptbudget.budget.optimum import Trained
 from gptbudget.core.laws.chinchilla import BESIROGLU, compute_optimal_parameters, predicted_loss
-from gptbudget.report.explain.book import Book
-from gptbudget.report.explain.estimate import explain
-from gptbudget.report.explain.named import named_fit
-from gptbudget.report.explain.sources import SOURCES
-from gptbudget.report.explain.step import Step
 from gptbudget.search.result import Way
 from gptbudget.units import format_bytes
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from gptbudget.answer.explain.sources import SOURCES
+from gptbudget.answer.explain.step import Origin
+from gptbudget.answer.explain.steps import Book
 from gptbudget.answer.prices import rent_source
 from gptbudget.catalog.reference import load_grids
 from gptbudget.core.implementation import Implementation
 from gptbudget.core.laws.chinchilla import BESIROGLU, ChinchillaFit, compute_optimal_tokens
 from gptbudget.core.parameters import count_parameters
-from gptbudget.report.explain.book import Book
-from gptbudget.report.explain.sources import SOURCES
-from gptbudget.report.explain.step import Origin
 from gptbudget.run.job import BYTES_PER_TOKEN
 from gptbudget.run.machine import default_network_gb_per_s, machine_of
 from gptbudget.run.run import BareSize, FlopsAmount, NamedModel, TrainingRun

@@ -11,19 +11,19 @@ import pytest
 import gptbudget
 from gptbudget import api
 from gptbudget.answer.data import answer
+from gptbudget.answer.explain.budget import chosen_by_search, plan_explanation
+from gptbudget.answer.explain.estimate import explanation, memory_explanation
+from gptbudget.answer.explain.sources import SOURCES
+from gptbudget.answer.explain.step import Step
+from gptbudget.answer.explain.steps import Book
 from gptbudget.api import fit
 from gptbudget.budget.budget import Plan
 from gptbudget.catalog.catalog import load_catalog
-from gptbudget.report.explain.book import Book
-from gptbudget.report.explain.estimate import explanation, memory_explanation
-from gptbudget.report.explain.plan import chosen_by_search, plan_explanation
-from gptbudget.report.explain.sources import SOURCES
-from gptbudget.report.explain.step import Step
 from gptbudget.run.estimate import Estimate, compare
 from gptbudget.run.estimate import estimate as estimate_run
 from gptbudget.run.question import ask
 from gptbudget.specs.profile import Profile
-from tests.explain.arithmetic import evaluated
+from tests.answer.explain.arithmetic import evaluated
 from tests.run.test_options import BASE, CHANGES
 
 RUNS: dict[str, dict[str, Any]] = {

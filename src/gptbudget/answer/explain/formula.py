@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from gptbudget.report.explain.traced import LEAF, NEGATIVE, NUMBER, Traced
+from gptbudget.answer.explain.traced import LEAF, NEGATIVE, NUMBER, Traced
 
 _RANK = {"+": 1, "-": 1, "*": 2, "/": 2, "//": 2, "%": 2, NEGATIVE: 3, "**": 4}
 _RIGHT_NEEDS_MORE = frozenset({"-", "/", "//", "%", "*"})

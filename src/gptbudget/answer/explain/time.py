@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from gptbudget.answer.explain.sources import SOURCES, Formula
+from gptbudget.answer.explain.steps import Book
 from gptbudget.core.cost import delivered_flops_per_s
 from gptbudget.core.flops import Square, forward_flops_per_token
 from gptbudget.core.memory.placement import place, stages_that_may_be_worst
@@ -14,8 +16,6 @@ from gptbudget.core.time.exchange import tensor_parallel_s
 from gptbudget.core.time.head import head_s
 from gptbudget.core.time.matmul import MEMORY_SHARE, product_s
 from gptbudget.core.time.step import busiest_of, share_of
-from gptbudget.report.explain.book import Book
-from gptbudget.report.explain.sources import SOURCES, Formula
 from gptbudget.run.estimate import Estimate, Time, step_parts
 from gptbudget.run.profiles import time_factor
 from gptbudget.run.run import NamedModel, TrainingRun

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from gptbudget.answer.explain.sources import SOURCES, Formula
+from gptbudget.answer.explain.steps import Book
 from gptbudget.core.memory.activations import layer_parts, sized
 from gptbudget.core.memory.placement import Held, Placement
 from gptbudget.core.memory.rank import Step as Amounts
-from gptbudget.report.explain.book import Book
-from gptbudget.report.explain.sources import SOURCES, Formula
 from gptbudget.run.estimate import Estimate, Memory
 
 _AMOUNTS: dict[str, Formula] = {

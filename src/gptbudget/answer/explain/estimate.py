@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from gptbudget.answer.explain.leaves import RunNamer
+from gptbudget.answer.explain.memory import explain_memory
+from gptbudget.answer.explain.sources import SOURCES, Formula
+from gptbudget.answer.explain.step import Step
+from gptbudget.answer.explain.steps import Book
+from gptbudget.answer.explain.time import explain_time
 from gptbudget.core.flops import forward_flops_per_token, train_flops_per_token
 from gptbudget.core.parameters import trained_parameters
-from gptbudget.report.explain.book import Book
-from gptbudget.report.explain.memory import explain_memory
-from gptbudget.report.explain.named import RunNamer
-from gptbudget.report.explain.sources import SOURCES, Formula
-from gptbudget.report.explain.step import Step
-from gptbudget.report.explain.time import explain_time
 from gptbudget.run.estimate import Estimate
 from gptbudget.run.estimate import estimate as estimate_run
 from gptbudget.run.run import NamedModel

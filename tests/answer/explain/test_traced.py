@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gptbudget.answer.explain.formula import met, terms, written
+from gptbudget.answer.explain.traced import Traced, Tracing
 from gptbudget.core.arrays import maximum, minimum, real
-from gptbudget.report.explain.formula import met, terms, written
-from gptbudget.report.explain.traced import Traced, Tracing
-from tests.explain.arithmetic import evaluated
+from tests.answer.explain.arithmetic import evaluated
 
 NUMBERS = st.sampled_from([0, 1, 2, 3, 0.5, 1.0, 7, -2, 1e9])
 OPERATIONS = ("+", "-", "*", "/", "//", "**")

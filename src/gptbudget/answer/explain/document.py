@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gptbudget.answer.document import Document
+from gptbudget.answer.explain.budget import chosen_by_search, plan_explanation
+from gptbudget.answer.explain.estimate import explanation, memory_explanation
+from gptbudget.answer.explain.words import shown_with, steps_data, with_steps
 from gptbudget.answer.verdict import subject
 from gptbudget.budget.budget import Plan
-from gptbudget.report.explain.estimate import explanation, memory_explanation
-from gptbudget.report.explain.plan import chosen_by_search, plan_explanation
-from gptbudget.report.explain.words import shown_with, steps_data, with_steps
 from gptbudget.run.estimate import Estimate
 from gptbudget.search.gpu_count import Counted
 from gptbudget.search.result import Fit

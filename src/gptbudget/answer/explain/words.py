@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from gptbudget.answer.document import Document, Table
-from gptbudget.report.explain.step import Input, Step
+from gptbudget.answer.explain.step import Input, Step
 from gptbudget.units import format_bytes, format_duration, format_usd
 
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?:e[+-]?\d+)?")
