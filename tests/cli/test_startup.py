@@ -17,7 +17,7 @@ VALIDATION = {
 }
 PLANNING = {"gptbudget.budget.plan", "gptbudget.budget", "gptbudget.core.laws.repeated"}
 
-PAGES = {"gptbudget.render.html", "gptbudget.report.page", "gptbudget.core.laws.kaplan"}
+PAGES = {"gptbudget.render.html", "gptbudget.answer.page", "gptbudget.core.laws.kaplan"}
 
 PROGRAM = """
 import contextlib, io, sys

@@ -40,8 +40,8 @@ def command(invocation: Invocation) -> None:
         write(document, invocation.fmt)
     else:
         from gptbudget import __version__
+        from gptbudget.answer.page.compare import compare_page
         from gptbudget.render.html.file import write_with_page
-        from gptbudget.report.page.compare import compare_page
 
         page = compare_page(found.estimates, found.skipped)
         write_with_page(

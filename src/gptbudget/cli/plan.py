@@ -71,9 +71,9 @@ def _print(found: Plan | CountPlan, document: Document, invocation: Invocation) 
         write(document, invocation.fmt)
         return
     from gptbudget import __version__
+    from gptbudget.answer.page.plan import counts_page, plan_page
     from gptbudget.budget.plan import CountPlan
     from gptbudget.render.html.file import write_with_page
-    from gptbudget.report.page.plan import counts_page, plan_page
 
     if isinstance(found, CountPlan):
         page = counts_page(found.found, document)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gptbudget.answer.page.page import Axis, Quantity
 from gptbudget.render.html.scale import Scale, scale_of, ticks, written
-from gptbudget.report.page.page import Axis, Quantity
 
 AMOUNTS = st.floats(1e-6, 1e30)
 

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
+from gptbudget.answer.page.page import Band, Chart
 from gptbudget.render.html.drawing import HALF, figure, label, straight, text_width
 from gptbudget.render.html.element import Content, el
 from gptbudget.render.html.legend import SHAPES, Key, legend, mark
 from gptbudget.render.html.palette import SERIES, series
 from gptbudget.render.html.scale import Scale, scale_of, ticks
-from gptbudget.report.page.page import Band, Chart
 
 _HEIGHT = 300
 _TOP, _BOTTOM, _LEFT, _RIGHT = 24, 44, 76, 12

@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 from gptbudget.answer.document import Document
+from gptbudget.answer.page.page import Page
 from gptbudget.errors import UsageError
 from gptbudget.render.html.page import to_html
 from gptbudget.render.output import write
-from gptbudget.report.page.page import Page
 
 
 def write_page(page: Page, path: Path) -> None:

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from xml.etree.ElementTree import Element
 
 from gptbudget.answer.document import Table
+from gptbudget.answer.page.page import Amount, Chart, Figure, Page, Part, Ranges
 from gptbudget.render.html.chart import chart
 from gptbudget.render.html.element import Content, as_html, command, el, linked
 from gptbudget.render.html.ranges import ranges
 from gptbudget.render.html.stacked import stacked
 from gptbudget.render.html.style import STYLE
 from gptbudget.render.html.table import table
-from gptbudget.report.page.page import Amount, Chart, Figure, Page, Part, Ranges
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 """The browser itself refuses whatever would leave the page."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from xml.etree.ElementTree import Element
 
+from gptbudget.answer.page.page import Range, Ranges
 from gptbudget.render.html.drawing import FULL, figure, label, shortened, straight, text_width
 from gptbudget.render.html.element import Content, el
 from gptbudget.render.html.legend import mark
 from gptbudget.render.html.palette import series
 from gptbudget.render.html.scale import Scale, scale_of, ticks
-from gptbudget.report.page.page import Range, Ranges
 
 _STEP_BESIDE, _STEP_ABOVE = 30, 48
 _TOP, _BOTTOM = 26, 30

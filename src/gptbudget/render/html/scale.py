@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
-from gptbudget.report.page.page import Axis, Quantity
+from gptbudget.answer.page.page import Axis, Quantity
 from gptbudget.units import (
     DAY_S,
     YEAR_S,

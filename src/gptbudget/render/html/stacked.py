@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from xml.etree.ElementTree import Element
 
+from gptbudget.answer.page.page import Amount, Bill, Stacked
 from gptbudget.render.html.drawing import (
     FULL,
     figure,
@@ -17,7 +18,6 @@ from gptbudget.render.html.element import Content, el
 from gptbudget.render.html.legend import Key, legend
 from gptbudget.render.html.palette import colours_of
 from gptbudget.render.html.scale import Scale, ticks
-from gptbudget.report.page.page import Amount, Bill, Stacked
 from gptbudget.units import format_percent
 
 _BAR = 40

@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterator
 
 from gptbudget.answer.budget import best_name
+from gptbudget.answer.page.page import Axis, Chart, Curve, Mark, Rule
 from gptbudget.budget.budget import Plan
 from gptbudget.budget.laws import FOLLOWED, Allocation
 from gptbudget.core.laws.chinchilla import BESIROGLU, compute_optimal_parameters, predicted_loss
-from gptbudget.report.page.page import Axis, Chart, Curve, Mark, Rule
 from gptbudget.run.estimate import Estimate
 from gptbudget.run.run import BareSize, FlopsAmount
 from gptbudget.units import format_count, format_flops, format_number

@@ -10,14 +10,14 @@ from gptbudget.answer.data import answer
 from gptbudget.answer.explain.estimate import explanation
 from gptbudget.answer.explain.step import Step
 from gptbudget.answer.explain.words import formula_tables
+from gptbudget.answer.page.memory import memory_figures, memory_of_all
+from gptbudget.answer.page.optimum import optimum_of_run
+from gptbudget.answer.page.page import Amount, Figure, Page, Part
+from gptbudget.answer.page.sources import options_table, sources_table
+from gptbudget.answer.page.time import time_figures, time_of_all
 from gptbudget.answer.quantities import Section, sections
 from gptbudget.answer.remedies import advice
 from gptbudget.answer.verdict import subject
-from gptbudget.report.page.memory import memory_figures, memory_of_all
-from gptbudget.report.page.optimum import optimum_of_run
-from gptbudget.report.page.page import Amount, Figure, Page, Part
-from gptbudget.report.page.sources import options_table, sources_table
-from gptbudget.report.page.time import time_figures, time_of_all
 from gptbudget.run.estimate import Estimate
 from gptbudget.units import (
     format_bytes,

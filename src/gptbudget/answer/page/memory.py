@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from gptbudget.answer.page.page import Amount, Bill, Stacked
 from gptbudget.answer.verdict import subject
-from gptbudget.report.page.page import Amount, Bill, Stacked
 from gptbudget.run.estimate import Estimate
 from gptbudget.units import format_bytes
 

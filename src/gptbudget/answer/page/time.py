@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from gptbudget.answer.verdict import subject
-from gptbudget.core.cost import delivered_flops_per_s, wall_clock_s
-from gptbudget.report.page.page import (
+from gptbudget.answer.page.page import (
     Amount,
     Axis,
     Band,
@@ -19,6 +17,8 @@ from gptbudget.report.page.page import (
     Rule,
     Stacked,
 )
+from gptbudget.answer.verdict import subject
+from gptbudget.core.cost import delivered_flops_per_s, wall_clock_s
 from gptbudget.run.estimate import Estimate, Time
 from gptbudget.units import format_duration, format_percent
 

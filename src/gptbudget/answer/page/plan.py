@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from gptbudget.answer.document import Document, Table
 from gptbudget.answer.explain.budget import plan_explanation
 from gptbudget.answer.explain.estimate import explanation
+from gptbudget.answer.page.compare import facts, formulas, in_full
+from gptbudget.answer.page.memory import memory_figures, memory_of_all
+from gptbudget.answer.page.optimum import optimum_of_plan
+from gptbudget.answer.page.page import Amount, Page, Part
+from gptbudget.answer.page.sources import options_table, shown_option, sources_table
+from gptbudget.answer.page.time import time_figures, time_of_all
 from gptbudget.answer.verdict import subject
 from gptbudget.budget.budget import Plan
-from gptbudget.report.page.compare import facts, formulas, in_full
-from gptbudget.report.page.memory import memory_figures, memory_of_all
-from gptbudget.report.page.optimum import optimum_of_plan
-from gptbudget.report.page.page import Amount, Page, Part
-from gptbudget.report.page.sources import options_table, shown_option, sources_table
-from gptbudget.report.page.time import time_figures, time_of_all
 from gptbudget.run.estimate import Estimate
 from gptbudget.search.gpu_count import Counted
 from gptbudget.units import format_count, format_flops, format_number
