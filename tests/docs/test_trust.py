@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from gptbudget.answer.validation.speed import promised
 from gptbudget.evidence.calibrated import carried_errors
 from gptbudget.evidence.score import ScoredRow, score
 from gptbudget.evidence.validate import AgainstRuns, against_runs
-from gptbudget.report.validation.speed import promised
 
 README = Path(__file__).parents[2] / "README.md"
 WRITTEN_DOWN = {"litgpt", "torchtune", "torchtitan", "nanotron", "fsdp-qlora"}

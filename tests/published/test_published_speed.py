@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gptbudget import load_catalog
+from gptbudget.answer.validation.speed import promised
 from gptbudget.catalog.paths import data_file
 from gptbudget.catalog.reference import load_evidence
 from gptbudget.evidence.baseline import constant_errors
@@ -19,7 +20,6 @@ from gptbudget.evidence.ranges import class_ranges, inside_of_others, untested
 from gptbudget.evidence.score import by_group, score, score_errors
 from gptbudget.evidence.speed import tokens_per_s
 from gptbudget.evidence.validate import AgainstRuns, against_runs, run_of
-from gptbudget.report.validation.speed import promised
 from gptbudget.run.profiles import CARRIED
 from tests.conftest import Cli
 

@@ -42,14 +42,14 @@ def command(invocation: Invocation) -> None:
 
 
 def _document(name: str | None, runs: Path | None, invocation: Invocation, *, cross: bool) -> Any:
+    from gptbudget.answer.validation.document import validation_document
+    from gptbudget.answer.validation.pytorch import Measured
+    from gptbudget.answer.validation.run import run_document
     from gptbudget.evidence.validate import against_pytorch, against_runs, one_run
-    from gptbudget.report.validation.document import validation_document
-    from gptbudget.report.validation.pytorch import Measured
-    from gptbudget.report.validation.run import run_document
 
     if cross:
+        from gptbudget.answer.validation.cross import cross_document
         from gptbudget.evidence.load import load_cross
-        from gptbudget.report.validation.cross import cross_document
 
         return cross_document(load_cross())
     if name:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from gptbudget.answer.document import Document, Table
+from gptbudget.answer.validation import memory, pytorch, speed
+from gptbudget.answer.validation.words import fit_data, row_data
 from gptbudget.evidence.validate import AgainstRuns
-from gptbudget.report.validation import memory, pytorch, speed
-from gptbudget.report.validation.words import fit_data, row_data
 from gptbudget.units import format_many
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from gptbudget.answer.document import Table
+from gptbudget.answer.validation.words import percent, score_data, worst_peaks
 from gptbudget.evidence.score import Score, ScoredRow, by_group, score
-from gptbudget.report.validation.words import percent, score_data, worst_peaks
 from gptbudget.units import format_many
 
 _GROUPED = ("implementation", "precision", "attention", "checkpointing")

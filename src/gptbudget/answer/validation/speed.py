@@ -8,12 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from gptbudget.answer.document import Table
-from gptbudget.evidence.baseline import constant_errors, constant_scores
-from gptbudget.evidence.calibrated import Carried, carried_errors
-from gptbudget.evidence.score import by_group, grouped, score, score_errors
-from gptbudget.evidence.speed import ScoredSpeed
-from gptbudget.evidence.validate import AgainstRuns
-from gptbudget.report.validation.words import (
+from gptbudget.answer.validation.words import (
     APART,
     cells,
     constant_data,
@@ -21,6 +16,11 @@ from gptbudget.report.validation.words import (
     score_data,
     scores_table,
 )
+from gptbudget.evidence.baseline import constant_errors, constant_scores
+from gptbudget.evidence.calibrated import Carried, carried_errors
+from gptbudget.evidence.score import by_group, grouped, score, score_errors
+from gptbudget.evidence.speed import ScoredSpeed
+from gptbudget.evidence.validate import AgainstRuns
 from gptbudget.units import format_many, format_number
 
 _WORST = 8

@@ -8,11 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from gptbudget.answer.document import Document, Table
-from gptbudget.evidence.load import Cross
-from gptbudget.evidence.published import LeftOutRow
-from gptbudget.evidence.ranges import class_ranges, inside_of_others, untested
-from gptbudget.evidence.score import Group, Score, by_group, grouped, score, score_errors
-from gptbudget.report.validation.words import (
+from gptbudget.answer.validation.words import (
     APART,
     cells,
     constant_data,
@@ -20,6 +16,10 @@ from gptbudget.report.validation.words import (
     score_data,
     scores_table,
 )
+from gptbudget.evidence.load import Cross
+from gptbudget.evidence.published import LeftOutRow
+from gptbudget.evidence.ranges import class_ranges, inside_of_others, untested
+from gptbudget.evidence.score import Group, Score, by_group, grouped, score, score_errors
 from gptbudget.units import format_many
 
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from gptbudget.answer.document import Table
+from gptbudget.answer.validation.words import percent, score_data, scores_table, worst_peaks
 from gptbudget.evidence.memory import ScoredFit
 from gptbudget.evidence.score import by_group, score
 from gptbudget.evidence.validate import AgainstRuns
-from gptbudget.report.validation.words import percent, score_data, scores_table, worst_peaks
 from gptbudget.units import format_many
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 from gptbudget.answer.document import Document, Table
 from gptbudget.answer.quantities import SHOWN
+from gptbudget.answer.validation.memory import outcome
+from gptbudget.answer.validation.speed import row_data as speed_data
+from gptbudget.answer.validation.words import fit_data, percent, row_data
 from gptbudget.evidence.speed import tokens_per_step
 from gptbudget.evidence.validate import OneRun
-from gptbudget.report.validation.memory import outcome
-from gptbudget.report.validation.speed import row_data as speed_data
-from gptbudget.report.validation.words import fit_data, percent, row_data
 from gptbudget.units import format_bytes, format_duration, format_number, format_percent
 
 

@@ -1,1 +1,0 @@
-"""Answers in words and as plain data, for every format."""
