@@ -24,6 +24,10 @@ def test_public_names_are_exact() -> None:
         assert getattr(gptbudget, name) is not None
 
 
+def test_what_is_listed_is_public() -> None:
+    assert dir(gptbudget) == gptbudget.__all__
+
+
 def test_unknown_public_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="nonsense"):
         _ = gptbudget.nonsense

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import gptbudget
-from gptbudget.notebook import Shown
+from gptbudget.api import Shown
 from tests.conftest import Cli
 
 

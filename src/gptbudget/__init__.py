@@ -23,13 +23,16 @@ _HOMES = {
     "estimate": "gptbudget.api",
     "fit": "gptbudget.api",
     "load_catalog": "gptbudget.catalog.catalog",
+    "plan": "gptbudget.api",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name == "plan":  # a package, which is callable
-        return import_module("gptbudget.plan")
     if name not in _HOMES:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
     return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

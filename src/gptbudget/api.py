@@ -8,10 +8,27 @@ from gptbudget.answer.document import Document
 from gptbudget.budget import plan as planning
 from gptbudget.budget.budget import Plan
 from gptbudget.errors import UsageError
-from gptbudget.notebook import Shown
 from gptbudget.run.estimate import Estimate, compare
 from gptbudget.run.question import ask
 from gptbudget.search.result import Fit
+
+
+class Shown:
+    """A result that a notebook shows as the tables of its command, and ``print`` as its verdict."""
+
+    __slots__ = ()
+
+    def document(self) -> Document:
+        """The first sentence, tables and notes of the answer."""
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        return self.document().headline
+
+    def _repr_markdown_(self) -> str:
+        from gptbudget.render.data import to_markdown
+
+        return to_markdown(self.document())
 
 
 class ShownEstimate(Shown, Estimate):
@@ -121,4 +138,4 @@ def plan(**options: Any) -> ShownPlan | ShownCounts:
     return ShownCounts(*found) if isinstance(found, planning.CountPlan) else ShownPlan(*found)
 
 
-__all__ = ["ShownEstimate", "estimate"]
+__all__ = ["ShownCounts", "ShownEstimate", "ShownFit", "ShownPlan", "estimate", "fit", "plan"]

@@ -68,6 +68,17 @@ def test_the_main_command_needs_no_numpy() -> None:
     assert not [name for name in loaded if name.startswith("gptbudget.answer.explain")]
 
 
+def test_an_estimate_in_python_needs_no_numpy() -> None:
+    program = (
+        "import sys, gptbudget; gptbudget.estimate(gpu='4070ti', model='gpt2'); "
+        "print('numpy' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "False"
+
+
 def test_importing_the_package_imports_nothing_of_it() -> None:
     """The public names are loaded on first use."""
     program = "import sys, gptbudget; print(*[m for m in sys.modules if 'gptbudget' in m])"
