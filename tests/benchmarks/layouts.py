@@ -24,6 +24,7 @@ from gptbudget.catalog.reference import load_evidence
 from gptbudget.core.implementation import implementation
 from gptbudget.core.memory.overhead import overhead_parts
 from gptbudget.core.memory.timeline import peak_bytes
+from gptbudget.core.step import TrainingStep
 from gptbudget.core.time.step import step_time
 from gptbudget.run.machine import machine_of
 from gptbudget.search.layouts import divisors
@@ -113,14 +114,14 @@ class Space:
 
     def evaluate(self) -> None:
         """Memory and time of them all."""
-        args = (self.model, self.recipe)
         for layout, batch, many, size in self.chunks:
-            found = peak_bytes(*args, self.how, batch, LENGTH, layout, many)
+            step = TrainingStep(self.model, self.recipe, self.how, batch, LENGTH, layout, many)
+            found = peak_bytes(step)
             assert found is not None
             bill = found.peak + overhead_parts(found.peak, "8.0", layout).total
-            step = step_time(*args, self.stack, self.machine, layout, batch, LENGTH, many).total
-            assert bill.size == step.size == size
-            assert np.isfinite(bill + step).all()
+            step_s = step_time(step, self.machine).total
+            assert bill.size == step_s.size == size
+            assert np.isfinite(bill + step_s).all()
 
 
 def main() -> None:

@@ -13,6 +13,8 @@ import numpy as np
 
 from gptbudget import load_catalog
 from gptbudget.catalog.reference import load_evidence
+from gptbudget.core.implementation import implementation
+from gptbudget.core.step import TrainingStep
 from gptbudget.core.time.step import step_time
 from gptbudget.run.machine import machine_of
 from gptbudget.specs.layout import Layout
@@ -32,10 +34,11 @@ def main() -> None:
     catalog, stack = load_catalog(), load_evidence().stacks.stacks["megatron"]
     gpu, model = catalog.gpus.find("h100").spec, catalog.models.find("llama-2-7b").spec
     machine = machine_of(gpu, "bf16", 989e12, stack.speed, 50.0).machine
+    how = implementation(model, "megatron", load_evidence().stacks, "plain")
     recipe, layout = Recipe(precision="bf16", recipe="master"), Layout(dp=8, tp=4, pp=2, zero=1)
 
     def predict(batch: Any, seq: Any, many: Any) -> Any:
-        return step_time(model, recipe, stack, machine, layout, batch, seq, many).total
+        return step_time(TrainingStep(model, recipe, how, batch, seq, layout, many), machine).total
 
     def seconds(work: Any) -> float:
         begin = time.perf_counter()

@@ -16,6 +16,7 @@ from gptbudget.core.arrays import maximum, where
 from gptbudget.core.implementation import implementation
 from gptbudget.core.memory.timeline import MemoryByPhase, memory_by_phase
 from gptbudget.core.parts import Parts
+from gptbudget.core.step import TrainingStep
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Method, Recipe
 from tests.measured import rules
@@ -83,7 +84,7 @@ def memory(pair: Pair, recipe: Recipe, batch: Any, seq: Any, **changes: Any) -> 
     name, stack = pair
     model = spec_of(name).model_copy(update=changes)
     how = implementation(model, stack, load_evidence().stacks, recipe.loss)
-    found = memory_by_phase(model, recipe, how, batch, seq)
+    found = memory_by_phase(TrainingStep(model, recipe, how, batch, seq))
     assert found is not None
     return found
 
@@ -268,7 +269,8 @@ def test_what_was_not_measured_is_unknown() -> None:
     model = spec_of("gpt2-medium")
     recipe = Recipe(precision="fp32", attention="flash")
 
-    assert memory_by_phase(model, recipe, rules(model, "nanogpt"), 1, 1024) is None
+    step = TrainingStep(model, recipe, rules(model, "nanogpt"), 1, 1024)
+    assert memory_by_phase(step) is None
 
 
 def test_choices_are_element_by_element() -> None:

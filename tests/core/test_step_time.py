@@ -17,6 +17,7 @@ from gptbudget.core.flops import recomputed_flops_per_token, train_flops_per_tok
 from gptbudget.core.implementation import implementation
 from gptbudget.core.memory.timeline import peak_bytes
 from gptbudget.core.parts import Parts
+from gptbudget.core.step import TrainingStep
 from gptbudget.core.time import collectives as comm
 from gptbudget.core.time.matmul import product_s, traffic_s
 from gptbudget.core.time.step import step_time
@@ -54,9 +55,9 @@ def seconds(
 ) -> Parts[Any]:
     recipe = Recipe(**{"precision": "bf16", **options})
     where = on or machine("h100", stack)
-    return step_time(
-        model(name), recipe, STACKS[stack], where, layout, micro_batch, seq_len, micro_batches
-    )
+    how = implementation(model(name), stack, load_evidence().stacks, recipe.loss)
+    step = TrainingStep(model(name), recipe, how, micro_batch, seq_len, layout, micro_batches)
+    return step_time(step, where)
 
 
 # -- published amounts
@@ -108,7 +109,9 @@ def test_tokens_that_hide_fsdp(peak: float, share: float, link: float, tokens: f
 def test_pipeline_bubble(layers: int, layout: Layout, micro_batches: int, share: float) -> None:
     shape = model("gpt3-175b").model_copy(update={"layers": layers, "vocabulary": 8})
     recipe = Recipe(precision="bf16")
-    parts = step_time(shape, recipe, STACKS["megatron"], machine(), layout, 1, 2048, micro_batches)
+    how = implementation(shape, "megatron", load_evidence().stacks, recipe.loss)
+    step = TrainingStep(shape, recipe, how, 1, 2048, layout, micro_batches)
+    parts = step_time(step, machine())
     outside = ("logits_and_loss", "pipeline_bubble", "pipeline_messages", "optimizer")
     ideal = parts.total - sum(parts[name] for name in outside)
 
@@ -404,10 +407,10 @@ def test_layouts_are_elements_of_arrays(
     how = implementation(model(name), stack, load_evidence().stacks, recipe.loss)
 
     def both(layout: Layout, batch: Any) -> tuple[Any, Any, Any]:
-        args = (model(name), recipe)
-        found = peak_bytes(*args, how, batch, 1024, layout, 12)
+        step = TrainingStep(model(name), recipe, how, batch, 1024, layout, 12)
+        found = peak_bytes(step)
         assert found is not None
-        parts = step_time(*args, STACKS[stack], machine(), layout, batch, 1024, 12)
+        parts = step_time(step, machine())
         return found.peak, found.host, parts.total
 
     many = both(Layout(dp=dp, tp=tp, pp=pp, vp=vp, zero=zero), batch)

@@ -15,6 +15,7 @@ from gptbudget.core.memory.placement import Held
 from gptbudget.core.memory.states import optimizer_bytes
 from gptbudget.core.memory.timeline import memory_by_phase
 from gptbudget.core.parameters import count_parameters
+from gptbudget.core.step import TrainingStep
 from gptbudget.specs.recipe import Recipe
 from gptbudget.units import GIB
 from tests.measured import rules
@@ -45,7 +46,7 @@ def tensors_gib(name: str, micro_batch: int = 1, phase: Any = None, **changes: A
     """GiB of tensors at the peak, or in one phase, with nanoGPT's blocks at 1,024 tokens."""
     recipe = Recipe(precision="bf16", **changes)
     model = load_catalog().models.find(name).spec
-    found = memory_by_phase(model, recipe, rules(model, "nanogpt"), micro_batch, 1024)
+    found = memory_by_phase(TrainingStep(model, recipe, rules(model, "nanogpt"), micro_batch, 1024))
     assert found is not None
     return float(found.phases[phase].total if phase else found.peak_bytes) / GIB
 

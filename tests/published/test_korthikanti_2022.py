@@ -13,6 +13,7 @@ from gptbudget.core.flops import train_flops_per_token
 from gptbudget.core.implementation import implementation
 from gptbudget.core.memory.timeline import memory_by_phase
 from gptbudget.core.parts import Parts
+from gptbudget.core.step import TrainingStep
 from gptbudget.specs.layout import ONE_RANK, Layout
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Checkpointing, Recipe
@@ -61,7 +62,7 @@ def kept(
         checkpointing=checkpointing,
         dropout=0.1,
     )
-    found = memory_by_phase(m, recipe, how, micro_batch, 2048, layout, micro_batches=512)
+    found = memory_by_phase(TrainingStep(m, recipe, how, micro_batch, 2048, layout, 512))
     assert found is not None
     return found.phases["forward_end"]
 

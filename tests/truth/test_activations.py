@@ -12,6 +12,7 @@ import pytest
 from gptbudget import load_catalog
 from gptbudget.core.memory.activations import head_tensors, layer_tensors
 from gptbudget.core.memory.timeline import memory_by_phase
+from gptbudget.core.step import TrainingStep
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import LoraTargets, Method, Recipe
 from gptbudget.specs.stack import AttentionKind, Mode, Tensors
@@ -153,7 +154,7 @@ def test_adapters(
 def test_bytes_of_a_step(block: str, name: str, attention: AttentionKind, bytes_: int) -> None:
     spec = model(name)
     found = memory_by_phase(
-        spec, recipe("autocast", attention), implementation(block, spec), 3, 1024
+        TrainingStep(spec, recipe("autocast", attention), implementation(block, spec), 3, 1024)
     )
 
     assert found is not None

@@ -10,6 +10,7 @@ import pytest
 from gptbudget import load_catalog
 from gptbudget.core.memory import timeline
 from gptbudget.core.memory.timeline import memory_by_phase
+from gptbudget.core.step import TrainingStep
 from gptbudget.evidence.load import SHARDED, load_measured_steps
 from gptbudget.specs.evidence import MeasuredStep
 from tests.measured import rules
@@ -33,7 +34,7 @@ def errors(step: MeasuredStep) -> dict[str, float]:
     """Our relative error of the peak and of each phase."""
     how = rules(step.model, step.implementation)
     ours = memory_by_phase(
-        step.model, step.recipe, how, step.micro_batch, step.seq_len, step.layout
+        TrainingStep(step.model, step.recipe, how, step.micro_batch, step.seq_len, step.layout)
     )
     assert ours is not None
     totals = {str(phase): parts.total for phase, parts in ours.phases.items()}

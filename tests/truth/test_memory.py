@@ -12,6 +12,7 @@ import pytest
 
 from gptbudget import load_catalog
 from gptbudget.core.memory.timeline import memory_by_phase
+from gptbudget.core.step import TrainingStep
 from gptbudget.evidence.load import load_measured_steps
 from gptbudget.specs.evidence import MeasuredStep
 from tests.conftest import Cli
@@ -65,7 +66,9 @@ def scored() -> tuple[Scored, ...]:
 
 def score(step: MeasuredStep) -> Scored:
     how = rules(step.model, step.implementation)
-    ours = memory_by_phase(step.model, step.recipe, how, step.micro_batch, step.seq_len)
+    ours = memory_by_phase(
+        TrainingStep(step.model, step.recipe, how, step.micro_batch, step.seq_len)
+    )
     assert ours is not None, step
     totals = {str(phase): parts.total for phase, parts in ours.phases.items()}
     errors = {

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from gptbudget.core.implementation import implementation
 from gptbudget.core.memory.timeline import memory_by_phase
+from gptbudget.core.step import TrainingStep
 from gptbudget.evidence.score import ScoredRow
 from gptbudget.specs.evidence import MeasuredStep
 from gptbudget.specs.stack import Stacks
@@ -39,7 +40,7 @@ def score_steps(steps: Iterable[MeasuredStep], stacks: Stacks, source: str) -> l
 def _rows(step: MeasuredStep, stacks: Stacks, source: str) -> list[ScoredRow]:
     how = implementation(step.model, step.stack, stacks, step.recipe.loss)
     ours = memory_by_phase(
-        step.model, step.recipe, how, step.micro_batch, step.seq_len, step.layout
+        TrainingStep(step.model, step.recipe, how, step.micro_batch, step.seq_len, step.layout)
     )
     assert ours is not None
     totals = {str(phase): float(parts.total) for phase, parts in ours.phases.items()}

@@ -287,16 +287,7 @@ def step_parts(run: TrainingRun, stack: Stack) -> Parts[Any]:
     """Seconds of one step by part, with the speed of ``stack``."""
     assert isinstance(run.work, NamedModel)
     assert run.machine is not None
-    return step_time(
-        run.work.spec,
-        run.recipe,
-        stack,
-        run.machine.machine,
-        run.layout,
-        run.micro_batch,
-        run.seq_len,
-        run.micro_batches,
-    ).present()
+    return step_time(run.step.with_stack(stack), run.machine.machine).present()
 
 
 def _wall_of(run: TrainingRun, parts: Parts[Any]) -> float:
@@ -355,16 +346,7 @@ def memory_of(run: TrainingRun, stage: int | None = None) -> Memory | None:
 def _phases(run: TrainingRun, recipe: Recipe, stage: int | None) -> MemoryByPhase | None:
     assert isinstance(run.work, NamedModel)
     assert run.how is not None
-    found = memory_by_phase(
-        run.work.spec,
-        recipe,
-        run.how,
-        run.micro_batch,
-        run.seq_len,
-        run.layout,
-        run.micro_batches,
-        stage,
-    )
+    found = memory_by_phase(run.step._replace(recipe=recipe), stage)
     return found and found._replace(host=found.host.scaled(run.gpus_on_host))
 
 

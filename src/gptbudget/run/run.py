@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from gptbudget.core.implementation import Implementation
+from gptbudget.core.step import TrainingStep
 from gptbudget.run.machine import AssumedMachine
 from gptbudget.specs.evidence import TimeRange
 from gptbudget.specs.gpu import GpuSpec
@@ -132,6 +133,21 @@ class TrainingRun(NamedTuple):
     def gpus(self) -> int:
         """Accelerators in all."""
         return self.layout.gpus
+
+    @property
+    def step(self) -> TrainingStep:
+        """The step that is repeated."""
+        assert isinstance(self.work, NamedModel)
+        assert self.how is not None
+        return TrainingStep(
+            self.work.spec,
+            self.recipe,
+            self.how,
+            self.micro_batch,
+            self.seq_len,
+            self.layout,
+            self.micro_batches,
+        )
 
     def asked(self, option: str) -> bool:
         """Whether the user said this option, as a flag or in a scenario."""

@@ -14,6 +14,7 @@ import numpy as np
 from gptbudget.core.cost import delivered_flops_per_s, wall_clock_s
 from gptbudget.core.memory.overhead import overhead_parts
 from gptbudget.core.memory.timeline import peak_bytes
+from gptbudget.core.step import TrainingStep
 from gptbudget.core.time.step import step_time
 from gptbudget.run.complete import default_goodput
 from gptbudget.run.estimate import headline_flops
@@ -227,8 +228,10 @@ def _peak(
     assert isinstance(run.work, NamedModel)
     assert run.how is not None
     recipe = run.recipe._replace(accumulate=accumulate)
-    model, length = run.work.spec, run.seq_len
-    found = peak_bytes(model, recipe, run.how, micro_batch, length, layout, micro_batches)
+    step = TrainingStep(
+        run.work.spec, recipe, run.how, micro_batch, run.seq_len, layout, micro_batches
+    )
+    found = peak_bytes(step)
     assert found is not None
     capability = run.gpu.spec.compute_capability
     on_host = np.minimum(layout.gpus, run.values.get("gpus_per_node", GPUS_PER_NODE))
@@ -251,15 +254,9 @@ def _seconds(
         rate = delivered_flops_per_s(gpus, run.peak_flops_per_s, run.utilization, goodput)
         return wall_clock_s(headline_flops(run), rate)
     assert run.machine is not None
-    step_s = step_time(
-        run.work.spec,
-        run.recipe,
-        run.how.stack,
-        run.machine.machine,
-        layout,
-        micro_batch,
-        run.seq_len,
-        micro_batches,
-    ).total
+    step = TrainingStep(
+        run.work.spec, run.recipe, run.how, micro_batch, run.seq_len, layout, micro_batches
+    )
+    step_s = step_time(step, run.machine.machine).total
     steps = run.tokens / (micro_batch * run.seq_len * layout.dp * micro_batches)
     return steps * step_s * time_factor(run.profiles.get(run.stack), run) / goodput

@@ -15,6 +15,7 @@ from gptbudget.catalog.reference import load_evidence
 from gptbudget.core.implementation import Implementation, implementation
 from gptbudget.core.memory.activations import layer_tensors, sized
 from gptbudget.core.memory.timeline import MemoryByPhase, memory_by_phase
+from gptbudget.core.step import TrainingStep
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Method, MethodKind, OptimizerImpl, Recipe
 from gptbudget.units import GIB
@@ -34,7 +35,7 @@ def step(
     name: str, how: Implementation, micro_batch: int, seq_len: int, **recipe: Any
 ) -> MemoryByPhase:
     asked = Recipe(**{"precision": "bf16", **recipe})
-    found = memory_by_phase(model(name), asked, how, micro_batch, seq_len)
+    found = memory_by_phase(TrainingStep(model(name), asked, how, micro_batch, seq_len))
     assert found is not None
     return found
 

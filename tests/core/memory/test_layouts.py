@@ -20,6 +20,7 @@ from gptbudget.core.memory.placement import Held, in_flight, place
 from gptbudget.core.memory.states import training_states
 from gptbudget.core.memory.timeline import MemoryByPhase, memory_by_phase
 from gptbudget.core.parameters import count_parameters
+from gptbudget.core.step import TrainingStep
 from gptbudget.specs.layout import ONE_RANK, Layout, Zero
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Method, Recipe
@@ -41,7 +42,7 @@ def memory(
 ) -> MemoryByPhase:
     recipe = Recipe(**{"precision": "bf16", "recipe": "master", **options})
     how = implementation(model(name), stack, STACKS, recipe.loss)
-    found = memory_by_phase(model(name), recipe, how, 1, 2048, layout, micro_batches)
+    found = memory_by_phase(TrainingStep(model(name), recipe, how, 1, 2048, layout, micro_batches))
     assert found is not None
     return found
 
@@ -105,9 +106,12 @@ def test_interleaving_keeps_more_in_flight() -> None:
 def test_outputs_of_530b_that_megatron_frees() -> None:
     # Korthikanti et al. 2022, appendix B: s b h p in 16 bit over 35 stages, "2.73 GB" (GiB).
     gpt = load_catalog([MODELS]).models.find("megatron-530b").spec
-    layout = Layout(tp=8, pp=35)
+    layout, pure = Layout(tp=8, pp=35), Recipe(precision="bf16", recipe="pure")
     kept, freed = (
-        messages(gpt, layout, 2048, in_flight(layout, 0, 280), STACKS.stacks[stack], "pure")
+        messages(
+            TrainingStep(gpt, pure, implementation(gpt, stack, STACKS, "plain"), 1, 2048, layout),
+            in_flight(layout, 0, 280),
+        )
         for stack in ("eager", "megatron")
     )
 
@@ -159,7 +163,7 @@ def test_a_long_sequence_of_llama() -> None:
     # hidden state of 0.25 GiB, 8 GiB of checkpoints, and 15.66 GiB of logits in fp32.
     llama, recipe = model("llama-3.1-8b"), Recipe(precision="bf16", checkpointing="full")
     how = implementation(llama, "hf-2024", STACKS, "plain")
-    found = memory_by_phase(llama, recipe._replace(recipe="pure"), how, 1, 32768)
+    found = memory_by_phase(TrainingStep(llama, recipe._replace(recipe="pure"), how, 1, 32768))
     assert found is not None
     end, vocabulary = found.phases["forward_end"], 32768 * llama.vocabulary
 

@@ -8,7 +8,7 @@ from gptbudget.answer.explain.sources import SOURCES, Formula
 from gptbudget.answer.explain.steps import Book
 from gptbudget.core.memory.activations import layer_parts, sized
 from gptbudget.core.memory.placement import Held, Placement
-from gptbudget.core.memory.rank import Step as Amounts
+from gptbudget.core.memory.rank import RankAmounts
 from gptbudget.run.estimate import Estimate, Memory
 
 _AMOUNTS: dict[str, Formula] = {
@@ -115,7 +115,7 @@ def _part(book: Book, section: str, part: str, memory: Memory, plain: Memory) ->
     return book.state(section, f"{part}_bytes", memory.parts[part], "B", source, plain.parts[part])
 
 
-def _amounts(book: Book, named: Estimate, step: Amounts) -> None:
+def _amounts(book: Book, named: Estimate, step: RankAmounts) -> None:
     """Names of everything that a rank holds and keeps."""
     _placement(book, step.placement)
     run, states = named.run, step.states

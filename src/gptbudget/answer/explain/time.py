@@ -112,7 +112,7 @@ def _rates(book: Book, run: TrainingRun) -> None:
         book.define("sustained_narrow_flops_per_s", narrow, "FLOP/s", SOURCES["rates"])
     reached = MEMORY_SHARE * machine.memory_bytes_per_s
     book.define("reached_bytes_per_s", reached, "B/s", SOURCES["rates"])
-    share = share_of(model, run.layout, run.micro_batch, run.seq_len)
+    step, share = run.step, share_of(run.step)
     book.define("micro_batch_tokens", share.tokens, "tokens", "of one GPU")
     width, tp, ffn = model.width, share.tp, model.ffn_width / share.tp
     into = 2 if model.ffn.gated else 1
@@ -122,15 +122,15 @@ def _rates(book: Book, run: TrainingRun) -> None:
     for name, (columns, depth) in named.items():
         one = product_s(share.tokens, columns, depth, machine, narrow=narrow)
         book.define(f"{name}_product_s", one, "s", SOURCES["products"])
-    forward, _ = products_s(model, recipe, stack.speed, machine, share)
+    forward, _ = products_s(step, machine, share)
     book.define("block_products_forward_s", forward, "s", SOURCES["products"])
     kernels = recipe.attention in {"flash", "efficient"}
     square: Square = "causal" if kernels else "full"
     of_token = forward_flops_per_token(model, share.seq_len, square).get("attention_scores", 0)
     book.define("attention_scores_flops", of_token, "FLOP", SOURCES["forward"])
-    scores, _ = attention_s(model, recipe, stack.speed, machine, share)
+    scores, _ = attention_s(step, machine, share)
     book.define("block_attention_forward_s", scores, "s", SOURCES["attention"])
-    block, below = block_s(model, recipe, stack, machine, share)
+    block, below = block_s(step, machine, share)
     for name in ("products", "attention", "elementwise", "recomputation"):
         book.define(f"block_{name}_s", getattr(block, name), "s", SOURCES[_PARTS[name]])
     for name in ("products", "attention", "elementwise"):
@@ -143,7 +143,7 @@ def _rates(book: Book, run: TrainingRun) -> None:
         for stage in stages_that_may_be_worst(model, recipe.method, run.layout, stack.split)
     ]
     busiest, each = busiest_of(stages), gradient_bytes(recipe, stack)
-    gather = gather_s(busiest, recipe, stack, machine, run.layout)
+    gather = gather_s(step, machine, busiest)
     book.define("gather_weights_s", gather, "s", SOURCES["data_parallel"])
     reduce = reduce_s(busiest, each, machine, run.layout)
     book.define("reduce_gradients_s", reduce, "s", SOURCES["data_parallel"])

@@ -8,25 +8,21 @@ from gptbudget.core.arrays import agreed, minimum, where
 from gptbudget.core.memory.placement import Placement
 from gptbudget.core.memory.sharding import sharing_of
 from gptbudget.core.memory.states import States, gradient_bytes
-from gptbudget.specs.layout import Layout
-from gptbudget.specs.model import ModelSpec
-from gptbudget.specs.recipe import Recipe
-from gptbudget.specs.stack import Mode, Stack
+from gptbudget.core.step import TrainingStep
 
 _BUCKET = 5e8
 """Gradients that DeepSpeed reduces at once by default, ``reduce_bucket_size``:
 https://www.deepspeed.ai/docs/config-json/#zero-optimizations-for-fp16-training."""
 
 
-def gradient_buckets(
-    states: States, placement: Placement, recipe: Recipe, layout: Layout, stack: Stack
-) -> Any:
+def gradient_buckets(step: TrainingStep, placement: Placement, states: States) -> Any:
     """Copies of gradients that are alive all through training, for their reduction.
 
     DistributedDataParallel keeps every gradient a second time in its buckets, unless they are
     views of them (``gradient_as_bucket_view``, off by default; on where ZeRO shares the optimizer:
     torch.distributed.optim.ZeroRedundancyOptimizer). DeepSpeed has one bucket, on one rank too.
     """
+    recipe, layout, stack = step.recipe, step.layout, step.stack
     sharing = sharing_of(recipe, layout.zero, stack)
     if sharing == "deepspeed":
         trained = sum(held.trained for held in placement.kinds)
@@ -36,16 +32,16 @@ def gradient_buckets(
     return where(layout.dp > 1, states.gradients, 0)
 
 
-def messages(
-    model: ModelSpec, layout: Layout, tokens: Any, in_flight: Any, stack: Stack, mode: Mode
-) -> Any:
+def messages(step: TrainingStep, in_flight: Any) -> Any:
     """Buffers of tensor, context, pipeline and expert parallelism during a pass, in bytes.
 
-    ``tokens`` are those of a rank. Sequence parallelism gathers the input of a product; a ring
+    Sequence parallelism gathers the input of a product; a ring
     holds keys and values of two neighbours; a stage sends and receives one micro-batch each way,
     and keeps its outputs, unless its stack frees them (Korthikanti et al. 2022, appendix B: 2.73
     GiB for 530B over 35 stages); tokens go to their experts and come back.
     """
+    model, layout, mode = step.model, step.layout, step.recipe.mode
+    tokens = step.micro_batch * step.seq_len / layout.cp
     residual, product = (2 if mode == "pure" else 4), (4 if mode == "fp32" else 2)
     whole = residual * tokens * model.width
     boundary = whole / (layout.tp if layout.sequence_parallel else 1)
@@ -55,7 +51,7 @@ def messages(
     neighbours = 2 * 2 * product * tokens * model.kv_width / layout.tp
     total = total + where(layout.cp > 1, neighbours, 0)
     if agreed(layout.pp > 1):
-        kept = 0 if stack.frees_outputs else in_flight * boundary
+        kept = 0 if step.stack.frees_outputs else in_flight * boundary
         total = total + 2 * boundary + kept
     if layout.ep > 1 and model.experts is not None:
         total = total + 2 * model.experts.active * boundary

@@ -14,10 +14,8 @@ from typing import Any, NamedTuple
 from gptbudget.core.arrays import agreed, where
 from gptbudget.core.memory.placement import Held, Placement
 from gptbudget.core.memory.states import base_bytes, gradient_bytes, nf4_bytes, weight_bytes
-from gptbudget.specs.layout import Layout
-from gptbudget.specs.model import ModelSpec
+from gptbudget.core.step import TrainingStep
 from gptbudget.specs.recipe import Recipe
-from gptbudget.specs.stack import Stack
 
 _COMPUTE_BYTES = 2
 _REDUCE_BYTES = 4
@@ -50,16 +48,15 @@ class Gathering(NamedTuple):
     """Weights stay together between forward and backward pass; in a pipeline they always do."""
 
 
-def gathering(
-    model: ModelSpec, placement: Placement, recipe: Recipe, layout: Layout, stack: Stack
-) -> Gathering:
+def gathering(step: TrainingStep, placement: Placement) -> Gathering:
     """FSDP's buffers on one rank, in bytes.
 
     Llama-2 7B in 16-bit compute: 0.49 GiB outside the blocks and 0.38 GiB for a block, as much
     for the next, and 0.75 GiB for the gradients of one in the fp32 reduction.
     """
+    recipe, layout = step.recipe, step.layout
     compute = compute_bytes(recipe)
-    gradient = gradient_bytes(recipe, stack)
+    gradient = gradient_bytes(recipe, step.stack)
     reduce = _REDUCE_BYTES if recipe.recipe == "autocast" else gradient
     made = weight_bytes(recipe) if recipe.method.has_adapters else compute
     ends = placement.ends
@@ -68,7 +65,7 @@ def gathering(
     gathered = [gathered_bytes(held, recipe, compute) for held in kinds]
     comes = [where(on_host | (held.shards > 1), 1, 0) for held in kinds]
     own = made * sum(held.trained for held in kinds)
-    early = 2 / 3 if model.ffn.gated else 1 / 2
+    early = 2 / 3 if step.model.ffn.gated else 1 / 2
     parameters = sum(held.parameters for held in kinds)
     share = placement.network / parameters if not recipe.method.has_adapters else 0.5
     table = placement.table if placement.trains_table else 0
@@ -94,15 +91,14 @@ def compute_bytes(recipe: Recipe) -> int:
     return base_bytes(recipe) if recipe.mode == "fp32" else _COMPUTE_BYTES
 
 
-def whole_gradients(
-    placement: Placement, recipe: Recipe, layout: Layout, stack: Stack
-) -> Any | None:
+def whole_gradients(step: TrainingStep, placement: Placement) -> Any | None:
     """Gradients that are summed over micro-batches before they are cut up; ``None``: never.
 
     A pipeline of FSDP ranks sums them in the type of the reduction until its last micro-batch
     (torch.distributed.pipelining, ``set_requires_gradient_sync``). Under ``no_sync`` FSDP's flat
     parameters sum them in the type of compute, those of frozen weights beside adapters too.
     """
+    recipe, stack = step.recipe, step.stack
     if not recipe.accumulate:
         return None
     trained = sum(held.trained for held in placement.kinds)
@@ -110,7 +106,7 @@ def whole_gradients(
         flat = placement.dense.parameters + placement.experts.parameters
         beside = trained if recipe.method.has_adapters else placement.ends.trained
         return compute_bytes(recipe) * (flat + beside)
-    if agreed(layout.pp > 1):
+    if agreed(step.layout.pp > 1):
         wide = recipe.recipe == "autocast"
         return (_REDUCE_BYTES if wide else gradient_bytes(recipe, stack)) * trained
     return None

@@ -19,6 +19,7 @@ from gptbudget.core.memory.placement import Placement
 from gptbudget.core.memory.sharding import sharing_of
 from gptbudget.core.memory.states import States, training_states
 from gptbudget.core.parts import Parts
+from gptbudget.core.step import TrainingStep
 from gptbudget.core.tensors import vocabulary_matrix
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.model import ModelSpec
@@ -28,7 +29,7 @@ _AUTOCAST_COPY_BYTES = 2
 """Each matrix that multiplies is kept in 16 bit for the backward pass, head included."""
 
 
-class Step(NamedTuple):
+class RankAmounts(NamedTuple):
     """What one rank has alive in a training step, and when."""
 
     model: ModelSpec
@@ -77,21 +78,14 @@ class Step(NamedTuple):
         return maximum(self.placement.trained_layers, 1)
 
 
-def step_amounts(
-    model: ModelSpec,
-    recipe: Recipe,
-    how: Implementation,
-    micro_batch: Any,
-    seq_len: Any,
-    layout: Layout,
-    placement: Placement,
-) -> Step | None:
+def rank_amounts(step: TrainingStep, placement: Placement) -> RankAmounts | None:
     """Measure one rank; ``None`` when the attention kind does not exist in this precision."""
+    model, recipe, how, micro_batch, seq_len, layout, _ = step
     states = training_states(placement, recipe, layout.zero, how.stack)
     sharing = sharing_of(recipe, layout.zero, how.stack)
-    buckets = gradient_buckets(states, placement, recipe, layout, how.stack)
-    gathered = gathering(model, placement, recipe, layout, how.stack) if sharing == "fsdp" else None
-    whole = whole_gradients(placement, recipe, layout, how.stack) if gathered else None
+    buckets = gradient_buckets(step, placement, states)
+    gathered = gathering(step, placement) if sharing == "fsdp" else None
+    whole = whole_gradients(step, placement) if gathered else None
     if gathered and recipe.mode == "autocast":  # FSDP casts the weights, autocast has nothing to do
         recipe = recipe._replace(recipe="pure")
     tensors, mode = layer_tensors(model, recipe, how), recipe.mode
@@ -116,14 +110,14 @@ def step_amounts(
     held = placement.trained_layers * size(quantized_inputs(recipe, how))
     held = held if how.stack.holds_inputs else 0
     trained = placement.trained_layers / maximum(placement.layers, 1)
-    return Step(
+    return RankAmounts(
         model=model,
         recipe=recipe,
         placement=placement,
         states=states,
         begin=_begin(model, recipe, how, accumulated, buckets, held),
         reduces_at_end=whole is not None,
-        messages=messages(model, layout, tokens, placement.in_flight, how.stack, mode),
+        messages=messages(step._replace(recipe=recipe), placement.in_flight),
         kept_by_blocks=placement.in_flight * placement.trained_layers * kept + mask,
         kept_by_each=kept,
         kept_by_one=layer,

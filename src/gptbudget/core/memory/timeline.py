@@ -27,14 +27,11 @@ from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 from gptbudget.core.arrays import agreed, choose, maximum, minimum, somewhere, where
-from gptbudget.core.implementation import Implementation
 from gptbudget.core.memory.fsdp import Gathering
 from gptbudget.core.memory.placement import Placement, place, stages_that_may_be_worst
-from gptbudget.core.memory.rank import Step, step_amounts
+from gptbudget.core.memory.rank import RankAmounts, rank_amounts
 from gptbudget.core.parts import Parts
-from gptbudget.specs.layout import ONE_RANK, Layout
-from gptbudget.specs.model import ModelSpec
-from gptbudget.specs.recipe import Recipe
+from gptbudget.core.step import TrainingStep
 
 _FLAT_BYTES = 2
 """Of a gradient that DeepSpeed copies flat before it copies it to fp32 for the masters
@@ -62,7 +59,7 @@ class MemoryByPhase(NamedTuple):
     host: Parts[Any]
     rank: Placement
     """What the GPU that needs most holds."""
-    amounts: Step
+    amounts: RankAmounts
     """What of it is alive in a step, and when."""
     cached: Any
     """What the allocator holds at the peak beside what is alive; given back before it runs out."""
@@ -78,31 +75,19 @@ class MemoryByPhase(NamedTuple):
         return max(self.phases, key=lambda phase: self.phases[phase].total)
 
 
-def memory_by_phase(
-    model: ModelSpec,
-    recipe: Recipe,
-    how: Implementation,
-    micro_batch: Any,
-    seq_len: Any,
-    layout: Layout = ONE_RANK,
-    micro_batches: Any = 1,
-    stage: int | None = None,
-) -> MemoryByPhase | None:
+def memory_by_phase(step: TrainingStep, stage: int | None = None) -> MemoryByPhase | None:
     """Bytes at each phase of a steady training step (optimizer state exists), on the worst rank.
 
-    ``None`` when the attention kind does not exist in this precision. ``micro_batches`` are those
-    of a step and replica, which fill a pipeline. A ``stage`` asks for that
+    ``None`` when the attention kind does not exist in this precision. A ``stage`` asks for that
     one in place of the worst.
 
     Assumes that the caller keeps only the loss (unless ``keep_logits``) and sets gradients to
     None after each step. GPT-2 XL with nanoGPT's blocks at 8 x 1,024 tokens peaks at 45.34 GiB
     (PyTorch's MemTracker), in the backward pass of the loss.
     """
-    stages = [stage] if stage is not None else None
-    steps = _by_stage(model, recipe, how, micro_batch, seq_len, layout, micro_batches, stages)
     found = [
-        MemoryByPhase(_phases(step), step.states.host, step.placement, step, _cached(step))
-        for step in steps
+        MemoryByPhase(_phases(rank), rank.states.host, rank.placement, rank, _cached(rank))
+        for rank in _ranks(step, None if stage is None else [stage])
     ]
     return max(found, key=lambda each: each.peak_bytes) if found else None
 
@@ -114,79 +99,66 @@ class PeakBytes(NamedTuple):
     host: Any
 
 
-def peak_bytes(
-    model: ModelSpec,
-    recipe: Recipe,
-    how: Implementation,
-    micro_batch: Any,
-    seq_len: Any,
-    layout: Layout,
-    micro_batches: Any,
-) -> PeakBytes | None:
+def peak_bytes(step: TrainingStep) -> PeakBytes | None:
     """The peak of :func:`memory_by_phase` alone, also for arrays of degrees ``dp``, ``tp``, ``cp``.
 
     Each element has its own worst stage.
     """
     found: PeakBytes | None = None
-    for step in _by_stage(model, recipe, how, micro_batch, seq_len, layout, micro_batches):
-        every = (moment for moments in _moments(step).values() for moment in moments)
-        here = PeakBytes(maximum(*(moment.total for moment in every)), step.states.host.total)
+    for rank in _ranks(step):
+        every = (moment for moments in _moments(rank).values() for moment in moments)
+        here = PeakBytes(maximum(*(moment.total for moment in every)), rank.states.host.total)
         found = here if found is None else choose(here.peak > found.peak, here, found)
     return found
 
 
-def _by_stage(
-    model: ModelSpec,
-    recipe: Recipe,
-    how: Implementation,
-    micro_batch: Any,
-    seq_len: Any,
-    layout: Layout,
-    micro_batches: Any,
-    stages: Sequence[int] | None = None,
-) -> list[Step]:
-    """What is alive on each of the stages; nothing where the attention does not exist."""
-    if how.stack.keeps_gradients or (agreed(layout.pp > 1) and somewhere(micro_batches > 1)):
-        recipe = recipe._replace(accumulate=True)
-    if how.stack.unties_head and model.head.tied:
+def _ranks(step: TrainingStep, stages: Sequence[int] | None = None) -> list[RankAmounts]:
+    """What a rank of each of the stages has; nothing where the attention does not exist."""
+    stack, layout = step.stack, step.layout
+    in_pipeline = agreed(layout.pp > 1) and somewhere(step.micro_batches > 1)
+    if stack.keeps_gradients or in_pipeline:
+        step = step._replace(recipe=step.recipe._replace(accumulate=True))
+    model, method = step.model, step.recipe.method
+    if stack.unties_head and model.head.tied:
         model = model.model_copy(update={"head": model.head.model_copy(update={"tied": False})})
+        step = step._replace(model=model)
     found = []
-    for each in stages or stages_that_may_be_worst(model, recipe.method, layout, how.stack.split):
-        placement = place(model, recipe.method, layout, each, micro_batches, split=how.stack.split)
-        step = step_amounts(model, recipe, how, micro_batch, seq_len, layout, placement)
-        if step is None:
+    for each in stages or stages_that_may_be_worst(model, method, layout, stack.split):
+        placement = place(model, method, layout, each, step.micro_batches, split=stack.split)
+        rank = rank_amounts(step, placement)
+        if rank is None:
             return []
-        found.append(step)
+        found.append(rank)
     return found
 
 
-def _cached(step: Step) -> Any:
+def _cached(rank: RankAmounts) -> Any:
     """Blocks that are free and fit nothing: a hole beside the loss, and FSDP's own pools.
 
     Shards of gradients and gathered weights are allocated in streams of their own, whose freed
     blocks no other stream may take (torch.distributed.fsdp, _fsdp_collectives.py).
     """
-    of = step.gathering
+    of = rank.gathering
     if of is None:
-        return step.hole
-    shards = 0 if step.recipe.accumulate or of.frees else step.layers * of.shard
-    return step.hole + shards + of.ends
+        return rank.hole
+    shards = 0 if rank.recipe.accumulate or of.frees else rank.layers * of.shard
+    return rank.hole + shards + of.ends
 
 
-def _phases(step: Step) -> dict[Phase, Parts[Any]]:
-    return {phase: _largest(moments) for phase, moments in _moments(step).items()}
+def _phases(rank: RankAmounts) -> dict[Phase, Parts[Any]]:
+    return {phase: _largest(moments) for phase, moments in _moments(rank).items()}
 
 
-def _moments(step: Step) -> dict[Phase, list[Parts[Any]]]:
+def _moments(rank: RankAmounts) -> dict[Phase, list[Parts[Any]]]:
     """The moments of each phase of which one may be its largest."""
     return {
-        "start": [step.begin],
-        "forward_peak": _forward_peak(step),
-        "forward_end": [_forward_end(step)],
-        "loss_backward": [_loss_backward(step)],
-        "block_backward": _moments_below_head(step),
-        "backward_end": [_backward_end(step)],
-        "optimizer_step": [_optimizer_step(step)],
+        "start": [rank.begin],
+        "forward_peak": _forward_peak(rank),
+        "forward_end": [_forward_end(rank)],
+        "loss_backward": [_loss_backward(rank)],
+        "block_backward": _moments_below_head(rank),
+        "backward_end": [_backward_end(rank)],
+        "optimizer_step": [_optimizer_step(rank)],
     }
 
 
@@ -208,34 +180,34 @@ def _largest(moments: list[Parts[Any]]) -> Parts[Any]:
     return peak
 
 
-def _gradients(step: Step, amount: Any) -> Any:
+def _gradients(rank: RankAmounts, amount: Any) -> Any:
     """Gradients that a phase adds: none where the accumulated ones are there already."""
-    return 0 if step.recipe.accumulate else amount
+    return 0 if rank.recipe.accumulate else amount
 
 
-def _gathered(step: Step, blocks: int = 0) -> Any:
+def _gathered(rank: RankAmounts, blocks: int = 0) -> Any:
     """Weights that FSDP has together: those outside the blocks, and ``blocks`` of these."""
-    of = step.gathering
+    of = rank.gathering
     return of.ends + blocks * of.block if of else 0
 
 
-def _forward_end(step: Step) -> Parts[Any]:
+def _forward_end(rank: RankAmounts) -> Parts[Any]:
     """Everything kept for the backward pass; checkpointed blocks keep no weight copies."""
-    full, of = step.recipe.checkpointing == "full", step.gathering
+    full, of = rank.recipe.checkpointing == "full", rank.gathering
     return _with(
-        step.begin,
-        gradients=_gradients(step, step.fused_head_gradient),
-        autocast_copies=step.head_copy + (0 if full else step.block_copies),
-        activations=step.kept_by_blocks,
-        logits=step.head_saved + step.logits_held,
-        gathered_weights=_gathered(step, step.layers) if of and of.keeps else 0,
-        communication_buffers=step.messages,
+        rank.begin,
+        gradients=_gradients(rank, rank.fused_head_gradient),
+        autocast_copies=rank.head_copy + (0 if full else rank.block_copies),
+        activations=rank.kept_by_blocks,
+        logits=rank.head_saved + rank.logits_held,
+        gathered_weights=_gathered(rank, rank.layers) if of and of.keeps else 0,
+        communication_buffers=rank.messages,
     )
 
 
-def _in_loss(step: Step, *, forward: bool) -> dict[str, Any]:
+def _in_loss(rank: RankAmounts, *, forward: bool) -> dict[str, Any]:
     """Weights that FSDP has together while the loss is computed, and while it is differentiated."""
-    of = step.gathering
+    of = rank.gathering
     if of is None:
         return {}
     return {
@@ -244,220 +216,220 @@ def _in_loss(step: Step, *, forward: bool) -> dict[str, Any]:
     }
 
 
-def _forward_peak(step: Step) -> list[Parts[Any]]:
+def _forward_peak(rank: RankAmounts) -> list[Parts[Any]]:
     """The loss at work; autocast's cache still holds every copy, checkpointed or not.
 
     It holds those of trained weights only (PyTorch's autocast_mode.cpp, cached_cast). Logits that
     the caller keeps are among the temporaries here.
     """
-    trained = not step.recipe.method.has_adapters
-    cached = trained and step.recipe.checkpointing == "full"
+    trained = not rank.recipe.method.has_adapters
+    cached = trained and rank.recipe.checkpointing == "full"
     loss = _with(
-        _forward_end(step),
-        autocast_copies=step.block_copies if cached else 0,
-        activations=_embedded(step),
-        logits=-step.logits_held,
-        temporaries=step.forward_temporary,
-        **_in_loss(step, forward=True),
+        _forward_end(rank),
+        autocast_copies=rank.block_copies if cached else 0,
+        activations=_embedded(rank),
+        logits=-rank.logits_held,
+        temporaries=rank.forward_temporary,
+        **_in_loss(rank, forward=True),
     )
-    of = step.gathering
-    return [loss] if of is None or of.keeps else [loss, _gathered_forward(step, of)]
+    of = rank.gathering
+    return [loss] if of is None or of.keeps else [loss, _gathered_forward(rank, of)]
 
 
-def _gathered_forward(step: Step, of: Gathering) -> Parts[Any]:
+def _gathered_forward(rank: RankAmounts, of: Gathering) -> Parts[Any]:
     """The last block runs, with its weights as they came and the next group's behind them."""
     return _with(
-        step.begin,
-        gathered_weights=_gathered(step, 1),
-        communication_buffers=step.messages + 2 * of.ahead,
-        activations=step.kept_by_blocks,
+        rank.begin,
+        gathered_weights=_gathered(rank, 1),
+        communication_buffers=rank.messages + 2 * of.ahead,
+        activations=rank.kept_by_blocks,
     )
 
 
-def _loss_backward(step: Step) -> Parts[Any]:
+def _loss_backward(rank: RankAmounts) -> Parts[Any]:
     return _with(
-        _forward_end(step),
-        temporaries=step.loss_backward_temporary,
-        **_in_loss(step, forward=False),
+        _forward_end(rank),
+        temporaries=rank.loss_backward_temporary,
+        **_in_loss(rank, forward=False),
     )
 
 
-def _moments_below_head(step: Step) -> list[Parts[Any]]:
+def _moments_below_head(rank: RankAmounts) -> list[Parts[Any]]:
     """The backward pass below the head: blocks from the last to the first, then the embedding."""
-    if step.gathering is not None:
-        return _gathered_moments(step, step.gathering)
-    moments = [_last_block_backward(step), _first_block_backward(step)]
-    return [*moments, _embedding_backward(step)] if step.placement.first else moments
+    if rank.gathering is not None:
+        return _gathered_moments(rank, rank.gathering)
+    moments = [_last_block_backward(rank), _first_block_backward(rank)]
+    return [*moments, _embedding_backward(rank)] if rank.placement.first else moments
 
 
-def _copies_in_backward(step: Step, *, first: bool) -> Any:
+def _copies_in_backward(rank: RankAmounts, *, first: bool) -> Any:
     """Autocast copies of the recomputed block, or of all blocks not yet differentiated."""
-    one = step.block_copies / step.layers
-    return one if first or step.recipe.checkpointing == "full" else step.block_copies
+    one = rank.block_copies / rank.layers
+    return one if first or rank.recipe.checkpointing == "full" else rank.block_copies
 
 
-def _last_block_backward(step: Step) -> Parts[Any]:
+def _last_block_backward(rank: RankAmounts) -> Parts[Any]:
     """The last block, first to be differentiated: all blocks still hold what they keep."""
     return _with(
-        step.begin,
-        gradients=_gradients(step, int(step.placement.last) * step.states.table),
-        autocast_copies=_copies_in_backward(step, first=False),
-        activations=step.kept_by_blocks + step.computed_again,
-        logits=step.logits_held,
-        temporaries=step.block_backward_temporary,
-        communication_buffers=step.messages,
+        rank.begin,
+        gradients=_gradients(rank, int(rank.placement.last) * rank.states.table),
+        autocast_copies=_copies_in_backward(rank, first=False),
+        activations=rank.kept_by_blocks + rank.computed_again,
+        logits=rank.logits_held,
+        temporaries=rank.block_backward_temporary,
+        communication_buffers=rank.messages,
     )
 
 
-def _first_block_backward(step: Step) -> Parts[Any]:
+def _first_block_backward(rank: RankAmounts) -> Parts[Any]:
     """The first trained block, last to be differentiated: all gradients but its own.
 
     The gradient of an embedding is not there yet, unless the head is the same matrix.
     """
-    states = step.states
+    states = rank.states
     of_blocks = maximum(states.gradients - states.table, 0)
-    head = states.table if step.model.head.tied else 0
-    full = step.recipe.checkpointing == "full"
+    head = states.table if rank.model.head.tied else 0
+    full = rank.recipe.checkpointing == "full"
     return _with(
-        step.begin,
-        gradients=_gradients(step, of_blocks * (1 - 1 / step.layers) + head),
-        autocast_copies=_copies_in_backward(step, first=True),
-        activations=step.kept_by_one + (step.residual if full else 0) + _of_others(step),
-        logits=step.logits_held,
-        temporaries=step.block_backward_temporary,
-        communication_buffers=step.messages,
+        rank.begin,
+        gradients=_gradients(rank, of_blocks * (1 - 1 / rank.layers) + head),
+        autocast_copies=_copies_in_backward(rank, first=True),
+        activations=rank.kept_by_one + (rank.residual if full else 0) + _of_others(rank),
+        logits=rank.logits_held,
+        temporaries=rank.block_backward_temporary,
+        communication_buffers=rank.messages,
     )
 
 
-def _of_others(step: Step) -> Any:
+def _of_others(rank: RankAmounts) -> Any:
     """What the other micro-batches in flight keep."""
-    in_flight = step.placement.in_flight
-    return (step.kept_by_blocks - step.mask) * (1 - 1 / in_flight)
+    in_flight = rank.placement.in_flight
+    return (rank.kept_by_blocks - rank.mask) * (1 - 1 / in_flight)
 
 
-def _embedding_backward(step: Step) -> Parts[Any]:
+def _embedding_backward(rank: RankAmounts) -> Parts[Any]:
     """Every gradient, and that of the residual; two gradients of a tied matrix are added."""
-    twins = (1 if step.recipe.mode == "autocast" else 2) if step.model.head.tied else 0
+    twins = (1 if rank.recipe.mode == "autocast" else 2) if rank.model.head.tied else 0
     return _with(
-        step.begin,
-        gradients=_gradients(step, step.states.gradients),
+        rank.begin,
+        gradients=_gradients(rank, rank.states.gradients),
         autocast_copies=0,
-        activations=_of_others(step),
-        logits=step.logits_held,
-        temporaries=twins * int(step.placement.last) * step.states.table + step.residual,
+        activations=_of_others(rank),
+        logits=rank.logits_held,
+        temporaries=twins * int(rank.placement.last) * rank.states.table + rank.residual,
     )
 
 
-def _gathered_moments(step: Step, of: Gathering) -> list[Parts[Any]]:
+def _gathered_moments(rank: RankAmounts, of: Gathering) -> list[Parts[Any]]:
     """The backward pass of FSDP: its blocks at either end, the embedding, the last reduction."""
-    layers = step.layers
+    layers = rank.layers
     blocks = [0, minimum(layers - 1, 1), maximum(layers - 2, 0), layers - 1]
     if not hasattr(layers, "__array__"):
         blocks = [*{int(done): done for done in sorted(blocks)}.values()]
-    moments = [moment for done in blocks for moment in _gathered_block(step, of, done)]
-    return [*moments, _gathered_embedding(step, of), _gathered_reduction(step, of)]
+    moments = [moment for done in blocks for moment in _gathered_block(rank, of, done)]
+    return [*moments, _gathered_embedding(rank, of), _gathered_reduction(rank, of)]
 
 
-def _shards(step: Step, of: Gathering, done: Any) -> Any:
+def _shards(rank: RankAmounts, of: Gathering, done: Any) -> Any:
     """Gradients of the blocks that are done, cut up; the optimizer may have used and freed them."""
-    return _gradients(step, minimum(done, 1) * of.shard if of.frees else done * of.shard)
+    return _gradients(rank, minimum(done, 1) * of.shard if of.frees else done * of.shard)
 
 
-def _gathered_block(step: Step, of: Gathering, done: Any) -> list[Parts[Any]]:
+def _gathered_block(rank: RankAmounts, of: Gathering, done: Any) -> list[Parts[Any]]:
     """A block at work with ``done`` behind it: its network differentiated, and its first norm.
 
     In the network all it keeps is alive; at its norm all its gradients are.
     """
-    below = step.layers - done - 1
+    below = rank.layers - done - 1
     ahead = 0 if of.keeps else minimum(below, 1) * of.ahead
-    kept = _of_others(step) + step.mask + below * step.kept_by_each
-    checkpoint = step.kept_by_each if step.recipe.checkpointing == "full" else 0
+    kept = _of_others(rank) + rank.mask + below * rank.kept_by_each
+    checkpoint = rank.kept_by_each if rank.recipe.checkpointing == "full" else 0
     common = _with(
-        step.begin,
-        gathered_weights=_gathered(step, below + 1 if of.keeps else 1),
-        communication_buffers=step.messages + ahead + minimum(done, 1) * of.reduced,
+        rank.begin,
+        gathered_weights=_gathered(rank, below + 1 if of.keeps else 1),
+        communication_buffers=rank.messages + ahead + minimum(done, 1) * of.reduced,
         activations=kept,
-        logits=step.logits_held,
+        logits=rank.logits_held,
     )
-    shards = _shards(step, of, done)
-    head = of.table_gradient if step.placement.last else 0
+    shards = _shards(rank, of, done)
+    head = of.table_gradient if rank.placement.last else 0
     return [
         _with(
             common,
             gradients=shards + head + of.network,
-            activations=step.kept_by_each + step.computed_again,
-            temporaries=step.block_backward_temporary + 2 * step.residual,
+            activations=rank.kept_by_each + rank.computed_again,
+            temporaries=rank.block_backward_temporary + 2 * rank.residual,
         ),
         _with(
             common,
             gradients=shards + head + of.own,
             activations=checkpoint,
-            temporaries=step.norm_backward_temporary,
+            temporaries=rank.norm_backward_temporary,
         ),
     ]
 
 
-def _gathered_embedding(step: Step, of: Gathering) -> Parts[Any]:
+def _gathered_embedding(rank: RankAmounts, of: Gathering) -> Parts[Any]:
     """All blocks are done; two gradients of a tied matrix become a third."""
-    tied = step.model.head.tied and step.placement.last
+    tied = rank.model.head.tied and rank.placement.last
     twins = _TWINS_OUT_OF_PLACE * of.table_gradient if tied else 0
     return _with(
-        step.begin,
-        gathered_weights=_gathered(step),
+        rank.begin,
+        gathered_weights=_gathered(rank),
         communication_buffers=of.reduced,
-        gradients=_shards(step, of, step.layers) + of.ends_gradients,
-        activations=_of_others(step),
-        logits=step.logits_held,
+        gradients=_shards(rank, of, rank.layers) + of.ends_gradients,
+        activations=_of_others(rank),
+        logits=rank.logits_held,
         temporaries=twins,
     )
 
 
-def _gathered_reduction(step: Step, of: Gathering) -> Parts[Any]:
+def _gathered_reduction(rank: RankAmounts, of: Gathering) -> Parts[Any]:
     """The gradients outside the blocks are reduced, after their weights were cut up again."""
     return _with(
-        step.begin,
+        rank.begin,
         communication_buffers=of.ends_reduced,
-        gradients=_shards(step, of, step.layers) + of.ends_gradients,
-        activations=_of_others(step),
-        logits=step.logits_held,
+        gradients=_shards(rank, of, rank.layers) + of.ends_gradients,
+        activations=_of_others(rank),
+        logits=rank.logits_held,
     )
 
 
-def _embedded(step: Step) -> Any:
+def _embedded(rank: RankAmounts) -> Any:
     """The embedding's output, which a checkpointed block with adapters needs as a leaf.
 
     Nothing below the first block is trained, so that it is asked for a gradient in place of the
     weights (transformers, enable_input_require_grads); it and that gradient outlive the step.
     """
-    recipe = step.recipe
-    return step.residual if recipe.method.has_adapters and recipe.checkpointing == "full" else 0
+    recipe = rank.recipe
+    return rank.residual if recipe.method.has_adapters and recipe.checkpointing == "full" else 0
 
 
-def _backward_end(step: Step) -> Parts[Any]:
-    cut_up = step.states.gradients - step.begin["gradients"]
+def _backward_end(rank: RankAmounts) -> Parts[Any]:
+    cut_up = rank.states.gradients - rank.begin["gradients"]
     return _with(
-        step.begin,
-        gradients=cut_up if step.reduces_at_end else _gradients(step, step.states.gradients),
-        activations=_embedded(step),
-        logits=step.logits_held,
-        temporaries=_embedded(step),
+        rank.begin,
+        gradients=cut_up if rank.reduces_at_end else _gradients(rank, rank.states.gradients),
+        activations=_embedded(rank),
+        logits=rank.logits_held,
+        temporaries=_embedded(rank),
     )
 
 
-def _optimizer_step(step: Step) -> Parts[Any]:
-    return _with(_backward_end(step), temporaries=_optimizer_temporaries(step))
+def _optimizer_step(rank: RankAmounts) -> Parts[Any]:
+    return _with(_backward_end(rank), temporaries=_optimizer_temporaries(rank))
 
 
-def _optimizer_temporaries(step: Step) -> Any:
+def _optimizer_temporaries(rank: RankAmounts) -> Any:
     """Fused kernels work in place; the others hold copies of one or of all tensors."""
-    recipe, states = step.recipe, step.states
+    recipe, states = rank.recipe, rank.states
     if recipe.offload != "none":
         return 0
-    if step.flattens_gradients:
+    if rank.flattens_gradients:
         return (_FLAT_BYTES + 4) * states.trained
     if recipe.optimizer == "adafactor":  # torch's; the loop is Hugging Face's: four fp32 copies
         loop = recipe.optimizer_impl == "loop"
-        return 4 * 4 * step.placement.table if loop else states.table
+        return 4 * 4 * rank.placement.table if loop else states.table
     if recipe.optimizer == "adamw" and recipe.optimizer_impl == "foreach":
         return states.weight_bytes_each * states.trained
     if recipe.optimizer == "adamw" and recipe.optimizer_impl == "loop":

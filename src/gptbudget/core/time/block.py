@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 from gptbudget.core.arrays import maximum
 from gptbudget.core.flops import Square, forward_flops_per_token
 from gptbudget.core.parameters import adapter_parameters
+from gptbudget.core.step import TrainingStep
 from gptbudget.core.tensors import Layers, products, tensors_of
 from gptbudget.core.time.matmul import elements_s, operands_s, product_s, traffic_s
 from gptbudget.specs.machine import Machine
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Recipe
-from gptbudget.specs.stack import Speed, Stack
 
 _BACKWARD_PRODUCTS = 2
 _BACKWARD_FLASH = 2.5
@@ -96,17 +96,16 @@ class Share(NamedTuple):
     """Tensor ranks over which each expert is cut: t without expert parallelism, else 1."""
 
 
-def block_s(
-    model: ModelSpec, recipe: Recipe, stack: Stack, machine: Machine, share: Share
-) -> BlockTimes:
+def block_s(step: TrainingStep, machine: Machine, share: Share) -> BlockTimes:
     """Seconds of one block, averaged over dense and expert layers.
 
     Example: a block of GPT-3 175B is 2.86e12 FLOPs a micro-batch of 2,048 tokens on each of 8
     tensor ranks, 18.3 ms at half of an A100's peak.
     """
-    forward, backward = products_s(model, recipe, stack.speed, machine, share)
-    around = elementwise_s(model, recipe, stack.speed, machine, share)
-    score_forward, score_backward = attention_s(model, recipe, stack.speed, machine, share)
+    recipe, stack = step.recipe, step.stack
+    forward, backward = products_s(step, machine, share)
+    around = elementwise_s(step, machine, share)
+    score_forward, score_backward = attention_s(step, machine, share)
     ahead = _FORWARD_SHARE * around
     again: Any = 0
     if recipe.checkpointing == "full":
@@ -120,13 +119,12 @@ def block_s(
     )
 
 
-def products_s(
-    model: ModelSpec, recipe: Recipe, speed: Speed, machine: Machine, share: Share
-) -> tuple[Any, Any]:
+def products_s(step: TrainingStep, machine: Machine, share: Share) -> tuple[Any, Any]:
     """Seconds of the products of weights, forward and backward.
 
     Frozen weights need no gradient of their own; 4-bit ones are unpacked for each use.
     """
+    model, recipe, speed = step.model, step.recipe, step.stack.speed
     narrow = recipe.precision in {"fp8", "fp4"}
     tokens, tp, width = share.tokens, share.tp, model.width
     of_attention = attention_matrices(model, tp)
@@ -213,10 +211,9 @@ def _expert_matrices(model: ModelSpec, share: Share) -> list[tuple[Any, Any]]:
     return [((2 if model.ffn.gated else 1) * width, model.width), (model.width, width)]
 
 
-def elementwise_s(
-    model: ModelSpec, recipe: Recipe, speed: Speed, machine: Machine, share: Share
-) -> Any:
+def elementwise_s(step: TrainingStep, machine: Machine, share: Share) -> Any:
     """Seconds of norms, activations, rotations, residuals, forward and backward."""
+    model, recipe, speed = step.model, step.recipe, step.stack.speed
     between = (_GATED_TRAFFIC if model.ffn.gated else _PLAIN_TRAFFIC) * model.active_ffn_width
     around = _SHARED_BY_TENSOR / share.tp + (1 - _SHARED_BY_TENSOR) / share.tp_shared
     elements = speed.elementwise * (_WIDTH_TRAFFIC * model.width * around + between / share.tp)
@@ -229,14 +226,13 @@ def elementwise_s(
     return elements_s(share.tokens * elements, machine)
 
 
-def attention_s(
-    model: ModelSpec, recipe: Recipe, speed: Speed, machine: Machine, share: Share
-) -> tuple[Any, Any]:
+def attention_s(step: TrainingStep, machine: Machine, share: Share) -> tuple[Any, Any]:
     """Seconds of the attention core, forward and backward.
 
     Flash works on the causal half, at a rate that grows with the sequence; written out, the full
     square is computed and every score passes through memory.
     """
+    model, recipe, speed = step.model, step.recipe, step.stack.speed
     kernels = recipe.attention in {"flash", "efficient"}
     square: Square = "causal" if kernels else "full"
     of_scores = forward_flops_per_token(model, share.seq_len, square).get("attention_scores", 0)

@@ -9,11 +9,11 @@ from gptbudget.core.memory.fsdp import compute_bytes, gathered_bytes, whole_grad
 from gptbudget.core.memory.placement import Held, Placement
 from gptbudget.core.memory.sharding import sharing_of
 from gptbudget.core.memory.states import gradient_bytes, weight_bytes
+from gptbudget.core.step import TrainingStep
 from gptbudget.core.time import collectives as comm
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.machine import Machine
-from gptbudget.specs.recipe import Recipe
-from gptbudget.specs.stack import Speed, Stack
+from gptbudget.specs.stack import Speed
 
 _LAST_BACKWARD = 2 / 3
 """Of the last micro-batch, the part in which replicas have gradients to send."""
@@ -30,7 +30,7 @@ class Schedule(NamedTuple):
     """Once a step."""
 
 
-def schedule_of(placement: Placement, recipe: Recipe, layout: Layout, stack: Stack) -> Schedule:
+def schedule_of(step: TrainingStep, placement: Placement) -> Schedule:
     """What the stage of ZeRO and the software ask for.
 
     FSDP gathers each block for the forward and again for the backward pass, and reduces its
@@ -39,24 +39,18 @@ def schedule_of(placement: Placement, recipe: Recipe, layout: Layout, stack: Sta
     gather the updated weights; replicas sum their gradients once (Rajbhandari et al. 2020, arXiv
     1910.02054, section 7).
     """
-    stage = layout.zero
-    if sharing_of(recipe, stage, stack) != "fsdp":
+    recipe, stage = step.recipe, step.layout.zero
+    if sharing_of(recipe, stage, step.stack) != "fsdp":
         return Schedule(0, reduces_each=stage == 2, gathers_once=stage > 0)  # noqa: PLR2004
     summed = recipe._replace(accumulate=True)  # of one micro-batch, each and once are the same
-    once = whole_gradients(placement, summed, layout, stack) is not None
-    if agreed(layout.pp > 1):
+    once = whole_gradients(step._replace(recipe=summed), placement) is not None
+    if agreed(step.layout.pp > 1):
         return Schedule(0, reduces_each=not once, gathers_once=True)
     return Schedule(2 if stage == 3 else 1, reduces_each=not once, gathers_once=False)  # noqa: PLR2004
 
 
 def data_parallel_s(
-    placement: Placement,
-    recipe: Recipe,
-    stack: Stack,
-    machine: Machine,
-    layout: Layout,
-    micro_batches: Any,
-    micro_batch_s: Any,
+    step: TrainingStep, machine: Machine, placement: Placement, micro_batch_s: Any
 ) -> Any:
     """Seconds of a step that data-parallel communication is not hidden.
 
@@ -66,16 +60,16 @@ def data_parallel_s(
     Llama-2 7B over 8 ranks in 16 bit sends 23.58 GB a step as replicas or in ZeRO-1 and 2, and
     35.38 GB in each micro-batch of FSDP.
     """
-    how = schedule_of(placement, recipe, layout, stack)
-    gathered_s = gather_s(placement, recipe, stack, machine, layout)
-    reduced_s = reduce_s(placement, gradient_bytes(recipe, stack), machine, layout)
+    schedule, layout, stack = schedule_of(step, placement), step.layout, step.stack
+    gathered_s = gather_s(step, machine, placement)
+    reduced_s = reduce_s(placement, gradient_bytes(step.recipe, stack), machine, layout)
     trained = placement.trained_layers / maximum(placement.layers, 1)
-    gathers = how.gathers_each and 1 + (how.gathers_each - 1) * trained
-    each_s = gathers * gathered_s + how.reduces_each * reduced_s
-    once_s = how.gathers_once * gathered_s + (not how.reduces_each) * reduced_s
+    gathers = schedule.gathers_each and 1 + (schedule.gathers_each - 1) * trained
+    each_s = gathers * gathered_s + schedule.reduces_each * reduced_s
+    once_s = schedule.gathers_once * gathered_s + (not schedule.reduces_each) * reduced_s
     last_s = micro_batch_s if layout.zero else _LAST_BACKWARD * micro_batch_s
     overlap = _overlap(stack.speed, layout)
-    others = (micro_batches - 1) * comm.exposed_s(each_s, micro_batch_s, overlap)
+    others = (step.micro_batches - 1) * comm.exposed_s(each_s, micro_batch_s, overlap)
     return others + comm.exposed_s(each_s + once_s, last_s, overlap)
 
 
@@ -86,11 +80,10 @@ def _overlap(speed: Speed, layout: Layout) -> Any:
     return where(layout.pp == 1, speed.overlap, speed.pipeline_overlap)
 
 
-def gather_s(
-    placement: Placement, recipe: Recipe, stack: Stack, machine: Machine, layout: Layout
-) -> Any:
+def gather_s(step: TrainingStep, machine: Machine, placement: Placement) -> Any:
     """Seconds in which all weights that ranks share are put together."""
-    fsdp = sharing_of(recipe, layout.zero, stack) == "fsdp"
+    recipe, layout = step.recipe, step.layout
+    fsdp = sharing_of(recipe, layout.zero, step.stack) == "fsdp"
 
     def whole_bytes(held: Held) -> Any:
         if fsdp:

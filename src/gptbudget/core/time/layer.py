@@ -8,13 +8,13 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from gptbudget.core.arrays import maximum
+from gptbudget.core.step import TrainingStep
 from gptbudget.core.time.block import BlockTime, Share, block_s
 from gptbudget.core.time.exchange import all_to_all_s, context_ring_s, tensor_parallel_s
-from gptbudget.specs.layout import Layout
 from gptbudget.specs.machine import Machine
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Recipe
-from gptbudget.specs.stack import Speed, Stack
+from gptbudget.specs.stack import Speed
 
 _RECOMPUTED_HOST, _ADAPTED_HOST = 1.33, 1.5
 """Of the host's work, what a second forward pass and adapters add; by hand."""
@@ -52,17 +52,11 @@ class LayerTimes(NamedTuple):
     frozen: LayerTime
 
 
-def layer_s(
-    model: ModelSpec,
-    recipe: Recipe,
-    stack: Stack,
-    machine: Machine,
-    layout: Layout,
-    share: Share,
-) -> LayerTimes:
+def layer_s(step: TrainingStep, machine: Machine, share: Share) -> LayerTimes:
     """Seconds of one layer, averaged over dense and expert layers."""
+    model, recipe, layout, stack = step.model, step.recipe, step.layout, step.stack
     again = recipe.checkpointing == "full"
-    block, below = block_s(model, recipe, stack, machine, share)
+    block, below = block_s(step, machine, share)
     window_s = block.attention + again * below.attention
     tensor = tensor_parallel_s(model, recipe, machine, layout, share.tokens)
     ring = context_ring_s(

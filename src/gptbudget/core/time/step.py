@@ -9,40 +9,27 @@ from gptbudget.core.arrays import agreed, choose, minimum, where
 from gptbudget.core.memory.placement import Placement, place, stages_that_may_be_worst
 from gptbudget.core.memory.states import gradient_bytes, training_states
 from gptbudget.core.parts import Parts
+from gptbudget.core.step import TrainingStep
 from gptbudget.core.time.block import Share
 from gptbudget.core.time.data_parallel import data_parallel_s
 from gptbudget.core.time.exchange import messages_s
 from gptbudget.core.time.head import head_s
 from gptbudget.core.time.layer import LayerTime, layer_s
 from gptbudget.core.time.update import host_update_s, offload_s, optimizer_s
-from gptbudget.specs.layout import Layout
 from gptbudget.specs.machine import Machine
-from gptbudget.specs.model import ModelSpec
-from gptbudget.specs.recipe import Recipe
-from gptbudget.specs.stack import Stack
 
 
-def step_time(
-    model: ModelSpec,
-    recipe: Recipe,
-    stack: Stack,
-    machine: Machine,
-    layout: Layout,
-    micro_batch: Any,
-    seq_len: Any,
-    micro_batches: Any,
-) -> Parts[Any]:
+def step_time(step: TrainingStep, machine: Machine) -> Parts[Any]:
     """Seconds of one optimizer step, by part; the step is their sum.
-
-    ``micro_batch`` sequences of ``seq_len`` tokens, ``micro_batches`` of them a replica.
 
     The slowest stage sets the pace: that with most blocks to train, or the last with the head;
     filling and draining the pipeline takes as long as the other stages need for one micro-batch.
     Blocks below all that is trained have a forward pass alone. Left out: data loading,
     evaluation, checkpoints, failures (goodput).
     """
-    share = share_of(model, layout, micro_batch, seq_len)
-    layer, below = layer_s(model, recipe, stack, machine, layout, share)
+    model, recipe, layout, stack = step.model, step.recipe, step.layout, step.stack
+    micro_batches, share = step.micro_batches, share_of(step)
+    layer, below = layer_s(step, machine, share)
     head = head_s(model, recipe, stack.speed, machine, share.tokens, layout.tp)
     stages = [
         place(model, recipe.method, layout, stage, split=stack.split)
@@ -64,24 +51,16 @@ def step_time(
             "pipeline_messages": messages_s(
                 model, stack.speed, machine, layout, share.tokens, micro_batches, stage_s
             ),
-            **_of_states(
-                model, recipe, stack, machine, layout, busiest_of(stages), micro_batches, stage_s
-            ),
+            **_of_states(step, machine, busiest_of(stages), stage_s),
         }
     )
 
 
 def _of_states(
-    model: ModelSpec,
-    recipe: Recipe,
-    stack: Stack,
-    machine: Machine,
-    layout: Layout,
-    busiest: Placement,
-    micro_batches: Any,
-    stage_s: Any,
+    step: TrainingStep, machine: Machine, busiest: Placement, stage_s: Any
 ) -> dict[str, Any]:
     """What a step takes for weights, gradients and optimizer, on the stage that trains most."""
+    model, recipe, layout, stack = step.model, step.recipe, step.layout, step.stack
     states = training_states(busiest, recipe, layout.zero, stack)
     gradient = gradient_bytes(recipe, stack)
     ways = minimum(layout.tp, layout.expert_ways) if model.experts else layout.tp
@@ -89,21 +68,21 @@ def _of_states(
     beside = where(alone, stack.speed.overlap, 0)
     on_host = minimum(layout.gpus, machine.node_gpus)
     return {
-        "data_parallel": data_parallel_s(
-            busiest, recipe, stack, machine, layout, micro_batches, stage_s
-        ),
+        "data_parallel": data_parallel_s(step, machine, busiest, stage_s),
         "optimizer": optimizer_s(model, busiest, recipe, states, machine, layout.zero, gradient),
-        "offload": offload_s(recipe, states, machine, micro_batches, stage_s, beside),
+        "offload": offload_s(recipe, states, machine, step.micro_batches, stage_s, beside),
         "host_update": host_update_s(recipe, states, stack.speed, on_host),
     }
 
 
-def share_of(model: ModelSpec, layout: Layout, micro_batch: Any, seq_len: Any) -> Share:
+def share_of(step: TrainingStep) -> Share:
     """What of a block one rank works on."""
+    layout, experts = step.layout, step.model.experts
     shared = layout.tp if layout.sequence_parallel else 1
-    held = model.experts.count / layout.ep if model.experts else 0
+    held = experts.count / layout.ep if experts else 0
     cut = layout.tp if layout.ep == 1 else 1
-    return Share(micro_batch * seq_len / layout.cp, seq_len, layout.tp, shared, held, cut)
+    tokens = step.micro_batch * step.seq_len / layout.cp
+    return Share(tokens, step.seq_len, layout.tp, shared, held, cut)
 
 
 def busiest_of(stages: Sequence[Placement]) -> Placement:

@@ -1,0 +1,38 @@
+"""One training step: what the formulas of memory and time take."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from gptbudget.core.implementation import Implementation
+from gptbudget.specs.layout import ONE_RANK, Layout
+from gptbudget.specs.model import ModelSpec
+from gptbudget.specs.recipe import Recipe
+from gptbudget.specs.stack import Stack
+
+
+class TrainingStep(NamedTuple):
+    """A step of one model, as one implementation runs it on one layout.
+
+    Micro-batch, length, micro-batches and the degrees of the layout are plain numbers or arrays.
+    """
+
+    model: ModelSpec
+    recipe: Recipe
+    implementation: Implementation
+    micro_batch: Any
+    """Sequences on one data-parallel rank at a time."""
+    seq_len: Any
+    """Tokens of a sequence."""
+    layout: Layout = ONE_RANK
+    micro_batches: Any = 1
+    """Of a replica, one after the other; they fill a pipeline."""
+
+    @property
+    def stack(self) -> Stack:
+        """The software."""
+        return self.implementation.stack
+
+    def with_stack(self, stack: Stack) -> TrainingStep:
+        """The step in the time of other software."""
+        return self._replace(implementation=self.implementation._replace(stack=stack))
