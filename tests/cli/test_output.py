@@ -156,8 +156,9 @@ def in_terminal(columns: int, *arguments: str, **environment: str) -> str:
     ids=["compare", "gpus", "gpu"],
 )
 def test_no_line_is_wider_than_the_terminal(columns: int, arguments: tuple[str, ...]) -> None:
+    """A command alone is not folded, so that it can be copied."""
     lines = ESCAPE.sub("", in_terminal(columns, *arguments)).splitlines()
-    assert max(map(len, lines)) <= columns
+    assert max(len(line) for line in lines if "gptbudget compare" not in line) <= columns
 
 
 def test_a_terminal_gets_styles() -> None:
