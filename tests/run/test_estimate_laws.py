@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gptbudget import estimate
+from gptbudget import estimate, load_catalog
+from gptbudget.answer.notes import notes
 from gptbudget.errors import GptBudgetError
 from gptbudget.run.estimate import Estimate, best_first, compare
 from gptbudget.run.question import ask
@@ -123,6 +124,21 @@ def test_parts_of_the_bill_sum_to_it(question: dict[str, Any]) -> None:
     assert tensors == pytest.approx(memory.by_phase.peak_bytes)
     assert memory.usable_bytes is not None
     assert memory.fits is (memory.peak_bytes <= memory.usable_bytes)
+
+
+@pytest.mark.parametrize("stack", ["compiled", "hf", "native"])
+def test_sums_in_16_bit_are_told_by_the_recipe_alone(stack: str) -> None:
+    """Of every model: at some the peak lies where all gradients are there anyway."""
+    summed = 0
+    for entry in load_catalog().models:
+        fixed: dict[str, Any] = {"gpu": "h100", "model": entry.key, "gpu_memory": 2**50}
+        found = estimate(**fixed, stack=stack, recipe="pure")
+        many = found.run.micro_batches > 1
+        warned = any("accumulated in 16 bit" in note for note in notes(found))
+        assert found.fits
+        assert warned is many, entry.key
+        summed += many
+    assert summed > len(load_catalog().models) / 2
 
 
 @given(question=questions)

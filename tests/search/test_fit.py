@@ -19,7 +19,6 @@ from gptbudget.run.complete import complete_run
 from gptbudget.run.estimate import Estimate, estimate
 from gptbudget.run.run import NamedGpu, NamedModel
 from gptbudget.search.ablation import needed_bytes
-from gptbudget.search.fastest import sums_in_16_bit
 from gptbudget.search.layouts import counts_of, divisors
 from gptbudget.search.result import Fit
 from gptbudget.specs.options import Options
@@ -61,7 +60,7 @@ def best_by_hand(gpu_name: str, model_name: str, space: dict[str, Any], **fixed:
         if fits(found):
             assert found is not None
             assert found.time is not None
-            if sums_in_16_bit(found.run):
+            if found.run.sums_in_16_bit:
                 continue
             shortest = min(shortest, found.time.wall_clock_s)
     return shortest
@@ -115,7 +114,7 @@ def test_native_kernels_sum_in_16_bit_and_say_so() -> None:
     found = gptbudget.fit(gpu="h100", model="gpt2-xl", gpus=2, stack="native")
 
     for way in found.ways:
-        narrow = sums_in_16_bit(way.estimate.run)
+        narrow = way.estimate.run.sums_in_16_bit
         assert way.candidate.sums_in_16_bit is narrow
 
 

@@ -14,7 +14,7 @@ from gptbudget.run.estimate import Estimate, estimate
 from gptbudget.run.question import given_options
 from gptbudget.run.run import NamedGpu, NamedModel
 from gptbudget.search.context import Setting
-from gptbudget.search.fastest import best_way, sums_in_16_bit
+from gptbudget.search.fastest import best_way
 from gptbudget.specs.options import PlanOptions
 
 SPACE: dict[str, tuple[Any, ...]] = {
@@ -51,7 +51,7 @@ def everything(where: Setting, what: NamedModel) -> list[Estimate]:
         except UsageError:
             continue
         answer = estimate(run._replace(other_stacks={}))
-        if changes["recipe"] and sums_in_16_bit(run):
+        if changes["recipe"] and run.sums_in_16_bit:
             continue
         if answer.memory is not None and answer.memory.fits_accumulated:
             found.append(answer)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from gptbudget.answer.prices import median_in_words
 from gptbudget.answer.stage import worst_rank
 from gptbudget.core.memory.overhead import is_cuda
-from gptbudget.core.memory.states import gradients_are_narrow
 from gptbudget.run.estimate import Estimate, unknown_memory
 from gptbudget.run.run import NamedModel
 from gptbudget.specs.layout import Layout
@@ -123,11 +122,8 @@ def memory_notes(estimate: Estimate) -> list[str]:
 
 def _sixteen_bit_notes(estimate: Estimate) -> list[str]:
     """Gradients of many micro-batches added in 16 bit lose the small ones."""
-    run, memory = estimate.run, estimate.memory
-    assert memory is not None
-    assert run.how is not None
-    many = run.recipe.accumulate or memory.accumulated_bytes is not None
-    if not (many and gradients_are_narrow(run.recipe, run.how.stack)):
+    assert estimate.memory is not None
+    if not estimate.memory.sums_in_16_bit(estimate.run):
         return []
     return [
         "gradients are accumulated in 16 bit, which rounds small ones away; one large micro-batch "

@@ -107,10 +107,19 @@ class Memory(NamedTuple):
             return self.fits
         return self.fits and self.accumulated_bytes <= self.usable_bytes
 
+    def sums_in_16_bit(self, run: TrainingRun) -> bool:
+        """Whether the run adds up gradients in 16 bit.
+
+        Nothing is said of adding them up where the bill does not even fit without, unless the
+        tokens of a step were asked for.
+        """
+        return run.sums_in_16_bit and (run.recipe.accumulate or self.fits is not False)
+
     @property
-    def host_bytes(self) -> float:
+    def host_bytes(self) -> int:
         """What lives in host memory, in bytes."""
-        return real(self.by_phase.host.total)
+        found: int = self.by_phase.host.total
+        return found
 
 
 class Time(NamedTuple):
@@ -332,15 +341,14 @@ def memory_of(run: TrainingRun, stage: int | None = None) -> Memory | None:
     capability = run.gpu.spec.compute_capability
     overhead = overhead_parts(by_phase.peak_bytes, capability, run.layout)
     memory = Memory(by_phase, overhead, run.usable_bytes, run.host_memory_bytes, None)
-    if memory.fits is False or run.recipe.accumulate or not _is_accumulated(run):
+    if memory.fits is False or run.recipe.accumulate or not run.accumulates:
         return memory
     longer = _phases(run, run.recipe._replace(accumulate=True), stage)
     assert longer is not None
     peak = longer.peak_bytes
-    accumulated = real(peak + overhead_parts(peak, capability, run.layout).total)
-    if accumulated == memory.peak_bytes:
-        return memory
-    return memory._replace(accumulated_bytes=accumulated)
+    accumulated = peak + overhead_parts(peak, capability, run.layout).total
+    more = accumulated > memory.peak_bytes
+    return memory._replace(accumulated_bytes=accumulated) if more else memory
 
 
 def _phases(run: TrainingRun, recipe: Recipe, stage: int | None) -> MemoryByPhase | None:
@@ -348,11 +356,6 @@ def _phases(run: TrainingRun, recipe: Recipe, stage: int | None) -> MemoryByPhas
     assert run.how is not None
     found = memory_by_phase(run.step._replace(recipe=recipe), stage)
     return found and found._replace(host=found.host.scaled(run.gpus_on_host))
-
-
-def _is_accumulated(run: TrainingRun) -> bool:
-    """Whether a step has more tokens than one micro-batch of every replica, and can have."""
-    return run.micro_batches > 1 and run.recipe.optimizer_impl != "in-backward"
 
 
 def cost_of(assumed: CostAssumptions, gpus: Any, wall_clock_s: Any) -> Cost:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from gptbudget.core.implementation import Implementation
+from gptbudget.core.memory.states import accumulates, gradients_are_narrow
 from gptbudget.core.step import TrainingStep
 from gptbudget.run.machine import AssumedMachine
 from gptbudget.specs.evidence import TimeRange
@@ -166,6 +167,17 @@ class TrainingRun(NamedTuple):
         return max(
             1, self.global_batch_tokens // (self.micro_batch * self.seq_len * self.layout.dp)
         )
+
+    @property
+    def accumulates(self) -> bool:
+        """Whether a step adds up gradients of several micro-batches."""
+        return bool(accumulates(self.recipe, self.micro_batches))
+
+    @property
+    def sums_in_16_bit(self) -> bool:
+        """Whether it adds them up in 16 bit, which rounds small ones away."""
+        assert self.how is not None
+        return self.accumulates and gradients_are_narrow(self.recipe, self.how.stack)
 
     def resized(self, *, micro_batch: int, seq_len: int) -> TrainingRun:
         """The run with another micro-batch or sequence, and whole micro-batches a step."""

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gptbudget.core.memory.states import gradients_are_narrow
+from gptbudget.core.memory.states import accumulates, gradients_are_narrow
 from gptbudget.errors import UsageError
 from gptbudget.run.estimate import cost_of
 from gptbudget.run.run import NamedGpu, TrainingRun
@@ -262,7 +262,8 @@ def _sums_in_16_bit(run: TrainingRun, variant: Variant, laid: LaidOut) -> Any:
     """Where gradients of several micro-batches are added in 16 bit, and no recipe was given."""
     assert run.how is not None
     narrow = "recipe" in variant.options and gradients_are_narrow(run.recipe, run.how.stack)
-    return np.broadcast_to(narrow & (laid.micro_batches > 1), laid.valid.shape)
+    summed = accumulates(run.recipe, laid.micro_batches)
+    return np.broadcast_to(narrow & summed, laid.valid.shape)
 
 
 def front(rows: Mapping[tuple[str, int], Candidate]) -> list[Candidate]:

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 from gptbudget.core.flops import recomputed_flops_per_token, train_flops_per_token
 from gptbudget.core.implementation import loss_memory
-from gptbudget.core.memory.states import gradients_are_narrow
 from gptbudget.run.estimate import Memory, memory_of
 from gptbudget.run.recipe import best_attention, default_storage
 from gptbudget.run.run import NamedModel, TrainingRun
@@ -92,14 +91,8 @@ def changed_run(run: TrainingRun, memory: Memory, changes: tuple[Change, ...]) -
         return None
     ratio = executed_flops_per_token(other) / executed_flops_per_token(run)
     saved_bytes = memory.peak_bytes - found.peak_bytes
-    narrow = _sums_in_16_bit(other, found) and not _sums_in_16_bit(run, memory)
+    narrow = found.sums_in_16_bit(other) and not memory.sums_in_16_bit(run)
     return Changed(changes, found, saved_bytes, ratio, narrow)
-
-
-def _sums_in_16_bit(run: TrainingRun, memory: Memory) -> bool:
-    assert run.how is not None
-    many = run.recipe.accumulate or memory.accumulated_bytes is not None
-    return many and gradients_are_narrow(run.recipe, run.how.stack)
 
 
 def executed_flops_per_token(run: TrainingRun) -> float:

@@ -7,7 +7,6 @@ from itertools import product
 from typing import Any, NamedTuple
 
 from gptbudget.core.memory.placement import ENDS_AS_LAYERS
-from gptbudget.core.memory.states import gradients_are_narrow
 from gptbudget.errors import UsageError
 from gptbudget.run.estimate import Estimate, estimate, memory_of, step_parts
 from gptbudget.run.machine import node_of
@@ -113,7 +112,7 @@ def _by_speed(
             run = setting.complete(model, given)
         except UsageError:
             break
-        if not ("recipe" in changes and sums_in_16_bit(run)):
+        if not ("recipe" in changes and run.sums_in_16_bit):
             found.append((_seconds_per_token(run), size or 1, run, given))
         if run.micro_batches == 1:
             break
@@ -141,12 +140,6 @@ def knows_memory(way: Way) -> bool:
     """Whether it can be said if the run fits."""
     memory = way.estimate.memory
     return memory is not None and memory.usable_bytes is not None
-
-
-def sums_in_16_bit(run: TrainingRun) -> bool:
-    """Whether gradients of several micro-batches are added in 16 bit."""
-    assert run.how is not None
-    return run.micro_batches > 1 and gradients_are_narrow(run.recipe, run.how.stack)
 
 
 def _way(run: TrainingRun, changes: Changes) -> Way:

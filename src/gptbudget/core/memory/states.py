@@ -147,6 +147,11 @@ def _ways(held: Held, zero: Zero, stage: int) -> Any:
     return held.shards if zero >= stage else 1
 
 
+def accumulates(recipe: Recipe, micro_batches: Any) -> Any:
+    """Whether a step adds up gradients: it has several micro-batches, and does not free each."""
+    return (micro_batches > 1) & (recipe.optimizer_impl != "in-backward")
+
+
 def gradients_are_narrow(recipe: Recipe, stack: Stack) -> bool:
     """Whether gradients are summed in 16 bit, which rounds small ones away."""
     wide = recipe.mode != "pure" or recipe.method.has_adapters
