@@ -14,6 +14,7 @@ from gptbudget import load_catalog
 from gptbudget.catalog.reference import load_evidence
 from gptbudget.core.arrays import maximum, where
 from gptbudget.core.implementation import implementation
+from gptbudget.core.memory.overhead import overhead_parts
 from gptbudget.core.memory.timeline import MemoryByPhase, memory_by_phase
 from gptbudget.core.parts import Parts
 from gptbudget.core.step import TrainingStep
@@ -105,6 +106,18 @@ def test_peak_is_the_largest_phase_and_no_part_is_negative(
     for parts in (*found.phases.values(), found.host):
         assert parts.total == sum(parts.values())
         assert all(amount >= 0 for amount in parts.values()), parts
+
+
+@given(pair=pairs, recipe=recipes(), batch=batches, seq=lengths)
+@settings(deadline=None)
+def test_every_amount_is_a_whole_number_of_bytes(
+    pair: Pair, recipe: Recipe, batch: int, seq: int
+) -> None:
+    found = memory(pair, recipe, batch, seq)
+
+    parts = (*found.phases.values(), found.host, overhead_parts(found.peak_bytes, "8.9"))
+    amounts = [found.cached, *(amount for each in parts for amount in each.values())]
+    assert {type(amount) for amount in amounts} == {int}
 
 
 @given(pair=pairs, recipe=recipes(), batch=batches, seq=lengths)

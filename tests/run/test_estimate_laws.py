@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gptbudget import estimate, load_catalog
+from gptbudget.answer.data import answer
 from gptbudget.answer.notes import notes
 from gptbudget.errors import GptBudgetError
 from gptbudget.run.estimate import Estimate, best_first, compare
@@ -119,11 +120,54 @@ def test_parts_of_the_bill_sum_to_it(question: dict[str, Any]) -> None:
     memory = asked(question, gpus=1).memory
     assert memory is not None
 
-    assert memory.peak_bytes == pytest.approx(sum(memory.parts.values()))
+    assert memory.peak_bytes == sum(memory.parts.values())
     tensors = memory.peak_bytes - memory.overhead.total
-    assert tensors == pytest.approx(memory.by_phase.peak_bytes)
+    assert tensors == memory.by_phase.peak_bytes
     assert memory.usable_bytes is not None
     assert memory.fits is (memory.peak_bytes <= memory.usable_bytes)
+
+
+bills = st.fixed_dictionaries(
+    {
+        "gpu": st.just("h100"),
+        "model": st.sampled_from(["gpt2", "llama-3.2-1b", "gemma-2-2b", "qwen3-0.6b"]),
+        "gpu_memory": st.sampled_from([2**43, 80e9 + 0.4]),
+        "reserve": st.sampled_from([None, 1e9 + 0.3]),
+        "micro_batch": st.integers(1, 4),
+        "seq_len": st.integers(1, 1024),
+        "recipe": st.sampled_from(["autocast", "master", "pure"]),
+        "optimizer": st.sampled_from(["adamw", "adamw8bit", "paged-adamw8bit", "muon"]),
+        "checkpointing": st.sampled_from(["none", "selective", "full"]),
+        "offload": st.sampled_from(["none", "all"]),
+        "keep_logits": st.booleans(),
+    },
+    optional={"gpus": st.sampled_from([3, 4]), "zero": st.integers(0, 3)},
+)
+
+
+@given(bill=bills)
+@settings(deadline=None, max_examples=100)
+def test_bytes_are_whole_numbers_in_every_answer(bill: dict[str, Any]) -> None:
+    found = asked(bill)
+    memory = found.memory
+    assert memory is not None
+
+    data = answer(found, advise=False)["memory"]
+    for name, amount in {**data, **data["parts"], **data["phases"]}.items():
+        if name.endswith("_bytes") and amount is not None:
+            assert type(amount) is int, name
+    assert {type(each) for each in (*data["parts"].values(), *data["phases"].values())} == {int}
+
+
+@given(bill=bills)
+@settings(deadline=None, max_examples=100)
+def test_accumulating_gradients_adds_bytes_or_is_not_spoken_of(bill: dict[str, Any]) -> None:
+    found = asked(bill)
+    memory = found.memory
+    assert memory is not None
+
+    assert memory.accumulated_bytes is None or memory.accumulated_bytes > memory.peak_bytes
+    assert not [note for note in notes(found) if " adds -" in note or " adds 0" in note]
 
 
 @pytest.mark.parametrize("stack", ["compiled", "hf", "native"])

@@ -189,10 +189,12 @@ def test_a_way_is_what_compare_says_of_it(asked: dict[str, Any]) -> None:
 
     assert found.ways
     for way in found.ways:
-        time, run = way.estimate.time, way.estimate.run
+        time, memory, run = way.estimate.time, way.estimate.memory, way.estimate.run
         assert time is not None
-        assert way.candidate.wall_clock_s == pytest.approx(time.wall_clock_s, rel=1e-9)
-        assert way.candidate.peak_bytes == pytest.approx(needed_bytes(way.estimate), rel=1e-9)
+        assert way.candidate.wall_clock_s == time.wall_clock_s
+        assert way.candidate.peak_bytes == needed_bytes(way.estimate)
+        assert memory is not None
+        assert way.candidate.host_bytes == memory.host_bytes
         assert way.estimate.feasible is True
         assert run.gpus == way.candidate.gpus
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, get_args
 
+from gptbudget.core.arrays import added
 from gptbudget.core.flops import train_flops_per_token, train_flops_per_token_6n
 from gptbudget.core.parameters import count_parameters
 from gptbudget.specs.model import ModelSpec
@@ -53,7 +54,7 @@ def six_n(model: ModelSpec, seq_len: int) -> float:  # noqa: ARG001 - the common
 def six_n_no_embedding(model: ModelSpec, seq_len: int) -> float:  # noqa: ARG001
     """6 N without embeddings, positions and head (Kaplan et al. 2020, arXiv 2001.08361, 2.1)."""
     count = count_parameters(model)
-    left_out = sum(count.parts.get(part, 0) for part in ("embedding", "positions", "head"))
+    left_out = added(count.parts.get(part, 0) for part in ("embedding", "positions", "head"))
     return float(train_flops_per_token_6n(count.active - left_out))
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple, get_args
 
-from gptbudget.core.arrays import minimum
+from gptbudget.core.arrays import added, minimum
 from gptbudget.core.parts import Parts
 from gptbudget.core.tensors import Component, Tensor, by_cut, tensors_of
 from gptbudget.specs.model import ModelSpec
@@ -57,7 +57,9 @@ def count_parameters(model: ModelSpec) -> ParameterCount:
     visited = [(often, each) for often, each in rows if each.active is not None]
     return ParameterCount(
         _by_component(rows, lambda each: each.parameters).present(),
-        inactive=sum(often * (each.parameters - each.active_parameters) for often, each in visited),
+        inactive=added(
+            often * (each.parameters - each.active_parameters) for often, each in visited
+        ),
     )
 
 
@@ -113,7 +115,7 @@ def frozen_parameters(model: ModelSpec, frozen_layers: int, *, active: bool = Fa
         here = minimum(left, layers.number)
         left = left - here
         stored = [each for each in layers.tensors if each.is_parameter]
-        frozen = frozen + here * sum(
+        frozen = frozen + here * added(
             each.active_parameters if active else each.parameters for each in stored
         )
     return frozen  # type: ignore[no-any-return]
@@ -128,7 +130,7 @@ def adapter_parameters(model: ModelSpec, rank: int, targets: LoraTargets) -> int
 
     Example: 39,976,960 for Llama-2 7B at rank 16 on all matrices.
     """
-    found: Any = sum(
+    found: Any = added(
         layers.number * adapter_ends(layers.tensors, targets) for layers in tensors_of(model).layers
     )
     return rank * found  # type: ignore[no-any-return]
@@ -136,7 +138,7 @@ def adapter_parameters(model: ModelSpec, rank: int, targets: LoraTargets) -> int
 
 def adapter_ends(tensors: tuple[Tensor, ...], targets: LoraTargets) -> Any:
     """Inputs and outputs of the adapted matrices of a layer, together."""
-    return sum(sum(each.shape) for each in tensors if each.name in _ADAPTED[targets])
+    return added(added(each.shape) for each in tensors if each.name in _ADAPTED[targets])
 
 
 def _by_component(rows: list[tuple[Any, Tensor]], amount: Callable[[Tensor], Any]) -> Parts[int]:

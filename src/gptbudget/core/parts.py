@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
+
+from gptbudget.core.arrays import added, whole
 
 T = TypeVar("T")
 
@@ -32,12 +34,15 @@ class Parts(Mapping[str, T], Generic[T]):
     @property
     def total(self) -> Any:
         """The sum of the parts, in their unit; integers stay integers."""
-        amounts: Iterable[Any] = self.amounts.values()
-        return sum(amounts)
+        return added(self.amounts.values())
 
     def scaled(self, factor: Any) -> Parts[Any]:
         """Every part times ``factor``."""
         return Parts({part: amount * factor for part, amount in self.amounts.items()})
+
+    def whole(self) -> Parts[Any]:
+        """Every part to the nearest whole unit, so that they sum exactly in any order."""
+        return Parts({part: whole(amount) for part, amount in self.amounts.items()})
 
     def present(self) -> Parts[T]:
         """Only the parts that are not zero; arrays are kept."""

@@ -16,6 +16,7 @@ from functools import cached_property, lru_cache
 from math import prod
 from typing import Any, Literal, NamedTuple
 
+from gptbudget.core.arrays import added
 from gptbudget.specs.model import ModelSpec
 
 Component = Literal[
@@ -194,8 +195,8 @@ def _as_one(matrices: list[Tensor], tp: Any) -> tuple[Any, Any]:
     ]
     depth = ends[0][1]
     if len({int(each.shape[1]) for each in matrices}) == 1:
-        return sum(columns for columns, _ in ends), depth
-    return sum(columns * inputs for columns, inputs in ends) / depth, depth
+        return added(columns for columns, _ in ends), depth
+    return added(columns * inputs for columns, inputs in ends) / depth, depth
 
 
 def vocabulary_matrix(model: ModelSpec) -> Any:

@@ -19,8 +19,8 @@ class ScoredFit(NamedTuple):
     """It is one batch size from what its card holds."""
     predicted: bool | None
     published: bool
-    peak_bytes: float
-    usable_bytes: float | None
+    peak_bytes: int
+    usable_bytes: int | None
 
 
 def score_memory(row: PublishedRun, run: TrainingRun) -> tuple[ScoredRow | None, ScoredFit | None]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gptbudget.core.arrays import where
+from gptbudget.core.arrays import where, whole
 from gptbudget.core.implementation import implementation
 from gptbudget.errors import UsageError
 from gptbudget.run.job import batch_of, tokens_of
@@ -88,7 +88,7 @@ def complete_run(
         layout=layout,
         gpus_on_host=gpus_on_a_host(choose, recipe, gpus, predicted=predicted),
         usable_bytes=_usable_bytes(choose, gpu.spec),
-        host_memory_bytes=options.host_memory,
+        host_memory_bytes=None if options.host_memory is None else whole(options.host_memory),
         work=work,
         tokens=tokens,
         horizon_s=choose.take("time", float(YEAR_S)),
@@ -292,14 +292,15 @@ def _cloud_price(gpu: GpuSpec) -> float | None:
     return gpu.rent_per_hour.usd if gpu.rent_per_hour else None
 
 
-def _usable_bytes(choose: Chooser, gpu: GpuSpec) -> float | None:
-    """What the driver reports, else the capacity, less what the user reserves."""
+def _usable_bytes(choose: Chooser, gpu: GpuSpec) -> int | None:
+    """What the driver reports, else the capacity, less what the user reserves, in whole bytes."""
     total = choose.take("gpu_memory", None, catalog=gpu.memory_bytes)
     reserve = choose.take("reserve", 0.0)
     if total is None:
         return None
-    if reserve >= total:
+    usable: int = whole(total - reserve)
+    if usable <= 0:
         raise UsageError(
             f"--reserve leaves nothing of the {total / 2**30:.2f} GiB of {gpu.name}", "lower it"
         )
-    return total - reserve
+    return usable

@@ -54,11 +54,11 @@ class Memory(NamedTuple):
 
     by_phase: MemoryByPhase
     overhead: Parts[Any]
-    usable_bytes: float | None
-    host_memory_bytes: float | None
-    accumulated_bytes: float | None
-    """The whole bill when gradients are accumulated to the step's tokens; ``None`` where the
-    bill has that already, a step is one micro-batch, or the bill itself does not fit."""
+    usable_bytes: int | None
+    host_memory_bytes: int | None
+    accumulated_bytes: int | None
+    """The whole bill when gradients are accumulated to the step's tokens, where that is more;
+    ``None`` where the bill has it already or does not fit itself."""
 
     @property
     def parts(self) -> Parts[Any]:
@@ -71,24 +71,27 @@ class Memory(NamedTuple):
         return self.by_phase.peak_phase
 
     @property
-    def peak_bytes(self) -> float:
+    def peak_bytes(self) -> int:
         """The whole bill, in bytes."""
-        return real(self.parts.total)
+        found: int = self.parts.total
+        return found
 
     @property
-    def reserved_bytes(self) -> float:
+    def reserved_bytes(self) -> int:
         """What PyTorch's allocator holds at the peak (``torch.cuda.max_memory_reserved``).
 
         More than it needs: freed blocks that fit nothing are given back only when memory runs out.
         """
         outside = sum(self.overhead.get(part, 0) for part in ("driver_context", "collectives"))
-        return float(self.peak_bytes - outside + self.by_phase.cached)
+        found: int = self.peak_bytes - outside + self.by_phase.cached
+        return found
 
-    def figure(self, kind: Figure) -> float:
+    def figure(self, kind: Figure) -> int:
         """The bill as somebody would have measured it, in bytes."""
-        tensors = float(self.by_phase.peak_bytes + self.overhead.get("workspaces", 0))
-        on_card = float(self.peak_bytes + self.by_phase.cached)
-        return {"allocated": tensors, "reserved": self.reserved_bytes, "card": on_card}[kind]
+        tensors = self.by_phase.peak_bytes + self.overhead.get("workspaces", 0)
+        on_card = self.peak_bytes + self.by_phase.cached
+        found: int = {"allocated": tensors, "reserved": self.reserved_bytes, "card": on_card}[kind]
+        return found
 
     @property
     def fits(self) -> bool | None:

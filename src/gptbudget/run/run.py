@@ -95,8 +95,8 @@ class TrainingRun(NamedTuple):
     layout: Layout
     gpus_on_host: int
     """How many share the host's memory; counted for an offload."""
-    usable_bytes: float | None
-    host_memory_bytes: float | None
+    usable_bytes: int | None
+    host_memory_bytes: int | None
     work: Work
     tokens: float | None
     horizon_s: float

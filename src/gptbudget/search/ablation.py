@@ -33,7 +33,7 @@ class Distance(NamedTuple):
     choice: Mapping[str, Any]
     time_ratio: float | None
     """Wall clock with it over that without; ``None`` where there is no such run."""
-    saved_bytes: float | None
+    saved_bytes: int | None
     """On the card; negative where it needs more."""
 
 
@@ -75,7 +75,7 @@ def _comparable(one: Estimate, other: Estimate) -> bool:
     return bool(known) and abs(steps - 1) <= BATCH_TOLERANCE
 
 
-def needed_bytes(found: Estimate) -> float:
+def needed_bytes(found: Estimate) -> int:
     """The bill, with gradients accumulated where a step has several micro-batches."""
     assert found.memory is not None
     return max(found.memory.peak_bytes, found.memory.accumulated_bytes or 0)

@@ -39,7 +39,7 @@ class Found(NamedTuple):
     interrupted: bool
     left_out: tuple[str, ...]
     """What was not searched because something better was found."""
-    usable_bytes: float | None
+    usable_bytes: int | None
 
 
 class Progress(NamedTuple):
@@ -66,7 +66,7 @@ class Tally:
         self.obeyed: dict[str, bool] = {}
         self.refusals: dict[str, UsageError] = {}
         self.left: dict[str, None] = {}
-        self.usable_bytes: float | None = None
+        self.usable_bytes: int | None = None
 
     def expect(self, programs: int) -> None:
         """So many more programs are to be evaluated, or fewer where it is negative."""
@@ -134,9 +134,7 @@ class Tally:
             if now is None or self._rank(one) < self._rank(now):
                 self.by_hardware[where] = one
 
-    def _note_misses(
-        self, kept: Program, fits: Any, holds: Any, usable_bytes: float | None
-    ) -> None:
+    def _note_misses(self, kept: Program, fits: Any, holds: Any, usable_bytes: int | None) -> None:
         """What comes nearest where nothing holds."""
         if self.feasible:
             return
@@ -231,8 +229,8 @@ class Program(NamedTuple):
             choices=choices_of(self.variant, self.laid, index),
             sums_in_16_bit=bool(self.sums_in_16_bit[index]),
             wall_clock_s=float(found.wall_clock_s[index]),
-            peak_bytes=float(found.peak_bytes[index]),
-            host_bytes=float(found.host_bytes[index]),
+            peak_bytes=int(found.peak_bytes[index]),
+            host_bytes=int(found.host_bytes[index]),
             usd=None if self.usd is None else float(self.usd[index]),
             energy_kwh=None if self.energy_kwh is None else float(self.energy_kwh[index]),
         )

@@ -40,8 +40,8 @@ class Candidate(NamedTuple):
     sums_in_16_bit: bool
     """It adds gradients of several micro-batches in 16 bit, and nobody asked for that."""
     wall_clock_s: float
-    peak_bytes: float
-    host_bytes: float
+    peak_bytes: int
+    host_bytes: int
     usd: float | None
     energy_kwh: float | None
 

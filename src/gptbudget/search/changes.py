@@ -30,7 +30,7 @@ class Changed(NamedTuple):
 
     changes: tuple[Change, ...]
     memory: Memory
-    saved_bytes: float
+    saved_bytes: int
     """Of the whole bill; negative when it needs more."""
     flops_ratio: float
     """Executed FLOPs over those of the run as it was."""

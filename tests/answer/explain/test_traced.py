@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gptbudget.answer.explain.formula import met, terms, written
 from gptbudget.answer.explain.traced import Traced, Tracing
-from gptbudget.core.arrays import maximum, minimum, real
+from gptbudget.core.arrays import maximum, minimum, real, whole
 from tests.answer.explain.arithmetic import evaluated
 
 NUMBERS = st.sampled_from([0, 1, 2, 3, 0.5, 1.0, 7, -2, 1e9])
@@ -80,6 +80,16 @@ def test_the_larger_of_two_is_the_formula_of_that_one() -> None:
     assert text(maximum(layers * 2, width)) == "width"
     assert text(minimum(layers * 2, width)) == "layers * 2"
     assert text(real(layers)) == "layers"  # type: ignore[arg-type]
+
+
+def test_a_rounded_number_says_so_and_a_whole_one_stays() -> None:
+    tracing = Tracing()
+    layers, share = tracing.leaf("layers", 48), tracing.leaf("share", 0.3)
+    assert text(whole(layers * 2)) == "layers * 2"
+    for factor in (1, 1.25, 1 / 24, 0.01):
+        rounded = whole(layers * share * factor)
+        assert evaluated(text(rounded), {"layers": 48, "share": 0.3}) == whole(48 * 0.3 * factor)
+    assert text(whole(layers * share)) == "(layers * share + 0.5) // 1"
 
 
 def test_brackets_stand_where_they_are_needed_and_only_there() -> None:

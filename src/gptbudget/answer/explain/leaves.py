@@ -10,6 +10,7 @@ from gptbudget.answer.explain.step import Origin
 from gptbudget.answer.explain.steps import Book
 from gptbudget.answer.prices import rent_source
 from gptbudget.catalog.reference import load_grids
+from gptbudget.core.arrays import whole
 from gptbudget.core.implementation import Implementation
 from gptbudget.core.laws.chinchilla import BESIROGLU, ChinchillaFit, compute_optimal_tokens
 from gptbudget.core.parameters import count_parameters
@@ -274,7 +275,9 @@ class RunNamer:
             total = self._of_gpu(name, reported or spec.memory_gib, "GiB") * GIB
         else:
             total = self._option("gpu_memory", "gpu_memory_bytes", run.values["gpu_memory"], "B")
-        left = total - self._option("reserve", "reserve_bytes", run.values.get("reserve", 0), "B")
+        left = whole(
+            total - self._option("reserve", "reserve_bytes", run.values.get("reserve", 0), "B")
+        )
         return self.book.define("usable_bytes", left, "B", "memory of the card, less --reserve")
 
     def _prices(self) -> dict[str, Any]:

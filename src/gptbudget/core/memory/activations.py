@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from gptbudget.core.arrays import minimum
+from gptbudget.core.arrays import added, minimum
 from gptbudget.core.implementation import PER_BLOCK_OUTPUTS, Implementation
 from gptbudget.specs.layout import ONE_RANK, Layout
 from gptbudget.specs.model import ModelSpec
@@ -60,7 +60,7 @@ def sized(
         "score": tokens * seq_len * heads / tp,
         "pair": seq_len * seq_len,
     }
-    return sum(size * counts[unit] for unit, size in tensors.items())
+    return added(size * counts[unit] for unit, size in tensors.items())
 
 
 def layer_tensors(model: ModelSpec, recipe: Recipe, how: Implementation) -> Tensors | None:

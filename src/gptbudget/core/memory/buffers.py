@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gptbudget.core.arrays import agreed, minimum, where
+from gptbudget.core.arrays import added, agreed, minimum, where
 from gptbudget.core.memory.placement import Placement
 from gptbudget.core.memory.sharding import sharing_of
 from gptbudget.core.memory.states import States, gradient_bytes
@@ -25,7 +25,7 @@ def gradient_buckets(step: TrainingStep, placement: Placement, states: States) -
     recipe, layout, stack = step.recipe, step.layout, step.stack
     sharing = sharing_of(recipe, layout.zero, stack)
     if sharing == "deepspeed":
-        trained = sum(held.trained for held in placement.kinds)
+        trained = added(held.trained for held in placement.kinds)
         return gradient_bytes(recipe, stack) * minimum(_BUCKET, trained)
     if sharing != "replicas" or layout.zero:
         return 0

@@ -11,7 +11,7 @@ from __future__ import annotations
 from operator import mul
 from typing import Any, NamedTuple
 
-from gptbudget.core.arrays import agreed, where
+from gptbudget.core.arrays import added, agreed, where
 from gptbudget.core.memory.placement import Held, Placement
 from gptbudget.core.memory.states import base_bytes, gradient_bytes, nf4_bytes, weight_bytes
 from gptbudget.core.step import TrainingStep
@@ -64,18 +64,18 @@ def gathering(step: TrainingStep, placement: Placement) -> Gathering:
     on_host = recipe.offload == "all"
     gathered = [gathered_bytes(held, recipe, compute) for held in kinds]
     comes = [where(on_host | (held.shards > 1), 1, 0) for held in kinds]
-    own = made * sum(held.trained for held in kinds)
+    own = made * added(held.trained for held in kinds)
     early = 2 / 3 if step.model.ffn.gated else 1 / 2
-    parameters = sum(held.parameters for held in kinds)
+    parameters = added(held.parameters for held in kinds)
     share = placement.network / parameters if not recipe.method.has_adapters else 0.5
     table = placement.table if placement.trains_table else 0
     return Gathering(
         ends=compute * ends.parameters,
-        block=sum(gathered),
-        ahead=sum(map(mul, comes, gathered)),
+        block=added(gathered),
+        ahead=added(map(mul, comes, gathered)),
         reduced=reduce
-        * sum(share * held.trained for share, held in zip(comes, kinds, strict=True)),
-        shard=0 if on_host else gradient * sum(held.trained / held.shards for held in kinds),
+        * added(share * held.trained for share, held in zip(comes, kinds, strict=True)),
+        shard=0 if on_host else gradient * added(held.trained / held.shards for held in kinds),
         own=own,
         network=own * share * early,
         ends_gradients=compute * ends.trained,
@@ -101,7 +101,7 @@ def whole_gradients(step: TrainingStep, placement: Placement) -> Any | None:
     recipe, stack = step.recipe, step.stack
     if not recipe.accumulate:
         return None
-    trained = sum(held.trained for held in placement.kinds)
+    trained = added(held.trained for held in placement.kinds)
     if stack.gathers_gradients:
         flat = placement.dense.parameters + placement.experts.parameters
         beside = trained if recipe.method.has_adapters else placement.ends.trained

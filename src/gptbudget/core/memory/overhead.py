@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from gptbudget.core.arrays import somewhere, where
+from gptbudget.core.arrays import somewhere, where, whole
 from gptbudget.core.parts import Parts
 from gptbudget.specs.layout import ONE_RANK, Layout
 from gptbudget.units import GIB
 
 _MIB = 2**20
 
-CONTEXT_BYTES = 0.7 * GIB
+CONTEXT_BYTES = whole(0.7 * GIB)
 """Driver context with the kernels a training script loads: between 0.47 GiB (only the first
 kernel) and 0.92 GiB (all of them) with PyTorch 2.1 on an A100; the middle.
 Source: https://github.com/stas00/ml-engineering/blob/master/training/performance/README.md,
@@ -67,7 +67,7 @@ def overhead_parts(
             **({"collectives": collective_bytes(layout)} if somewhere(layout.gpus > 1) else {}),
             "allocator_slack": ALLOCATOR_SLACK * framework_bytes,
         }
-    )
+    ).whole()
 
 
 def collective_bytes(layout: Layout) -> Any:

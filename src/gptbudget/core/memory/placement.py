@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-from gptbudget.core.arrays import agreed, maximum, minimum, somewhere, tabulate, where
+from gptbudget.core.arrays import added, agreed, maximum, minimum, somewhere, tabulate, where
 from gptbudget.core.parameters import adapter_ends
 from gptbudget.core.tensors import ByCut, Layers, Tensor, by_cut, tensors_of, vocabulary_matrix
 from gptbudget.specs.layout import Layout
@@ -137,8 +137,8 @@ def place(
     )
     return Placement(
         stage=stage,
-        layers=sum(held),
-        trained_layers=sum(trained),
+        layers=added(held),
+        trained_layers=added(trained),
         in_flight=in_flight(layout, stage, micro_batches),
         first=first,
         last=last,
@@ -154,7 +154,7 @@ def place(
 
 def _sum(numbers: tuple[Any, ...], amounts: Iterable[Any]) -> Any:
     """Of some layers of each kind, the amounts of one of the kind."""
-    return sum(number * amount for number, amount in zip(numbers, amounts, strict=True))
+    return added(number * amount for number, amount in zip(numbers, amounts, strict=True))
 
 
 def _shared_on_rank(parameters: ByCut, layout: Layout) -> Any:
@@ -171,7 +171,7 @@ def _layers_on_stage(
 ) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     """Layers of each kind on a stage, and of these those that are trained."""
     kinds, frozen = tensors_of(model).layers, method.frozen_layers
-    starts = [sum(each.number for each in kinds[:place]) for place in range(len(kinds))]
+    starts = [added(each.number for each in kinds[:place]) for place in range(len(kinds))]
     borders = (*starts, *(max(start, frozen) for start in starts))
     if somewhere(layout.pp > 1):
         behind = tabulate(
@@ -212,7 +212,7 @@ def _on_stage(
 def _behind(borders: tuple[int, ...], chunks: Iterable[range]) -> tuple[int, ...]:
     """Blocks in ``chunks`` from each of the borders on."""
     of = list(chunks)
-    return tuple(sum(max(0, c.stop - max(c.start, border)) for c in of) for border in borders)
+    return tuple(added(max(0, c.stop - max(c.start, border)) for c in of) for border in borders)
 
 
 @cache
@@ -286,7 +286,7 @@ def _by_cost(model: ModelSpec, pp: int, stage: int) -> list[range]:
         for each in tensors_of(model).layers
         for _ in range(int(each.number))
     ]
-    share = (sum(costs) + vocabulary_matrix(model)) / pp
+    share = (added(costs) + vocabulary_matrix(model)) / pp
     begin, spent = 0, 0.0
     for piece in range(pp):
         end = begin

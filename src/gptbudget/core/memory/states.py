@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from gptbudget.core.arrays import maximum, minimum
+from gptbudget.core.arrays import added, maximum, minimum
 from gptbudget.core.memory.placement import Held, Placement
 from gptbudget.core.memory.sharding import sharing_of
 from gptbudget.core.parts import Parts
@@ -80,14 +80,14 @@ def training_states(placement: Placement, recipe: Recipe, zero: Zero, stack: Sta
     cut = 2 if fsdp else 3
     if stack.quantizes_head:
         kinds = (*kinds[:-1], kinds[-1]._replace(matrices=placement.table))
-    weights = sum(_stored(held, recipe) / _ways(held, zero, cut) for held in kinds)
-    gradients = sum(gradient * held.trained / _ways(held, zero, 2) for held in kinds)
+    weights = added(_stored(held, recipe) / _ways(held, zero, cut) for held in kinds)
+    gradients = added(gradient * held.trained / _ways(held, zero, 2) for held in kinds)
     if recipe.optimizer_impl == "in-backward":
-        block = sum(held.trained / _ways(held, zero, 2) for held in placement.block_kinds)
+        block = added(held.trained / _ways(held, zero, 2) for held in placement.block_kinds)
         ends = placement.ends.trained / _ways(placement.ends, zero, 2)
         gradients = gradient * maximum(block, ends)
-    state = sum(optimizer_bytes(held, recipe) / _ways(held, zero, 1) for held in kinds)
-    trained = sum(held.trained / _ways(held, zero, 1) for held in kinds)
+    state = added(optimizer_bytes(held, recipe) / _ways(held, zero, 1) for held in kinds)
+    trained = added(held.trained / _ways(held, zero, 1) for held in kinds)
     masters = _master_bytes(recipe, stack) * trained
     table = gradient * placement.table / _ways(placement.ends, zero, 2)
     on_card = States(
@@ -132,8 +132,8 @@ def _offloaded(
     if fsdp:
         return card._replace(weights=0, gradients=0, table=0)
     blocks = minimum(placement.layers, _BLOCKS_ON_CARD)
-    weights = sum(_stored(held, recipe) for held in placement.block_kinds)
-    learned = sum(held.trained for held in placement.block_kinds)
+    weights = added(_stored(held, recipe) for held in placement.block_kinds)
+    learned = added(held.trained for held in placement.block_kinds)
     trained_blocks = minimum(placement.trained_layers, _BLOCKS_ON_CARD)
     return card._replace(
         weights=_stored(placement.ends, recipe) + blocks * weights,

@@ -17,16 +17,20 @@ by up to a quarter: they are never all alive at once. So each phase is counted f
 Left out are the driver, library workspaces and the allocator:
 :mod:`gptbudget.core.memory.overhead`.
 
+Bytes are whole numbers: each part of a phase is rounded, so that totals are exact and two that
+should be equal are.
+
 Every function takes plain numbers or NumPy arrays for the micro-batch and sequence length.
 Legend: b micro-batch (sequences), s sequence length, h model width, V vocabulary, L layers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import reduce
 from typing import Any, Literal, NamedTuple
 
-from gptbudget.core.arrays import agreed, choose, maximum, minimum, somewhere, where
+from gptbudget.core.arrays import agreed, choose, maximum, minimum, somewhere, where, whole
 from gptbudget.core.memory.fsdp import Gathering
 from gptbudget.core.memory.placement import Placement, place, stages_that_may_be_worst
 from gptbudget.core.memory.rank import RankAmounts, rank_amounts
@@ -53,7 +57,7 @@ Phase = Literal[
 
 
 class MemoryByPhase(NamedTuple):
-    """Bytes at each phase, each as named parts, and what lives in host memory instead."""
+    """Whole bytes at each phase, as named parts, and what lives in host memory instead."""
 
     phases: dict[Phase, Parts[Any]]
     host: Parts[Any]
@@ -86,7 +90,9 @@ def memory_by_phase(step: TrainingStep, stage: int | None = None) -> MemoryByPha
     (PyTorch's MemTracker), in the backward pass of the loss.
     """
     found = [
-        MemoryByPhase(_phases(rank), rank.states.host, rank.placement, rank, _cached(rank))
+        MemoryByPhase(
+            _phases(rank), rank.states.host.whole(), rank.placement, rank, whole(_cached(rank))
+        )
         for rank in _ranks(step, None if stage is None else [stage])
     ]
     return max(found, key=lambda each: each.peak_bytes) if found else None
@@ -106,8 +112,8 @@ def peak_bytes(step: TrainingStep) -> PeakBytes | None:
     """
     found: PeakBytes | None = None
     for rank in _ranks(step):
-        every = (moment for moments in _moments(rank).values() for moment in moments)
-        here = PeakBytes(maximum(*(moment.total for moment in every)), rank.states.host.total)
+        every = (moment.total for _, moments in _moments(rank) for moment in moments)
+        here = PeakBytes(reduce(maximum, every), rank.states.host.whole().total)
         found = here if found is None else choose(here.peak > found.peak, here, found)
     return found
 
@@ -146,12 +152,12 @@ def _cached(rank: RankAmounts) -> Any:
 
 
 def _phases(rank: RankAmounts) -> dict[Phase, Parts[Any]]:
-    return {phase: _largest(moments) for phase, moments in _moments(rank).items()}
+    return {phase: _largest(moments) for phase, moments in _moments(rank)}
 
 
-def _moments(rank: RankAmounts) -> dict[Phase, list[Parts[Any]]]:
-    """The moments of each phase of which one may be its largest."""
-    return {
+def _moments(rank: RankAmounts) -> Iterator[tuple[Phase, list[Parts[Any]]]]:
+    """The moments of each phase of which one may be its largest, in whole bytes."""
+    moments: dict[Phase, list[Parts[Any]]] = {
         "start": [rank.begin],
         "forward_peak": _forward_peak(rank),
         "forward_end": [_forward_end(rank)],
@@ -160,6 +166,8 @@ def _moments(rank: RankAmounts) -> dict[Phase, list[Parts[Any]]]:
         "backward_end": [_backward_end(rank)],
         "optimizer_step": [_optimizer_step(rank)],
     }
+    for phase, each in moments.items():
+        yield phase, [moment.whole() for moment in each]
 
 
 def _with(states: Parts[Any], **more: Any) -> Parts[Any]:

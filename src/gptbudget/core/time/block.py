@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from gptbudget.core.arrays import maximum
+from gptbudget.core.arrays import added, maximum
 from gptbudget.core.flops import Square, forward_flops_per_token
 from gptbudget.core.parameters import adapter_parameters
 from gptbudget.core.step import TrainingStep
@@ -181,11 +181,11 @@ def _network_matrices(layers: Layers, tp: Any) -> list[tuple[Any, Any]]:
 def _products_s(
     rows: Any, matrices: Iterable[tuple[Any, Any]], machine: Machine, *, narrow: bool
 ) -> Any:
-    return sum(product_s(rows, *matrix, machine, narrow=narrow) for matrix in matrices)
+    return added(product_s(rows, *matrix, machine, narrow=narrow) for matrix in matrices)
 
 
 def _size(matrices: Iterable[tuple[Any, Any]]) -> Any:
-    return sum(columns * depth for columns, depth in matrices)
+    return added(columns * depth for columns, depth in matrices)
 
 
 def _experts_s(model: ModelSpec, machine: Machine, share: Share, *, narrow: bool) -> Any:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from gptbudget.core.arrays import maximum
+from gptbudget.core.arrays import added, maximum
 from gptbudget.core.step import TrainingStep
 from gptbudget.core.time.block import BlockTime, Share, block_s
 from gptbudget.core.time.exchange import all_to_all_s, context_ring_s, tensor_parallel_s
@@ -42,7 +42,7 @@ class LayerTime(NamedTuple):
     @property
     def total(self) -> Any:
         """All of it."""
-        return sum(self)
+        return added(self)
 
 
 class LayerTimes(NamedTuple):

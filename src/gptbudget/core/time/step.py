@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from gptbudget.core.arrays import agreed, choose, minimum, where
+from gptbudget.core.arrays import added, agreed, choose, minimum, where
 from gptbudget.core.memory.placement import Placement, place, stages_that_may_be_worst
 from gptbudget.core.memory.states import gradient_bytes, training_states
 from gptbudget.core.parts import Parts
@@ -94,7 +94,7 @@ def busiest_of(stages: Sequence[Placement]) -> Placement:
 
 
 def _trained(of: Placement) -> Any:
-    return sum(held.trained for held in of.kinds)
+    return added(held.trained for held in of.kinds)
 
 
 def _slowest(stages: Iterable[Placement], layer_s: Any, frozen_s: Any, head: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gptbudget.core.arrays import minimum
+from gptbudget.core.arrays import added, minimum
 from gptbudget.core.memory.placement import Placement
 from gptbudget.core.memory.states import States
 from gptbudget.core.time import collectives as comm
@@ -45,7 +45,7 @@ def optimizer_s(
     gradients = gradient_bytes_each * states.trained
     seconds = traffic_s(kept + _GRADIENT_READS * gradients, machine)
     if recipe.optimizer == "muon":
-        matrices = sum(
+        matrices = added(
             minimum(held.trained, held.matrices) / (held.shards if zero else 1)
             for held in placement.kinds
         )
