@@ -16,7 +16,7 @@ from gptbudget.core.flops import (
     train_flops_per_token_6n,
 )
 from gptbudget.core.memory.overhead import overhead_parts
-from gptbudget.core.memory.timeline import MemoryByPhase, memory_by_phase
+from gptbudget.core.memory.timeline import MemoryByPhase
 from gptbudget.core.parameters import ParameterCount, count_parameters
 from gptbudget.core.parts import Parts
 from gptbudget.core.time.step import step_time
@@ -25,6 +25,7 @@ from gptbudget.run.complete import complete_run
 from gptbudget.run.profiles import time_factor
 from gptbudget.run.question import Question, look_up
 from gptbudget.run.run import BareSize, CostAssumptions, FlopsAmount, NamedModel, TrainingRun
+from gptbudget.run.step_memory import step_memory
 from gptbudget.specs.evidence import Figure
 from gptbudget.specs.recipe import Recipe
 from gptbudget.specs.stack import Stack
@@ -357,7 +358,7 @@ def memory_of(run: TrainingRun, stage: int | None = None) -> Memory | None:
 def _phases(run: TrainingRun, recipe: Recipe, stage: int | None) -> MemoryByPhase | None:
     assert isinstance(run.work, NamedModel)
     assert run.how is not None
-    found = memory_by_phase(run.step._replace(recipe=recipe), stage)
+    found = step_memory(run.step._replace(recipe=recipe), stage)
     return found and found._replace(host=found.host.scaled(run.gpus_on_host))
 
 
