@@ -133,7 +133,7 @@ def _setting_of(question: questions.Question, gpu: NamedGpu, catalogs: Iterable[
         question.options,
         gpu,
         load_evidence(),
-        questions.around(question, catalogs),
+        questions.run_context(question, catalogs),
         question.origins,
     )
 

@@ -24,13 +24,13 @@ from gptbudget.run.origins import Chooser
 from gptbudget.run.ranges import likely_range
 from gptbudget.run.recipe import NamedStack, complete_recipe
 from gptbudget.run.run import (
-    Around,
     BareSize,
     CostAssumptions,
     FlopsAmount,
     NamedGpu,
     NamedModel,
     Origin,
+    RunContext,
     TrainingRun,
     Work,
 )
@@ -52,7 +52,7 @@ def complete_run(
     gpu: NamedGpu,
     work: Work,
     evidence: Evidence,
-    around: Around = Around(),  # noqa: B008 - never changed
+    context: RunContext = RunContext(),  # noqa: B008 - never changed
     *,
     origins: Mapping[str, Origin] | None = None,
 ) -> TrainingRun:
@@ -106,14 +106,14 @@ def complete_run(
         if machine is None
         else likely_range(gpu, machine, layout, recipe, stack, model, evidence),
         card_was_compared=gpu.key in evidence.compared_gpus,
-        profiles={each.stack: each for each in around.profiles if each.gpu == gpu.key},
+        profiles={each.stack: each for each in context.profiles if each.gpu == gpu.key},
         other_stacks=_others(choose, gpu.spec, gpus, model, recipe, evidence)
         if machine and model
         else {},
         goodput=choose.take("goodput", default_goodput(gpus, utilization)),
-        cost=_cost_assumptions(choose, gpu.spec, around.grid_g_per_kwh),
-        require=around.require,
-        catalogs=around.catalogs,
+        cost=_cost_assumptions(choose, gpu.spec, context.grid_g_per_kwh),
+        require=context.require,
+        catalogs=context.catalogs,
         origins=choose.chosen_origins,
         values=choose.chosen,
         notes=(

@@ -415,13 +415,13 @@ def compare(question: Question, catalogs: Iterable[Path] = ()) -> Comparison:
     Raises:
         GptBudgetError: a name is unknown, or a combination cannot be.
     """
-    question, gpus, asked, evidence, beside = look_up(question, catalogs)
+    question, gpus, asked, evidence, context = look_up(question, catalogs)
     estimates, skipped = [], []
     for gpu in gpus:
         for work in asked:
             try:
                 run = complete_run(
-                    question.options, gpu, work, evidence, beside, origins=question.origins
+                    question.options, gpu, work, evidence, context, origins=question.origins
                 )
             except UsageError as error:
                 if not question.of_every_gpu:

@@ -17,13 +17,13 @@ from gptbudget.catalog.profiles import load_profiles
 from gptbudget.catalog.reference import grid_intensity, load_evidence
 from gptbudget.errors import GptBudgetError, UnknownNameError, UsageError
 from gptbudget.run.run import (
-    Around,
     BareSize,
     FlopsAmount,
     NamedGpu,
     NamedModel,
     Origin,
     Require,
+    RunContext,
     Work,
 )
 from gptbudget.specs.base import Spec
@@ -95,7 +95,7 @@ class LookedUp(NamedTuple):
     gpus: list[NamedGpu]
     works: list[Work]
     evidence: Evidence
-    around: Around
+    context: RunContext
 
 
 def ask(given: Mapping[str, Any], scenario: Path | None = None) -> Question:
@@ -151,7 +151,7 @@ def look_up(question: Question, catalogs: Iterable[Path] = ()) -> LookedUp:
         asked = works(question.options, catalog)
     evidence = load_evidence()
     _refuse_without_shape(question.options, asked)
-    return LookedUp(question, gpus, asked, evidence, around(question, catalogs))
+    return LookedUp(question, gpus, asked, evidence, run_context(question, catalogs))
 
 
 def named_gpus(question: Question, catalog: Catalog) -> list[NamedGpu]:
@@ -169,7 +169,7 @@ def named_gpus(question: Question, catalog: Catalog) -> list[NamedGpu]:
         return list({entry.key: NamedGpu(entry.key, entry.spec) for entry in entries}.values())
 
 
-def around(question: Question, catalogs: Iterable[Path] = ()) -> Around:
+def run_context(question: Question, catalogs: Iterable[Path] = ()) -> RunContext:
     """What the user's folder and the question say beside the options.
 
     Raises:
@@ -179,7 +179,7 @@ def around(question: Question, catalogs: Iterable[Path] = ()) -> Around:
     with question.placing("grid"):
         intensity = None if options.grid is None else grid_intensity(options.grid)
     profiles = () if options.no_profile else tuple(load_profiles().values())
-    return Around(intensity, question.require, profiles, tuple(catalogs))
+    return RunContext(intensity, question.require, profiles, tuple(catalogs))
 
 
 def on_this_machine(question: Question, catalog: Catalog, *, count: bool = True) -> Question:

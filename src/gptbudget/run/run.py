@@ -66,7 +66,7 @@ class Require(NamedTuple):
     min_ratio: float | None = None
 
 
-class Around(NamedTuple):
+class RunContext(NamedTuple):
     """What a run is completed with beside its options."""
 
     grid_g_per_kwh: float | None = None

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from gptbudget.errors import UsageError
 from gptbudget.run.estimate import Estimate, estimate
-from gptbudget.run.run import Around, NamedModel
+from gptbudget.run.run import NamedModel, RunContext
 from gptbudget.search.candidate import Candidate, Hunt, complete
 from gptbudget.search.evaluate import BATCH_TOLERANCE
 from gptbudget.specs.evidence import Evidence
@@ -42,13 +42,13 @@ def distances(
     candidate: Candidate,
     work: NamedModel,
     evidence: Evidence,
-    around: Around,
+    context: RunContext,
 ) -> list[Distance]:
     """Each choice of a candidate that is not plain, beside the same run without it."""
 
     def run_of(choices: Mapping[str, Any]) -> Estimate | None:
         try:
-            run = complete(hunt, candidate.gpu, work, evidence, choices, around=around)
+            run = complete(hunt, candidate.gpu, work, evidence, choices, context=context)
         except UsageError:
             return None
         return estimate(run)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from gptbudget.run.complete import complete_run
 from gptbudget.run.layout import default_zero
 from gptbudget.run.machine import node_of
-from gptbudget.run.run import Around, NamedGpu, NamedModel, Origin, TrainingRun
+from gptbudget.run.run import NamedGpu, NamedModel, Origin, RunContext, TrainingRun
 from gptbudget.search.evaluate import LaidOut
 from gptbudget.search.variants import Variant
 from gptbudget.specs.evidence import Evidence
@@ -86,7 +86,7 @@ def complete(
     choices: Mapping[str, Any],
     wall_clock_s: float = 0.0,
     *,
-    around: Around = Around(),  # noqa: B008 - never changed
+    context: RunContext = RunContext(),  # noqa: B008 - never changed
 ) -> TrainingRun:
     """The run of one candidate, with only those choices given that are not the default.
 
@@ -102,7 +102,7 @@ def complete(
     chosen = options.model_copy(update={**given, **dict.fromkeys(dropped)})
     origins = {name: origin for name, origin in hunt.origins.items() if name not in dropped}
     origins |= dict.fromkeys(given, "given")
-    return complete_run(chosen, gpu, work, evidence, around, origins=origins)
+    return complete_run(chosen, gpu, work, evidence, context, origins=origins)
 
 
 _DEFAULTS = {

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from gptbudget.run.complete import complete_run
-from gptbudget.run.run import Around, NamedGpu, Origin, TrainingRun, Work
+from gptbudget.run.run import NamedGpu, Origin, RunContext, TrainingRun, Work
 from gptbudget.specs.evidence import Evidence
 from gptbudget.specs.options import Options
 
@@ -17,7 +17,7 @@ class Setting(NamedTuple):
     options: Options
     gpu: NamedGpu
     evidence: Evidence
-    around: Around = Around()
+    context: RunContext = RunContext()
     origins: Mapping[str, Origin] = {}
 
     def fixed(self, option: str) -> bool:
@@ -40,6 +40,6 @@ class Setting(NamedTuple):
             self.gpu,
             work,
             self.evidence,
-            self.around,
+            self.context,
             origins=self.origins,
         )

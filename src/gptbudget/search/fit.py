@@ -13,7 +13,7 @@ from gptbudget.errors import UsageError
 from gptbudget.run import question as questions
 from gptbudget.run.complete import complete_run
 from gptbudget.run.estimate import estimate, memory_of, unknown_memory
-from gptbudget.run.run import Around, NamedGpu, NamedModel
+from gptbudget.run.run import NamedGpu, NamedModel, RunContext
 from gptbudget.search.ablation import distances
 from gptbudget.search.best import Found, front
 from gptbudget.search.candidate import Candidate, Hunt, complete
@@ -73,9 +73,9 @@ def answer(asked: Asked, catalogs: Iterable[Path] = (), watch: Watch | None = No
     work = _work(question, catalog)
     evidence = load_evidence()
     hunt = _hunt(asked)
-    around = questions.around(question, catalogs)
-    gpus, skipped = _gpus(question, catalog, hunt, work, evidence, around)
-    found = search(hunt, gpus, work, evidence, watch, around=around)
+    context = questions.run_context(question, catalogs)
+    gpus, skipped = _gpus(question, catalog, hunt, work, evidence, context)
+    found = search(hunt, gpus, work, evidence, watch, context=context)
     over_hardware = len(gpus) > 1 or len(hunt.counts) > 1
     rows = _front(hunt, found) if over_hardware else found.rows
     rows = rows[: asked.search.top or _TOP]
@@ -88,9 +88,9 @@ def answer(asked: Asked, catalogs: Iterable[Path] = (), watch: Watch | None = No
             evidence,
             candidate.choices,
             candidate.wall_clock_s if rows else 0.0,
-            around=around,
+            context=context,
         )
-        off = distances(hunt, candidate, work, evidence, around) if told else ()
+        off = distances(hunt, candidate, work, evidence, context) if told else ()
         return Way(candidate, estimate(run), off, frozenset(hunt.origins))
 
     late = [row for row in (found.fastest, found.cheapest) if row is not None]
@@ -156,13 +156,13 @@ def _gpus(
     hunt: Hunt,
     work: NamedModel,
     evidence: Evidence,
-    around: Around,
+    context: RunContext,
 ) -> tuple[list[NamedGpu], list[str]]:
     """The accelerators to search; of ``all`` those that cannot be are left out."""
     found, skipped = [], []
     for gpu in questions.named_gpus(question, catalog):
         try:
-            _refuse_unknown(hunt, gpu, work, evidence, around)
+            _refuse_unknown(hunt, gpu, work, evidence, context)
         except UsageError as error:
             if EVERY not in (question.options.gpu or ()):
                 raise
@@ -175,14 +175,14 @@ def _gpus(
 
 
 def _refuse_unknown(
-    hunt: Hunt, gpu: NamedGpu, work: NamedModel, evidence: Evidence, around: Around
+    hunt: Hunt, gpu: NamedGpu, work: NamedModel, evidence: Evidence, context: RunContext
 ) -> None:
     """Refuse what has no memory, time or price that could be compared."""
     freed = dict.fromkeys(("dp", "tp", "pp", "vp", "cp", "ep", "zero", "sequence_parallel"))
     freed |= dict.fromkeys(("dp_shard", "network", "gpus_per_node", "micro_batch", "host_memory"))
     freed |= dict.fromkeys(("global_batch_tokens",))
     plain = hunt.options.model_copy(update=freed)
-    run = complete_run(plain, gpu, work, evidence, around, origins=hunt.origins)
+    run = complete_run(plain, gpu, work, evidence, context, origins=hunt.origins)
     if memory_of(run) is None:
         reason = unknown_memory(estimate(run))
         raise UsageError(f"memory on {gpu.key} is not known: {reason}", "ask for something else")

@@ -15,7 +15,7 @@ import numpy as np
 from gptbudget.errors import UsageError
 from gptbudget.run.complete import complete_run, precision_and_peak
 from gptbudget.run.job import GLOBAL_BATCH_TOKENS
-from gptbudget.run.run import Around, NamedGpu, NamedModel, TrainingRun
+from gptbudget.run.run import NamedGpu, NamedModel, RunContext, TrainingRun
 from gptbudget.search.best import Found, Progress, Tally
 from gptbudget.search.candidate import Hunt, choices_of, complete
 from gptbudget.search.evaluate import LaidOut, evaluate, index_of, lay_out
@@ -39,7 +39,7 @@ def search(
     evidence: Evidence,
     watch: Watch | None = None,
     *,
-    around: Around = Around(),  # noqa: B008 - never changed
+    context: RunContext = RunContext(),  # noqa: B008 - never changed
 ) -> Found:
     """Search everything that is open; an interrupt ends it with what was found so far.
 
@@ -51,7 +51,7 @@ def search(
     interrupted = False
     try:
         for gpu in gpus:
-            _Search(hunt, gpu, work, evidence, tally, watch, around).run()
+            _Search(hunt, gpu, work, evidence, tally, watch, context).run()
     except KeyboardInterrupt:
         interrupted = True
     return tally.found(time.perf_counter() - begin, interrupted=interrupted)
@@ -68,10 +68,10 @@ class _Search:
         evidence: Evidence,
         tally: Tally,
         watch: Watch | None,
-        around: Around,
+        context: RunContext,
     ) -> None:
         self.hunt, self.gpu, self.work, self.evidence = hunt, gpu, work, evidence
-        self.tally, self.watch, self.around = tally, watch, around
+        self.tally, self.watch, self.context = tally, watch, context
         self.precision, _ = precision_and_peak(gpu, hunt.options.precision)
 
     def run(self) -> None:
@@ -157,7 +157,7 @@ class _Search:
         choices = choices_of(variant, laid, last)
         try:
             return complete(
-                self.hunt, self.gpu, self.work, self.evidence, choices, around=self.around
+                self.hunt, self.gpu, self.work, self.evidence, choices, context=self.context
             )
         except UsageError as error:
             self.tally.refuse(error)
@@ -176,7 +176,7 @@ class _Search:
             self.gpu,
             self.work,
             self.evidence,
-            self.around,
+            self.context,
             origins=self.hunt.origins,
         )
 
