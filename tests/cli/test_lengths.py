@@ -41,7 +41,7 @@ def test_a_scenario_and_python_read_the_same(cli: Cli, tmp_path: Path) -> None:
     found = gptbudget.estimate(gpu="h100", model="llama-2-7b", seq_len="4k")
 
     assert asked["seq_len"] == {"value": 4096, "origin": "scenario"}
-    assert found.run.seq_len == 4096
+    assert found.run.values["seq_len"] == 4096
 
 
 @pytest.mark.parametrize("command", ["compare", "memory", "fit", "plan", "models"])

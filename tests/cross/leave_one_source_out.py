@@ -22,13 +22,13 @@ from typing import Any, NamedTuple
 from gptbudget.catalog.catalog import load_catalog
 from gptbudget.catalog.paths import data_file
 from gptbudget.catalog.reference import load_evidence
+from gptbudget.core.time.step import step_time
 from gptbudget.evidence.baseline import constant_error
 from gptbudget.evidence.load import load_published_runs
-from gptbudget.evidence.speed import ScoredSpeed, score_speed, tokens_per_step
+from gptbudget.evidence.speed import ScoredSpeed, score_speed
 from gptbudget.evidence.validate import run_of
-from gptbudget.run.estimate import step_parts
 from gptbudget.run.machine import SUSTAINED, SUSTAINED_ON_HOPPER, is_hopper
-from gptbudget.run.run import TrainingRun
+from gptbudget.run.run import ModelRun, Prediction
 
 STORED = Path(__file__).parents[2] / "src/gptbudget/data/cross_validation.json"
 SHARES = [0.84 + 0.01 * step for step in range(17)]
@@ -69,7 +69,8 @@ class Fitted(NamedTuple):
 class Row(NamedTuple):
     """One published speed, and the run it describes."""
 
-    run: TrainingRun
+    run: ModelRun
+    prediction: Prediction
     scored: ScoredSpeed
 
     @property
@@ -79,14 +80,11 @@ class Row(NamedTuple):
 
     def log_error(self, constants: Fitted) -> float:
         """Log of predicted over published tokens/s with these constants."""
-        run = self.run
-        assert run.machine is not None
-        assert run.how is not None
+        run, assumed = self.run, self.prediction.machine
         factor = constants.on_hopper if is_hopper(run.gpu.spec) else 1
-        machine = run.machine.machine._replace(sustained_share=constants.sustained * factor)
-        changed = run._replace(machine=run.machine._replace(machine=machine))
-        seconds = float(step_parts(changed, run.how.stack).total)
-        return math.log(tokens_per_step(run) / seconds / self.scored.published)
+        machine = assumed.machine._replace(sustained_share=constants.sustained * factor)
+        seconds = float(step_time(run.step, machine).total)
+        return math.log(run.step_tokens / seconds / self.scored.published)
 
 
 def published_rows() -> list[Row]:
@@ -97,8 +95,8 @@ def published_rows() -> list[Row]:
     for published in load_published_runs().runs:
         run = run_of(published, catalog, evidence, published.speed_options)
         scored = score_speed(published, run)
-        if scored is not None:
-            found.append(Row(run, scored))
+        if scored is not None and run.prediction is not None:
+            found.append(Row(run, run.prediction, scored))
     return found
 
 
@@ -142,13 +140,12 @@ def _stored(row: Row, constants: Fitted, scored: Sequence[ScoredSpeed]) -> dict[
     keys = row.scored.keys
     alike = [each for each in scored if each.keys["family"] == keys["family"]]
     constant = constant_error(row.scored, alike, leave_out=True)
-    assert row.run.time_range is not None
     return {
         "id": row.scored.id,
         "source": row.scored.source,
         "family": keys["family"],
         "inputs": keys["inputs"],
-        "class": row.run.time_range.name,
+        "class": row.prediction.time_range.name,
         "error": round(math.expm1(row.log_error(constants)), 4),
         "constant_error": None if constant is None else round(constant, 4),
     }

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from gptbudget.catalog.catalog import load_catalog
 from gptbudget.catalog.paths import data_file
 from gptbudget.catalog.reference import load_evidence
-from gptbudget.run.complete import complete_run
+from gptbudget.run.complete import complete_model_run
 from gptbudget.run.estimate import step_parts
 from gptbudget.run.run import NamedGpu, NamedModel
 from gptbudget.specs.options import Options
@@ -56,8 +56,10 @@ def hardware_tflops(
     """Predicted TFLOP/s of a GPU as the paper counts them, equation 3, with full recomputation."""
     work, evidence = model(layers, width, heads), load_evidence()
     full = {"checkpointing": "full", "recipe": "master", "zero": 0, "micro_batch": micro_batch}
-    run = complete_run(options(batch, **full, **degrees), gpu(), work, evidence)
+    run = complete_model_run(options(batch, **full, **degrees), gpu(), work, evidence)
     vocabulary = work.spec.vocabulary / (16 * layers * width)
     flops = 96 * batch * SEQ_LEN * layers * width**2 * (1 + SEQ_LEN / (6 * width) + vocabulary)
-    step_s = step_parts(run, evidence.stacks.stacks[STACK]).total
+    assert run.prediction is not None
+    step = run.step.with_stack(evidence.stacks.stacks[STACK])
+    step_s = step_parts(step, run.prediction).total
     return float(flops / run.gpus / step_s / 1e12)

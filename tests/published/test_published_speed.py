@@ -217,7 +217,7 @@ def test_a_rate_is_read_by_its_convention() -> None:
     layers, width, seq, vocabulary = 80, 12288, 2048, 51200
     flops = 96 * layers * width**2 * (1 + seq / 6 / width + vocabulary / 16 / layers / width)
 
-    found = tokens_per_s(row.speed, run.work.spec, run)  # type: ignore[union-attr]
+    found = tokens_per_s(row.speed, run)
     assert found == pytest.approx(row.speed.value * 1e12 * 1536 / flops, rel=5e-3)
 
 

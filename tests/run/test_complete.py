@@ -12,11 +12,18 @@ from gptbudget.answer.notes import notes
 from gptbudget.errors import UsageError
 from gptbudget.run.estimate import Estimate, compare
 from gptbudget.run.question import ask
+from gptbudget.run.run import ModelRun
 
 
 def only(**options: Any) -> Estimate:
     """The estimate of one pair: GPT-2 small on an RTX 4070 Ti unless something else is asked."""
     return estimate(**{"gpu": "4070ti", "model": "gpt2", **options})
+
+
+def model_run(**options: Any) -> ModelRun:
+    run = only(**options).run
+    assert isinstance(run, ModelRun)
+    return run
 
 
 # --- origins ---
@@ -54,6 +61,7 @@ def test_flags_win_over_the_scenario(tmp_path: Path) -> None:
     question = ask({"tokens": "1B"}, file)
     run = compare(question).estimates[0].run
 
+    assert isinstance(run, ModelRun)
     assert (run.tokens, run.origins["tokens"]) == (1e9, "given")
     assert (run.micro_batch, run.origins["micro_batch"]) == (4, "scenario")
     assert run.origins["model"] == "scenario"
@@ -90,11 +98,9 @@ def test_tokens_as_asked(options: dict[str, Any], tokens: float) -> None:
     ],
 )
 def test_global_batch_is_whole_micro_batches(options: dict[str, Any], tokens: int) -> None:
-    run = only(**options).run
+    run = model_run(**options)
 
     assert run.global_batch_tokens == tokens
-    assert run.micro_batch is not None
-    assert run.seq_len is not None
     assert tokens % (run.micro_batch * run.seq_len * run.gpus) == 0
 
 
@@ -116,7 +122,7 @@ def test_global_batch_is_whole_micro_batches(options: dict[str, Any], tokens: in
     ],
 )
 def test_best_precision_and_attention(gpu: str, precision: str, attention: str) -> None:
-    recipe = only(gpu=gpu).run.recipe
+    recipe = model_run(gpu=gpu).recipe
 
     assert (recipe.precision, recipe.attention) == (precision, attention)
 
@@ -158,7 +164,7 @@ def test_contradictions_are_refused(options: dict[str, Any], said: str) -> None:
     [(1, 1.0, "compiled"), (8, 1.0, "compiled"), (9, 0.9, "eager"), (1024, 0.9, "eager")],
 )
 def test_goodput_and_stack_by_size(gpus: int, goodput: float, stack: str) -> None:
-    run = only(gpu="a100", gpus=gpus).run
+    run = model_run(gpu="a100", gpus=gpus)
 
     assert (run.goodput, run.stack) == (goodput, stack)
 
@@ -190,8 +196,9 @@ def test_a_given_utilization_is_that_of_the_whole_run() -> None:
 def test_range_of_the_class(options: dict[str, Any], name: str) -> None:
     found = only(**options)
 
-    assert found.run.time_range is not None
-    assert found.run.time_range.name == name
+    assert isinstance(found.run, ModelRun)
+    assert found.run.prediction is not None
+    assert found.run.prediction.time_range.name == name
     assert found.time is not None
     assert found.time.low_s is not None
     assert found.time.high_s is not None

@@ -15,7 +15,7 @@ from gptbudget.answer.notes import notes
 from gptbudget.errors import GptBudgetError
 from gptbudget.run.estimate import Estimate, best_first, compare
 from gptbudget.run.question import ask
-from gptbudget.run.run import Require
+from gptbudget.run.run import ModelRun, Require
 
 GPUS = ["rtx-4070-ti", "rtx-3090", "a100", "h100", "v100-sxm-32gb"]
 MODELS = ["gpt2", "gpt2-xl", "llama-3.2-1b", "llama-2-7b"]
@@ -177,6 +177,7 @@ def test_sums_in_16_bit_are_told_by_the_recipe_alone(stack: str) -> None:
     for entry in load_catalog().models:
         fixed: dict[str, Any] = {"gpu": "h100", "model": entry.key, "gpu_memory": 2**50}
         found = estimate(**fixed, stack=stack, recipe="pure")
+        assert isinstance(found.run, ModelRun)
         many = found.run.micro_batches > 1
         warned = any("accumulated in 16 bit" in note for note in notes(found))
         assert found.fits
@@ -197,6 +198,7 @@ def test_per_gpu_times_gpus_is_the_total(question: dict[str, Any]) -> None:
     assert found.cost.usd == pytest.approx(found.cost.gpu_hours * question["price"])
     assert found.time.step_s is not None
     assert found.time.tokens_per_s is not None
+    assert isinstance(found.run, ModelRun)
     assert found.run.global_batch_tokens == pytest.approx(
         found.time.step_s * found.time.tokens_per_s
     )

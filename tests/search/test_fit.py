@@ -15,10 +15,9 @@ from gptbudget import load_catalog
 from gptbudget.answer.command import command
 from gptbudget.catalog.reference import load_evidence
 from gptbudget.errors import UsageError
-from gptbudget.run.complete import complete_run
-from gptbudget.run.estimate import Estimate, estimate
+from gptbudget.run.complete import complete_model_run
+from gptbudget.run.estimate import ModelEstimate, estimate
 from gptbudget.run.run import NamedGpu, NamedModel
-from gptbudget.search.ablation import needed_bytes
 from gptbudget.search.layouts import counts_of, divisors
 from gptbudget.search.result import Fit
 from gptbudget.specs.options import Options
@@ -39,16 +38,16 @@ def model(name: str) -> NamedModel:
     return NamedModel(entry.key, entry.spec)
 
 
-def one(gpu_name: str, model_name: str, **options: Any) -> Estimate | None:
+def one(gpu_name: str, model_name: str, **options: Any) -> ModelEstimate | None:
     """What ``compare`` says of one candidate, or nothing where it refuses."""
     try:
-        run = complete_run(Options(**options), gpu(gpu_name), model(model_name), EVIDENCE)
+        run = complete_model_run(Options(**options), gpu(gpu_name), model(model_name), EVIDENCE)
     except UsageError:
         return None
     return estimate(run)
 
 
-def fits(found: Estimate | None) -> bool:
+def fits(found: ModelEstimate | None) -> bool:
     return found is not None and found.memory is not None and bool(found.memory.fits_accumulated)
 
 
@@ -189,12 +188,11 @@ def test_a_way_is_what_compare_says_of_it(asked: dict[str, Any]) -> None:
 
     assert found.ways
     for way in found.ways:
-        time, memory, run = way.estimate.time, way.estimate.memory, way.estimate.run
+        time, run = way.estimate.time, way.estimate.run
         assert time is not None
         assert way.candidate.wall_clock_s == time.wall_clock_s
-        assert way.candidate.peak_bytes == needed_bytes(way.estimate)
-        assert memory is not None
-        assert way.candidate.host_bytes == memory.host_bytes
+        assert way.candidate.peak_bytes == way.memory.needed_bytes
+        assert way.candidate.host_bytes == way.memory.host_bytes
         assert way.estimate.feasible is True
         assert run.gpus == way.candidate.gpus
 

@@ -10,7 +10,7 @@ import pytest
 from gptbudget.catalog.catalog import load_catalog
 from gptbudget.catalog.reference import load_evidence
 from gptbudget.errors import UsageError
-from gptbudget.run.estimate import Estimate, estimate
+from gptbudget.run.estimate import ModelEstimate, estimate
 from gptbudget.run.question import given_options
 from gptbudget.run.run import NamedGpu, NamedModel
 from gptbudget.search.context import Setting
@@ -39,7 +39,7 @@ def model(name: str) -> NamedModel:
     return NamedModel(entry.key, entry.spec)
 
 
-def everything(where: Setting, what: NamedModel) -> list[Estimate]:
+def everything(where: Setting, what: NamedModel) -> list[ModelEstimate]:
     """Each combination that can be, fits, and loses nothing."""
     found = []
     for values in product(*SPACE.values()):
@@ -47,10 +47,10 @@ def everything(where: Setting, what: NamedModel) -> list[Estimate]:
         if changes["tp"]:
             changes["sequence_parallel"] = True
         try:
-            run = where.complete(what, changes)
+            run = where.complete_model(what, changes)
         except UsageError:
             continue
-        answer = estimate(run._replace(other_stacks={}))
+        answer = estimate(run)
         if changes["recipe"] and run.sums_in_16_bit:
             continue
         if answer.memory is not None and answer.memory.fits_accumulated:
@@ -58,7 +58,7 @@ def everything(where: Setting, what: NamedModel) -> list[Estimate]:
     return found
 
 
-def seconds(answer: Estimate) -> float:
+def seconds(answer: ModelEstimate) -> float:
     assert answer.time is not None
     return answer.time.wall_clock_s
 
@@ -83,7 +83,7 @@ def test_nothing_beats_the_best_way(gpu: str, name: str, options: dict[str, Any]
     if where.options.gpus is None or where.options.gpus <= 8:
         on_card = [each for each in on_card if each.run.layout.tp * each.run.layout.pp == 1]
         every = [each for each in every if each.run.layout.tp * each.run.layout.pp == 1]
-    assert best.offloads is not bool(on_card)
+    assert (best.run.recipe.offload != "none") is not bool(on_card)
     assert seconds(best.estimate) == pytest.approx(min(map(seconds, on_card or every)))
 
 

@@ -159,10 +159,11 @@ def _budget_table(plan: Plan) -> Table:
 
 def _delivered(hardware: OnHardware) -> str:
     trained = hardware.trained
-    time = trained.way.estimate.time
-    assert time is not None
-    assert time.tokens_per_s is not None
-    return f"at {format_number(time.tokens_per_s, 4)} tokens/s of {trained.model.key}"
+    return f"at {_tokens_per_s(trained)} tokens/s of {trained.model.key}"
+
+
+def _tokens_per_s(trained: Trained) -> str:
+    return format_number(trained.way.time.tokens_per_s or 0, 4)
 
 
 def _laws_table(plan: Plan) -> Table:
@@ -213,8 +214,7 @@ def _sizes(model: NamedModel, size: int) -> list[tuple[str, str]]:
 def _course(trained: Trained) -> list[tuple[str, str]]:
     """How a shape is trained, and what comes of it."""
     run, estimate = trained.way.run, trained.way.estimate
-    time, memory = estimate.time, estimate.memory
-    assert time is not None
+    time, memory = trained.way.time, estimate.memory
     usable = "unknown" if run.usable_bytes is None else format_bytes(run.usable_bytes)
     needs = "unknown" if memory is None else format_bytes(memory.peak_bytes)
     host = "" if memory is None or not memory.host_bytes else format_bytes(memory.host_bytes)
@@ -230,7 +230,7 @@ def _course(trained: Trained) -> list[tuple[str, str]]:
         ("memory", f"{needs} of {usable}"),
         ("host memory", host or "none"),
         ("MFU", "" if time.mfu is None else format_percent(round(time.mfu, 3))),
-        ("tokens/s", "" if time.tokens_per_s is None else format_number(time.tokens_per_s, 4)),
+        ("tokens/s", _tokens_per_s(trained)),
         ("wall clock", format_duration(time.wall_clock_s)),
     ]
 
@@ -476,8 +476,8 @@ def _hardware(plan: Plan, hardware: OnHardware) -> list[str]:
         )
     if hardware.trained.fits is False:
         found.append("the optimum is that of the same hardware with enough memory for it")
-    likely = run.time_range
-    if run.utilization is None and likely is not None and plan.options.flops is None:
+    if run.prediction is not None and plan.options.flops is None:
+        likely = run.prediction.time_range
         low = optimum(plan.budget.flops / likely.high).parameters
         high = optimum(plan.budget.flops / likely.low).parameters
         found.append(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from gptbudget.catalog.index import AUTO
-from gptbudget.run.run import TrainingRun
+from gptbudget.run.run import ModelRun, Run
 from gptbudget.search.changes import Change
 from gptbudget.units import DAY_S
 
@@ -16,7 +16,7 @@ _SAID_BY_OTHERS = frozenset({"data", "epochs"})
 """Options that are part of the tokens of a run, where those are said."""
 
 
-def command(run: TrainingRun, name: str, changes: Iterable[Change] = ()) -> str:
+def command(run: Run, name: str, changes: Iterable[Change] = ()) -> str:
     """The command line that asks for ``run`` with ``changes``; what is default is left out.
 
     Catalogs that were named for this question are named again.
@@ -40,7 +40,7 @@ def command(run: TrainingRun, name: str, changes: Iterable[Change] = ()) -> str:
     return shlex.join(["gptbudget", name, *words])
 
 
-def flags(run: TrainingRun, changes: Iterable[Change]) -> str:
+def flags(run: ModelRun, changes: Iterable[Change]) -> str:
     """Changes as they are typed behind the command as it was.
 
     Adapters stand beside 16-bit weights: a recipe that was given has to be given anew.

@@ -7,11 +7,12 @@ from typing import Any
 
 from gptbudget.answer.notes import notes
 from gptbudget.answer.prices import offers_data
-from gptbudget.answer.remedies import found_remedies, remedy_data
+from gptbudget.answer.remedies import remedies_data
 from gptbudget.answer.stage import rank_data
 from gptbudget.answer.verdict import verdict
+from gptbudget.core.parameters import count_parameters
 from gptbudget.run.estimate import Estimate, Time
-from gptbudget.run.run import BareSize, FlopsAmount, NamedModel
+from gptbudget.run.run import FlopsAmount, SizeAndTokens
 
 SCHEMA = 1
 """Version of the JSON answer; raised when a key changes its meaning."""
@@ -29,13 +30,12 @@ def answers(estimates: Sequence[Estimate]) -> dict[str, Any]:
 def answer(estimate: Estimate, *, advise: bool = True) -> dict[str, Any]:
     """One estimate; unknown values are ``None``. Without ``advise`` no remedies are looked for."""
     run = estimate.run
-    remedies = found_remedies(estimate) if advise else []
     return {
         "model": _model(estimate),
         "gpu": {"name": run.gpu.key, "title": run.gpu.spec.name},
         "gpus": run.gpus,
         "tokens": run.tokens,
-        "precision": run.recipe.precision,
+        "precision": run.precision,
         "compute": {
             "available_flops": estimate.compute.available_flops,
             "required_flops": estimate.compute.required_flops,
@@ -49,7 +49,7 @@ def answer(estimate: Estimate, *, advise: bool = True) -> dict[str, Any]:
         "time": _time(estimate),
         "cost": _cost(estimate),
         "verdict": {"feasible": estimate.feasible, "text": verdict(estimate)},
-        "remedies": [remedy_data(estimate, found) for found in remedies],
+        "remedies": remedies_data(estimate) if advise else [],
         "notes": notes(estimate),
     }
 
@@ -74,21 +74,12 @@ def _model(estimate: Estimate) -> dict[str, Any]:
     work = estimate.run.work
     if isinstance(work, FlopsAmount):
         return dict.fromkeys(("name", "title", "parameters", "active_parameters"))
-    if isinstance(work, BareSize):
-        return {
-            "name": work.key,
-            "title": None,
-            "parameters": work.parameters,
-            "active_parameters": work.parameters,
-        }
-    assert isinstance(work, NamedModel)
-    assert estimate.parameters is not None
-    return {
-        "name": work.key,
-        "title": work.spec.name,
-        "parameters": estimate.parameters.total,
-        "active_parameters": estimate.parameters.active,
-    }
+    if isinstance(work, SizeAndTokens):
+        title, total, active = None, work.parameters, work.parameters
+    else:
+        counted = count_parameters(work.spec)
+        title, total, active = work.spec.name, counted.total, counted.active
+    return {"name": work.key, "title": title, "parameters": total, "active_parameters": active}
 
 
 def _memory(estimate: Estimate) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from gptbudget.answer.command import command, option_words
@@ -12,8 +13,8 @@ from gptbudget.answer.frameworks import framework_flags
 from gptbudget.answer.notes import notes as estimate_notes
 from gptbudget.answer.quantities import assumed, tag
 from gptbudget.run.estimate import Estimate
-from gptbudget.run.run import TrainingRun
-from gptbudget.search.ablation import Distance, needed_bytes
+from gptbudget.run.run import ModelRun
+from gptbudget.search.ablation import Distance
 from gptbudget.search.candidate import Candidate
 from gptbudget.search.evaluate import BATCH_TOLERANCE
 from gptbudget.search.result import Fit, Way
@@ -85,7 +86,7 @@ def _reproduced(fit: Fit) -> tuple[str, ...]:
     run = fit.ways[0].estimate.run
     own = choices(fit.ways[0]).keys() | ({"gpu", "gpus"} if fit.over_hardware else set())
     base = command(
-        run._replace(values={k: v for k, v in run.values.items() if k not in own}), "compare"
+        replace(run, values={k: v for k, v in run.values.items() if k not in own}), "compare"
     )
     more = " --gpu GPU --gpus N" if fit.over_hardware else ""
     return (f'any row in full: {base}{more}, and what stands under "with"',)
@@ -99,7 +100,7 @@ def _ways(shown: list[Way]) -> Table:
     for place, way in enumerate(shown, start=1):
         row = [str(place), format_duration(way.candidate.wall_clock_s)]
         row += [_usd(way)] * priced
-        row += [format_bytes(needed_bytes(way.estimate))]
+        row += [format_bytes(way.memory.needed_bytes)]
         row += [_host(way)] * hosted
         rows.append((*row, _quality(way), flags(way)))
     right = frozenset(columns)
@@ -117,7 +118,7 @@ def _hardware(shown: list[Way]) -> Table:
                 way.candidate.gpu.key,
                 format_duration(way.candidate.wall_clock_s),
                 _usd(way),
-                format_bytes(needed_bytes(way.estimate)),
+                format_bytes(way.memory.needed_bytes),
                 _quality(way),
                 flags(way),
             )
@@ -192,7 +193,7 @@ def _data(fit: Fit) -> dict[str, Any]:
 
 def _result(way: Way) -> dict[str, Any]:
     """One way: the answer of ``compare``, and what sets it apart."""
-    run: TrainingRun = way.estimate.run
+    run: ModelRun = way.estimate.run
     plain = answer(way.estimate, advise=False)
     return {
         **plain,
@@ -302,7 +303,7 @@ def amounts(way: Way) -> str:
         said += f" (likely {format_duration(time.low_s)} to {format_duration(time.high_s)})"
     if way.candidate.usd is not None:
         said += f", {format_usd(way.candidate.usd)}"
-    said += f" and {format_bytes(needed_bytes(estimate))} of {format_bytes(run.usable_bytes)}"
+    said += f" and {format_bytes(way.memory.needed_bytes)} of {format_bytes(run.usable_bytes)}"
     if way.candidate.host_bytes:
         said += f" and {format_bytes(way.candidate.host_bytes)} of host memory"
     return said

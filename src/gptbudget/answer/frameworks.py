@@ -11,15 +11,14 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-from gptbudget.run.run import NamedModel, TrainingRun
+from gptbudget.run.run import ModelRun
 from gptbudget.specs.model import ModelSpec
 
 _MEGATRON_POSITIONS = {"learned": "learned_absolute", "rotary": "rope"}
 
 
-def framework_flags(run: TrainingRun) -> dict[str, str]:
+def framework_flags(run: ModelRun) -> dict[str, str]:
     """Command lines by program; none where a program cannot run it."""
-    assert isinstance(run.work, NamedModel)
     makers = {"nanoGPT": _nanogpt, "torchtitan": _torchtitan, "Megatron-LM": _megatron}
     found = {name: make(run, run.work.spec) for name, make in makers.items()}
     return {name: flags for name, flags in found.items() if flags is not None}
@@ -37,7 +36,7 @@ def _joined(flags: dict[str, Any], form: str) -> str:
     return shlex.join(words)
 
 
-def _nanogpt(run: TrainingRun, model: ModelSpec) -> str | None:
+def _nanogpt(run: ModelRun, model: ModelSpec) -> str | None:
     """One GPT-2 on replicas, with everything that train.py does not have left plain."""
     recipe, layout = run.recipe, run.layout
     plain = (
@@ -68,7 +67,7 @@ def _nanogpt(run: TrainingRun, model: ModelSpec) -> str | None:
     return f"{_launched(run)} train.py {_joined(flags, '=')}"
 
 
-def _launched(run: TrainingRun) -> str:
+def _launched(run: ModelRun) -> str:
     """One process for each GPU of each node."""
     gpus = run.layout.gpus
     if gpus == 1:
@@ -78,7 +77,7 @@ def _launched(run: TrainingRun) -> str:
     return f"torchrun {f'--nnodes={nodes} ' if nodes > 1 else ''}--nproc_per_node={here}"
 
 
-def _torchtitan(run: TrainingRun, model: ModelSpec) -> str | None:
+def _torchtitan(run: ModelRun, model: ModelSpec) -> str | None:
     """A Llama on FSDP2 with fp32 weights, cut by tensor, context and pipeline."""
     recipe, layout = run.recipe, run.layout
     plain = (
@@ -93,7 +92,6 @@ def _torchtitan(run: TrainingRun, model: ModelSpec) -> str | None:
     )
     if not plain:
         return None
-    assert run.micro_batch is not None
     shard = layout.dp_shard or layout.dp
     flags: dict[str, Any] = {
         "training.seq_len": run.seq_len,
@@ -114,7 +112,7 @@ def _torchtitan(run: TrainingRun, model: ModelSpec) -> str | None:
     return _joined(kept, " ")
 
 
-def _megatron(run: TrainingRun, model: ModelSpec) -> str | None:
+def _megatron(run: ModelRun, model: ModelSpec) -> str | None:
     """Cut layouts of Megatron-LM: its own recipe, ZeRO at most in stage 1."""
     recipe, layout = run.recipe, run.layout
     plain = (
@@ -138,14 +136,14 @@ def _megatron(run: TrainingRun, model: ModelSpec) -> str | None:
     return f"pretrain_gpt.py {_joined(flags, ' ')}"
 
 
-def _megatron_shape(run: TrainingRun, model: ModelSpec) -> dict[str, Any]:
+def _megatron_shape(run: ModelRun, model: ModelSpec) -> dict[str, Any]:
     flags: dict[str, Any] = {
         "num-layers": model.layers,
         "hidden-size": model.width,
         "ffn-hidden-size": model.ffn_width,
         "num-attention-heads": model.attention.heads,
         "seq-length": run.seq_len,
-        "max-position-embeddings": max(model.context, run.seq_len or 0),
+        "max-position-embeddings": max(model.context, run.seq_len),
         run.recipe.precision: True,
     }
     some = {
@@ -164,9 +162,8 @@ def _megatron_shape(run: TrainingRun, model: ModelSpec) -> dict[str, Any]:
     return flags
 
 
-def _megatron_layout(run: TrainingRun, model: ModelSpec) -> dict[str, Any]:
+def _megatron_layout(run: ModelRun, model: ModelSpec) -> dict[str, Any]:
     layout = run.layout
-    assert run.micro_batch is not None
     flags: dict[str, Any] = {
         "tensor-model-parallel-size": layout.tp,
         "pipeline-model-parallel-size": layout.pp,

@@ -10,7 +10,7 @@ from gptbudget.answer.command import command
 from gptbudget.answer.data import SCHEMA, answer, request_data
 from gptbudget.answer.document import Document, Table
 from gptbudget.run.machine import GPUS_PER_NODE
-from gptbudget.run.run import BareSize, NamedModel
+from gptbudget.run.run import ComputeRun, FlopsAmount
 from gptbudget.search.gpu_count import Counted, Limits
 from gptbudget.units import format_bytes, format_count, format_duration, format_usd
 
@@ -63,25 +63,23 @@ def _sentence(counted: Counted, limits: Limits) -> str:
 
 def _work(counted: Counted) -> str:
     work = counted.way.run.work
-    assert isinstance(work, NamedModel | BareSize)
-    return work.key
+    return "" if isinstance(work, FlopsAmount) else work.key
 
 
 def _amounts(counted: Counted) -> str:
-    time, cost = counted.way.estimate.time, counted.way.estimate.cost
-    assert time is not None
-    usd = "" if cost is None or cost.usd is None else f" for {format_usd(cost.usd)}"
+    time, cost = counted.way.time, counted.way.usd
+    usd = "" if cost is None else f" for {format_usd(cost)}"
     return f"{format_duration(time.wall_clock_s)}{usd}"
 
 
 def _why_not(counted: Counted, limits: Limits) -> str:
     """Which limit no number of GPUs is within, and how near the nearest comes."""
-    run, estimate = counted.way.run, counted.way.estimate
+    run = counted.way.run
     numbers, work = f"no number of {run.gpu.key} up to {counted.largest:,}", _work(counted)
     if counted.fits is False:
         return f"{numbers} holds {work} without losing quality: {_too_much(counted)}"
     nearest = f"the nearest, {run.gpus:,} x {run.gpu.key}, needs {_amounts(counted)}"
-    if not limits.in_time(estimate):
+    if not limits.in_time(counted.way):
         return f"{numbers} trains {work} in {_horizon(limits)}; {nearest}"
     assert limits.usd is not None
     within = "" if limits.seconds is None else f" in {_horizon(limits)}"
@@ -131,9 +129,11 @@ def _count_notes(counted: Counted) -> list[str]:
 def _batch_notes(counted: Counted) -> list[str]:
     """A step that is larger than usual, as every replica has at least one micro-batch."""
     run = counted.way.run
-    usual = run.micro_batch and run.seq_len and run.micro_batch * run.seq_len * run.layout.dp
+    if isinstance(run, ComputeRun) or run.asked("global_batch_tokens"):
+        return []
+    usual = run.micro_batch * run.seq_len * run.layout.dp
     grown = usual == run.global_batch_tokens and run.layout.dp > 1 and not run.recipe.accumulate
-    if not usual or not grown or run.asked("global_batch_tokens"):
+    if not grown:
         return []
     return [
         f"a step has {format_count(usual)} tokens, one micro-batch on each replica; far more than "
@@ -153,15 +153,14 @@ def _table(found: Sequence[Counted]) -> Table:
 
 def _row(counted: Counted) -> tuple[str, ...]:
     estimate, run = counted.way.estimate, counted.way.run
-    memory, usd = estimate.memory, estimate.cost.usd if estimate.cost else None
-    assert estimate.time is not None
+    memory, usd = estimate.memory, counted.way.usd
     unknown = "?"
     return (
         run.gpu.key,
         _work(counted),
         f"{run.gpus:,}",
         {True: "yes", False: "no", None: unknown}[counted.feasible],
-        format_duration(estimate.time.wall_clock_s),
+        format_duration(counted.way.time.wall_clock_s),
         unknown if usd is None else format_usd(usd),
         unknown if memory is None else format_bytes(memory.peak_bytes),
         unknown if run.usable_bytes is None else format_bytes(run.usable_bytes),

@@ -10,23 +10,21 @@ from gptbudget.answer.data import answer, request_data
 from gptbudget.answer.document import Document, Table
 from gptbudget.answer.notes import memory_notes
 from gptbudget.answer.quantities import assumed
-from gptbudget.answer.remedies import advice, cost_in_words, found_remedies, remedy_data
+from gptbudget.answer.remedies import advice, cost_in_words, remedies_data, remedy_data
 from gptbudget.answer.stage import where
 from gptbudget.answer.verdict import host_amount, subject
-from gptbudget.run.estimate import Estimate, Memory
-from gptbudget.run.run import TrainingRun
+from gptbudget.run.estimate import Bill, Estimate, Memory
+from gptbudget.run.run import ModelRun
 from gptbudget.search.changes import Changed, single_changes
 from gptbudget.search.largest import Largest, largest_that_fit
 from gptbudget.units import format_bytes, format_percent
 
 
-def memory_document(estimate: Estimate) -> Document:
-    """The whole bill as a document; the run must have one."""
-    memory, run = estimate.memory, estimate.run
-    assert memory is not None
+def memory_document(bill: Bill) -> Document:
+    """The whole bill as a document."""
+    estimate, run, memory = bill
     changes, largest = single_changes(run, memory), largest_that_fit(run)
-    found = found_remedies(estimate)
-    data = _data(estimate, changes, largest, found)
+    data = _data(bill, changes, largest)
     tables = (
         _amounts(f"at the peak: {_words(memory.phase)}", "part", memory.parts, memory, total=True),
         _amounts(
@@ -40,7 +38,7 @@ def memory_document(estimate: Estimate) -> Document:
         _assumed_table(estimate),
     )
     return Document(
-        _headline(estimate, memory),
+        _headline(bill),
         tables,
         data,
         data["results"],
@@ -49,7 +47,8 @@ def memory_document(estimate: Estimate) -> Document:
     )
 
 
-def _headline(estimate: Estimate, memory: Memory) -> str:
+def _headline(bill: Bill) -> str:
+    estimate, run, memory = bill
     word = {True: "Yes", False: "No", None: "Unknown"}[memory.fits_accumulated]
     usable = memory.usable_bytes
     of = "unknown memory" if usable is None else format_bytes(usable)
@@ -57,29 +56,24 @@ def _headline(estimate: Estimate, memory: Memory) -> str:
     if memory.fits and not memory.fits_accumulated:
         needs += f", {format_bytes(memory.accumulated_bytes or 0)} accumulating gradients,"
     host = host_amount(memory)
-    phase = f"at the peak, in {_words(memory.phase)}{where(estimate)}"
+    phase = f"at the peak, in {_words(memory.phase)}{where(run, memory)}"
     return f"{word}: {subject(estimate)} needs {needs} of {of}{host} {phase}."
 
 
-def _data(
-    estimate: Estimate, changes: list[Changed], largest: Largest, found: list[Changed]
-) -> dict[str, Any]:
-    whole = answer(estimate)
+def _data(bill: Bill, changes: list[Changed], largest: Largest) -> dict[str, Any]:
+    estimate, run, memory = bill
+    whole = answer(estimate, advise=False)
     result = {name: whole[name] for name in ("model", "gpu", "gpus", "precision", "memory")}
     result["memory"]["phase_parts"] = {
-        name: dict(parts)
-        for name, parts in (estimate.memory.by_phase.phases if estimate.memory else {}).items()
+        name: dict(parts) for name, parts in memory.by_phase.phases.items()
     }
     result["largest"] = largest._asdict()
     result["changes"] = [
-        {**remedy_data(estimate, changed, "memory"), "saved_bytes": changed.saved_bytes}
+        {**remedy_data(run, changed, "memory"), "saved_bytes": changed.saved_bytes}
         for changed in changes
     ]
-    result["remedies"] = [remedy_data(estimate, changed, "memory") for changed in found]
-    memory = estimate.memory
-    fits = None if memory is None else memory.fits_accumulated
-    text = _headline(estimate, memory) if memory else ""
-    result["verdict"] = {"feasible": fits, "text": text}
+    result["remedies"] = remedies_data(estimate, "memory")
+    result["verdict"] = {"feasible": memory.fits_accumulated, "text": _headline(bill)}
     result["notes"] = memory_notes(estimate)
     return {"schema": 1, "request": request_data([estimate]), "results": [result]}
 
@@ -107,7 +101,7 @@ def _amounts(
     )
 
 
-def _largest_table(run: TrainingRun, largest: Largest) -> Table:
+def _largest_table(run: ModelRun, largest: Largest) -> Table:
     rows = (
         ("micro-batch", _shown(largest.micro_batch), f"at {run.seq_len:,} tokens"),
         ("sequence", _shown(largest.seq_len), f"at micro-batch {run.micro_batch}"),
@@ -126,7 +120,7 @@ def _assumed_table(estimate: Estimate) -> Table:
     return Table(("", "", ""), rows, title="assumed")
 
 
-def _changes_table(run: TrainingRun, changes: list[Changed]) -> Table:
+def _changes_table(run: ModelRun, changes: list[Changed]) -> Table:
     """Each change for itself; also those that save nothing."""
     rows = tuple(
         (

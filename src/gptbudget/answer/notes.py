@@ -5,8 +5,10 @@ from __future__ import annotations
 from gptbudget.answer.prices import median_in_words
 from gptbudget.answer.stage import worst_rank
 from gptbudget.core.memory.overhead import is_cuda
-from gptbudget.run.estimate import Estimate, unknown_memory
-from gptbudget.run.run import NamedModel
+from gptbudget.run.estimate import Estimate, Memory, Time, unknown_memory
+from gptbudget.run.machine import AssumedMachine
+from gptbudget.run.run import ComputeRun, ModelRun, Prediction
+from gptbudget.specs.gpu import GpuSpec
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Recipe
@@ -24,31 +26,34 @@ def _time_notes(estimate: Estimate) -> list[str]:
     if run.utilization is not None:
         convention = "6ND" if run.convention == "6nd" else "exact"
         given = (
-            f"utilization {format_percent(run.utilization)} of the {run.recipe.precision} peak as "
+            f"utilization {format_percent(run.utilization)} of the {run.precision} peak as "
             f"given, in {convention} FLOPs"
         )
         return [given, *_goodput_notes(run.goodput)]
-    if run.machine is None:
+    if run.prediction is None:
         return ["no time can be predicted for hardware of before such programs: give --utilization"]
-    found = [*_prediction_notes(estimate), *_machine_notes(estimate)]
+    prediction = run.prediction
+    found = [
+        *_prediction_notes(run, prediction, estimate.time),
+        *_machine_notes(run, prediction.machine),
+    ]
     if run.recipe.offload != "none":
         found.append(
             "the update on the host is taken to need 0.71 ns a parameter, as DeepSpeed's authors "
             "measured; on few cores it needs many times that"
-            if run.how and run.how.stack.speed.host_update_s
+            if run.implementation.stack.speed.host_update_s
             else "states on the host come to the card to be updated"
         )
     return [*found, *_goodput_notes(run.goodput)]
 
 
-def _prediction_notes(estimate: Estimate) -> list[str]:
+def _prediction_notes(run: ModelRun, prediction: Prediction, time: Time | None) -> list[str]:
     """What the time stands on, and how far such predictions have been off."""
-    run, likely = estimate.run, estimate.run.time_range
+    likely = prediction.time_range
     named = "" if run.asked("stack") else " (default)"
     found = [
         f"time is predicted for the {run.stack} stack{named}, part by part: time.parts in JSON"
     ]
-    time = estimate.time
     if time is not None and time.profile is not None:
         logged = time.profile
         found.append(
@@ -57,8 +62,7 @@ def _prediction_notes(estimate: Estimate) -> list[str]:
             f"tokens/s logged where {format_number(logged.predicted_tokens_per_s)} were predicted "
             "(--no-profile)"
         )
-    assert likely is not None
-    unseen = "" if run.card_was_compared else f", and no published run on {run.gpu.key}"
+    unseen = "" if prediction.card_was_compared else f", and no published run on {run.gpu.key}"
     found.append(
         f"likely range: {likely.low:.2f} to {likely.high:.2f} times the prediction, as for "
         f"{likely.name} ({likely.evidence}{unseen})"
@@ -75,20 +79,17 @@ _WITHOUT = {
 """What a prediction does where a figure of the card is missing."""
 
 
-def _machine_notes(estimate: Estimate) -> list[str]:
+def _machine_notes(run: ModelRun, assumed: AssumedMachine) -> list[str]:
     """What had to be assumed of the machine."""
-    run = estimate.run
-    assert run.machine is not None
     found = []
-    if not run.machine.matmul_is_measured and run.recipe.mode != "fp32":
+    if not assumed.matmul_is_measured and run.recipe.mode != "fp32":
         found.append(
             f"nobody published a measured matmul rate of {run.gpu.key}: "
-            f"{format_number(run.machine.machine.matmul_flops_per_s / 1e12, 4)} TFLOP/s from its "
+            f"{format_number(assumed.machine.matmul_flops_per_s / 1e12, 4)} TFLOP/s from its "
             "nominal peak, as for its kin"
         )
     found += [
-        f"the {what} of {run.gpu.key} is not known: {_WITHOUT[what]}"
-        for what in run.machine.missing
+        f"the {what} of {run.gpu.key} is not known: {_WITHOUT[what]}" for what in assumed.missing
     ]
     if run.origins.get("network") == "default":
         network = run.values["network"]
@@ -106,24 +107,23 @@ def _goodput_notes(goodput: float) -> list[str]:
 
 def memory_notes(estimate: Estimate) -> list[str]:
     """What the memory bill assumes, and what it leaves out."""
-    reason = unknown_memory(estimate)
-    if reason is not None:
-        return [f"memory is not given: {reason}"]
+    run, memory = estimate.run, estimate.memory
+    if isinstance(run, ComputeRun) or memory is None:
+        return [f"memory is not given: {unknown_memory(estimate)}"]
     rank = worst_rank(estimate)
     return [
         *([rank] if rank else []),
-        *_accumulation_notes(estimate),
-        *_sixteen_bit_notes(estimate),
-        *_evidence_notes(estimate),
-        *_overhead_notes(estimate),
-        *_host_notes(estimate),
+        *_accumulation_notes(run, memory),
+        *_sixteen_bit_notes(run, memory),
+        *_evidence_notes(run),
+        *_overhead_notes(run.gpu.spec),
+        *_host_notes(run, memory),
     ]
 
 
-def _sixteen_bit_notes(estimate: Estimate) -> list[str]:
+def _sixteen_bit_notes(run: ModelRun, memory: Memory) -> list[str]:
     """Gradients of many micro-batches added in 16 bit lose the small ones."""
-    assert estimate.memory is not None
-    if not estimate.memory.sums_in_16_bit(estimate.run):
+    if not memory.sums_in_16_bit(run):
         return []
     return [
         "gradients are accumulated in 16 bit, which rounds small ones away; one large micro-batch "
@@ -131,9 +131,8 @@ def _sixteen_bit_notes(estimate: Estimate) -> list[str]:
     ]
 
 
-def _overhead_notes(estimate: Estimate) -> list[str]:
+def _overhead_notes(spec: GpuSpec) -> list[str]:
     """What is left out on hardware whose driver nobody measured."""
-    spec = estimate.run.gpu.spec
     if is_cuda(spec.compute_capability):
         return []
     may_have_one = spec.vendor in {None, "NVIDIA"} and spec.segment != "historic"
@@ -146,14 +145,13 @@ def _overhead_notes(estimate: Estimate) -> list[str]:
     ]
 
 
-def _evidence_notes(estimate: Estimate) -> list[str]:
+def _evidence_notes(run: ModelRun) -> list[str]:
     """What the memory figures are, where this kind of block was not measured whole."""
-    run = estimate.run
-    assert run.how is not None
-    assert isinstance(run.work, NamedModel)
     found = []
-    if not run.how.measured(run.work.spec):
-        found.append(f"memory figures of the {run.stack} stack are {run.how.stack.evidence}")
+    if not run.implementation.measured(run.work.spec):
+        found.append(
+            f"memory figures of the {run.stack} stack are {run.implementation.stack.evidence}"
+        )
     unmeasured = [*_unmeasured(run.recipe, run.work.spec), *_unmeasured_layout(run.layout)]
     if unmeasured:
         found.append(f"counted from the implementation, not measured: {', '.join(unmeasured)}")
@@ -198,35 +196,30 @@ def _unmeasured_layout(layout: Layout) -> list[str]:
     return [what for what, applies in found.items() if applies and layout.gpus > 1]
 
 
-def _host_notes(estimate: Estimate) -> list[str]:
+def _host_notes(run: ModelRun, memory: Memory) -> list[str]:
     """What an offload takes in host memory."""
-    memory = estimate.memory
-    assert memory is not None
     if not memory.host_bytes:
         return []
     parts = ", ".join(
         f"{part.replace('_', ' ')} {format_bytes(amount)}"
         for part, amount in memory.by_phase.host.items()
     )
-    if estimate.run.recipe.offload == "none":
+    if run.recipe.offload == "none":
         return [f"paged states move to the host when the card is full, and count there: {parts}"]
     return [f"the offload keeps in host memory: {parts}"]
 
 
-def _accumulation_notes(estimate: Estimate) -> list[str]:
+def _accumulation_notes(run: ModelRun, memory: Memory) -> list[str]:
     """What gradient accumulation would add, when the bill leaves it out."""
-    run, memory = estimate.run, estimate.memory
     if run.recipe.optimizer_impl == "in-backward":
         return ["with the optimizer in the backward pass a step is one micro-batch of each replica"]
-    if memory is None or memory.accumulated_bytes is None:
+    if memory.accumulated_bytes is None:
         return []
-    assert run.micro_batch is not None
-    assert run.seq_len is not None
     batch = run.global_batch_tokens
     more = memory.accumulated_bytes - memory.peak_bytes
     return [
         f"memory is that of a step of {format_count(run.micro_batch * run.seq_len)} tokens whose "
-        f"gradients are freed; accumulating them to {format_count(batch or 0)} tokens adds "
+        f"gradients are freed; accumulating them to {format_count(batch)} tokens adds "
         f"{format_bytes(more)} (--global-batch-tokens {batch})"
     ]
 
@@ -258,6 +251,6 @@ def _source_notes(estimate: Estimate) -> list[str]:
     found = []
     if not run.gpu.spec.sources:
         found.append(f"{run.gpu.key} comes from a user's catalog and cites no source")
-    if isinstance(run.work, NamedModel) and not run.work.spec.sources:
+    if isinstance(run, ModelRun) and not run.work.spec.sources:
         found.append(f"{run.work.key} comes from a user's catalog and cites no source")
     return found

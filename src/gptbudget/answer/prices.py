@@ -48,14 +48,15 @@ def spread_of(estimate: Estimate, kind: str) -> Spread | None:
     return Spread(ordered[0], ordered[-1], len(offers), dates[0], dates[-1])
 
 
-def spread_in_words(estimate: Estimate, spread: Spread) -> tuple[str, str]:
+def spread_in_words(gpu_hours: Any, spread: Spread) -> tuple[str, str]:
     """The rent from cheapest to dearest, and who asks it."""
-    assert estimate.cost is not None
-    hours, low, high = estimate.cost.gpu_hours, spread.cheapest, spread.dearest
+    low, high = spread.cheapest, spread.dearest
     if spread.offers == 1:
         who = f"{format_price(low.usd)} at {low.provider}, {low.date}"
-        return format_usd(rent_usd(hours, low.usd)), who
-    money = f"{format_usd(rent_usd(hours, low.usd))} to {format_usd(rent_usd(hours, high.usd))}"
+        return format_usd(rent_usd(gpu_hours, low.usd)), who
+    money = (
+        f"{format_usd(rent_usd(gpu_hours, low.usd))} to {format_usd(rent_usd(gpu_hours, high.usd))}"
+    )
     since, until = spread.since, spread.until
     when = since if since == until else f"{since} to {until}"
     who = (

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from gptbudget.answer.prices import spread_in_words, spread_of
 from gptbudget.answer.stage import worst_rank
-from gptbudget.run.estimate import Estimate
-from gptbudget.run.run import NamedModel
+from gptbudget.run.estimate import Estimate, Time
+from gptbudget.run.run import ComputeRun, ModelRun, Run
 from gptbudget.specs.options import ADAPTER_OPTIONS, LAYOUT_OPTIONS, RECIPE_OPTIONS
 from gptbudget.units import (
     format_bytes,
@@ -91,10 +91,11 @@ def _headline(estimate: Estimate) -> str:
 
 
 def _six_nd(estimate: Estimate) -> str:
-    run, method = estimate.run, estimate.run.recipe.method
+    run = estimate.run
     tokens = f"{format_count(run.tokens or 0)} tokens{tag(estimate, 'tokens')}"
-    if estimate.parameters is None:
+    if isinstance(run, ComputeRun) or estimate.parameters is None:
         return f"6 x {format_count(getattr(run.work, 'parameters', 0))} x {tokens}"
+    method = run.recipe.method
     if method.kind == "full":
         return f"6 x {format_count(estimate.parameters.active)} x {tokens}"
     frozen = 4 if method.has_adapters else 2
@@ -135,23 +136,21 @@ def _time(estimate: Estimate) -> Iterator[Row]:
     if time is None:
         yield Row("wall clock", "unknown", "give --utilization")
         return
-    yield Row("wall clock", format_duration(time.wall_clock_s), _assumption(estimate))
+    yield Row("wall clock", format_duration(time.wall_clock_s), _assumption(run, time))
     if time.low_s is not None and time.high_s is not None:
         yield Row(
             "likely range", f"{format_duration(time.low_s)} to {format_duration(time.high_s)}"
         )
     if time.tokens_per_s is not None:
         yield Row("throughput", f"{format_number(time.tokens_per_s)} tokens/s")
-    if time.step_s is not None and run.global_batch_tokens is not None:
+    if time.step_s is not None and isinstance(run, ModelRun):
         batch = format_count(run.global_batch_tokens)
         basis = f"{batch} tokens{tag(estimate, 'global_batch_tokens')}"
         yield Row("step", format_duration(time.step_s), basis)
 
 
-def _assumption(estimate: Estimate) -> str:
-    run, time = estimate.run, estimate.time
-    assert time is not None
-    peak = f"{format_number(run.peak_flops_per_s / 1e12, 4)} TFLOP/s {run.recipe.precision} peak"
+def _assumption(run: Run, time: Time) -> str:
+    peak = f"{format_number(run.peak_flops_per_s / 1e12, 4)} TFLOP/s {run.precision} peak"
     if run.utilization is not None:
         return f"at {format_percent(run.utilization)} of the {peak}"
     full, causal = (format_percent(share or 0) for share in (time.mfu, time.mfu_causal))
@@ -161,7 +160,7 @@ def _assumption(estimate: Estimate) -> str:
 def _seconds(estimate: Estimate) -> Iterator[Row]:
     """Where the seconds of a step go, and what other software would make of them."""
     time, run = estimate.time, estimate.run
-    if time is None or time.parts is None:
+    if time is None or time.parts is None or isinstance(run, ComputeRun):
         return
     for name, seconds in time.parts.items():
         share = seconds / time.parts.total
@@ -188,7 +187,7 @@ def _cost(estimate: Estimate) -> Iterator[Row]:
         for kind, label in (("on-demand", "elsewhere"), ("spot", "spot")):
             spread = spread_of(estimate, kind)
             if spread is not None:
-                yield Row(label, *spread_in_words(estimate, spread))
+                yield Row(label, *spread_in_words(cost.gpu_hours, spread))
     bought = run.gpu.spec.price
     if bought is not None and run.gpu.spec.segment in _AT_HOME:
         each = f"{run.gpus} x " if run.gpus > 1 else ""
@@ -230,7 +229,7 @@ SHOWN = (
 
 def assumed(estimate: Estimate) -> Iterator[Row]:
     """The options that shape the answer, each with its origin."""
-    if not isinstance(estimate.run.work, NamedModel):
+    if isinstance(estimate.run, ComputeRun):
         return
     for name in SHOWN:
         if name in estimate.run.values:

@@ -7,24 +7,25 @@ from typing import Any
 
 from gptbudget.answer.command import command, flags
 from gptbudget.run.estimate import Estimate
+from gptbudget.run.run import ComputeRun, ModelRun
 from gptbudget.search.changes import Changed
 from gptbudget.search.remedies import moves_to_host, remedies
 from gptbudget.units import format_bytes
 
 
-def found_remedies(estimate: Estimate) -> list[Changed]:
+def remedies_data(estimate: Estimate, name: str = "compare") -> list[dict[str, Any]]:
     """The changes that make it fit, where it does not."""
-    memory = estimate.memory
-    if memory is None or memory.fits_accumulated is not False:
+    run, memory = estimate.run, estimate.memory
+    if isinstance(run, ComputeRun) or memory is None or memory.fits_accumulated is not False:
         return []
-    return remedies(estimate.run)
+    return [remedy_data(run, changed, name) for changed in remedies(run, memory)]
 
 
-def remedy_data(estimate: Estimate, changed: Changed, name: str = "compare") -> dict[str, Any]:
+def remedy_data(run: ModelRun, changed: Changed, name: str) -> dict[str, Any]:
     """One remedy as plain data."""
     return {
-        "text": _sentence(estimate, changed, name),
-        "command": command(estimate.run, name, changed.changes),
+        "text": _sentence(run, changed, name),
+        "command": command(run, name, changed.changes),
         "changes": {change.option: change.value for change in changed.changes},
         "peak_bytes": changed.memory.peak_bytes,
         "host_bytes": changed.memory.host_bytes or None,
@@ -43,14 +44,14 @@ def advice(result: Mapping[str, Any]) -> tuple[str, ...]:
     return (f"no change of the recipe makes it fit on {cards}",) if missing else sentences
 
 
-def _sentence(estimate: Estimate, changed: Changed, name: str) -> str:
+def _sentence(run: ModelRun, changed: Changed, name: str) -> str:
     host = changed.memory.host_bytes
     needs = [f"{format_bytes(changed.memory.peak_bytes)} on the card"]
     if host:
         needs.append(f"{format_bytes(host)} of host memory")
     needs.append(cost_in_words(changed))
-    asked = command(estimate.run, name, changed.changes)
-    return f"{flags(estimate.run, changed.changes)} ({', '.join(needs)}): {asked}"
+    asked = command(run, name, changed.changes)
+    return f"{flags(run, changed.changes)} ({', '.join(needs)}): {asked}"
 
 
 def cost_in_words(changed: Changed) -> str:

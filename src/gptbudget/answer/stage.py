@@ -5,29 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 from gptbudget.core.memory.placement import Placement
-from gptbudget.run.estimate import Estimate
+from gptbudget.run.estimate import Estimate, Memory
+from gptbudget.run.run import ComputeRun, ModelRun
 from gptbudget.units import format_many
 
 
 def worst_rank(estimate: Estimate) -> str | None:
     """The rank whose bill is shown, as a clause; ``None`` for a single GPU or without a bill."""
     memory, run = estimate.memory, estimate.run
-    if memory is None or run.gpus == 1:
+    if memory is None or isinstance(run, ComputeRun) or run.gpus == 1:
         return None
     if run.layout.pp == 1:
         return "every GPU needs the same"
-    return f"{_which(estimate)} needs most: {_why(memory.by_phase.rank)}"
+    rank = memory.by_phase.rank
+    return f"{_which(rank.stage, run.layout.pp)} needs most: {_why(rank)}"
 
 
-def where(estimate: Estimate) -> str:
+def where(run: ModelRun, memory: Memory) -> str:
     """The same as the end of a clause, where GPUs differ: ``on the first of 8 pipeline stages``."""
-    differ = estimate.memory is not None and estimate.run.layout.pp > 1
-    return f" on {_which(estimate)}" if differ else ""
+    stages = run.layout.pp
+    return f" on {_which(memory.by_phase.rank.stage, stages)}" if stages > 1 else ""
 
 
-def _which(estimate: Estimate) -> str:
-    assert estimate.memory is not None
-    stage, stages = estimate.memory.by_phase.rank.stage, estimate.run.layout.pp
+def _which(stage: int, stages: int) -> str:
     if 0 < stage < stages - 1:
         return f"stage {stage + 1} of {stages} of the pipeline"
     return f"the {'last' if stage else 'first'} of {stages} pipeline stages"
@@ -35,13 +35,13 @@ def _which(estimate: Estimate) -> str:
 
 def rank_data(estimate: Estimate) -> dict[str, Any] | None:
     """The same as plain data."""
-    text, memory = worst_rank(estimate), estimate.memory
-    if text is None or memory is None:
+    text, memory, run = worst_rank(estimate), estimate.memory, estimate.run
+    if text is None or memory is None or isinstance(run, ComputeRun):
         return None
     rank = memory.by_phase.rank
     return {
         "stage": rank.stage + 1,
-        "stages": estimate.run.layout.pp,
+        "stages": run.layout.pp,
         "layers": rank.layers,
         "micro_batches_in_flight": rank.in_flight,
         "text": text,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gptbudget.run.estimate import Estimate, Memory, unknown_memory
-from gptbudget.run.run import FlopsAmount, NamedModel
+from gptbudget.run.run import ComputeRun, FlopsAmount
 from gptbudget.units import (
     format_bytes,
     format_count,
@@ -38,7 +38,7 @@ def _answer(estimate: Estimate) -> str:
         clause = f"{good} suffices, {bad} does not"
     else:
         clause = f"compute {words[compute]}, memory {words[memory]}"
-    if not isinstance(estimate.run.work, NamedModel):
+    if isinstance(estimate.run, ComputeRun):
         return clause[0].upper() + clause[1:]
     if estimate.feasible is False and compute and memory:
         clause = _unmet(estimate)

@@ -13,7 +13,7 @@ from gptbudget.core.cost import energy_kwh, gpu_hours, rent_usd
 from gptbudget.core.laws.chinchilla import predicted_loss
 from gptbudget.core.parameters import count_parameters
 from gptbudget.errors import UsageError
-from gptbudget.run.run import CostAssumptions, NamedModel, Origin, TrainingRun
+from gptbudget.run.run import CostAssumptions, ModelRun, NamedModel, Origin
 from gptbudget.search.context import Setting
 from gptbudget.specs.options import PlanOptions
 
@@ -116,9 +116,7 @@ def plan_on(
     best = found.optimum
     flops = 6 * best.parameters * best.tokens
     if seconds is None:
-        time = found.trained.way.estimate.time
-        assert time is not None
-        seconds = time.wall_clock_s
+        seconds = found.trained.way.time.wall_clock_s
     hours = float(gpu_hours(run.gpus, seconds))
     usd = None if price is None else float(rent_usd(hours, price))
     return Plan(
@@ -153,14 +151,16 @@ def _data(options: PlanOptions) -> Data:
     return Data(options.unique_tokens, options.inference_tokens)
 
 
-def _any_run(setting: Setting) -> TrainingRun:
+def _any_run(setting: Setting) -> ModelRun:
     """Any model on the hardware, to see how many there are and what they cost."""
     context = setting.options.seq_len or DEFAULT_CONTEXT
     model = candidates(_ANY_SIZE, context)[0]
-    return setting.complete(model, {"tokens": _ANY_SIZE, "flops": None, "model": (model.key,)})
+    return setting.complete_model(
+        model, {"tokens": _ANY_SIZE, "flops": None, "model": (model.key,)}
+    )
 
 
-def _usd_per_gpu_hour(run: TrainingRun) -> float | None:
+def _usd_per_gpu_hour(run: ModelRun) -> float | None:
     """Rent; electricity where only its price was given, for cards one owns."""
     cost: CostAssumptions = run.cost
     if not cost.own:
@@ -170,7 +170,7 @@ def _usd_per_gpu_hour(run: TrainingRun) -> float | None:
     return float(energy_kwh(1, cost.power_w, cost.pue)) * cost.kwh_price_usd
 
 
-def _seconds_for(usd: float, price: float | None, run: TrainingRun) -> float:
+def _seconds_for(usd: float, price: float | None, run: ModelRun) -> float:
     if price is None:
         raise UsageError(
             f"--cost: no price of {run.gpu.key} is known",

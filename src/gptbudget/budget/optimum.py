@@ -15,7 +15,13 @@ from gptbudget.core.laws.chinchilla import predicted_loss
 from gptbudget.errors import UsageError
 from gptbudget.run.run import NamedModel
 from gptbudget.search.context import Setting
-from gptbudget.search.fastest import Way, best_way, knows_memory, plain_way
+from gptbudget.search.fastest import (
+    ModelWay,
+    best_way,
+    knows_memory,
+    plain_model_way,
+    tokens_in_time,
+)
 
 _ROUNDS = 12
 _BISECTIONS = 12
@@ -37,7 +43,7 @@ class Trained(NamedTuple):
 
     model: NamedModel
     parameters: int
-    way: Way
+    way: ModelWay
     fits: bool | None
     tokens: float
 
@@ -91,7 +97,7 @@ def optimum_on(setting: Setting, horizon: Horizon) -> OnHardware:
         size = math.sqrt(size * wanted) if again else wanted
     best = found if agreed else min(tried.values(), key=lambda each: each.loss)
     allocation = optimum(best.flops if horizon.flops is None else horizon.flops)
-    inside = best.fits and (not best.way.offloads or setting.fixed("offload"))
+    inside = best.fits and (best.way.run.recipe.offload == "none" or setting.fixed("offload"))
     if best.fits is None:
         return OnHardware(allocation, best, None, None, None, agreed)
     smaller = None if inside else largest_that_fits(setting, best, horizon, offload=False)
@@ -111,7 +117,7 @@ def trained_at(setting: Setting, size: float, horizon: Horizon) -> Trained:
         )
     model = fastest_shape(setting, size, horizon)
     changes = _changes(model, horizon)
-    plain = plain_way(setting, model, changes)
+    plain = plain_model_way(setting, model, changes)
     if not knows_memory(plain):
         return _trained(setting, model, plain, horizon, fits=None)
     found = best_way(setting, model, changes)
@@ -123,12 +129,8 @@ def fastest_shape(setting: Setting, size: float, horizon: Horizon) -> NamedModel
     shapes = candidates(size, setting.options.seq_len or DEFAULT_CONTEXT)
 
     def slowness(model: NamedModel) -> float:
-        way = plain_way(setting, model, _changes(model, horizon))
-        if way.estimate.time is None:
-            raise UsageError(
-                f"no time can be predicted for {setting.gpu.key}", "give --utilization"
-            )
-        return way.estimate.time.wall_clock_s / way.estimate.compute.required_flops
+        way = plain_model_way(setting, model, _changes(model, horizon))
+        return way.time.wall_clock_s / way.estimate.compute.required_flops
 
     if len(shapes) == 1:
         slowness(shapes[0])
@@ -175,12 +177,11 @@ def _changes(model: NamedModel, horizon: Horizon) -> dict[str, Any]:
 
 
 def _trained(
-    setting: Setting, model: NamedModel, way: Way, horizon: Horizon, *, fits: bool | None
+    setting: Setting, model: NamedModel, way: ModelWay, horizon: Horizon, *, fits: bool | None
 ) -> Trained:
     """The model with the tokens that the budget allows, in four digits that stay within it."""
-    tokens = way.run.tokens if horizon.flops is not None else _rounded_down(way.tokens_in_time)
-    assert tokens is not None
-    final = plain_way(setting, model, {**way.changes, "tokens": tokens})
+    tokens = way.run.tokens if horizon.flops is not None else _rounded_down(tokens_in_time(way))
+    final = plain_model_way(setting, model, {**way.changes, "tokens": tokens})
     return Trained(model, parameters_of(model), final, fits, tokens)
 
 

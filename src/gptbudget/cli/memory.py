@@ -40,17 +40,16 @@ def command(invocation: Invocation) -> None:
     from gptbudget.run.question import ask
 
     question = ask(invocation.given, invocation.scenario)
-    estimate = one_bill(question, invocation.catalogs)
-    if estimate.run.asked("gpus_per_node") and estimate.run.recipe.offload == "none":
+    bill = one_bill(question, invocation.catalogs)
+    if bill.run.asked("gpus_per_node") and bill.run.recipe.offload == "none":
         raise UsageError(
             "--gpus-per-node has no effect without --offload", "add --offload optimizer or all"
         )
-    document = memory_document(estimate)
+    document = memory_document(bill)
     if invocation.explain:
         from gptbudget.answer.explain.document import explained_memory
 
-        document = explained_memory(document, estimate)
+        document = explained_memory(document, bill)
     write(document, invocation.fmt)
-    fits = estimate.memory is not None and estimate.memory.fits_accumulated
-    if invocation.check and not fits:
+    if invocation.check and not bill.memory.fits_accumulated:
         raise typer.Exit(_THE_ANSWER_IS_NO)

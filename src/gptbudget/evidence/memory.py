@@ -7,7 +7,7 @@ from typing import NamedTuple
 from gptbudget.evidence.published import PublishedRun
 from gptbudget.evidence.score import ScoredRow
 from gptbudget.run.estimate import memory_of
-from gptbudget.run.run import TrainingRun
+from gptbudget.run.run import ModelRun
 
 
 class ScoredFit(NamedTuple):
@@ -23,7 +23,7 @@ class ScoredFit(NamedTuple):
     usable_bytes: int | None
 
 
-def score_memory(row: PublishedRun, run: TrainingRun) -> tuple[ScoredRow | None, ScoredFit | None]:
+def score_memory(row: PublishedRun, run: ModelRun) -> tuple[ScoredRow | None, ScoredFit | None]:
     """Score one published run: its peak, if there is one, and whether it fits.
 
     ``None`` where nothing was published, or no bill can be made.

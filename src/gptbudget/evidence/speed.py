@@ -11,7 +11,7 @@ from gptbudget.core.parameters import count_parameters
 from gptbudget.core.parts import Parts
 from gptbudget.evidence.published import PublishedRun, PublishedSpeed
 from gptbudget.run.estimate import step_parts
-from gptbudget.run.run import NamedModel, TrainingRun
+from gptbudget.run.run import ModelRun
 from gptbudget.specs.gpu import GpuSpec
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.model import ModelSpec
@@ -67,52 +67,30 @@ class ScoredSpeed(NamedTuple):
         return self.low <= self.published <= self.high
 
 
-def score_speed(row: PublishedRun, run: TrainingRun) -> ScoredSpeed | None:
+def score_speed(row: PublishedRun, run: ModelRun) -> ScoredSpeed | None:
     """Score one published speed; ``None`` where nothing was published or is predicted."""
-    work = run.work
-    if row.speed is None or run.machine is None or run.how is None:
+    if row.speed is None or run.prediction is None:
         return None
-    assert isinstance(work, NamedModel)
-    assert run.seq_len is not None
-    assert run.time_range is not None
-    parts = step_parts(run, run.how.stack)
-    tokens = tokens_per_step(run)
-    predicted = tokens / float(parts.total)
-    published = tokens_per_s(row.speed, work.spec, run)
-    exact = train_flops_per_token(work.spec, run.seq_len, "full", run.recipe.method).total
+    model, likely = run.work.spec, run.prediction.time_range
+    parts = step_parts(run.step, run.prediction)
+    predicted = run.step_tokens / float(parts.total)
+    published = tokens_per_s(row.speed, run)
+    exact = train_flops_per_token(model, run.seq_len, "full", run.recipe.method).total
     return ScoredSpeed(
         row.id,
         row.source.key,
-        _group(run, work.spec),
+        _group(run, model),
         predicted,
         published,
-        predicted / run.time_range.high,
-        predicted / run.time_range.low,
+        predicted / likely.high,
+        predicted / likely.low,
         float(published * exact / (run.gpus * run.peak_flops_per_s)),
         row.assumed_input,
         _floats(parts),
     )
 
 
-def needed_flops_per_s(speed: ScoredSpeed, run: TrainingRun) -> float:
-    """What each accelerator computes at the published speed, at the least.
-
-    Half the attention square, nothing run again: no kernel of a causal model computes less.
-    """
-    assert isinstance(run.work, NamedModel)
-    assert run.seq_len is not None
-    flops = train_flops_per_token(run.work.spec, run.seq_len, "causal", run.recipe.method).total
-    return speed.published * float(flops) / run.gpus
-
-
-def tokens_per_step(run: TrainingRun) -> int:
-    """Tokens that all accelerators train in one step."""
-    assert run.micro_batch is not None
-    assert run.seq_len is not None
-    return run.micro_batch * run.seq_len * run.layout.dp * run.micro_batches
-
-
-def tokens_per_s(speed: PublishedSpeed, model: ModelSpec, run: TrainingRun) -> float:
+def tokens_per_s(speed: PublishedSpeed, run: ModelRun) -> float:
     """A published speed as tokens/s of all accelerators, by its own convention.
 
     Narayanan et al. 2021 print 138 TFLOP/s for a 145.6B GPT on 1,536 A100, recomputation counted:
@@ -123,10 +101,9 @@ def tokens_per_s(speed: PublishedSpeed, model: ModelSpec, run: TrainingRun) -> f
     if speed.kind == "tokens_per_s_per_gpu":
         return speed.value * run.gpus
     if speed.kind == "step_s":
-        return tokens_per_step(run) / speed.value
-    assert run.seq_len is not None
+        return run.step_tokens / speed.value
     convention = next(name for name in CONVENTIONS if name == speed.convention)
-    flops = convention_flops_per_token(model, run.seq_len, convention)
+    flops = convention_flops_per_token(run.work.spec, run.seq_len, convention)
     rate = speed.value * 1e12
     if speed.kind == "mfu":
         assert speed.peak_flops_per_s is not None
@@ -138,7 +115,7 @@ def _floats(parts: Parts[float]) -> dict[str, float]:
     return {name: float(seconds) for name, seconds in parts.items()}
 
 
-def _group(run: TrainingRun, model: ModelSpec) -> tuple[tuple[str, str], ...]:
+def _group(run: ModelRun, model: ModelSpec) -> tuple[tuple[str, str], ...]:
     return (
         ("family", _family(run, model)),
         ("hardware", hardware_of(run.gpu.spec)),
@@ -150,7 +127,7 @@ def _group(run: TrainingRun, model: ModelSpec) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _family(run: TrainingRun, model: ModelSpec) -> str:
+def _family(run: ModelRun, model: ModelSpec) -> str:
     """Which line a run is counted in; ``dense`` is in 16 bit, of all weights, since Ampere."""
     if run.recipe.method.has_adapters:
         return "adapters"

@@ -23,11 +23,11 @@ from gptbudget.evidence.memory import ScoredFit, score_memory
 from gptbudget.evidence.published import LeftOut, PublishedRun
 from gptbudget.evidence.pytorch import score_steps
 from gptbudget.evidence.score import ScoredRow
-from gptbudget.evidence.speed import ScoredSpeed, needed_flops_per_s, score_speed
-from gptbudget.run.calibration import fastest_flops_per_s
-from gptbudget.run.complete import complete_run
+from gptbudget.evidence.speed import ScoredSpeed, score_speed
+from gptbudget.run.calibration import fastest_flops_per_s, least_flops_per_s
+from gptbudget.run.complete import complete_model_run
 from gptbudget.run.estimate import Memory, memory_of
-from gptbudget.run.run import NamedGpu, NamedModel, TrainingRun
+from gptbudget.run.run import ModelRun, NamedGpu, NamedModel
 from gptbudget.specs.evidence import Evidence
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.options import Options
@@ -49,7 +49,7 @@ class OneRun(NamedTuple):
     """One published run in full."""
 
     row: PublishedRun
-    run: TrainingRun
+    run: ModelRun
     """As its speed is predicted."""
     speed: ScoredSpeed | None
     peak: ScoredRow | None
@@ -131,8 +131,9 @@ def _scored(row: PublishedRun, catalog: Catalog, evidence: Evidence) -> OneRun:
 def _refuse_impossible(found: OneRun) -> None:
     """A speed above the card's best rate, or a peak above its memory, was not measured on it."""
     row, run = found.row, found.run
-    if found.speed is not None:
-        needed, best = needed_flops_per_s(found.speed, run), fastest_flops_per_s(run)
+    if found.speed is not None and run.prediction is not None:
+        needed = least_flops_per_s(run, found.speed.published)
+        best = fastest_flops_per_s(run, run.prediction)
         if needed > best:
             raise FileError(
                 f"{row.place}: {row.id}: its speed needs {format_number(needed / 1e12, 3)} TFLOP/s "
@@ -153,11 +154,11 @@ def run_of(
     catalog: Catalog,
     evidence: Evidence,
     over: Mapping[str, Any] = MappingProxyType({}),
-) -> TrainingRun:
+) -> ModelRun:
     """The run that a published row describes, completed as any other, with options ``over`` it."""
     try:
         gpu, model = catalog.gpus.find(row.gpu), catalog.models.find(row.model)
-        return complete_run(
+        return complete_model_run(
             Options(**{**row.options, **over}),
             NamedGpu(gpu.key, gpu.spec),
             NamedModel(model.key, _long_enough(model.spec, row.options.get("seq_len", 0))),

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from gptbudget.catalog.profiles import save_profile
+from gptbudget.core.flops import train_flops_per_token
 from gptbudget.errors import UsageError
 from gptbudget.run.estimate import Estimate, compare
 from gptbudget.run.profiles import shape_of
 from gptbudget.run.question import Question
-from gptbudget.run.run import TrainingRun
+from gptbudget.run.run import ComputeRun, ModelRun, Prediction
 from gptbudget.specs.evidence import Figure
 from gptbudget.units import format_bytes, format_number
 
@@ -41,9 +42,9 @@ def profile_of(
     from gptbudget.specs.profile import Profile
 
     run, time, memory = estimate.run, estimate.time, estimate.memory
-    if time is None or time.tokens_per_s is None or run.machine is None:
+    if isinstance(run, ComputeRun) or run.prediction is None or time is None:
         raise UsageError("no time is predicted of this run", "drop --utilization, name a model")
-    _refuse_faster_than_the_card(estimate, tokens_per_s)
+    _refuse_faster_than_the_card(run, run.prediction, tokens_per_s)
     size = run.gpu.spec.memory_bytes
     if peak_bytes is not None and size is not None and peak_bytes > size:
         raise UsageError(
@@ -58,7 +59,7 @@ def profile_of(
         stack=run.stack,
         made=dt.datetime.now(tz=dt.UTC).date().isoformat(),
         tokens_per_s=tokens_per_s,
-        predicted_tokens_per_s=time.tokens_per_s,
+        predicted_tokens_per_s=run.tokens / (time.wall_clock_s * run.goodput),
         peak_bytes=peak_bytes,
         predicted_peak_bytes=memory.figure(figure) if memory and peak_bytes else None,
         figure=figure if peak_bytes else None,
@@ -66,20 +67,26 @@ def profile_of(
     )
 
 
-def fastest_flops_per_s(run: TrainingRun) -> float:
+def fastest_flops_per_s(run: ModelRun, prediction: Prediction) -> float:
     """What no step of ``run`` can pass on one GPU: its peak, or a measured rate above that."""
-    assert run.machine is not None
-    machine = run.machine.machine
+    machine = prediction.machine.machine
     return max(run.peak_flops_per_s, float(machine.matmul_flops_per_s * machine.narrow_ratio))
 
 
-def _refuse_faster_than_the_card(estimate: Estimate, tokens_per_s: float) -> None:
-    """A causal kernel's FLOPs are the least that a step computes."""
-    run, required = estimate.run, estimate.compute.required_flops_causal
-    assert required is not None
-    assert run.tokens is not None
-    rate = fastest_flops_per_s(run)
-    needed = tokens_per_s * required / run.tokens / run.gpus
+def least_flops_per_s(run: ModelRun, tokens_per_s: float) -> float:
+    """What each accelerator computes at a speed, at the least.
+
+    Half the attention square, nothing run again: no kernel of a causal model computes less.
+    """
+    flops = train_flops_per_token(run.work.spec, run.seq_len, "causal", run.recipe.method).total
+    return tokens_per_s * float(flops) / run.gpus
+
+
+def _refuse_faster_than_the_card(
+    run: ModelRun, prediction: Prediction, tokens_per_s: float
+) -> None:
+    rate = fastest_flops_per_s(run, prediction)
+    needed = least_flops_per_s(run, tokens_per_s)
     if needed > rate:
         raise UsageError(
             f"--tokens-per-s {format_number(tokens_per_s)} needs {format_number(needed / 1e12, 3)} "

@@ -5,8 +5,8 @@ Each value remembers its origin, so that a default is shown as a default.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gptbudget.core.arrays import where, whole
 from gptbudget.core.implementation import implementation
@@ -25,13 +25,17 @@ from gptbudget.run.ranges import likely_range
 from gptbudget.run.recipe import NamedStack, complete_recipe
 from gptbudget.run.run import (
     BareSize,
+    ComputeRun,
     CostAssumptions,
     FlopsAmount,
+    ModelRun,
     NamedGpu,
     NamedModel,
     Origin,
+    Prediction,
+    Run,
     RunContext,
-    TrainingRun,
+    SizeAndTokens,
     Work,
 )
 from gptbudget.specs.evidence import Evidence
@@ -42,6 +46,9 @@ from gptbudget.specs.options import Convention, FlopsConvention, Options, StackN
 from gptbudget.specs.recipe import Recipe
 from gptbudget.specs.stack import Speed, Stack
 from gptbudget.units import YEAR_S
+
+if TYPE_CHECKING:
+    from gptbudget.specs.profile import Profile
 
 _GOODPUT_OF_CLUSTERS = 0.9
 GPUS_WITHOUT_LOSS = 8
@@ -55,38 +62,57 @@ def complete_run(
     context: RunContext = RunContext(),  # noqa: B008 - never changed
     *,
     origins: Mapping[str, Origin] | None = None,
-) -> TrainingRun:
+) -> Run:
     """Complete one pair of accelerator and work.
 
     Raises:
         UsageError: values that cannot stand together, such as bf16 on a card without it.
     """
-    choose = Chooser(options, origins or {})
-    _refuse_contradictions(options, work)
+    if isinstance(work, NamedModel):
+        return complete_model_run(options, gpu, work, evidence, context, origins=origins)
+    return _complete_compute_run(options, gpu, work, context, origins=origins)
+
+
+def complete_model_run(
+    options: Options,
+    gpu: NamedGpu,
+    work: NamedModel,
+    evidence: Evidence,
+    context: RunContext = RunContext(),  # noqa: B008 - never changed
+    *,
+    origins: Mapping[str, Origin] | None = None,
+) -> ModelRun:
+    """Complete one pair of accelerator and model.
+
+    Raises:
+        UsageError: values that cannot stand together, such as bf16 on a card without it.
+    """
+    choose, model = Chooser(options, origins or {}), work.spec
+    _refuse_two_amounts(options)
     choose.derived("gpu", gpu.key, "gpu")
-    model = work.spec if isinstance(work, NamedModel) else None
-    if not isinstance(work, FlopsAmount):
-        choose.derived("model", getattr(work, "asked", "") or work.key, "model")
+    choose.derived("model", work.asked or work.key, "model")
     degrees = degrees_of(choose)
     gpus = degrees.gpus
     precision, peak = precision_and_peak(gpu, options.precision)
     choose.take("precision", precision)
     tokens, notes = tokens_of(choose, work)
     batch = batch_of(choose, model, degrees.dp)
-    stack, recipe, layout = _software(choose, gpu.spec, model, precision, degrees, evidence)
+    software = _software(choose, gpu.spec, model, precision, degrees, evidence)
+    stack, recipe, layout = software
     refuse_recipe(layout, recipe, batch.seq_len)
     utilization = choose.take("utilization", None)
-    predicted = utilization is None and model is not None and gpu.spec.segment != "historic"
-    if not predicted and options.network is not None:
-        raise UsageError("--network has no effect where no time is predicted", "drop it")
-    speed = evidence.stacks.stacks[stack].speed
-    machine = (
-        _machine(choose, gpu.spec, precision, peak, layout, speed, recipe) if predicted else None
+    prediction = None
+    if utilization is None and gpu.spec.segment != "historic":
+        prediction = _prediction(choose, gpu, peak, software, model, evidence, context.profiles)
+    else:
+        _refuse_network(options)
+    on_host = gpus_on_a_host(
+        choose, gpus, matters=prediction is not None or recipe.offload != "none"
     )
-    return TrainingRun(
+    return ModelRun(
         gpu=gpu,
         layout=layout,
-        gpus_on_host=gpus_on_a_host(choose, recipe, gpus, predicted=predicted),
+        gpus_on_host=on_host,
         usable_bytes=_usable_bytes(choose, gpu.spec),
         host_memory_bytes=None if options.host_memory is None else whole(options.host_memory),
         work=work,
@@ -98,18 +124,10 @@ def complete_run(
         peak_flops_per_s=peak,
         recipe=recipe,
         stack=stack,
-        how=None if model is None else implementation(model, stack, evidence.stacks, recipe.loss),
+        implementation=implementation(model, stack, evidence.stacks, recipe.loss),
         convention=_convention(choose),
         utilization=utilization,
-        machine=machine,
-        time_range=None
-        if machine is None
-        else likely_range(gpu, machine, layout, recipe, stack, model, evidence),
-        card_was_compared=gpu.key in evidence.compared_gpus,
-        profiles={each.stack: each for each in context.profiles if each.gpu == gpu.key},
-        other_stacks=_others(choose, gpu.spec, gpus, model, recipe, evidence)
-        if machine and model
-        else {},
+        prediction=prediction,
         goodput=choose.take("goodput", default_goodput(gpus, utilization)),
         cost=_cost_assumptions(choose, gpu.spec, context.grid_g_per_kwh),
         require=context.require,
@@ -125,25 +143,83 @@ def complete_run(
     )
 
 
+def _complete_compute_run(
+    options: Options,
+    gpu: NamedGpu,
+    work: BareSize | FlopsAmount,
+    context: RunContext,
+    *,
+    origins: Mapping[str, Origin] | None,
+) -> ComputeRun:
+    """Complete one pair of accelerator and work without a shape."""
+    choose = Chooser(options, origins or {})
+    _refuse_two_amounts(options)
+    utilization = _given_utilization(options, work)
+    choose.derived("gpu", gpu.key, "gpu")
+    if isinstance(work, BareSize):
+        choose.derived("model", work.key, "model")
+    gpus = degrees_of(choose).gpus
+    precision, peak = precision_and_peak(gpu, options.precision)
+    choose.take("precision", precision)
+    amount, notes = _amount(choose, work)
+    choose.take("utilization", utilization)
+    _refuse_network(options)
+    gpus_on_a_host(choose, gpus, matters=False)
+    return ComputeRun(
+        gpu=gpu,
+        gpus=gpus,
+        usable_bytes=_usable_bytes(choose, gpu.spec),
+        work=amount,
+        horizon_s=choose.take("time", float(YEAR_S)),
+        peak_flops_per_s=peak,
+        precision=precision,
+        convention=_convention(choose),
+        utilization=utilization,
+        goodput=choose.take("goodput", default_goodput(gpus, utilization)),
+        cost=_cost_assumptions(choose, gpu.spec, context.grid_g_per_kwh),
+        require=context.require,
+        catalogs=context.catalogs,
+        origins=choose.chosen_origins,
+        values=choose.chosen,
+        notes=(*notes, *_precision_notes(choose, gpu, precision)),
+    )
+
+
+def _amount(
+    choose: Chooser, work: BareSize | FlopsAmount
+) -> tuple[SizeAndTokens | FlopsAmount, tuple[str, ...]]:
+    """How much is trained without a shape, and what was assumed on the way."""
+    if isinstance(work, FlopsAmount):
+        choose.derived("flops", work.flops, "flops")
+        return work, ()
+    tokens, notes = tokens_of(choose, work)
+    return SizeAndTokens(work.key, work.parameters, tokens), notes
+
+
+class _Software(NamedTuple):
+    """How a model is trained."""
+
+    stack: StackName
+    recipe: Recipe
+    layout: Layout
+
+
 def _software(
     choose: Chooser,
     gpu: GpuSpec,
-    model: ModelSpec | None,
+    model: ModelSpec,
     precision: Precision,
     degrees: Layout,
     evidence: Evidence,
-) -> tuple[StackName, Recipe, Layout]:
-    """Stack, recipe and layout; without a model only the precision means anything."""
-    default = _default_stack(degrees)
-    if model is None:
-        return default, Recipe(precision=precision), degrees
-    stack: StackName = choose.take("stack", default)
+) -> _Software:
+    """What the user left out, completed."""
+    stack: StackName = choose.take("stack", _default_stack(degrees))
     named = NamedStack(stack, evidence.stacks.stacks[stack])
     layout = complete_layout(choose, degrees, model, stack, named.spec)
     recipe = complete_recipe(choose, gpu, model, precision, named, layout)
     if choose.options.host_memory is not None:
         choose.take("host_memory", 0.0)
-    return stack, recipe, layout
+    return _Software(stack, recipe, layout)
 
 
 def _cost_assumptions(
@@ -170,24 +246,34 @@ def _precision_notes(choose: Chooser, gpu: NamedGpu, precision: Precision) -> tu
     return (f"no 16-bit tensor peak of {gpu.key} is known, so its fp32 peak is taken",)
 
 
-def _refuse_contradictions(options: Options, work: Work) -> None:
+def _refuse_two_amounts(options: Options) -> None:
     given = [name for name in ("tokens", "data", "flops") if getattr(options, name) is not None]
     if len(given) > 1:
         raise UsageError(
             f"--{given[0]} and --{given[1]} both say how much to train", "give one of them"
         )
+
+
+def _given_utilization(options: Options, work: BareSize | FlopsAmount) -> float:
+    """What stands in for a shape."""
     if isinstance(work, FlopsAmount) and options.epochs is not None:
         raise UsageError("--epochs needs tokens, and --flops stands in for them", "drop one")
-    if not isinstance(work, NamedModel) and options.utilization is None:
+    if options.utilization is None:
         what = "a bare size" if isinstance(work, BareSize) else "an amount of FLOPs"
         raise UsageError(
             f"{what} has no shape to predict a utilization from",
             "add --utilization, for example --utilization 40%, or name a model",
         )
-    if not isinstance(work, NamedModel) and options.convention == "exact":
+    if options.convention == "exact":
         raise UsageError(
             "--convention exact needs a model with a shape", "name a model of the catalog"
         )
+    return options.utilization
+
+
+def _refuse_network(options: Options) -> None:
+    if options.network is not None:
+        raise UsageError("--network has no effect where no time is predicted", "drop it")
 
 
 def _convention(choose: Chooser) -> Convention:
@@ -236,16 +322,37 @@ def _network_notes(choose: Chooser, gpu: NamedGpu, gpus: int) -> list[str]:
     return [f"--network is not used: {gpus} x {gpu.key} reach each other without it"]
 
 
+def _prediction(
+    choose: Chooser,
+    gpu: NamedGpu,
+    peak: float,
+    software: _Software,
+    model: ModelSpec,
+    evidence: Evidence,
+    profiles: Iterable[Profile],
+) -> Prediction:
+    """What the time is predicted with."""
+    stack, recipe, layout = software
+    speed = evidence.stacks.stacks[stack].speed
+    machine = _machine(choose, gpu.spec, peak, layout, speed, recipe)
+    return Prediction(
+        machine,
+        likely_range(gpu, machine, layout, recipe, stack, model, evidence),
+        card_was_compared=gpu.key in evidence.compared_gpus,
+        profiles={each.stack: each for each in profiles if each.gpu == gpu.key},
+        other_stacks=_others(choose, gpu.spec, layout.gpus, model, recipe, evidence),
+    )
+
+
 def _machine(
     choose: Chooser,
     gpu: GpuSpec,
-    precision: Precision,
     peak: float,
     layout: Layout,
     speed: Speed,
     recipe: Recipe,
 ) -> AssumedMachine:
-    """What time is predicted with."""
+    """The accelerators, and what joins them."""
     per_node = choose.options.gpus_per_node
     crosses = layout.gpus > node_of(gpu, per_node)
     network = choose.options.network
@@ -259,7 +366,7 @@ def _machine(
     network = network or default_network_gb_per_s(gpu)
     return machine_of(
         gpu,
-        precision,
+        recipe.precision,
         peak,
         speed,
         network,

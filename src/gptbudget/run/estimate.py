@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from gptbudget.core import cost as cost_formulas
 from gptbudget.core.arrays import real
@@ -19,16 +19,24 @@ from gptbudget.core.memory.overhead import overhead_parts
 from gptbudget.core.memory.timeline import MemoryByPhase
 from gptbudget.core.parameters import ParameterCount, count_parameters
 from gptbudget.core.parts import Parts
+from gptbudget.core.step import TrainingStep
 from gptbudget.core.time.step import step_time
 from gptbudget.errors import UsageError
 from gptbudget.run.complete import complete_run
 from gptbudget.run.profiles import time_factor
 from gptbudget.run.question import Question, look_up
-from gptbudget.run.run import BareSize, CostAssumptions, FlopsAmount, NamedModel, TrainingRun
+from gptbudget.run.run import (
+    ComputeRun,
+    CostAssumptions,
+    FlopsAmount,
+    ModelRun,
+    Prediction,
+    Run,
+    SizeAndTokens,
+)
 from gptbudget.run.step_memory import step_memory
 from gptbudget.specs.evidence import Figure
 from gptbudget.specs.recipe import Recipe
-from gptbudget.specs.stack import Stack
 
 if TYPE_CHECKING:
     from gptbudget.specs.profile import Profile
@@ -78,6 +86,11 @@ class Memory(NamedTuple):
         return found
 
     @property
+    def needed_bytes(self) -> int:
+        """The bill, with gradients accumulated where a step has several micro-batches."""
+        return max(self.peak_bytes, self.accumulated_bytes or 0)
+
+    @property
     def reserved_bytes(self) -> int:
         """What PyTorch's allocator holds at the peak (``torch.cuda.max_memory_reserved``).
 
@@ -111,7 +124,7 @@ class Memory(NamedTuple):
             return self.fits
         return self.fits and self.accumulated_bytes <= self.usable_bytes
 
-    def sums_in_16_bit(self, run: TrainingRun) -> bool:
+    def sums_in_16_bit(self, run: ModelRun) -> bool:
         """Whether the run adds up gradients in 16 bit.
 
         Nothing is said of adding them up where the bill does not even fit without, unless the
@@ -162,11 +175,16 @@ class Cost(NamedTuple):
     co2_kg: Any
 
 
-class Estimate(NamedTuple):
+AnyRun = TypeVar("AnyRun", bound=Run)
+AnyRun_co = TypeVar("AnyRun_co", bound=Run, covariant=True)
+
+
+class AnyEstimate(NamedTuple, Generic[AnyRun_co]):
     """The answer to one run."""
 
-    run: TrainingRun
+    run: AnyRun_co
     parameters: ParameterCount | None
+    """``None`` without a shape."""
     compute: Compute
     memory: Memory | None
     time: Time | None
@@ -184,7 +202,7 @@ class Estimate(NamedTuple):
         Memory must also hold the gradients accumulated to the step's tokens. Without a model
         memory is never known, and so the whole is not.
         """
-        if not isinstance(self.run.work, NamedModel):
+        if isinstance(self.run, ComputeRun):
             return None
         memory = None if self.memory is None else self.memory.fits_accumulated
         conditions = [memory, self._enough_compute(), *self._requirements()]
@@ -210,6 +228,10 @@ class Estimate(NamedTuple):
         return checks
 
 
+Estimate = AnyEstimate[Run]
+ModelEstimate = AnyEstimate[ModelRun]
+
+
 def _at_most(value: float | None, limit: float | None) -> bool | None:
     """Whether a value is within a limit; true without a limit, unknown without a value."""
     if limit is None:
@@ -217,112 +239,98 @@ def _at_most(value: float | None, limit: float | None) -> bool | None:
     return None if value is None else value <= limit
 
 
-def estimate(run: TrainingRun) -> Estimate:
+def estimate(run: AnyRun) -> AnyEstimate[AnyRun]:
     """Estimate one run.
 
     Example (the question the project began with): 40.09 TFLOP/s x 90 % x one year are
     1.138e21 FLOP against 9.0e19 for 1.5e9 parameters and 10e9 tokens: 12.6 times enough.
     """
-    model = run.work.spec if isinstance(run.work, NamedModel) else None
-    parameters = count_parameters(model) if model else None
-    required, exact, causal, headline = _required(run, parameters)
-    time = _time(run, headline, exact, causal)
-    available = None if time is None else headline * run.horizon_s / time.wall_clock_s
-    return Estimate(
+    compute = _required(run)
+    time = _time(run, compute)
+    if time is not None:
+        available = compute.required_flops * run.horizon_s / time.wall_clock_s
+        compute = compute._replace(available_flops=available)
+    return AnyEstimate(
         run=run,
-        parameters=parameters,
-        compute=Compute(headline, required, exact, causal, available),
-        memory=memory_of(run),
+        parameters=count_parameters(run.work.spec) if isinstance(run, ModelRun) else None,
+        compute=compute,
+        memory=memory_of(run) if isinstance(run, ModelRun) else None,
         time=time,
         cost=None if time is None else cost_of(run.cost, run.gpus, time.wall_clock_s),
     )
 
 
-def headline_flops(run: TrainingRun) -> float:
+def headline_flops(run: Run) -> float:
     """FLOPs of the whole run in its convention."""
-    model = run.work.spec if isinstance(run.work, NamedModel) else None
-    return _required(run, count_parameters(model) if model else None)[-1]
+    return _required(run).required_flops
 
 
-def _required(
-    run: TrainingRun, parameters: ParameterCount | None
-) -> tuple[float | None, float | None, float | None, float]:
-    """Required FLOPs: 6ND, exact, exact with the causal half, and the headline."""
+def _required(run: Run) -> Compute:
+    """What the run computes, beside nothing yet of what it could."""
+    if isinstance(run, ModelRun):
+        model, method = run.work.spec, run.recipe.method
+        six_nd = six_n_of_method(model, method) * run.tokens
+        exact = train_flops_per_token(model, run.seq_len, "full", method).total * run.tokens
+        causal = train_flops_per_token(model, run.seq_len, "causal", method).total * run.tokens
+        return Compute(exact if run.convention == "exact" else six_nd, six_nd, exact, causal, None)
     if isinstance(run.work, FlopsAmount):
-        return None, None, None, run.work.flops
-    assert run.tokens is not None
-    if isinstance(run.work, BareSize):
-        six_nd = train_flops_per_token_6n(run.work.parameters) * run.tokens
-        return six_nd, None, None, six_nd
-    assert parameters is not None
-    assert run.seq_len is not None
-    model, method = run.work.spec, run.recipe.method
-    six_nd = six_n_of_method(model, method) * run.tokens
-    exact = train_flops_per_token(model, run.seq_len, "full", method).total * run.tokens
-    causal = train_flops_per_token(model, run.seq_len, "causal", method).total * run.tokens
-    return six_nd, exact, causal, exact if run.convention == "exact" else six_nd
+        return Compute(run.work.flops, None, None, None, None)
+    six_nd = train_flops_per_token_6n(run.work.parameters) * run.work.tokens
+    return Compute(six_nd, six_nd, None, None, None)
 
 
-def _time(
-    run: TrainingRun, headline: float, exact: float | None, causal: float | None
-) -> Time | None:
+def _time(run: Run, compute: Compute) -> Time | None:
     """Wall clock from the given utilization, else from the predicted step."""
     if run.utilization is not None:
         delivered = delivered_flops_per_s(
             run.gpus, run.peak_flops_per_s, run.utilization, run.goodput
         )
-        return _time_of(run, real(wall_clock_s(headline, delivered)), headline, exact, causal)
-    if run.how is None or run.machine is None or run.tokens is None:
-        return None
-    profile = run.profiles.get(run.stack)
+        return _time_of(run, real(wall_clock_s(compute.required_flops, delivered)), compute)
+    return None if run.prediction is None else _predicted_time(run, run.prediction, compute)
+
+
+def _predicted_time(run: ModelRun, prediction: Prediction, compute: Compute) -> Time:
+    """Wall clock from the predicted step, here and with other software."""
+    profiles, likely = prediction.profiles, prediction.time_range
+    profile = profiles.get(run.stack)
     factor = time_factor(profile, run)
-    parts = step_parts(run, run.how.stack).scaled(factor)
+    parts = step_parts(run.step, prediction).scaled(factor)
     wall = _wall_of(run, parts)
-    likely = run.time_range
     others = {
-        name: _wall_of(run, step_parts(run, stack)) * time_factor(run.profiles.get(name), run)
-        for name, stack in run.other_stacks.items()
+        name: _wall_of(run, step_parts(run.step.with_stack(stack), prediction))
+        * time_factor(profiles.get(name), run)
+        for name, stack in prediction.other_stacks.items()
     }
-    found = _time_of(run, wall, headline, exact, causal)
-    return found._replace(
-        low_s=wall * likely.low if likely else None,
-        high_s=wall * likely.high if likely else None,
+    return _time_of(run, wall, compute)._replace(
+        low_s=wall * likely.low,
+        high_s=wall * likely.high,
         parts=parts,
         profile=profile,
         profile_factor=factor,
-        by_stack={
-            name: _time_of(run, each, headline, exact, causal) for name, each in others.items()
-        },
+        by_stack={name: _time_of(run, each, compute) for name, each in others.items()},
     )
 
 
-def step_parts(run: TrainingRun, stack: Stack) -> Parts[Any]:
-    """Seconds of one step by part, with the speed of ``stack``."""
-    assert isinstance(run.work, NamedModel)
-    assert run.machine is not None
-    return step_time(run.step.with_stack(stack), run.machine.machine).present()
+def step_parts(step: TrainingStep, prediction: Prediction) -> Parts[Any]:
+    """Seconds of one step by part."""
+    return step_time(step, prediction.machine.machine).present()
 
 
-def _wall_of(run: TrainingRun, parts: Parts[Any]) -> float:
+def _wall_of(run: ModelRun, parts: Parts[Any]) -> float:
     """Seconds of the whole run at the predicted step; the rest of the clock is lost."""
-    assert run.tokens is not None
-    assert run.micro_batch is not None
-    assert run.seq_len is not None
-    step_tokens = run.micro_batch * run.seq_len * run.layout.dp * run.micro_batches
-    return real(run.tokens / step_tokens * parts.total / run.goodput)
+    return real(run.tokens / run.step_tokens * parts.total / run.goodput)
 
 
-def _time_of(
-    run: TrainingRun, wall: float, headline: float, exact: float | None, causal: float | None
-) -> Time:
+def _time_of(run: Run, wall: float, compute: Compute) -> Time:
     peak_flops = run.gpus * run.peak_flops_per_s * wall * run.goodput
     tokens_per_s = None if run.tokens is None else run.tokens / (wall * run.goodput)
-    batch = run.global_batch_tokens
+    batch = run.global_batch_tokens if isinstance(run, ModelRun) else None
+    exact, causal = compute.required_flops_exact, compute.required_flops_causal
     return Time(
         wall_clock_s=wall,
         low_s=None,
         high_s=None,
-        utilization=headline / peak_flops,
+        utilization=compute.required_flops / peak_flops,
         mfu=None if exact is None else exact / peak_flops,
         mfu_causal=None if causal is None else causal / peak_flops,
         tokens_per_s=tokens_per_s,
@@ -330,13 +338,11 @@ def _time_of(
     )
 
 
-def memory_of(run: TrainingRun, stage: int | None = None) -> Memory | None:
+def memory_of(run: ModelRun, stage: int | None = None) -> Memory | None:
     """The bill of the GPU that needs most, or of one on a stage of the pipeline.
 
     ``None`` where it is not modelled (see the notes of the answer).
     """
-    if run.how is None or not isinstance(run.work, NamedModel):
-        return None
     if run.recipe.precision in {"fp8", "fp4"}:
         return None
     by_phase = _phases(run, run.recipe, stage)
@@ -355,9 +361,7 @@ def memory_of(run: TrainingRun, stage: int | None = None) -> Memory | None:
     return memory._replace(accumulated_bytes=accumulated) if more else memory
 
 
-def _phases(run: TrainingRun, recipe: Recipe, stage: int | None) -> MemoryByPhase | None:
-    assert isinstance(run.work, NamedModel)
-    assert run.how is not None
+def _phases(run: ModelRun, recipe: Recipe, stage: int | None) -> MemoryByPhase | None:
     found = step_memory(run.step._replace(recipe=recipe), stage)
     return found and found._replace(host=found.host.scaled(run.gpus_on_host))
 
@@ -393,13 +397,34 @@ def unknown_memory(estimate: Estimate) -> str | None:
     run = estimate.run
     if estimate.memory is not None:
         return None
-    if not isinstance(run.work, NamedModel):
-        bare = isinstance(run.work, BareSize)
+    if isinstance(run, ComputeRun):
+        bare = isinstance(run.work, SizeAndTokens)
         return f"{'a bare size' if bare else 'an amount of FLOPs'} has no shape"
     precision, attention = run.recipe.precision, run.recipe.attention
     if precision in {"fp8", "fp4"}:
         return f"{precision} training memory is not modelled yet"
     return f"{attention} attention in {precision} was not measured"
+
+
+class Bill(NamedTuple):
+    """A run whose memory is known."""
+
+    estimate: Estimate
+    run: ModelRun
+    memory: Memory
+
+
+def bill_of(estimate: Estimate) -> Bill:
+    """The memory bill of an estimate.
+
+    Raises:
+        UsageError: there is none.
+    """
+    run, memory = estimate.run, estimate.memory
+    if memory is None or not isinstance(run, ModelRun):
+        reason = unknown_memory(estimate)
+        raise UsageError(f"memory is not known: {reason}", "ask for something else")
+    return Bill(estimate, run, memory)
 
 
 class Comparison(NamedTuple):
@@ -434,8 +459,8 @@ def compare(question: Question, catalogs: Iterable[Path] = ()) -> Comparison:
     return Comparison(best_first(estimates), list(dict.fromkeys(skipped)))
 
 
-def one_bill(question: Question, catalogs: Iterable[Path] = ()) -> Estimate:
-    """The estimate of one pair on one GPU, which must have a memory bill.
+def one_bill(question: Question, catalogs: Iterable[Path] = ()) -> Bill:
+    """The memory bill of one pair.
 
     Raises:
         UsageError: several pairs, no shape, or a recipe whose memory is not known.
@@ -445,7 +470,4 @@ def one_bill(question: Question, catalogs: Iterable[Path] = ()) -> Estimate:
     found = compare(question, catalogs).estimates
     if len(found) != 1:
         raise UsageError(f"memory answers one pair, not {len(found)}", "name one gpu, one model")
-    reason = unknown_memory(found[0])
-    if reason is not None:
-        raise UsageError(f"memory is not known: {reason}", "ask for something else")
-    return found[0]
+    return bill_of(found[0])

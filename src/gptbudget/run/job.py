@@ -8,7 +8,7 @@ from gptbudget.core.laws.chinchilla import compute_optimal_tokens
 from gptbudget.core.parameters import count_parameters
 from gptbudget.errors import UsageError
 from gptbudget.run.origins import Chooser
-from gptbudget.run.run import FlopsAmount, NamedModel, Work
+from gptbudget.run.run import BareSize, NamedModel
 from gptbudget.specs.model import ModelSpec
 from gptbudget.units import PerParameter, format_count
 
@@ -21,11 +21,8 @@ BYTES_PER_TOKEN = 96e9 / 2.29e10
 arXiv 2001.08361, section 2.3)."""
 
 
-def tokens_of(choose: Chooser, work: Work) -> tuple[float | None, tuple[str, ...]]:
+def tokens_of(choose: Chooser, work: NamedModel | BareSize) -> tuple[float, tuple[str, ...]]:
     """How many tokens are trained on, and what was assumed on the way."""
-    if isinstance(work, FlopsAmount):
-        choose.derived("flops", work.flops, "flops")
-        return None, ()
     if isinstance(work, NamedModel):
         parameters: float = count_parameters(work.spec).active
         published = work.spec.training_tokens
@@ -57,23 +54,21 @@ def tokens_of(choose: Chooser, work: Work) -> tuple[float | None, tuple[str, ...
     return tokens, notes
 
 
-def _has_experts(work: Work) -> bool:
+def _has_experts(work: NamedModel | BareSize) -> bool:
     return isinstance(work, NamedModel) and work.spec.experts is not None
 
 
 class Batch(NamedTuple):
-    """What one step holds; nothing is known without a model."""
+    """What one step holds."""
 
-    seq_len: int | None
-    micro_batch: int | None
-    global_batch_tokens: int | None
+    seq_len: int
+    micro_batch: int
+    global_batch_tokens: int
     notes: tuple[str, ...] = ()
 
 
-def batch_of(choose: Chooser, model: ModelSpec | None, replicas: int) -> Batch:
+def batch_of(choose: Chooser, model: ModelSpec, replicas: int) -> Batch:
     """Sequence length, micro-batch and whole micro-batches a step."""
-    if model is None:
-        return Batch(None, None, None)
     seq_len = choose.take("seq_len", model.context, catalog=model.default_seq_len)
     refuse_beyond_positions(model, seq_len)
     micro_batch = choose.take("micro_batch", 1)

@@ -75,7 +75,7 @@ def default_zero(layout: Layout, stack: StackName) -> Zero:
     return 1 if layout.tp > 1 or layout.pp > 1 or stack == "native" else 3
 
 
-def refuse_recipe(layout: Layout, recipe: Recipe, seq_len: int | None) -> None:
+def refuse_recipe(layout: Layout, recipe: Recipe, seq_len: int) -> None:
     """Ranks that cut the sequence need equal shares, and a ring a kernel that takes keys by block.
 
     Raises:
@@ -87,20 +87,20 @@ def refuse_recipe(layout: Layout, recipe: Recipe, seq_len: int | None) -> None:
             "use --attention flash",
         )
     ways = layout.cp * (layout.tp if layout.sequence_parallel else 1)
-    if seq_len is not None and seq_len % ways:
+    if seq_len % ways:
         shared = f" x --tp {layout.tp} with --sequence-parallel" if ways > layout.cp else ""
         cut = f"--cp {layout.cp}{shared}" if layout.cp > 1 else shared.removeprefix(" x ")
         raise UsageError(f"{cut} does not divide --seq-len {seq_len}", "change one of them")
 
 
-def gpus_on_a_host(choose: Chooser, recipe: Recipe, gpus: int, *, predicted: bool) -> int:
-    """How many GPUs share a host: its memory for an offload, and what joins them.
+def gpus_on_a_host(choose: Chooser, gpus: int, *, matters: bool) -> int:
+    """How many GPUs share a host, which ``matters`` to an offload and to a predicted time.
 
     Raises:
         UsageError: it was given, and nothing depends on it.
     """
     given = choose.options.gpus_per_node
-    matters = gpus > 1 and (predicted or recipe.offload != "none")
+    matters = matters and gpus > 1
     if given is not None and not matters:
         why = "on one GPU" if gpus == 1 else "with --utilization and without --offload"
         raise UsageError(f"--gpus-per-node has no effect {why}", "drop it")

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from gptbudget.core.arrays import real
-from gptbudget.run.run import TrainingRun
+from gptbudget.run.run import ModelRun
 from gptbudget.specs.options import ADAPTER_OPTIONS, LAYOUT_OPTIONS, RECIPE_OPTIONS
 
 if TYPE_CHECKING:
@@ -36,23 +36,23 @@ _SHAPE = (
 """Options that make two runs the same."""
 
 
-def shape_of(run: TrainingRun) -> dict[str, Any]:
+def shape_of(run: ModelRun) -> dict[str, Any]:
     """The options of a run that its speed and memory depend on."""
     return {name: run.values[name] for name in _SHAPE if run.values.get(name) is not None}
 
 
-def time_factor(profile: Profile | None, run: TrainingRun) -> float:
+def time_factor(profile: Profile | None, run: ModelRun) -> float:
     """By what predicted seconds are longer; 1 without a profile."""
     if profile is None:
         return 1.0
     return real(profile.slower ** carried_share(profile, run))
 
 
-def carried_share(profile: Profile, run: TrainingRun) -> float:
+def carried_share(profile: Profile, run: ModelRun) -> float:
     """All for the run that was logged, a part for any other."""
     return 1.0 if is_same_run(profile.run, run) else CARRIED
 
 
-def is_same_run(logged: Mapping[str, Any], run: TrainingRun) -> bool:
+def is_same_run(logged: Mapping[str, Any], run: ModelRun) -> bool:
     """Whether the logged options are those of ``run``."""
     return dict(logged) == shape_of(run)

@@ -17,7 +17,7 @@ def likely_range(
     layout: Layout,
     recipe: Recipe,
     stack: StackName,
-    model: ModelSpec | None,
+    model: ModelSpec,
     evidence: Evidence,
 ) -> TimeRange:
     """The first class that holds, wider for a card of which no run was compared.
@@ -34,7 +34,7 @@ def likely_range(
             _is_one_of(stack, each.stacks)
             and _is_one_of(recipe.method.kind, each.methods)
             and _is_one_of(recipe.precision, each.precisions)
-            and (not each.experts or (model is not None and model.experts is not None))
+            and (not each.experts or model.experts is not None)
             and (not each.cut or layout.tp * layout.pp > 1)
         )
 

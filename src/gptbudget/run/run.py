@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -11,7 +12,7 @@ from gptbudget.core.memory.states import accumulates, gradients_are_narrow
 from gptbudget.core.step import TrainingStep
 from gptbudget.run.machine import AssumedMachine
 from gptbudget.specs.evidence import TimeRange
-from gptbudget.specs.gpu import GpuSpec
+from gptbudget.specs.gpu import GpuSpec, Precision
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.options import Convention, StackName
@@ -54,6 +55,14 @@ class FlopsAmount(NamedTuple):
     flops: float
 
 
+class SizeAndTokens(NamedTuple):
+    """A bare size, and the tokens it is trained on."""
+
+    key: str
+    parameters: float
+    tokens: float
+
+
 Work = NamedModel | BareSize | FlopsAmount
 
 
@@ -88,38 +97,30 @@ class CostAssumptions(NamedTuple):
     """The user pays for electricity, not for rent."""
 
 
-class TrainingRun(NamedTuple):
-    """One accelerator type and one piece of work, ready to be estimated."""
+class Prediction(NamedTuple):
+    """What the time of a run is predicted with."""
 
-    gpu: NamedGpu
-    layout: Layout
-    gpus_on_host: int
-    """How many share the host's memory; counted for an offload."""
-    usable_bytes: int | None
-    host_memory_bytes: int | None
-    work: Work
-    tokens: float | None
-    horizon_s: float
-    seq_len: int | None
-    micro_batch: int | None
-    global_batch_tokens: int | None
-    peak_flops_per_s: float
-    recipe: Recipe
-    stack: StackName
-    how: Implementation | None
-    """What the stack keeps in memory for this kind of model."""
-    convention: Convention
-    utilization: float | None
-    machine: AssumedMachine | None
-    """What the time is predicted with; ``None`` with a given utilization, or without a shape."""
-    time_range: TimeRange | None
-    """How far such predictions were off; ``None`` where no time is predicted."""
+    machine: AssumedMachine
+    time_range: TimeRange
+    """How far such predictions were off."""
     card_was_compared: bool
     """Whether published runs on this accelerator are behind that range."""
     profiles: Mapping[str, Profile]
     """What was logged on this card, by stack."""
     other_stacks: Mapping[str, Stack]
     """Software that the same run could use, to show beside it what that would reach."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunBasis:
+    """What a run has whatever is trained: one accelerator type, its cost, and what was asked."""
+
+    gpu: NamedGpu
+    usable_bytes: int | None
+    """Of one accelerator; ``None`` where its memory is not known."""
+    horizon_s: float
+    peak_flops_per_s: float
+    convention: Convention
     goodput: float
     cost: CostAssumptions
     require: Require
@@ -130,29 +131,71 @@ class TrainingRun(NamedTuple):
     """The options as they apply to this run, by option name, for showing."""
     notes: tuple[str, ...] = ()
 
+    def asked(self, option: str) -> bool:
+        """Whether the user said this option, as a flag or in a scenario."""
+        return self.origins.get(option) in {"given", "scenario"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComputeRun(RunBasis):
+    """A bare size on its tokens, or an amount of FLOPs, at a given utilization."""
+
+    work: SizeAndTokens | FlopsAmount
+    gpus: int
+    precision: Precision
+    utilization: float
+
+    @property
+    def tokens(self) -> float | None:
+        """What it is trained on; ``None`` for an amount of FLOPs."""
+        return self.work.tokens if isinstance(self.work, SizeAndTokens) else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelRun(RunBasis):
+    """A model with a shape, ready to be estimated."""
+
+    work: NamedModel
+    layout: Layout
+    gpus_on_host: int
+    """How many share the host's memory; counted for an offload."""
+    host_memory_bytes: int | None
+    """``None`` where it is not limited."""
+    tokens: float
+    seq_len: int
+    micro_batch: int
+    global_batch_tokens: int
+    recipe: Recipe
+    stack: StackName
+    implementation: Implementation
+    """What the stack keeps in memory for this kind of model."""
+    utilization: float | None
+    """``None`` where it was not given."""
+    prediction: Prediction | None
+    """``None`` with a given utilization, and on hardware that no step time is known of."""
+
     @property
     def gpus(self) -> int:
         """Accelerators in all."""
         return self.layout.gpus
 
     @property
+    def precision(self) -> Precision:
+        """What products are computed in."""
+        return self.recipe.precision
+
+    @property
     def step(self) -> TrainingStep:
         """The step that is repeated."""
-        assert isinstance(self.work, NamedModel)
-        assert self.how is not None
         return TrainingStep(
             self.work.spec,
             self.recipe,
-            self.how,
+            self.implementation,
             self.micro_batch,
             self.seq_len,
             self.layout,
             self.micro_batches,
         )
-
-    def asked(self, option: str) -> bool:
-        """Whether the user said this option, as a flag or in a scenario."""
-        return self.origins.get(option) in {"given", "scenario"}
 
     @property
     def sequence_piece(self) -> int:
@@ -162,8 +205,6 @@ class TrainingRun(NamedTuple):
     @property
     def micro_batches(self) -> int:
         """Micro-batches that each replica runs in a step."""
-        if self.global_batch_tokens is None or not self.micro_batch or not self.seq_len:
-            return 1
         return max(
             1, self.global_batch_tokens // (self.micro_batch * self.seq_len * self.layout.dp)
         )
@@ -176,17 +217,26 @@ class TrainingRun(NamedTuple):
     @property
     def sums_in_16_bit(self) -> bool:
         """Whether it adds them up in 16 bit, which rounds small ones away."""
-        assert self.how is not None
-        return self.accumulates and gradients_are_narrow(self.recipe, self.how.stack)
+        return self.accumulates and gradients_are_narrow(self.recipe, self.implementation.stack)
 
-    def resized(self, *, micro_batch: int, seq_len: int) -> TrainingRun:
+    @property
+    def step_tokens(self) -> int:
+        """Tokens that all accelerators train in one step."""
+        return self.micro_batch * self.seq_len * self.layout.dp * self.micro_batches
+
+    def resized(self, *, micro_batch: int, seq_len: int) -> ModelRun:
         """The run with another micro-batch or sequence, and whole micro-batches a step."""
         smallest = micro_batch * seq_len * self.layout.dp
-        batch = max(1, round((self.global_batch_tokens or 0) / smallest)) * smallest
+        batch = max(1, round(self.global_batch_tokens / smallest)) * smallest
         accumulate = self.asked("global_batch_tokens") and batch > smallest
-        return self._replace(
+        return replace(
+            self,
             micro_batch=micro_batch,
             seq_len=seq_len,
             global_batch_tokens=batch,
             recipe=self.recipe._replace(accumulate=accumulate),
         )
+
+
+Run = ModelRun | ComputeRun
+"""One accelerator type and one piece of work."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from gptbudget.errors import UsageError
-from gptbudget.run.estimate import Estimate, estimate
+from gptbudget.run.estimate import ModelEstimate, estimate
 from gptbudget.run.run import NamedModel, RunContext
 from gptbudget.search.candidate import Candidate, Hunt, complete
 from gptbudget.search.evaluate import BATCH_TOLERANCE
@@ -46,39 +46,28 @@ def distances(
 ) -> list[Distance]:
     """Each choice of a candidate that is not plain, beside the same run without it."""
 
-    def run_of(choices: Mapping[str, Any]) -> Estimate | None:
-        try:
-            run = complete(hunt, candidate.gpu, work, evidence, choices, context=context)
-        except UsageError:
-            return None
-        return estimate(run)
+    def run_of(choices: Mapping[str, Any]) -> ModelEstimate:
+        return estimate(complete(hunt, candidate.gpu, work, evidence, choices, context=context))
 
     whole = run_of(candidate.choices)
-    assert whole is not None
     found = []
     for choice, without in _taken_back(candidate.choices):
-        other = run_of(without)
-        if other is None or not _comparable(whole, other):
+        try:
+            found.append(_distance(choice, whole, run_of(without)))
+        except UsageError:
             found.append(Distance(choice, None, None))
-            continue
-        assert other.time is not None
-        assert whole.time is not None
-        ratio = whole.time.wall_clock_s / other.time.wall_clock_s
-        found.append(Distance(choice, ratio, needed_bytes(other) - needed_bytes(whole)))
     return found
 
 
-def _comparable(one: Estimate, other: Estimate) -> bool:
-    """Whether both are known, and train with about as many tokens a step."""
-    known = one.time and other.time and one.memory and other.memory
-    steps = (one.run.global_batch_tokens or 1) / (other.run.global_batch_tokens or 1)
-    return bool(known) and abs(steps - 1) <= BATCH_TOLERANCE
-
-
-def needed_bytes(found: Estimate) -> int:
-    """The bill, with gradients accumulated where a step has several micro-batches."""
-    assert found.memory is not None
-    return max(found.memory.peak_bytes, found.memory.accumulated_bytes or 0)
+def _distance(choice: Mapping[str, Any], whole: ModelEstimate, other: ModelEstimate) -> Distance:
+    """What a choice does; unknown where a step has another number of tokens without it."""
+    steps = whole.run.global_batch_tokens / other.run.global_batch_tokens
+    if abs(steps - 1) > BATCH_TOLERANCE:
+        return Distance(choice, None, None)
+    if not (whole.time and other.time and whole.memory and other.memory):
+        return Distance(choice, None, None)
+    ratio = whole.time.wall_clock_s / other.time.wall_clock_s
+    return Distance(choice, ratio, other.memory.needed_bytes - whole.memory.needed_bytes)
 
 
 def _taken_back(

@@ -10,7 +10,7 @@ import numpy as np
 from gptbudget.core.memory.states import accumulates, gradients_are_narrow
 from gptbudget.errors import UsageError
 from gptbudget.run.estimate import cost_of
-from gptbudget.run.run import NamedGpu, TrainingRun
+from gptbudget.run.run import ModelRun, NamedGpu
 from gptbudget.search.candidate import Candidate, Hunt, choices_of
 from gptbudget.search.evaluate import Evaluated, LaidOut, index_of
 from gptbudget.search.variants import Variant
@@ -92,7 +92,7 @@ class Tally:
         best = self.rows[0] if self.rows else None
         return Progress(self.done, self.programs, self.evaluated, best)
 
-    def keep(self, run: TrainingRun, variant: Variant, laid: LaidOut, found: Evaluated) -> None:
+    def keep(self, run: ModelRun, variant: Variant, laid: LaidOut, found: Evaluated) -> None:
         """Count the candidates of a program, and keep its best."""
         self.usable_bytes = run.usable_bytes
         cost = cost_of(run.cost, laid.degrees.gpus, found.wall_clock_s)
@@ -256,10 +256,11 @@ def _smallest(kept: Program, key: Any, holds: Any) -> Iterator[tuple[int, ...]]:
         yield index_of(position, holds.shape)
 
 
-def _sums_in_16_bit(run: TrainingRun, variant: Variant, laid: LaidOut) -> Any:
+def _sums_in_16_bit(run: ModelRun, variant: Variant, laid: LaidOut) -> Any:
     """Where gradients of several micro-batches are added in 16 bit, and no recipe was given."""
-    assert run.how is not None
-    narrow = "recipe" in variant.options and gradients_are_narrow(run.recipe, run.how.stack)
+    narrow = "recipe" in variant.options and gradients_are_narrow(
+        run.recipe, run.implementation.stack
+    )
     summed = accumulates(run.recipe, laid.micro_batches)
     return np.broadcast_to(narrow & summed, laid.valid.shape)
 

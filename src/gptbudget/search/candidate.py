@@ -6,10 +6,10 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from gptbudget.run.complete import complete_run
+from gptbudget.run.complete import complete_model_run
 from gptbudget.run.layout import default_zero
 from gptbudget.run.machine import node_of
-from gptbudget.run.run import NamedGpu, NamedModel, Origin, RunContext, TrainingRun
+from gptbudget.run.run import ModelRun, NamedGpu, NamedModel, Origin, RunContext
 from gptbudget.search.evaluate import LaidOut
 from gptbudget.search.variants import Variant
 from gptbudget.specs.evidence import Evidence
@@ -87,7 +87,7 @@ def complete(
     wall_clock_s: float = 0.0,
     *,
     context: RunContext = RunContext(),  # noqa: B008 - never changed
-) -> TrainingRun:
+) -> ModelRun:
     """The run of one candidate, with only those choices given that are not the default.
 
     Its horizon is long enough for ``wall_clock_s``, unless one was given.
@@ -102,7 +102,7 @@ def complete(
     chosen = options.model_copy(update={**given, **dict.fromkeys(dropped)})
     origins = {name: origin for name, origin in hunt.origins.items() if name not in dropped}
     origins |= dict.fromkeys(given, "given")
-    return complete_run(chosen, gpu, work, evidence, context, origins=origins)
+    return complete_model_run(chosen, gpu, work, evidence, context, origins=origins)
 
 
 _DEFAULTS = {

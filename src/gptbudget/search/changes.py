@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from gptbudget.core.flops import recomputed_flops_per_token, train_flops_per_token
 from gptbudget.core.implementation import loss_memory
 from gptbudget.run.estimate import Memory, memory_of
 from gptbudget.run.recipe import best_attention, default_storage
-from gptbudget.run.run import NamedModel, TrainingRun
+from gptbudget.run.run import ModelRun
 from gptbudget.specs.gpu import Precision
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.options import LAYOUT_OPTIONS
@@ -67,7 +68,7 @@ _SINGLE = (
 """Each tried for itself."""
 
 
-def single_changes(run: TrainingRun, memory: Memory) -> list[Changed]:
+def single_changes(run: ModelRun, memory: Memory) -> list[Changed]:
     """Every change that can be made, with what it saves, also when that is nothing.
 
     Lossless ones come first.
@@ -77,7 +78,7 @@ def single_changes(run: TrainingRun, memory: Memory) -> list[Changed]:
     return sorted(found, key=lambda changed: changed.costs_quality)
 
 
-def changed_run(run: TrainingRun, memory: Memory, changes: tuple[Change, ...]) -> Changed | None:
+def changed_run(run: ModelRun, memory: Memory, changes: tuple[Change, ...]) -> Changed | None:
     """The run with ``changes``; ``None`` where they cannot be made."""
     other = run
     for change in changes:
@@ -95,10 +96,8 @@ def changed_run(run: TrainingRun, memory: Memory, changes: tuple[Change, ...]) -
     return Changed(changes, found, saved_bytes, ratio, narrow)
 
 
-def executed_flops_per_token(run: TrainingRun) -> float:
+def executed_flops_per_token(run: ModelRun) -> float:
     """FLOPs of one token, those of recomputation counted."""
-    assert isinstance(run.work, NamedModel)
-    assert run.seq_len is not None
     model, recipe = run.work.spec, run.recipe
     counted = train_flops_per_token(model, run.seq_len, "full", recipe.method).total
     return float(counted + recomputed_flops_per_token(model, run.seq_len, recipe.checkpointing))
@@ -113,13 +112,13 @@ _STEPS: dict[str, tuple[Any, ...]] = {
 """Values that need ever less memory: a change only goes on."""
 
 
-def is_possible(run: TrainingRun, change: Change) -> bool:
+def is_possible(run: ModelRun, change: Change) -> bool:
     """Whether a change changes something, and can be made to this run."""
     allowed = _ALLOWED.get(change.option)
     return _goes_on(run, change) and (allowed is None or allowed(run, change.value))
 
 
-def _goes_on(run: TrainingRun, change: Change) -> bool:
+def _goes_on(run: ModelRun, change: Change) -> bool:
     """Whether the new value is another one, and further on where there is an order."""
     now, steps = _value(run, change.option), _STEPS.get(change.option)
     if steps is None:
@@ -127,7 +126,7 @@ def _goes_on(run: TrainingRun, change: Change) -> bool:
     return steps.index(change.value) > steps.index(now)
 
 
-def _value(run: TrainingRun, option: str) -> Any:
+def _value(run: ModelRun, option: str) -> Any:
     """What an option of a run is now."""
     if option == "method":
         return run.recipe.method.kind
@@ -136,18 +135,17 @@ def _value(run: TrainingRun, option: str) -> Any:
     return getattr(run.layout if option in LAYOUT_OPTIONS else run.recipe, option)
 
 
-def _stores_otherwise(run: TrainingRun, _: Any) -> bool:
+def _stores_otherwise(run: ModelRun, _: Any) -> bool:
     """Whether the storage of 16-bit weights is a choice, and not yet the smallest."""
     recipe = run.recipe
     return recipe.mode != "fp32" and recipe.recipe != "pure" and not recipe.method.has_adapters
 
 
-def _adapts(run: TrainingRun, _: Any) -> bool:
-    assert isinstance(run.work, NamedModel)
+def _adapts(run: ModelRun, _: Any) -> bool:
     return run.recipe.mode != "fp32" and _adaptable(run.work.spec)
 
 
-_ALLOWED: dict[str, Callable[[TrainingRun, Any], bool]] = {
+_ALLOWED: dict[str, Callable[[ModelRun, Any], bool]] = {
     "sequence_parallel": lambda run, _: run.layout.tp > 1,
     "zero": lambda run, _: run.layout.dp * run.layout.cp > 1,
     "precision": lambda run, value: (
@@ -176,39 +174,37 @@ def _adaptable(model: ModelSpec) -> bool:
     return wide_enough and model.experts is None and model.attention.latent is None
 
 
-def applied(run: TrainingRun, change: Change) -> TrainingRun:
+def applied(run: ModelRun, change: Change) -> ModelRun:
     """The run with one change made, and with the defaults that follow from it."""
     recipe = run.recipe
     match change.option:
         case "micro_batch":
-            assert run.seq_len is not None
             return run.resized(micro_batch=change.value, seq_len=run.seq_len)
         case "sequence_parallel" | "zero":
-            return run._replace(layout=run.layout._replace(**{change.option: change.value}))
+            return replace(run, layout=run.layout._replace(**{change.option: change.value}))
         case "precision":
-            return run._replace(recipe=_in_precision(run, change.value))
+            return replace(run, recipe=_in_precision(run, change.value))
         case "method":
             had = recipe.method if recipe.method.has_adapters else Method()
             method = had._replace(kind=change.value)
-            return run._replace(recipe=recipe._replace(method=method, recipe="pure"))
+            return replace(run, recipe=recipe._replace(method=method, recipe="pure"))
         case "optimizer":
-            return run._replace(
-                recipe=recipe._replace(optimizer=change.value, optimizer_impl="fused")
+            return replace(
+                run, recipe=recipe._replace(optimizer=change.value, optimizer_impl="fused")
             )
         case "loss":
-            assert run.how is not None
-            found = loss_memory(run.how.stack, run.how.parts, change.value)
-            run = run._replace(how=run.how._replace(loss=found))
-    return run._replace(recipe=recipe._replace(**{change.option: change.value}))
+            its = run.implementation
+            loss = loss_memory(its.stack, its.parts, change.value)
+            run = replace(run, implementation=its._replace(loss=loss))
+    return replace(run, recipe=recipe._replace(**{change.option: change.value}))
 
 
-def _in_precision(run: TrainingRun, precision: Precision) -> Recipe:
+def _in_precision(run: ModelRun, precision: Precision) -> Recipe:
     """The recipe in another precision; what the user did not say follows it."""
-    assert run.how is not None
     recipe = run.recipe._replace(precision=precision)
     if not run.asked("recipe"):
         recipe = recipe._replace(recipe=default_storage(precision, run.stack, recipe.method))
     if not run.asked("attention"):
         best = best_attention(run.gpu.spec, precision)
-        recipe = recipe._replace(attention=run.how.stack.attention or best)
+        recipe = recipe._replace(attention=run.implementation.stack.attention or best)
     return recipe

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from gptbudget.run.complete import complete_run
-from gptbudget.run.run import NamedGpu, Origin, RunContext, TrainingRun, Work
+from gptbudget.run.complete import complete_model_run, complete_run
+from gptbudget.run.run import ModelRun, NamedGpu, NamedModel, Origin, Run, RunContext, Work
 from gptbudget.specs.evidence import Evidence
 from gptbudget.specs.options import Options
 
@@ -24,22 +24,27 @@ class Setting(NamedTuple):
         """Whether the user said this option, so that it may not be changed."""
         return getattr(self.options, option) is not None
 
-    def complete(self, work: Work, changes: Mapping[str, Any]) -> TrainingRun:
+    def complete(self, work: Work, changes: Mapping[str, Any]) -> Run:
         """A complete run with some options set otherwise.
-
-        Host memory is a limit of an offload only, and counts where there is one.
 
         Raises:
             UsageError: values that cannot stand together.
         """
+        options = self._changed(changes)
+        return complete_run(
+            options, self.gpu, work, self.evidence, self.context, origins=self.origins
+        )
+
+    def complete_model(self, work: NamedModel, changes: Mapping[str, Any]) -> ModelRun:
+        """The same of a model."""
+        options = self._changed(changes)
+        return complete_model_run(
+            options, self.gpu, work, self.evidence, self.context, origins=self.origins
+        )
+
+    def _changed(self, changes: Mapping[str, Any]) -> Options:
+        """Host memory is a limit of an offload only, and counts where there is one."""
         options = self.options.model_copy(update=dict(changes))
         if options.host_memory is not None and options.offload in {None, "none"}:
             options = options.model_copy(update={"host_memory": None})
-        return complete_run(
-            options,
-            self.gpu,
-            work,
-            self.evidence,
-            self.context,
-            origins=self.origins,
-        )
+        return options

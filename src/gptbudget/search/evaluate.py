@@ -14,13 +14,12 @@ import numpy as np
 from gptbudget.core.cost import delivered_flops_per_s, wall_clock_s
 from gptbudget.core.memory.overhead import overhead_parts
 from gptbudget.core.memory.timeline import peak_bytes
-from gptbudget.core.step import TrainingStep
 from gptbudget.core.time.step import step_time
 from gptbudget.run.complete import default_goodput
 from gptbudget.run.estimate import headline_flops
 from gptbudget.run.machine import GPUS_PER_NODE
 from gptbudget.run.profiles import time_factor
-from gptbudget.run.run import NamedModel, TrainingRun
+from gptbudget.run.run import ModelRun
 from gptbudget.search.layouts import Kind
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.options import Options
@@ -152,7 +151,7 @@ def _only_valid(laid: LaidOut) -> LaidOut:
     )
 
 
-def evaluate(run: TrainingRun, laid: LaidOut) -> Evaluated:
+def evaluate(run: ModelRun, laid: LaidOut) -> Evaluated:
     """Evaluate a program; ``run`` is one of its candidates, completed.
 
     What does not obey the rules is computed too, and may be no number.
@@ -161,7 +160,7 @@ def evaluate(run: TrainingRun, laid: LaidOut) -> Evaluated:
         return _evaluated(run, laid)
 
 
-def _evaluated(run: TrainingRun, laid: LaidOut) -> Evaluated:
+def _evaluated(run: ModelRun, laid: LaidOut) -> Evaluated:
     of = laid.degrees
     layout = run.layout._replace(dp=of.dp, tp=of.tp, pp=of.pp, vp=of.vp, cp=of.cp)
     peak, host = _memory(run, layout, of.micro_batch, laid.micro_batches)
@@ -206,16 +205,13 @@ def _batch_rule(options: Options, of: Degrees, of_wanted: Any, *, raised: bool) 
     return {"the tokens of a step, which are a default (--global-batch-tokens)": near | least}
 
 
-def _memory(
-    run: TrainingRun, layout: Layout, micro_batch: Any, micro_batches: Any
-) -> tuple[Any, Any]:
+def _memory(run: ModelRun, layout: Layout, micro_batch: Any, micro_batches: Any) -> tuple[Any, Any]:
     """The bill of each candidate, and what lives on its host."""
-    assert run.how is not None
     if run.recipe.optimizer_impl == "in-backward":
         return _peak(run, layout, micro_batch, micro_batches, accumulate=False)
     many = micro_batches > 1
     summed = _peak(run, layout, micro_batch, micro_batches, accumulate=True)
-    if run.how.stack.keeps_gradients or many.all():
+    if run.implementation.stack.keeps_gradients or many.all():
         return summed
     once = _peak(run, layout, micro_batch, 1, accumulate=False)
     peak, host = (np.where(many, *pair) for pair in zip(summed, once, strict=True))
@@ -223,13 +219,13 @@ def _memory(
 
 
 def _peak(
-    run: TrainingRun, layout: Layout, micro_batch: Any, micro_batches: Any, *, accumulate: bool
+    run: ModelRun, layout: Layout, micro_batch: Any, micro_batches: Any, *, accumulate: bool
 ) -> tuple[Any, Any]:
-    assert isinstance(run.work, NamedModel)
-    assert run.how is not None
-    recipe = run.recipe._replace(accumulate=accumulate)
-    step = TrainingStep(
-        run.work.spec, recipe, run.how, micro_batch, run.seq_len, layout, micro_batches
+    step = run.step._replace(
+        recipe=run.recipe._replace(accumulate=accumulate),
+        micro_batch=micro_batch,
+        layout=layout,
+        micro_batches=micro_batches,
     )
     found = peak_bytes(step)
     assert found is not None
@@ -239,24 +235,16 @@ def _peak(
     return total, found.host * on_host
 
 
-def _seconds(
-    run: TrainingRun, layout: Layout, micro_batch: Any, micro_batches: Any, gpus: Any
-) -> Any:
+def _seconds(run: ModelRun, layout: Layout, micro_batch: Any, micro_batches: Any, gpus: Any) -> Any:
     """Wall clock of each candidate."""
-    assert isinstance(run.work, NamedModel)
-    assert run.how is not None
-    assert run.seq_len is not None
-    assert run.tokens is not None
     goodput = run.goodput
     if not run.asked("goodput"):
         goodput = default_goodput(gpus, run.utilization)
-    if run.utilization is not None:
+    prediction = run.prediction
+    if prediction is None:
         rate = delivered_flops_per_s(gpus, run.peak_flops_per_s, run.utilization, goodput)
         return wall_clock_s(headline_flops(run), rate)
-    assert run.machine is not None
-    step = TrainingStep(
-        run.work.spec, run.recipe, run.how, micro_batch, run.seq_len, layout, micro_batches
-    )
-    step_s = step_time(step, run.machine.machine).total
+    step = run.step._replace(micro_batch=micro_batch, layout=layout, micro_batches=micro_batches)
+    step_s = step_time(step, prediction.machine.machine).total
     steps = run.tokens / (micro_batch * run.seq_len * layout.dp * micro_batches)
-    return steps * step_s * time_factor(run.profiles.get(run.stack), run) / goodput
+    return steps * step_s * time_factor(prediction.profiles.get(run.stack), run) / goodput

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple
 
 from gptbudget.core.memory.placement import ENDS_AS_LAYERS
 from gptbudget.errors import UsageError
-from gptbudget.run.estimate import Estimate, estimate, memory_of, step_parts
+from gptbudget.run.estimate import (
+    AnyEstimate,
+    AnyRun,
+    AnyRun_co,
+    Time,
+    estimate,
+    memory_of,
+    step_parts,
+)
 from gptbudget.run.machine import node_of
 from gptbudget.run.profiles import time_factor
-from gptbudget.run.run import NamedModel, TrainingRun, Work
+from gptbudget.run.run import ModelRun, NamedModel, Run, Work
 from gptbudget.search.context import Setting
 
 Changes = Mapping[str, Any]
@@ -29,42 +38,55 @@ _TENSOR, _STAGES = (1, 2, 4, 8), (1, 2, 4, 8, 16)
 _LAYOUT = ("dp", "tp", "pp", "vp", "cp", "zero", "sequence_parallel", "dp_shard")
 
 
-class Way(NamedTuple):
-    """A run that fits, and what was changed to make it fit or run faster."""
+class NoTimeError(UsageError):
+    """No time can be predicted of a run, so that it is compared with no other."""
 
-    estimate: Estimate
+
+class AnyWay(NamedTuple, Generic[AnyRun_co]):
+    """A run that takes a known time, and what was changed to make it fit or run faster."""
+
+    estimate: AnyEstimate[AnyRun_co]
+    time: Time
     changes: Changes
 
     @property
-    def run(self) -> TrainingRun:
+    def run(self) -> AnyRun_co:
         """The complete run."""
         return self.estimate.run
 
     @property
-    def offloads(self) -> bool:
-        """Whether something lives in host memory."""
-        return self.run.recipe.offload != "none"
-
-    @property
-    def tokens_in_time(self) -> float:
-        """Tokens that can be trained on in the horizon."""
-        assert self.estimate.time is not None
-        assert self.run.tokens is not None
-        return self.run.tokens * self.run.horizon_s / self.estimate.time.wall_clock_s
+    def usd(self) -> float | None:
+        """What it costs; ``None`` where no price is known."""
+        return self.estimate.cost.usd if self.estimate.cost else None
 
 
-def plain_way(setting: Setting, model: Work, changes: Changes) -> Way:
+Way = AnyWay[Run]
+ModelWay = AnyWay[ModelRun]
+
+
+def tokens_in_time(way: ModelWay) -> float:
+    """Tokens that can be trained on in the horizon."""
+    return way.run.tokens * way.run.horizon_s / way.time.wall_clock_s
+
+
+def plain_way(setting: Setting, work: Work, changes: Changes) -> Way:
     """The run as it was asked for, whether it fits or not.
 
     Raises:
         UsageError: it cannot be asked for so.
+        NoTimeError: it takes an unknown time.
     """
-    return _way(setting.complete(model, changes), changes)
+    return _way(setting.complete(work, changes), changes)
+
+
+def plain_model_way(setting: Setting, model: NamedModel, changes: Changes) -> ModelWay:
+    """The same of a model."""
+    return _way(setting.complete_model(model, changes), changes)
 
 
 def best_way(
     setting: Setting, model: NamedModel, changes: Changes, *, offload: bool | None = None
-) -> Way | None:
+) -> ModelWay | None:
     """The fastest lossless way that fits; gradients summed in 16 bit are no such way.
 
     ``offload`` says whether to move things to the host: only where nothing else fits when it is
@@ -79,9 +101,9 @@ def best_way(
 
 def _fastest(
     setting: Setting, model: NamedModel, changes: Changes, offloads: tuple[str | None, ...]
-) -> Way | None:
+) -> ModelWay | None:
     """The fastest of all; memory is only looked at where the run would be the fastest so far."""
-    best: tuple[TrainingRun, Changes] | None = None
+    best: tuple[ModelRun, Changes] | None = None
     fastest = float("inf")
     for combination in _combinations(setting, model, offloads):
         too_large = float("inf")
@@ -99,17 +121,17 @@ def _fastest(
 
 def _by_speed(
     setting: Setting, model: NamedModel, changes: Changes
-) -> list[tuple[float, int, TrainingRun, Changes]]:
+) -> list[tuple[float, int, ModelRun, Changes]]:
     """The run with every micro-batch, the fastest first, smaller ones before others as fast.
 
     A recipe that was not asked for may not add gradients in 16 bit.
     """
     sizes = (None,) if setting.fixed("micro_batch") else _MICRO_BATCHES
-    found: list[tuple[float, int, TrainingRun, Changes]] = []
+    found: list[tuple[float, int, ModelRun, Changes]] = []
     for size in sizes:
         given = changes if size in {None, 1} else {**changes, "micro_batch": size}
         try:
-            run = setting.complete(model, given)
+            run = setting.complete_model(model, given)
         except UsageError:
             break
         if not ("recipe" in changes and run.sums_in_16_bit):
@@ -119,19 +141,16 @@ def _by_speed(
     return sorted(found, key=lambda each: each[:2])
 
 
-def _seconds_per_token(run: TrainingRun) -> float:
+def _seconds_per_token(run: ModelRun) -> float:
     """Seconds of a token in a step; nothing where a given utilization makes all runs as fast."""
-    if run.machine is None:
+    prediction = run.prediction
+    if prediction is None:
         return 0.0
-    assert run.how is not None
-    assert run.micro_batch is not None
-    assert run.seq_len is not None
-    tokens = run.micro_batch * run.seq_len * run.layout.dp * run.micro_batches
-    factor = time_factor(run.profiles.get(run.stack), run)
-    return float(step_parts(run, run.how.stack).total / tokens * factor)
+    factor = time_factor(prediction.profiles.get(run.stack), run)
+    return float(step_parts(run.step, prediction).total / run.step_tokens * factor)
 
 
-def _fits(run: TrainingRun) -> bool:
+def _fits(run: ModelRun) -> bool:
     memory = memory_of(run)
     return memory is not None and bool(memory.fits_accumulated)
 
@@ -142,8 +161,13 @@ def knows_memory(way: Way) -> bool:
     return memory is not None and memory.usable_bytes is not None
 
 
-def _way(run: TrainingRun, changes: Changes) -> Way:
-    return Way(estimate(run._replace(other_stacks={})), changes)
+def _way(run: AnyRun, changes: Changes) -> AnyWay[AnyRun]:
+    if isinstance(run, ModelRun) and run.prediction is not None:
+        run = replace(run, prediction=run.prediction._replace(other_stacks={}))
+    found = estimate(run)
+    if found.time is None:
+        raise NoTimeError(f"no time can be predicted for {run.gpu.key}", "give --utilization")
+    return AnyWay(found, found.time, changes)
 
 
 def _combinations(

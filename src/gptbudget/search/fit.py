@@ -11,8 +11,8 @@ from gptbudget.catalog.index import EVERY
 from gptbudget.catalog.reference import load_evidence
 from gptbudget.errors import UsageError
 from gptbudget.run import question as questions
-from gptbudget.run.complete import complete_run
-from gptbudget.run.estimate import estimate, memory_of, unknown_memory
+from gptbudget.run.complete import complete_model_run
+from gptbudget.run.estimate import bill_of, estimate, memory_of, unknown_memory
 from gptbudget.run.run import NamedGpu, NamedModel, RunContext
 from gptbudget.search.ablation import distances
 from gptbudget.search.best import Found, front
@@ -90,8 +90,9 @@ def answer(asked: Asked, catalogs: Iterable[Path] = (), watch: Watch | None = No
             candidate.wall_clock_s if rows else 0.0,
             context=context,
         )
+        answered = estimate(run)
         off = distances(hunt, candidate, work, evidence, context) if told else ()
-        return Way(candidate, estimate(run), off, frozenset(hunt.origins))
+        return Way(candidate, answered, bill_of(answered).memory, off, frozenset(hunt.origins))
 
     late = [row for row in (found.fastest, found.cheapest) if row is not None]
     short = [] if found.nearest is None else [found.nearest]
@@ -182,13 +183,13 @@ def _refuse_unknown(
     freed |= dict.fromkeys(("dp_shard", "network", "gpus_per_node", "micro_batch", "host_memory"))
     freed |= dict.fromkeys(("global_batch_tokens",))
     plain = hunt.options.model_copy(update=freed)
-    run = complete_run(plain, gpu, work, evidence, context, origins=hunt.origins)
+    run = complete_model_run(plain, gpu, work, evidence, context, origins=hunt.origins)
     if memory_of(run) is None:
         reason = unknown_memory(estimate(run))
         raise UsageError(f"memory on {gpu.key} is not known: {reason}", "ask for something else")
     if run.usable_bytes is None:
         raise UsageError(f"the memory of {gpu.key} is not known", "give --gpu-memory")
-    if run.machine is None and run.utilization is None:
+    if run.prediction is None and run.utilization is None:
         raise UsageError(f"no time is predicted on {gpu.key}", "give --utilization")
     own = run.cost.own
     priced = run.cost.kwh_price_usd if own else run.cost.price_usd_per_hour

@@ -11,10 +11,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from gptbudget.errors import UsageError
-from gptbudget.run.estimate import Estimate
 from gptbudget.run.run import NamedModel, Work
 from gptbudget.search.context import Setting
-from gptbudget.search.fastest import Way, best_way, knows_memory, node_size, plain_way
+from gptbudget.search.fastest import NoTimeError, Way, best_way, knows_memory, node_size, plain_way
 
 MOST_GPUS = 2**17
 _TRIES_BEYOND = 3
@@ -33,19 +32,17 @@ class Limits(NamedTuple):
     seconds: float | None
     usd: float | None
 
-    def met(self, estimate: Estimate) -> bool:
+    def met(self, way: Way) -> bool:
         """Whether time and cost are within the limits."""
-        return self.in_time(estimate) and self.affordable(estimate)
+        return self.in_time(way) and self.affordable(way)
 
-    def in_time(self, estimate: Estimate) -> bool:
+    def in_time(self, way: Way) -> bool:
         """Whether the wall clock is within the time."""
-        assert estimate.time is not None
-        return self.seconds is None or estimate.time.wall_clock_s <= self.seconds
+        return self.seconds is None or way.time.wall_clock_s <= self.seconds
 
-    def affordable(self, estimate: Estimate) -> bool:
+    def affordable(self, way: Way) -> bool:
         """Whether the cost is within the money there is."""
-        usd = estimate.cost.usd if estimate.cost else None
-        return self.usd is None or (usd is not None and usd <= self.usd)
+        return self.usd is None or (way.usd is not None and way.usd <= self.usd)
 
 
 class Counted(NamedTuple):
@@ -76,11 +73,7 @@ class Search:
         options = setting.options
         self.base = math.prod(getattr(options, name) or 1 for name in ("dp", "tp", "pp", "cp"))
         plain = self._any()
-        if plain.estimate.time is None:
-            raise UsageError(
-                f"no time can be predicted for {setting.gpu.key}", "give --utilization"
-            )
-        if limits.usd is not None and (plain.estimate.cost is None or _usd(plain) is None):
+        if limits.usd is not None and plain.usd is None:
             raise UsageError(
                 f"--cost: no price of {setting.gpu.key} is known",
                 "give --price (USD per GPU-hour), or --kwh-price for cards of your own",
@@ -117,10 +110,10 @@ class Search:
         for gpus in self._counts():
             self.largest = gpus
             way = self._best(gpus) if gpus >= self.fewest else None
-            if way is not None and self.limits.met(way.estimate):
+            if way is not None and self.limits.met(way):
                 return below, way, None
             if way is not None:
-                beyond += self.limits.in_time(way.estimate) or _stalled(way, miss)
+                beyond += self.limits.in_time(way) or _stalled(way, miss)
                 miss = way if miss is None or self._nearer(way, miss) else miss
             if beyond == _TRIES_BEYOND:
                 break
@@ -146,12 +139,12 @@ class Search:
 
     def _nearer(self, way: Way, other: Way) -> bool:
         """Whether a miss is nearer: in time before too late, then cheaper; else faster."""
-        ours, theirs = (self.limits.in_time(each.estimate) for each in (way, other))
+        ours, theirs = (self.limits.in_time(each) for each in (way, other))
         if ours is not theirs:
             return ours
         if ours:
-            return (_usd(way) or 0) < (_usd(other) or 0)
-        return _seconds(way) < _seconds(other)
+            return (way.usd or 0) < (other.usd or 0)
+        return way.time.wall_clock_s < other.time.wall_clock_s
 
     def _meeting(self, gpus: int, neighbour: Way) -> Way | None:
         """A way within the limits, first as the neighbouring count does it."""
@@ -162,13 +155,13 @@ class Search:
         memory = None if way is None else way.estimate.memory
         fits = not self.has_memory or (memory is not None and memory.fits_accumulated)
         if way is not None and fits:
-            if self.limits.met(way.estimate):
+            if self.limits.met(way):
                 self.tried += 1
                 return way
-            if _seconds(way) > _HOPELESS * (self.limits.seconds or math.inf):
+            if way.time.wall_clock_s > _HOPELESS * (self.limits.seconds or math.inf):
                 return None
         best = self._best(gpus)
-        return best if best is not None and self.limits.met(best.estimate) else None
+        return best if best is not None and self.limits.met(best) else None
 
     def _best(self, gpus: int) -> Way | None:
         """The fastest way that fits this many, ``None`` where none does or none can be."""
@@ -183,14 +176,14 @@ class Search:
 
     def _any(self) -> Way:
         """The run on the fewest GPUs that the options can be asked for on."""
-        first: UsageError | None = None
         for doublings in range(MOST_GPUS.bit_length()):
             try:
                 return self._plain(self.base << doublings)
-            except UsageError as error:
-                first = first or error
-        assert first is not None
-        raise first
+            except NoTimeError:
+                raise
+            except UsageError:
+                continue
+        return self._plain(self.base)
 
     def _plain(self, gpus: int) -> Way:
         return plain_way(self._with(gpus), self.work, self.changes)
@@ -206,18 +199,9 @@ class Search:
         return self.setting._replace(options=options, origins=origins)
 
 
-def _usd(way: Way) -> float | None:
-    return way.estimate.cost.usd if way.estimate.cost else None
-
-
-def _seconds(way: Way) -> float:
-    assert way.estimate.time is not None
-    return way.estimate.time.wall_clock_s
-
-
 def _stalled(way: Way, before: Way | None) -> bool:
     """Whether twice as many GPUs were no faster."""
-    return before is not None and _seconds(way) >= _seconds(before)
+    return before is not None and way.time.wall_clock_s >= before.time.wall_clock_s
 
 
 def counted_best_first(found: list[Counted]) -> list[Counted]:
@@ -225,7 +209,7 @@ def counted_best_first(found: list[Counted]) -> list[Counted]:
 
     def rank(counted: Counted) -> tuple[int, float, int]:
         order = {True: 0, None: 1, False: 2}[counted.feasible]
-        usd = _usd(counted.way)
+        usd = counted.way.usd
         return order, float("inf") if usd is None else usd, counted.way.run.gpus
 
     return sorted(found, key=rank)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from gptbudget.run.estimate import memory_of
-from gptbudget.run.run import NamedModel, TrainingRun
+from gptbudget.run.run import ModelRun
 
 _MOST_MICRO_BATCH = 2**16
 _MOST_SEQ_LEN = 2**24
@@ -19,15 +19,12 @@ class Largest(NamedTuple):
     seq_len: int | None
 
 
-def largest_that_fit(run: TrainingRun) -> Largest:
+def largest_that_fit(run: ModelRun) -> Largest:
     """Search the largest micro-batch and sequence that fit the card."""
-    assert isinstance(run.work, NamedModel)
-    assert run.micro_batch is not None
-    assert run.seq_len is not None
     micro_batch, seq_len, model = run.micro_batch, run.seq_len, run.work.spec
     longest = model.context if model.positions.kind == "learned" else _MOST_SEQ_LEN
     most = _MOST_MICRO_BATCH
-    if run.asked("global_batch_tokens") and run.global_batch_tokens is not None:
+    if run.asked("global_batch_tokens"):
         most = run.global_batch_tokens // seq_len
         longest = min(longest, run.global_batch_tokens // micro_batch)
 

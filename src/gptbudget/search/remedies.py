@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain, product
 
-from gptbudget.run.estimate import Memory, memory_of
-from gptbudget.run.run import TrainingRun
+from gptbudget.run.estimate import Memory
+from gptbudget.run.run import ModelRun
 from gptbudget.search.changes import Change, Changed, applied, changed_run, is_possible
 
 Changes = tuple[Change, ...]
@@ -49,18 +49,18 @@ _LOSSES = {"method": 4}
 """Training a few weights is another undertaking than training all of them in fewer bits."""
 
 
-def remedies(run: TrainingRun) -> list[Changed]:
+def remedies(run: ModelRun, memory: Memory) -> list[Changed]:
     """What makes a run fit: the cheapest way, and the cheapest without moving to the host."""
-    best = cheapest_fit(run, offload=True)
+    best = cheapest_fit(run, memory, offload=True)
     if best is None:
         return []
     if not any(map(moves_to_host, best.changes)):
         return [best]
-    other = cheapest_fit(run, offload=False)
+    other = cheapest_fit(run, memory, offload=False)
     return [best] if other is None else [best, other]
 
 
-def cheapest_fit(run: TrainingRun, *, offload: bool) -> Changed | None:
+def cheapest_fit(run: ModelRun, memory: Memory, *, offload: bool) -> Changed | None:
     """The combination of changes that makes the run fit at the least cost, if there is one.
 
     Least: no loss of quality, then no traffic to the host, then no recomputation, then fewest
@@ -68,8 +68,6 @@ def cheapest_fit(run: TrainingRun, *, offload: bool) -> Changed | None:
     are passed over together when all free changes on top of them do not help. Gradients summed in
     16 bit cost quality too, less than what a change costs by itself.
     """
-    memory = memory_of(run)
-    assert memory is not None
     ordered = sorted(_combinations(run, offload=offload), key=_cost)
     largest = {_dear(changes): changes for changes in sorted(ordered, key=len)}
     hopeful: dict[Changes, bool] = {}
@@ -87,7 +85,7 @@ def cheapest_fit(run: TrainingRun, *, offload: bool) -> Changed | None:
     return summing
 
 
-def _fitting(run: TrainingRun, memory: Memory, changes: Changes) -> Changed | None:
+def _fitting(run: ModelRun, memory: Memory, changes: Changes) -> Changed | None:
     """The changed run, if it can be made and fits."""
     changed = changed_run(run, memory, changes)
     return changed if changed is not None and changed.memory.fits_accumulated else None
@@ -103,7 +101,7 @@ def moves_to_host(change: Change) -> bool:
     return change.option == "offload" and change.value != "none"
 
 
-def _combinations(run: TrainingRun, *, offload: bool) -> Iterator[Changes]:
+def _combinations(run: ModelRun, *, offload: bool) -> Iterator[Changes]:
     """Every choice of at most one change from each rung."""
     unlocked = run
     for change in _LOCKS:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from gptbudget.run.estimate import Estimate
+    from gptbudget.run.estimate import Memory, ModelEstimate
     from gptbudget.run.run import NamedGpu, NamedModel
     from gptbudget.search.ablation import Distance
     from gptbudget.search.best import Found
@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
 
 class Way(NamedTuple):
-    """One way to train, and the estimate that ``compare`` gives of it."""
+    """One way to train, and the estimate that ``compare`` gives of it; its memory is known."""
 
     candidate: Candidate
-    estimate: Estimate
+    estimate: ModelEstimate
+    memory: Memory
     distances: Sequence[Distance]
     """From the plain recipe, for the first ways only."""
     given: frozenset[str]

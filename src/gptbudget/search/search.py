@@ -13,9 +13,9 @@ from itertools import groupby
 import numpy as np
 
 from gptbudget.errors import UsageError
-from gptbudget.run.complete import complete_run, precision_and_peak
+from gptbudget.run.complete import complete_model_run, precision_and_peak
 from gptbudget.run.job import GLOBAL_BATCH_TOKENS
-from gptbudget.run.run import NamedGpu, NamedModel, RunContext, TrainingRun
+from gptbudget.run.run import ModelRun, NamedGpu, NamedModel, RunContext
 from gptbudget.search.best import Found, Progress, Tally
 from gptbudget.search.candidate import Hunt, choices_of, complete
 from gptbudget.search.evaluate import LaidOut, evaluate, index_of, lay_out
@@ -151,7 +151,7 @@ class _Search:
         if self.watch:
             self.watch(self.tally.progress())
 
-    def _representative(self, variant: Variant, laid: LaidOut) -> TrainingRun | None:
+    def _representative(self, variant: Variant, laid: LaidOut) -> ModelRun | None:
         """One candidate as a complete run; what all of them share is read off it."""
         last = index_of(np.flatnonzero(laid.valid)[-1], laid.valid.shape)
         choices = choices_of(variant, laid, last)
@@ -171,7 +171,7 @@ class _Search:
         """
         first = self.hunt.counts[0]
         chosen = self.hunt.options.model_copy(update={"gpus": first, "host_memory": None})
-        complete_run(
+        complete_model_run(
             chosen,
             self.gpu,
             self.work,

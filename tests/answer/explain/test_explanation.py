@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,10 @@ from gptbudget.answer.explain.steps import Book
 from gptbudget.api import fit
 from gptbudget.budget.budget import Plan
 from gptbudget.catalog.catalog import load_catalog
-from gptbudget.run.estimate import Estimate, compare
+from gptbudget.run.estimate import Estimate, bill_of, compare
 from gptbudget.run.estimate import estimate as estimate_run
 from gptbudget.run.question import ask
+from gptbudget.run.run import ModelRun
 from gptbudget.specs.profile import Profile
 from tests.answer.explain.arithmetic import evaluated
 from tests.run.test_options import BASE, CHANGES
@@ -163,6 +165,8 @@ def test_bytes_are_not_made_of_flops(explained: tuple[Estimate, list[Step]]) -> 
 
 def test_a_logged_step_is_in_the_formulas() -> None:
     run = api.estimate(gpu="4070ti", model="gpt2", no_profile=True).run
+    assert isinstance(run, ModelRun)
+    assert run.prediction is not None
     profile = Profile(
         gpu=run.gpu.key,
         stack=run.stack,
@@ -171,7 +175,8 @@ def test_a_logged_step_is_in_the_formulas() -> None:
         predicted_tokens_per_s=50_000.0,
         run={},
     )
-    found = estimate_run(run._replace(profiles={run.stack: profile}))
+    prediction = run.prediction._replace(profiles={run.stack: profile})
+    found = estimate_run(replace(run, prediction=prediction))
     steps = explanation(found)
     hold(steps)
     assert found.time is not None
@@ -225,7 +230,7 @@ def test_activations_are_bytes_of_a_token_and_layer() -> None:
 
 def test_memory_alone_is_explained_without_time() -> None:
     found = api.estimate(gpu="4070ti", model="gpt2")
-    steps = memory_explanation(found)
+    steps = memory_explanation(bill_of(found))
     hold(steps)
     assert {step.unit for step in steps} <= {"", "B", "B/token", "tokens", "channels"}
 

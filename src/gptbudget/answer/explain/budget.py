@@ -12,6 +12,7 @@ from gptbudget.answer.explain.steps import Book
 from gptbudget.budget.budget import Plan
 from gptbudget.budget.optimum import Trained
 from gptbudget.core.laws.chinchilla import BESIROGLU, compute_optimal_parameters, predicted_loss
+from gptbudget.search.fastest import tokens_in_time
 from gptbudget.search.result import Way
 from gptbudget.units import format_bytes
 
@@ -54,7 +55,7 @@ def _delivered(book: Book, plan: Plan, trained: Trained) -> Any:
     assert named.run.tokens is not None
     within = named.run.tokens * named.run.horizon_s / named.time.wall_clock_s
     source = "tokens of the run, times the horizon over its wall clock"
-    figure = trained.way.tokens_in_time
+    figure = tokens_in_time(trained.way)
     book.state(_SECTION, "tokens_in_the_horizon", within, "tokens", source, figure)
     if plan.options.flops is not None:
         origin = plan.origins.get("flops", "given")

@@ -10,7 +10,7 @@ from gptbudget.answer.explain.estimate import explanation, memory_explanation
 from gptbudget.answer.explain.words import shown_with, steps_data, with_steps
 from gptbudget.answer.verdict import subject
 from gptbudget.budget.budget import Plan
-from gptbudget.run.estimate import Estimate
+from gptbudget.run.estimate import Bill, Estimate
 from gptbudget.search.gpu_count import Counted
 from gptbudget.search.result import Fit
 
@@ -22,9 +22,9 @@ def explained(document: Document, estimates: Sequence[Estimate]) -> Document:
     return with_steps(document, [explanation(each) for each in wanted], about=about)
 
 
-def explained_memory(document: Document, estimate: Estimate) -> Document:
+def explained_memory(document: Document, bill: Bill) -> Document:
     """An answer of ``memory``."""
-    return with_steps(document, [memory_explanation(estimate)])
+    return with_steps(document, [memory_explanation(bill)])
 
 
 def explained_fit(document: Document, fit: Fit) -> Document:

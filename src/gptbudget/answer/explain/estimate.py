@@ -14,9 +14,9 @@ from gptbudget.answer.explain.steps import Book
 from gptbudget.answer.explain.time import explain_time
 from gptbudget.core.flops import forward_flops_per_token, train_flops_per_token
 from gptbudget.core.parameters import trained_parameters
-from gptbudget.run.estimate import Estimate
+from gptbudget.run.estimate import Bill, Estimate, bill_of
 from gptbudget.run.estimate import estimate as estimate_run
-from gptbudget.run.run import NamedModel
+from gptbudget.run.run import ComputeRun
 
 NOTHING_CHOSEN: Mapping[str, str] = MappingProxyType({})
 
@@ -31,13 +31,12 @@ def explanation(estimate: Estimate, chosen: Mapping[str, str] = NOTHING_CHOSEN) 
     return book.steps
 
 
-def memory_explanation(estimate: Estimate) -> list[Step]:
+def memory_explanation(bill: Bill) -> list[Step]:
     """The memory bill alone, and the parameters that it rests on."""
     book = Book()
-    named = estimate_run(RunNamer(book, estimate.run, NOTHING_CHOSEN).named())
-    _parameters(book, named, estimate)
-    assert estimate.memory is not None
-    explain_memory(book, named, estimate.memory)
+    named = bill_of(estimate_run(RunNamer(book, bill.run, NOTHING_CHOSEN).named()))
+    _parameters(book, named.estimate, bill.estimate)
+    explain_memory(book, named.run, named.memory, bill.memory)
     return book.steps
 
 
@@ -48,9 +47,9 @@ def explain(book: Book, estimate: Estimate, chosen: Mapping[str, str]) -> Estima
     _flops(book, named)
     _required(book, named, estimate)
     if named.memory is not None and estimate.memory is not None:
-        explain_memory(book, named, estimate.memory)
+        explain_memory(book, bill_of(named).run, named.memory, estimate.memory)
     if named.time is not None and estimate.time is not None:
-        explain_time(book, named, estimate.time)
+        explain_time(book, named.run, named.time, estimate.time)
     _available(book, named, estimate)
     _cost(book, named, estimate)
     return named
@@ -58,7 +57,10 @@ def explain(book: Book, estimate: Estimate, chosen: Mapping[str, str]) -> Estima
 
 def _parameters(book: Book, named: Estimate, estimate: Estimate) -> None:
     counted, plain = named.parameters, estimate.parameters
+    run, asked = named.run, estimate.run
     if counted is None or plain is None:
+        return
+    if isinstance(run, ComputeRun) or isinstance(asked, ComputeRun):
         return
     for part, number in counted.parts.items():
         name, figure = f"{part}_parameters", plain.parts[part]
@@ -67,23 +69,21 @@ def _parameters(book: Book, named: Estimate, estimate: Estimate) -> None:
     if plain.inactive:
         source = "less the experts that a token does not visit"
         book.state("parameters", "active_parameters", counted.active, "", source, plain.active)
-    assert isinstance(named.run.work, NamedModel)
-    assert isinstance(estimate.run.work, NamedModel)
-    if estimate.run.recipe.method.has_adapters:
+    if asked.recipe.method.has_adapters:
         book.state(
             "parameters",
             "trained_parameters",
-            trained_parameters(named.run.work.spec, named.run.recipe.method),
+            trained_parameters(run.work.spec, run.recipe.method),
             "",
             SOURCES["adapters"],
-            trained_parameters(estimate.run.work.spec, estimate.run.recipe.method),
+            trained_parameters(asked.work.spec, asked.recipe.method),
         )
 
 
 def _flops(book: Book, named: Estimate) -> None:
     """FLOPs of a token, component by component."""
     run = named.run
-    if not isinstance(run.work, NamedModel) or run.seq_len is None:
+    if isinstance(run, ComputeRun):
         return
     model, length, method = run.work.spec, run.seq_len, run.recipe.method
     for square in ("full", "causal"):

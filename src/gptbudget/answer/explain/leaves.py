@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from gptbudget.answer.explain.sources import SOURCES
@@ -11,15 +12,27 @@ from gptbudget.answer.explain.steps import Book
 from gptbudget.answer.prices import rent_source
 from gptbudget.catalog.reference import load_grids
 from gptbudget.core.arrays import whole
-from gptbudget.core.implementation import Implementation
 from gptbudget.core.laws.chinchilla import BESIROGLU, ChinchillaFit, compute_optimal_tokens
 from gptbudget.core.parameters import count_parameters
 from gptbudget.run.job import BYTES_PER_TOKEN
-from gptbudget.run.machine import default_network_gb_per_s, machine_of
-from gptbudget.run.run import BareSize, FlopsAmount, NamedModel, TrainingRun
+from gptbudget.run.machine import AssumedMachine, default_network_gb_per_s, machine_of
+from gptbudget.run.run import (
+    ComputeRun,
+    FlopsAmount,
+    ModelRun,
+    NamedModel,
+    Prediction,
+    Run,
+    SizeAndTokens,
+)
 from gptbudget.specs.base import Spec
+from gptbudget.specs.evidence import TimeRange
 from gptbudget.specs.gpu import GpuSpec
+from gptbudget.specs.layout import Layout
 from gptbudget.specs.model import ModelSpec
+from gptbudget.specs.options import StackName
+from gptbudget.specs.profile import Profile
+from gptbudget.specs.recipe import Method
 from gptbudget.specs.stack import Speed
 from gptbudget.units import GIB
 
@@ -52,46 +65,75 @@ _MACHINE_UNITS = {
 class RunNamer:
     """Gives names to the numbers of one run."""
 
-    def __init__(self, book: Book, run: TrainingRun, chosen: Mapping[str, str]) -> None:
+    def __init__(self, book: Book, run: Run, chosen: Mapping[str, str]) -> None:
         self.book, self.run, self.chosen = book, run, chosen
 
-    def named(self) -> TrainingRun:
+    def named(self) -> Run:
         """The run, every number of which says where it comes from."""
-        run, work = self.run, self._work()
+        run = self.run
+        return self._model_run(run) if isinstance(run, ModelRun) else self._compute_run(run)
+
+    def _model_run(self, run: ModelRun) -> ModelRun:
+        work = run.work._replace(spec=self._model(run.work))
         peak = self._peak()
-        changed: dict[str, Any] = {
-            "work": work,
-            "layout": run.layout._replace(**self._degrees()),
+        layout = run.layout._replace(**self._degrees(run.layout))
+        shared = self._of_any(peak)
+        amounts = self._amounts(run)
+        tokens = self._tokens(count_parameters(work.spec).active)
+        recipe = run.recipe
+        if recipe.method.has_adapters:
+            recipe = recipe._replace(method=self._adapters(recipe.method))
+        stack = run.implementation.stack
+        speed = self._speed(run.stack, stack.speed)
+        prediction = run.prediction
+        if prediction is not None:
+            prediction = Prediction(
+                self._machine(run, prediction.machine, speed, peak),
+                self._range(prediction.time_range),
+                prediction.card_was_compared,
+                self._profiles(prediction.profiles.get(run.stack)),
+                {},
+            )
+        return replace(
+            run,
+            work=work,
+            layout=layout,
+            tokens=tokens,
+            recipe=recipe,
+            implementation=run.implementation._replace(stack=stack._replace(speed=speed)),
+            prediction=prediction,
+            **shared,
+            **amounts,
+        )
+
+    def _compute_run(self, run: ComputeRun) -> ComputeRun:
+        parameters: Any = None
+        if isinstance(run.work, SizeAndTokens):
+            parameters = self._option("model", "parameters", run.work.parameters)
+        peak = self._peak()
+        gpus = self._option("gpus", "gpus", run.gpus, kept=True)
+        shared = self._of_any(peak)
+        utilization = self._option("utilization", "utilization", run.utilization, kept=True)
+        work = run.work
+        if isinstance(work, SizeAndTokens):
+            work = work._replace(parameters=parameters, tokens=self._tokens(parameters))
+        else:
+            work = FlopsAmount(self._option("flops", "flops", work.flops, "FLOP"))
+        return replace(run, work=work, gpus=gpus, utilization=utilization, **shared)
+
+    def _of_any(self, peak: Any) -> dict[str, Any]:
+        """What every run has."""
+        run = self.run
+        return {
             "horizon_s": self._option("time", "horizon_s", run.horizon_s, "s"),
             "peak_flops_per_s": peak,
             "usable_bytes": self._usable(),
             "goodput": self._option("goodput", "goodput", run.goodput, kept=True),
             "cost": run.cost._replace(**self._prices()),
-            "other_stacks": {},
-            "profiles": self._profiles(),
-            **self._amounts(),
         }
-        if run.tokens is not None:
-            changed["tokens"] = self._tokens(work)
-        if run.recipe.method.has_adapters:
-            changed["recipe"] = run.recipe._replace(method=self._adapters())
-        if run.how is not None:
-            changed |= self._software(run.how, peak)
-        if run.time_range is not None:
-            changed["time_range"] = run.time_range._replace(**self._range())
-        return run._replace(**changed)
 
-    def _work(self) -> Any:
-        work = self.run.work
-        if isinstance(work, NamedModel):
-            return work._replace(spec=self._model(work))
-        if isinstance(work, BareSize):
-            parameters: Any = self._option("model", "parameters", work.parameters)
-            return work._replace(parameters=parameters)
-        return FlopsAmount(self._option("flops", "flops", work.flops, "FLOP"))
-
-    def _amounts(self) -> dict[str, Any]:
-        """What of batch, utilization and host is known."""
+    def _amounts(self, run: ModelRun) -> dict[str, Any]:
+        """Batch, utilization and host, as far as they are known."""
         units = {
             "seq_len": "tokens",
             "micro_batch": "sequences",
@@ -99,26 +141,18 @@ class RunNamer:
             "utilization": "",
         }
         found = {
-            name: self._option(name, name, getattr(self.run, name), unit, kept=True)
+            name: self._option(name, name, getattr(run, name), unit, kept=True)
             for name, unit in units.items()
-            if getattr(self.run, name) is not None
+            if getattr(run, name) is not None
         }
-        host = self.run.host_memory_bytes
+        host = run.host_memory_bytes
         if host is not None:
             found["host_memory_bytes"] = self._option("host_memory", "host_memory_bytes", host, "B")
         return found
 
-    def _adapters(self) -> Any:
-        method = self.run.recipe.method
+    def _adapters(self, method: Method) -> Method:
         rank: Any = self._option("lora_rank", "lora_rank", method.lora_rank)
         return method._replace(lora_rank=rank)
-
-    def _software(self, how: Implementation, peak: Any) -> dict[str, Any]:
-        speed = self._speed(how.stack.speed)
-        found: dict[str, Any] = {"how": how._replace(stack=how.stack._replace(speed=speed))}
-        if self.run.machine is not None:
-            found["machine"] = self._machine(speed, peak)
-        return found
 
     def _option(
         self, option: str, name: str, value: Any, unit: str = "", *, kept: bool = False
@@ -215,8 +249,7 @@ class RunNamer:
             book.define(name, getattr(model, name), "channels", counted)
         return model
 
-    def _degrees(self) -> dict[str, Any]:
-        layout = self.run.layout
+    def _degrees(self, layout: Layout) -> dict[str, Any]:
         single = layout.gpus == layout.dp
         found = {
             name: self._option(
@@ -232,7 +265,8 @@ class RunNamer:
             found["dp_shard"] = self._option("dp_shard", "dp_shard", layout.dp_shard)
         return found
 
-    def _tokens(self, work: Any) -> Any:
+    def _tokens(self, parameters: Any) -> Any:
+        """Tokens of all epochs; by default the optimal number for so many ``parameters``."""
         run, book = self.run, self.book
         origin = "given" if "tokens" in self.chosen else run.origins.get("tokens", "default")
         data = run.values.get("data")
@@ -248,9 +282,7 @@ class RunNamer:
             )
             tokens = book.take("data_bytes", data, "B", run.origins["data"], "--data") / each
         elif origin == "default":
-            spec = getattr(work, "spec", None)
-            size = count_parameters(spec).active if spec else work.parameters
-            tokens = compute_optimal_tokens(size, named_fit(book, BESIROGLU))
+            tokens = compute_optimal_tokens(parameters, named_fit(book, BESIROGLU))
         else:
             name = "tokens" if once == run.tokens else "tokens_of_an_epoch"
             tokens = self._option("tokens", name, once, "tokens")
@@ -260,7 +292,7 @@ class RunNamer:
 
     def _peak(self) -> Any:
         run = self.run
-        precision = run.recipe.precision
+        precision = run.precision
         tflops = getattr(run.gpu.spec.peak_tflops, precision)
         peak = self._of_gpu(f"peak_{precision}_tflops", tflops, "TFLOP/s") * 1e12
         return self.book.define("peak_flops_per_s", peak, "FLOP/s", "dense peak of the data sheet")
@@ -295,9 +327,9 @@ class RunNamer:
                 found[field] = self._option(option, field, value, unit, kept=True)
         return found
 
-    def _speed(self, speed: Speed) -> Speed:
+    def _speed(self, stack: StackName, speed: Speed) -> Speed:
         """The constants of the stack."""
-        source = f"{self.run.stack} stack: {speed.evidence}"
+        source = f"{stack} stack: {speed.evidence}"
         origin = self.run.origins.get("stack", "default")
         taken: dict[str, Any] = {
             name: self.book.take(
@@ -311,10 +343,9 @@ class RunNamer:
         }
         return speed._replace(**taken)
 
-    def _machine(self, speed: Speed, peak: Any) -> Any:
+    def _machine(self, run: ModelRun, plain: AssumedMachine, speed: Speed, peak: Any) -> Any:
         """The machine again, from named figures of the catalog."""
-        run, book, spec = self.run, self.book, self.run.gpu.spec
-        assert run.machine is not None
+        book, spec = self.book, run.gpu.spec
         offload = run.recipe.offload != "none" or run.recipe.optimizer == "paged-adamw8bit"
         network = run.values.get("network") or default_network_gb_per_s(spec)
         found = machine_of(
@@ -329,7 +360,7 @@ class RunNamer:
         )
         for name, unit in _MACHINE_UNITS.items():
             book.define(name, getattr(found.machine, name), unit, SOURCES["rates"])
-        own = run.machine.machine
+        own = plain.machine
         whole: dict[str, Any] = {
             name: self._option("gpus_per_node", name, getattr(own, name))
             for name in ("domain_gpus", "node_gpus")
@@ -368,17 +399,15 @@ class RunNamer:
             }
         )
 
-    def _range(self) -> dict[str, Any]:
-        likely = self.run.time_range
-        assert likely is not None
+    def _range(self, likely: TimeRange) -> TimeRange:
         source = f"{likely.name}: {likely.evidence}"
-        return {
+        taken: dict[str, Any] = {
             end: self.book.take(f"range_{end}", getattr(likely, end), "", "assumed", source)
             for end in ("low", "high")
         }
+        return likely._replace(**taken)
 
-    def _profiles(self) -> dict[str, Any]:
-        profile = self.run.profiles.get(self.run.stack)
+    def _profiles(self, profile: Profile | None) -> dict[str, Profile]:
         if profile is None:
             return {}
         source = f"profile {profile.name} of {profile.made}"
@@ -390,7 +419,7 @@ class RunNamer:
             field: self.book.take(name, getattr(profile, field), "tokens/s", "given", source)
             for field, name in names.items()
         }
-        return {self.run.stack: profile.model_copy(update=taken)}
+        return {profile.stack: profile.model_copy(update=taken)}
 
 
 def named_fit(book: Book, fit: ChinchillaFit) -> ChinchillaFit:

@@ -9,7 +9,8 @@ from gptbudget.answer.explain.steps import Book
 from gptbudget.core.memory.activations import layer_parts, sized
 from gptbudget.core.memory.placement import Held, Placement
 from gptbudget.core.memory.rank import RankAmounts
-from gptbudget.run.estimate import Estimate, Memory
+from gptbudget.run.estimate import Memory
+from gptbudget.run.run import ModelRun
 
 _AMOUNTS: dict[str, Formula] = {
     "kept_by_one": "activations",
@@ -46,11 +47,9 @@ _WORKSPACES = "what cuBLAS and cuBLASLt ask for: https://docs.nvidia.com/cuda/cu
 _SUM = "the sum of the parts"
 
 
-def explain_memory(book: Book, named: Estimate, plain: Memory) -> None:
+def explain_memory(book: Book, run: ModelRun, memory: Memory, plain: Memory) -> None:
     """Write down the bill of the peak phase, part by part, and the verdict."""
-    memory = named.memory
-    assert memory is not None
-    _amounts(book, named, memory.by_phase.amounts)
+    _amounts(book, run, memory.by_phase.amounts)
     phase = plain.phase
     section = f"memory at the peak: {phase.replace('_', ' ')}"
     inside = [_part(book, section, part, memory, plain) for part in plain.by_phase.phases[phase]]
@@ -59,7 +58,7 @@ def explain_memory(book: Book, named: Estimate, plain: Memory) -> None:
     tensors = book.state(
         section, "framework_bytes", framework, "B", SOURCES["phases"], figure, parts=inside
     )
-    _per_token(book, section, named, plain)
+    _per_token(book, section, run, memory, plain)
     around = [_part(book, section, part, memory, plain) for part in plain.overhead]
     bill, figure = memory.peak_bytes, plain.peak_bytes
     book.state(section, "peak_bytes", bill, "B", _SUM, figure, parts=[tensors, *around])
@@ -76,12 +75,8 @@ def explain_memory(book: Book, named: Estimate, plain: Memory) -> None:
     _left(book, section, memory, plain)
 
 
-def _per_token(book: Book, section: str, named: Estimate, plain: Memory) -> None:
+def _per_token(book: Book, section: str, run: ModelRun, memory: Memory, plain: Memory) -> None:
     """Activations as they are quoted: bytes of a token and layer, before recomputation."""
-    run, memory = named.run, named.memory
-    assert memory is not None
-    assert run.micro_batch is not None
-    assert run.seq_len is not None
     if "activations" not in plain.parts:
         return
     tokens: Any = run.micro_batch * run.seq_len / run.layout.cp
@@ -115,12 +110,10 @@ def _part(book: Book, section: str, part: str, memory: Memory, plain: Memory) ->
     return book.state(section, f"{part}_bytes", memory.parts[part], "B", source, plain.parts[part])
 
 
-def _amounts(book: Book, named: Estimate, step: RankAmounts) -> None:
+def _amounts(book: Book, run: ModelRun, step: RankAmounts) -> None:
     """Names of everything that a rank holds and keeps."""
     _placement(book, step.placement)
-    run, states = named.run, step.states
-    assert run.micro_batch is not None
-    assert run.seq_len is not None
+    states = step.states
     tokens = run.micro_batch * run.seq_len / run.layout.cp
     book.define("micro_batch_tokens", tokens, "tokens", "of one GPU")
     book.define("micro_batches", run.micro_batches, "", "of a step and replica")
@@ -130,10 +123,11 @@ def _amounts(book: Book, named: Estimate, step: RankAmounts) -> None:
     book.define(f"{word}_bytes", states.gradients, "B", SOURCES["states"])
     for name in ("optimizer_state", "masters"):
         book.define(f"all_{name}_bytes", getattr(states, name), "B", SOURCES["states"])
-    assert run.how is not None
     kept = {
         part: sized(step.model, tensors, run.micro_batch, run.seq_len, run.layout)
-        for part, tensors in (layer_parts(step.model, step.recipe, run.how) or {}).items()
+        for part, tensors in (
+            layer_parts(step.model, step.recipe, run.implementation) or {}
+        ).items()
     }
     for part, number in kept.items():
         book.define(f"kept_by_{part}_bytes", number, "B", SOURCES["activations"])

@@ -16,9 +16,10 @@ from gptbudget.core.time.exchange import tensor_parallel_s
 from gptbudget.core.time.head import head_s
 from gptbudget.core.time.matmul import MEMORY_SHARE, product_s
 from gptbudget.core.time.step import busiest_of, share_of
-from gptbudget.run.estimate import Estimate, Time, step_parts
+from gptbudget.run.estimate import Time, step_parts
 from gptbudget.run.profiles import time_factor
-from gptbudget.run.run import NamedModel, TrainingRun
+from gptbudget.run.run import ModelRun, Prediction, Run
+from gptbudget.specs.machine import Machine
 
 _PARTS: dict[str, Formula] = {
     "products": "products",
@@ -43,14 +44,17 @@ _ATTENTION_PRODUCTS = ("qkv", "attention_output")
 _SUM = "the sum of the parts"
 
 
-def explain_time(book: Book, named: Estimate, plain: Time) -> None:
+def explain_time(book: Book, run: Run, time: Time, plain: Time) -> None:
     """Write down the seconds of a step, the wall clock and the utilization."""
-    run, time = named.run, named.time
-    assert time is not None
-    if time.parts is not None and plain.parts is not None:
-        _rates(book, run)
+    if run.utilization is not None:
+        delivered: Any = delivered_flops_per_s(
+            run.gpus, run.peak_flops_per_s, run.utilization, run.goodput
+        )
+        book.define("delivered_flops_per_s", delivered, "FLOP/s", SOURCES["delivered"])
+    elif run.prediction is not None and time.parts is not None and plain.parts is not None:
+        _rates(book, run, run.prediction.machine.machine)
         if time.profile is not None:
-            _profile(book, run)
+            _profile(book, run, run.prediction)
         parts = [
             book.state(
                 "time of a step", f"{part}_s", number, "s", SOURCES[_PARTS[part]], plain.parts[part]
@@ -59,24 +63,15 @@ def explain_time(book: Book, named: Estimate, plain: Time) -> None:
         ]
         total, figure = time.parts.total, plain.parts.total
         book.state("time of a step", "seconds_of_a_step", total, "s", _SUM, figure, parts=parts)
-        assert run.micro_batch is not None
-        assert run.seq_len is not None
-        tokens = run.micro_batch * run.seq_len * run.layout.dp * run.micro_batches
-        book.define("step_tokens", tokens, "tokens", "micro-batches of every replica")
-    elif run.utilization is not None:
-        delivered: Any = delivered_flops_per_s(
-            run.gpus, run.peak_flops_per_s, run.utilization, run.goodput
-        )
-        book.define("delivered_flops_per_s", delivered, "FLOP/s", SOURCES["delivered"])
+        book.define("step_tokens", run.step_tokens, "tokens", "micro-batches of every replica")
     _whole(book, time, plain)
 
 
-def _profile(book: Book, run: TrainingRun) -> None:
+def _profile(book: Book, run: ModelRun, prediction: Prediction) -> None:
     """Names of what was predicted before a logged step corrected it."""
-    assert run.how is not None
-    factor = time_factor(run.profiles.get(run.stack), run)
+    factor = time_factor(prediction.profiles.get(run.stack), run)
     book.define("profile_factor", factor, "", SOURCES["profile"])
-    for part, number in step_parts(run, run.how.stack).items():
+    for part, number in step_parts(run.step, prediction).items():
         book.define(f"{part}_s_predicted", number, "s", SOURCES[_PARTS[part]])
 
 
@@ -99,12 +94,9 @@ def _whole(book: Book, time: Time, plain: Time) -> None:
             book.state("time", name_here, getattr(time, name), unit, SOURCES[source], figure)
 
 
-def _rates(book: Book, run: TrainingRun) -> None:
+def _rates(book: Book, run: ModelRun, machine: Machine) -> None:
     """Names of the rates, and of the seconds of one block and of the head."""
-    assert isinstance(run.work, NamedModel)
-    assert run.machine is not None
-    assert run.how is not None
-    model, recipe, machine, stack = run.work.spec, run.recipe, run.machine.machine, run.how.stack
+    model, recipe, stack = run.work.spec, run.recipe, run.implementation.stack
     sustained = machine.matmul_flops_per_s * machine.sustained_share
     book.define("sustained_flops_per_s", sustained, "FLOP/s", SOURCES["rates"])
     if recipe.precision in {"fp8", "fp4"}:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from gptbudget.answer.page.page import Amount, Bill, Stacked
 from gptbudget.answer.verdict import subject
-from gptbudget.run.estimate import Estimate
+from gptbudget.run.estimate import Estimate, Memory
 from gptbudget.units import format_bytes
 
 
@@ -16,7 +16,7 @@ def memory_figures(estimate: Estimate) -> tuple[Stacked, ...]:
     if memory is None:
         return ()
     phase = memory.phase.replace("_", " ")
-    card = Stacked(f"Memory at the peak: {phase}", "bytes", (_bill(estimate, phase),))
+    card = Stacked(f"Memory at the peak: {phase}", "bytes", (_bill(memory, phase),))
     if not memory.host_bytes:
         return (card,)
     host = _limit("host", memory.host_memory_bytes)
@@ -26,14 +26,14 @@ def memory_figures(estimate: Estimate) -> tuple[Stacked, ...]:
 
 def memory_of_all(estimates: Sequence[Estimate]) -> tuple[Stacked, ...]:
     """One bar a pair, each against its own card."""
-    bills = tuple(_bill(each, subject(each)) for each in estimates if each.memory is not None)
+    bills = tuple(
+        _bill(each.memory, subject(each)) for each in estimates if each.memory is not None
+    )
     title = "Memory of one GPU against its card"
     return (Stacked(title, "bytes", bills, each_its_own=True),) if bills else ()
 
 
-def _bill(estimate: Estimate, label: str) -> Bill:
-    memory = estimate.memory
-    assert memory is not None
+def _bill(memory: Memory, label: str) -> Bill:
     total = _amount("needed", memory.peak_bytes)
     return Bill(label, parts_of(memory.parts), total, _limit("usable", memory.usable_bytes))
 

@@ -10,8 +10,9 @@ from gptbudget.answer.page.page import Axis, Chart, Curve, Mark, Rule
 from gptbudget.budget.budget import Plan
 from gptbudget.budget.laws import FOLLOWED, Allocation
 from gptbudget.core.laws.chinchilla import BESIROGLU, compute_optimal_parameters, predicted_loss
+from gptbudget.core.parameters import count_parameters
 from gptbudget.run.estimate import Estimate
-from gptbudget.run.run import BareSize, FlopsAmount
+from gptbudget.run.run import FlopsAmount, ModelRun, Run, SizeAndTokens
 from gptbudget.units import format_count, format_flops, format_number
 
 _AROUND = 100.0
@@ -26,8 +27,10 @@ _CAPTION = "On the line, parameters and tokens make the best of the compute"
 def optimum_of_run(estimate: Estimate) -> tuple[Chart, ...]:
     """Where a model on its tokens lies, and how much compute there is; for full training only."""
     compute, run = estimate.compute, estimate.run
-    six_nd, size = compute.required_flops_6nd, _size_of(estimate)
-    if six_nd is None or size is None or run.recipe.method.kind != "full":
+    six_nd, size = compute.required_flops_6nd, _size_of(run)
+    if six_nd is None or size is None:
+        return ()
+    if isinstance(run, ModelRun) and run.recipe.method.kind != "full":
         return ()
     budget = None if compute.ratio is None else six_nd * compute.ratio
     shown = [six_nd] if budget is None else [six_nd, budget]
@@ -48,13 +51,13 @@ def optimum_of_run(estimate: Estimate) -> tuple[Chart, ...]:
     )
 
 
-def _size_of(estimate: Estimate) -> float | None:
-    work = estimate.run.work
+def _size_of(run: Run) -> float | None:
+    work = run.work
     if isinstance(work, FlopsAmount):
         return None
-    if isinstance(work, BareSize):
-        return work.parameters
-    return None if estimate.parameters is None else estimate.parameters.active
+    return (
+        work.parameters if isinstance(work, SizeAndTokens) else count_parameters(work.spec).active
+    )
 
 
 def optimum_of_plan(plan: Plan) -> tuple[Chart, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from gptbudget.answer.document import Document, Table
 from gptbudget.answer.explain.budget import plan_explanation
@@ -63,7 +63,7 @@ def _trained(estimate: Estimate) -> Iterator[Part]:
     yield Part(f"{title}: time", time_figures(estimate))
 
 
-def _sources(plan: Plan, estimates: list[Estimate]) -> Iterator[Table]:
+def _sources(plan: Plan, estimates: Sequence[Estimate]) -> Iterator[Table]:
     laws = tuple((law.name, law.source) for law in plan.laws)
     yield Table(("law", "source"), laws)
     given = tuple(

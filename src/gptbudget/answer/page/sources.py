@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from gptbudget.answer.document import Table
 from gptbudget.answer.prices import median_in_words
 from gptbudget.core.laws.chinchilla import BESIROGLU
+from gptbudget.core.parameters import count_parameters
 from gptbudget.run.estimate import Estimate
-from gptbudget.run.run import NamedModel
+from gptbudget.run.run import ComputeRun
 from gptbudget.units import (
     format_bytes,
     format_count,
@@ -88,7 +89,7 @@ def _card(estimate: Estimate) -> Iterator[_Row]:
     cited = "; ".join(spec.sources) or "a user's catalog, which cites no source"
     yield key, "; ".join(_datasheet(estimate)), cited
     measured = spec.measured_matmul_tflops
-    reached: float | None = getattr(measured, run.recipe.precision, None)
+    reached: float | None = getattr(measured, run.precision, None)
     if measured is not None and reached is not None:
         yield f"{key}: measured matmul", f"{format_figure(reached)} TFLOP/s", measured.source
     median = median_in_words(spec)
@@ -115,7 +116,7 @@ def _datasheet(estimate: Estimate) -> Iterator[str]:
         how = "as CUDA reports it" if spec.memory_reported_gib else "nominal"
         yield f"{format_figure(memory)} GiB {how}"
     peak = format_figure(run.peak_flops_per_s / 1e12)
-    yield f"{peak} TFLOP/s {run.recipe.precision} dense"
+    yield f"{peak} TFLOP/s {run.precision} dense"
     if spec.memory_bandwidth_gb_per_s is not None:
         yield f"{format_figure(spec.memory_bandwidth_gb_per_s)} GB/s memory"
     if spec.link is not None and spec.link.gb_per_s_per_direction is not None:
@@ -126,16 +127,14 @@ def _datasheet(estimate: Estimate) -> Iterator[str]:
 
 def _model(estimate: Estimate) -> Iterator[_Row]:
     run = estimate.run
-    if not isinstance(run.work, NamedModel):
+    if isinstance(run, ComputeRun):
         return
     key, spec = run.work.key, run.work.spec
     cited = "; ".join(spec.sources) or "a user's catalog, which cites no source"
     shape = f"{spec.layers} layers, width {spec.width}, vocabulary {spec.vocabulary:,}"
     yield f"{key}: shape", shape, cited
-    assert estimate.parameters is not None
-    yield f"{key}: parameters", f"{estimate.parameters.total:,}", _PARAMETERS
-    if run.tokens is not None:
-        yield f"{key}: tokens", format_count(run.tokens), _tokens_source(estimate, cited)
+    yield f"{key}: parameters", f"{count_parameters(spec).total:,}", _PARAMETERS
+    yield f"{key}: tokens", format_count(run.tokens), _tokens_source(estimate, cited)
     if spec.notes:
         yield f"{key}: note", "", spec.notes
 
@@ -157,12 +156,15 @@ def _flops(estimate: Estimate) -> Iterator[_Row]:
 
 def _memory(estimate: Estimate) -> Iterator[_Row]:
     memory, run = estimate.memory, estimate.run
-    if memory is None or run.how is None:
+    if memory is None or isinstance(run, ComputeRun):
         return
-    assert isinstance(run.work, NamedModel)
-    measured = run.how.measured(run.work.spec)
-    evidence = "training steps that PyTorch accounted for" if measured else run.how.stack.evidence
-    yield f"memory of the {run.stack} stack", run.how.stack.title, evidence
+    measured = run.implementation.measured(run.work.spec)
+    evidence = (
+        "training steps that PyTorch accounted for"
+        if measured
+        else run.implementation.stack.evidence
+    )
+    yield f"memory of the {run.stack} stack", run.implementation.stack.title, evidence
     for part, source in _OVERHEAD.items():
         amount = memory.overhead.get(part.replace(" ", "_"))
         if amount:
@@ -171,12 +173,9 @@ def _memory(estimate: Estimate) -> Iterator[_Row]:
 
 def _time(estimate: Estimate) -> Iterator[_Row]:
     run = estimate.run
-    if estimate.time is None or estimate.time.parts is None:
+    if isinstance(run, ComputeRun) or run.prediction is None:
         return
-    assert run.how is not None
-    speed = run.how.stack.speed
+    speed, likely = run.implementation.stack.speed, run.prediction.time_range
     yield f"time of the {run.stack} stack", "step time, part by part", speed.evidence
-    likely = run.time_range
-    if likely is not None:
-        text = f"{format_number(likely.low)} to {format_number(likely.high)} times the prediction"
-        yield "likely range", text, f"{likely.name}: {likely.evidence} (gptbudget validate)"
+    text = f"{format_number(likely.low)} to {format_number(likely.high)} times the prediction"
+    yield "likely range", text, f"{likely.name}: {likely.evidence} (gptbudget validate)"

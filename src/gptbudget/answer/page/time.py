@@ -20,6 +20,7 @@ from gptbudget.answer.page.page import (
 from gptbudget.answer.verdict import subject
 from gptbudget.core.cost import delivered_flops_per_s, wall_clock_s
 from gptbudget.run.estimate import Estimate, Time
+from gptbudget.run.run import ModelRun
 from gptbudget.units import format_duration, format_percent
 
 _LOWEST = 0.02
@@ -40,7 +41,7 @@ def by_utilization(estimate: Estimate) -> Chart:
     furthest = max(1.0, 0.0 if time is None else time.utilization * 1.1)
     shares = [_LOWEST + (furthest - _LOWEST) * step / _STEPS for step in range(_STEPS + 1)]
     word = "exact" if run.convention == "exact" else "6ND"
-    basis = f"of the {run.recipe.precision} peak, {word}"
+    basis = f"of the {run.precision} peak, {word}"
     return Chart(
         "Wall clock by utilization",
         Axis(f"utilization {basis}", "share"),
@@ -48,7 +49,7 @@ def by_utilization(estimate: Estimate) -> Chart:
         (Curve("at each utilization", tuple((share, _wall(estimate, share)) for share in shares)),),
         tuple(_marks(estimate)),
         across=Rule(f"horizon {format_duration(run.horizon_s)}", run.horizon_s),
-        band=_band(estimate, time),
+        band=_band(time),
     )
 
 
@@ -64,9 +65,10 @@ def _marks(estimate: Estimate) -> Iterator[Mark]:
     if time is None:
         return
     word = "predicted" if run.utilization is None else "as given"
-    yield _mark(f"{word}, {run.stack}" if time.by_stack else word, time, main=True)
+    stack = run.stack if isinstance(run, ModelRun) else ""
+    yield _mark(f"{word}, {stack}" if time.by_stack else word, time, main=True)
     for name, other in time.by_stack.items():
-        if name != run.stack:
+        if name != stack:
             yield _mark(f"with {name}", other)
 
 
@@ -76,12 +78,11 @@ def _mark(label: str, time: Time, *, main: bool = False) -> Mark:
     return Mark(label, time.utilization, time.wall_clock_s, text, main)
 
 
-def _band(estimate: Estimate, time: Time | None) -> Band | None:
+def _band(time: Time | None) -> Band | None:
     """The utilizations at which the ends of the likely range are reached."""
     if time is None or time.low_s is None or time.high_s is None:
         return None
     low, high = (time.utilization * time.wall_clock_s / end for end in (time.high_s, time.low_s))
-    assert estimate.run.utilization is None
     text = f"likely range: {format_duration(time.low_s)} to {format_duration(time.high_s)}"
     return Band(text, low, high)
 
@@ -101,7 +102,7 @@ def _step(estimate: Estimate) -> tuple[Stacked, ...]:
 
 def time_of_all(estimates: Sequence[Estimate]) -> tuple[Ranges, ...]:
     """The wall clock of each pair with its likely range."""
-    rows = tuple(_range(each) for each in estimates if each.time is not None)
+    rows = tuple(_range(subject(each), each.time) for each in estimates if each.time is not None)
     if not rows:
         return ()
     horizons = {each.run.horizon_s for each in estimates}
@@ -110,11 +111,9 @@ def time_of_all(estimates: Sequence[Estimate]) -> tuple[Ranges, ...]:
     return (Ranges("Wall clock", Axis("wall clock", "seconds", log=True), rows, limit),)
 
 
-def _range(estimate: Estimate) -> Range:
-    time = estimate.time
-    assert time is not None
+def _range(label: str, time: Time) -> Range:
     spread = ""
     if time.low_s is not None and time.high_s is not None:
         spread = f"({format_duration(time.low_s)} to {format_duration(time.high_s)})"
     text = format_duration(time.wall_clock_s)
-    return Range(subject(estimate), time.wall_clock_s, time.low_s, time.high_s, text, spread)
+    return Range(label, time.wall_clock_s, time.low_s, time.high_s, text, spread)

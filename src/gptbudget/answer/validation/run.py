@@ -10,7 +10,6 @@ from gptbudget.answer.quantities import SHOWN
 from gptbudget.answer.validation.memory import outcome
 from gptbudget.answer.validation.speed import row_data as speed_data
 from gptbudget.answer.validation.words import fit_data, percent, row_data
-from gptbudget.evidence.speed import tokens_per_step
 from gptbudget.evidence.validate import OneRun
 from gptbudget.units import format_bytes, format_duration, format_number, format_percent
 
@@ -58,7 +57,7 @@ def _headline(found: OneRun) -> str:
 def _measured(found: OneRun) -> Table:
     rows: list[tuple[str, ...]] = []
     if found.speed:
-        speed, step = found.speed, tokens_per_step(found.run)
+        speed, step = found.speed, found.run.step_tokens
         rows.append(("tokens/s", format_number(speed.predicted), format_number(speed.published)))
         likely = f"{format_number(speed.low)} to {format_number(speed.high)}"
         rows.append(("likely range", likely, "inside" if speed.inside else "outside"))
