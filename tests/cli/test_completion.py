@@ -16,6 +16,7 @@ from gptbudget import load_catalog
 from gptbudget.catalog.index import names_beginning
 from gptbudget.catalog.reference import load_grids
 from gptbudget.cli import options
+from gptbudget.specs.optimizers import OPTIMIZERS
 from gptbudget.specs.options import Options, ReadingOptions, SearchOptions
 from tests.conftest import Cli
 
@@ -187,7 +188,7 @@ def test_a_tab_builds_no_model_reads_no_yaml_and_draws_no_table() -> None:
     )
     loaded = set(done.stderr.split())
     assert "rtx-4090" in done.stdout
-    assert not loaded & {"rich", "yaml", "numpy", "gptbudget.specs", "gptbudget.cli.fit"}
+    assert not loaded & {"rich", "yaml", "numpy", "pydantic", "gptbudget.cli.fit"}
 
 
 @pytest.mark.parametrize("shell", SHELLS)
@@ -355,4 +356,5 @@ def test_the_choices_that_are_shown_are_those_that_are_taken() -> None:
     wanted = set(options.FIT["minimize"].metavar.split("|"))
     assert wanted == literal(SearchOptions.model_fields["minimize"].annotation)
     assert set(shown["grid"].metavar.split("|")) == {"G", *load_grids()}
-    assert checked == 12
+    assert shown["optimizer"].metavar.split("|") == list(OPTIMIZERS)
+    assert checked == 11

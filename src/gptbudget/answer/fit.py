@@ -19,6 +19,7 @@ from gptbudget.search.candidate import Candidate
 from gptbudget.search.evaluate import BATCH_TOLERANCE
 from gptbudget.search.result import Fit, Way
 from gptbudget.search.variants import costs_quality
+from gptbudget.specs.optimizers import OPTIMIZERS
 from gptbudget.units import (
     YEAR_S,
     format_bytes,
@@ -34,7 +35,7 @@ _NAMES = {
     ("recipe", "pure"): "pure 16 bit",
     ("recipe", "master"): "16-bit weights, fp32 masters",
     ("recipe", "autocast"): "fp32 weights, 16-bit compute",
-    ("optimizer", "adamw8bit"): "8-bit AdamW",
+    **{("optimizer", name): spec.title for name, spec in OPTIMIZERS.items() if spec.tried_for},
     ("checkpointing", "full"): "full checkpointing",
     ("checkpointing", "selective"): "selective checkpointing",
     ("loss", "fused"): "fused loss",

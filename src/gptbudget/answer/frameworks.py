@@ -42,7 +42,8 @@ def _nanogpt(run: ModelRun, model: ModelSpec) -> str | None:
     plain = (
         (model.block_kind, model.positions.kind) == ("layernorm+plain", "learned")
         and recipe.method.kind == "full"
-        and (recipe.recipe, recipe.optimizer) == ("autocast", "adamw")
+        and recipe.recipe == "autocast"
+        and "nanoGPT" in recipe.optimizer_spec.default_in
         and (recipe.checkpointing, recipe.loss, recipe.offload) == ("none", "plain", "none")
         and layout.gpus == layout.dp
         and layout.zero == 0
@@ -84,7 +85,8 @@ def _torchtitan(run: ModelRun, model: ModelSpec) -> str | None:
         (model.block_kind, model.positions.kind) == ("rmsnorm+gated", "rotary")
         and model.experts is None
         and recipe.method.kind == "full"
-        and (recipe.recipe, recipe.optimizer) == ("autocast", "adamw")
+        and recipe.recipe == "autocast"
+        and "torchtitan" in recipe.optimizer_spec.default_in
         and (recipe.loss, recipe.offload) == ("plain", "none")
         and recipe.precision == "bf16"
         and layout.zero == 3  # noqa: PLR2004 - FSDP
@@ -118,7 +120,8 @@ def _megatron(run: ModelRun, model: ModelSpec) -> str | None:
     plain = (
         run.stack in {"megatron", "megatron-2021"}
         and recipe.method.kind == "full"
-        and (recipe.recipe, recipe.optimizer) == ("master", "adamw")
+        and recipe.recipe == "master"
+        and "Megatron-LM" in recipe.optimizer_spec.default_in
         and recipe.offload == "none"
         and layout.zero <= 1
         and model.attention.latent is None

@@ -11,6 +11,7 @@ from gptbudget.run.run import ComputeRun, ModelRun, Prediction
 from gptbudget.specs.gpu import GpuSpec
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.model import ModelSpec
+from gptbudget.specs.optimizers import OPTIMIZERS
 from gptbudget.specs.recipe import Recipe
 from gptbudget.units import format_bytes, format_count, format_number, format_percent, format_price
 
@@ -161,7 +162,7 @@ def _evidence_notes(run: ModelRun) -> list[str]:
 _MEASURED = {
     "precision": {"bf16", "fp32"},
     "recipe": {"autocast", "pure"},
-    "optimizer": {"adamw", "adafactor", "sgd", "sgdm"},
+    "optimizer": {name for name, spec in OPTIMIZERS.items() if spec.measured},
     "checkpointing": {"none", "full"},
     "loss": {"plain"},
     "offload": {"none"},

@@ -17,6 +17,7 @@ import typer
 
 from gptbudget.cli import completion
 from gptbudget.errors import UsageError
+from gptbudget.specs.optimizers import DEFAULT_OPTIMIZER, OPTIMIZERS
 
 _HARDWARE = "Hardware"
 _JOB = "Job"
@@ -131,8 +132,8 @@ RECIPE = {
     "optimizer": Flag(
         _RECIPE,
         "Optimizer.",
-        "adamw|adamw8bit|paged-adamw8bit|adafactor|sgd|sgdm|lion|muon",
-        "adamw",
+        "|".join(OPTIMIZERS),
+        DEFAULT_OPTIMIZER,
     ),
     "optimizer_impl": Flag(
         _RECIPE,

@@ -372,7 +372,7 @@ def _machine(
         network,
         layout.gpus,
         per_node,
-        offload=recipe.offload != "none" or recipe.optimizer == "paged-adamw8bit",
+        offload=recipe.uses_host,
     )
 
 

@@ -10,14 +10,13 @@ from gptbudget.run.origins import Chooser
 from gptbudget.specs.gpu import GpuSpec, Precision
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.model import ModelSpec
+from gptbudget.specs.optimizers import DEFAULT_OPTIMIZER, OPTIMIZERS, OptimizerImpl
 from gptbudget.specs.options import ADAPTER_OPTIONS, StackName
 from gptbudget.specs.recipe import (
     LoraTargets,
     LossKind,
     Method,
     Offload,
-    Optimizer,
-    OptimizerImpl,
     Recipe,
     RecipeKind,
 )
@@ -25,15 +24,6 @@ from gptbudget.specs.stack import AttentionKind, Stack
 
 _FLASH_COMPUTE_CAPABILITY = 8.0
 """Below it PyTorch has no flash attention: torch.nn.functional.scaled_dot_product_attention."""
-
-_IMPLEMENTATIONS: dict[Optimizer, tuple[OptimizerImpl, ...]] = {
-    "adamw": ("fused", "foreach", "loop", "in-backward"),
-    "adamw8bit": ("fused", "in-backward"),
-    "paged-adamw8bit": ("fused", "in-backward"),
-    "adafactor": ("foreach", "loop"),
-}
-"""Implementations that differ in memory, the default first; Adafactor's loop is Hugging Face's."""
-
 
 _WITH_MASTERS = frozenset({"native", "megatron", "megatron-2021", "nanotron"})
 """Stacks that keep 16-bit weights and fp32 masters."""
@@ -61,7 +51,7 @@ def complete_recipe(
     """
     method = _method(choose, model)
     recipe = _storage(choose, precision, stack.key, method)
-    optimizer: Optimizer = choose.take("optimizer", "adamw")
+    optimizer: str = choose.take("optimizer", DEFAULT_OPTIMIZER)
     loss: LossKind = choose.take("loss", "plain")
     keep_logits = choose.take("keep_logits", default=False)
     if keep_logits and loss == "fused":
@@ -188,8 +178,8 @@ def _storage(choose: Chooser, precision: Precision, stack: StackName, method: Me
     return recipe
 
 
-def _implementation(choose: Chooser, optimizer: Optimizer) -> OptimizerImpl:
-    known = _IMPLEMENTATIONS.get(optimizer, ())
+def _implementation(choose: Chooser, optimizer: str) -> OptimizerImpl:
+    known = tuple(OPTIMIZERS[optimizer].implementations)
     given = choose.options.optimizer_impl
     if given is not None and given not in known:
         raise UsageError(
@@ -219,11 +209,12 @@ def best_attention(gpu: GpuSpec, precision: Precision) -> AttentionKind:
     return "efficient" if too_old else "flash"
 
 
-def _offload(choose: Chooser, optimizer: Optimizer, recipe: RecipeKind) -> Offload:
+def _offload(choose: Chooser, optimizer: str, recipe: RecipeKind) -> Offload:
     offload: Offload = choose.take("offload", "none")
-    if offload == "optimizer" and optimizer == "sgd" and recipe != "master":
-        raise UsageError("--offload optimizer: sgd keeps no state to offload", "drop it")
-    unused = offload == "none" and optimizer != "paged-adamw8bit"
+    spec = OPTIMIZERS[optimizer]
+    if offload == "optimizer" and not spec.keeps_state and recipe != "master":
+        raise UsageError(f"--offload optimizer: {optimizer} keeps no state to offload", "drop it")
+    unused = offload == "none" and not spec.paged
     if unused and choose.options.host_memory is not None:
         raise UsageError(
             "--host-memory has no effect without --offload", "add --offload optimizer or all"

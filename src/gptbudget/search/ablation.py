@@ -11,11 +11,12 @@ from gptbudget.run.run import NamedModel, RunContext
 from gptbudget.search.candidate import Candidate, Hunt, complete
 from gptbudget.search.evaluate import BATCH_TOLERANCE
 from gptbudget.specs.evidence import Evidence
+from gptbudget.specs.optimizers import DEFAULT_OPTIMIZER
 
 _PLAIN: dict[str, Any] = {
     "method": "full",
     "recipe": None,
-    "optimizer": "adamw",
+    "optimizer": DEFAULT_OPTIMIZER,
     "offload": "none",
     "checkpointing": "none",
     "loss": "plain",

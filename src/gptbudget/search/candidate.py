@@ -14,6 +14,7 @@ from gptbudget.search.evaluate import LaidOut
 from gptbudget.search.variants import Variant
 from gptbudget.specs.evidence import Evidence
 from gptbudget.specs.layout import Layout
+from gptbudget.specs.optimizers import DEFAULT_OPTIMIZER, OPTIMIZERS
 from gptbudget.specs.options import Minimize, Options
 from gptbudget.units import DAY_S, YEAR_S
 
@@ -108,7 +109,7 @@ def complete(
 _DEFAULTS = {
     "method": "full",
     "recipe": None,
-    "optimizer": "adamw",
+    "optimizer": DEFAULT_OPTIMIZER,
     "checkpointing": "none",
     "loss": "plain",
     "offload": "none",
@@ -128,7 +129,7 @@ def _default_zero(options: Options, choices: Mapping[str, Any]) -> int:
 def _without_effect(options: Options, gpu: NamedGpu, choices: Mapping[str, Any]) -> list[str]:
     """What the user gave for other candidates than this one."""
     offload = options.offload or choices.get("offload", "none")
-    on_host = offload != "none" or options.optimizer == "paged-adamw8bit"
+    on_host = offload != "none" or OPTIMIZERS[options.optimizer or DEFAULT_OPTIMIZER].paged
     dropped = [] if on_host or options.host_memory is None else ["host_memory"]
     count, per_node = choices["gpus"], options.gpus_per_node
     if per_node is not None and count == 1:

@@ -13,6 +13,7 @@ from gptbudget.run.recipe import best_attention, default_storage
 from gptbudget.run.run import ModelRun
 from gptbudget.specs.gpu import Precision
 from gptbudget.specs.model import ModelSpec
+from gptbudget.specs.optimizers import OPTIMIZERS
 from gptbudget.specs.options import LAYOUT_OPTIONS
 from gptbudget.specs.recipe import Method, Recipe
 
@@ -44,6 +45,12 @@ class Changed(NamedTuple):
         return self.sums_in_16_bit or any(change.costs_quality for change in self.changes)
 
 
+OTHER_OPTIMIZERS = tuple(
+    Change("optimizer", name, costs_quality=spec.quality_cost > 0)
+    for name, spec in OPTIMIZERS.items()
+    if spec.tried_for
+)
+
 _SINGLE = (
     Change("micro_batch", 1),
     Change("precision", "bf16"),
@@ -60,7 +67,7 @@ _SINGLE = (
     Change("offload", "none"),
     Change("offload", "optimizer"),
     Change("offload", "all"),
-    Change("optimizer", "adamw8bit", costs_quality=True),
+    *OTHER_OPTIMIZERS,
     Change("recipe", "pure", costs_quality=True),
     Change("method", "lora", costs_quality=True),
     Change("method", "qlora", costs_quality=True),
@@ -153,20 +160,20 @@ _ALLOWED: dict[str, Callable[[ModelRun, Any], bool]] = {
     ),
     "attention": lambda run, value: best_attention(run.gpu.spec, run.recipe.precision) == value,
     "loss": lambda run, value: not (run.recipe.keep_logits and value == "fused"),
-    "optimizer_impl": lambda run, _: run.recipe.optimizer == "adamw",
+    "optimizer_impl": lambda run, _: run.recipe.optimizer_spec.fusing_saves,
     "checkpointing": lambda run, value: (
         value == "full" or run.recipe.attention in {"math", "eager"}
     ),
     "recipe": _stores_otherwise,
     "offload": lambda run, value: value != "optimizer" or not _keeps_no_state(run.recipe),
-    "optimizer": lambda run, _: run.recipe.optimizer == "adamw",
+    "optimizer": lambda run, value: run.recipe.optimizer == OPTIMIZERS[value].tried_for,
     "method": _adapts,
 }
 """What in the rest of a run each change needs."""
 
 
 def _keeps_no_state(recipe: Recipe) -> bool:
-    return recipe.optimizer == "sgd" and recipe.recipe != "master"
+    return not recipe.optimizer_spec.keeps_state and recipe.recipe != "master"
 
 
 def _adaptable(model: ModelSpec) -> bool:

@@ -10,7 +10,14 @@ from itertools import chain, product
 
 from gptbudget.run.estimate import Memory
 from gptbudget.run.run import ModelRun
-from gptbudget.search.changes import Change, Changed, applied, changed_run, is_possible
+from gptbudget.search.changes import (
+    OTHER_OPTIMIZERS,
+    Change,
+    Changed,
+    applied,
+    changed_run,
+    is_possible,
+)
 
 Changes = tuple[Change, ...]
 
@@ -25,7 +32,7 @@ _LADDER = (
     (Change("recipe", "master"), Change("recipe", "pure", costs_quality=True)),
     (Change("checkpointing", "full"),),
     (Change("offload", "none"), Change("offload", "optimizer"), Change("offload", "all")),
-    (Change("optimizer", "adamw8bit", costs_quality=True),),
+    OTHER_OPTIMIZERS,
     (
         Change("method", "lora", costs_quality=True),
         Change("method", "qlora", costs_quality=True),

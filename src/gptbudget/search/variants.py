@@ -12,13 +12,23 @@ from gptbudget.search.layouts import Kind
 from gptbudget.specs.evidence import Evidence
 from gptbudget.specs.gpu import Precision
 from gptbudget.specs.model import ModelSpec
+from gptbudget.specs.optimizers import DEFAULT_OPTIMIZER, OPTIMIZERS
 from gptbudget.specs.options import Options
 from gptbudget.specs.recipe import Method
 from gptbudget.specs.stack import AttentionKind
 
+_OPTIMIZERS = (
+    DEFAULT_OPTIMIZER,
+    *(name for name, spec in OPTIMIZERS.items() if spec.tried_for == DEFAULT_OPTIMIZER),
+)
+
 _LOSSES = {
     ("recipe", "pure"): 1,
-    ("optimizer", "adamw8bit"): 1,
+    **{
+        ("optimizer", name): spec.quality_cost
+        for name, spec in OPTIMIZERS.items()
+        if spec.quality_cost
+    },
     ("method", "lora"): 2,
     ("method", "qlora"): 2,
 }
@@ -95,7 +105,7 @@ def _axes(
     tried: dict[str, tuple[Any, ...]] = {
         "method": ("full", "lora", "qlora") if narrow and _adaptable(model) else ("full",),
         "recipe": recipes if narrow and not adapted else (None,),
-        "optimizer": ("adamw", "adamw8bit"),
+        "optimizer": _OPTIMIZERS,
         "checkpointing": _checkpointing(options, gpu, precision, evidence),
         "loss": ("plain", "chunked") if options.keep_logits else ("plain", "fused"),
         "offload": ("none", "optimizer", "all"),
@@ -131,7 +141,7 @@ def _stands_together(options: Options, variant: Variant) -> bool:
     """Whether the choices of a variant have a point together: adapters have a 16-bit base."""
     if not _adapted(options, variant):
         return True
-    open_choices = {"recipe": None, "optimizer": "adamw"}
+    open_choices = {"recipe": None, "optimizer": DEFAULT_OPTIMIZER}
     return all(variant.options.get(name, only) == only for name, only in open_choices.items())
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticKnownError
 
 
 class Spec(BaseModel):
@@ -22,3 +24,17 @@ Positive = Annotated[float, Field(ge=1e-30, le=1e30)]
 Fraction = Annotated[float, Field(gt=0, le=1)]
 YearMonth = Annotated[str, StringConstraints(pattern=r"^\d{4}(-\d{2}(-\d{2})?)?$")]
 """A date as precise as the source is: ``2023``, ``2023-01`` or ``2023-01-05``."""
+
+
+def one_of(names: Iterable[str], raw: object) -> str:
+    """``raw`` if it is one of ``names``, which come from a table; else the fault of a ``Literal``.
+
+    Raises:
+        PydanticKnownError: it is none of them.
+    """
+    known = tuple(names)
+    if isinstance(raw, str) and raw in known:
+        return raw
+    *most, last = map(repr, known)
+    expected = f"{', '.join(most)} or {last}" if most else last
+    raise PydanticKnownError("literal_error", {"expected": expected})

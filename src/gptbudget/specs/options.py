@@ -11,17 +11,16 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from gptbudget import units
-from gptbudget.specs.base import Spec, Text
+from gptbudget.specs.base import Spec, Text, one_of
 from gptbudget.specs.gpu import Precision
 from gptbudget.specs.layout import Zero
+from gptbudget.specs.optimizers import OPTIMIZERS, OptimizerImpl
 from gptbudget.specs.recipe import (
     Checkpointing,
     LoraPrecision,
     LoraTargets,
     LossKind,
     Offload,
-    Optimizer,
-    OptimizerImpl,
     RecipeKind,
 )
 from gptbudget.specs.stack import AttentionKind
@@ -117,7 +116,13 @@ def _zero(raw: object) -> int:
     raise ValueError(msg)
 
 
+def _optimizer(raw: object) -> str:
+    """An optimizer of the table."""
+    return one_of(OPTIMIZERS, raw)
+
+
 ZeroStage = Annotated[Zero, BeforeValidator(_zero)]
+OptimizerName = Annotated[str, BeforeValidator(_optimizer)]
 MethodText = Annotated[str, BeforeValidator(_method)]
 Names = Annotated[tuple[Text, ...], BeforeValidator(_many), Field(min_length=1)]
 Amount = Annotated[float, BeforeValidator(units.parse_amount)]
@@ -173,7 +178,7 @@ class Options(Spec):
 
     precision: Precision | None = None
     recipe: RecipeKind | None = None
-    optimizer: Optimizer | None = None
+    optimizer: OptimizerName | None = None
     optimizer_impl: OptimizerImpl | None = None
     attention: AttentionKind | None = None
     checkpointing: Checkpointing | None = None

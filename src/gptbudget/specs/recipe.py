@@ -5,6 +5,12 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from gptbudget.specs.gpu import Precision
+from gptbudget.specs.optimizers import (
+    DEFAULT_OPTIMIZER,
+    OPTIMIZERS,
+    Optimizer,
+    OptimizerImpl,
+)
 from gptbudget.specs.stack import AttentionKind, Mode
 
 MethodKind = Literal["full", "lora", "qlora", "frozen"]
@@ -14,11 +20,6 @@ LoraTargets = Literal["qv", "all"]
 LoraPrecision = Literal["fp32", "bf16"]
 
 RecipeKind = Literal["autocast", "pure", "master"]
-Optimizer = Literal[
-    "adamw", "adamw8bit", "paged-adamw8bit", "adafactor", "sgd", "sgdm", "lion", "muon"
-]
-OptimizerImpl = Literal["fused", "foreach", "loop", "in-backward"]
-"""How the update is computed; in the backward pass each gradient is used and freed at once."""
 Checkpointing = Literal["none", "selective", "full"]
 LossKind = Literal["plain", "fused", "chunked"]
 Offload = Literal["none", "optimizer", "all"]
@@ -48,7 +49,8 @@ class Recipe(NamedTuple):
 
     precision: Precision
     recipe: RecipeKind = "autocast"
-    optimizer: Optimizer = "adamw"
+    optimizer: str = DEFAULT_OPTIMIZER
+    """A name of :data:`gptbudget.specs.optimizers.OPTIMIZERS`."""
     optimizer_impl: OptimizerImpl = "fused"
     attention: AttentionKind = "flash"
     checkpointing: Checkpointing = "none"
@@ -61,6 +63,16 @@ class Recipe(NamedTuple):
     offload: Offload = "none"
     """What lives in host memory: the optimizer's state, or the weights and gradients too."""
     method: Method = Method()
+
+    @property
+    def optimizer_spec(self) -> Optimizer:
+        """What is known of the optimizer."""
+        return OPTIMIZERS[self.optimizer]
+
+    @property
+    def uses_host(self) -> bool:
+        """Whether anything may live in host memory: an offload, or pages of the state."""
+        return self.offload != "none" or self.optimizer_spec.paged
 
     @property
     def mode(self) -> Mode:

@@ -17,7 +17,8 @@ from gptbudget.core.memory.activations import layer_tensors, sized
 from gptbudget.core.memory.timeline import MemoryByPhase, memory_by_phase
 from gptbudget.core.step import TrainingStep
 from gptbudget.specs.model import ModelSpec
-from gptbudget.specs.recipe import Method, MethodKind, OptimizerImpl, Recipe
+from gptbudget.specs.optimizers import OptimizerImpl
+from gptbudget.specs.recipe import Method, MethodKind, Recipe
 from gptbudget.units import GIB
 
 MIB = 2**20

@@ -346,7 +346,6 @@ class RunNamer:
     def _machine(self, run: ModelRun, plain: AssumedMachine, speed: Speed, peak: Any) -> Any:
         """The machine again, from named figures of the catalog."""
         book, spec = self.book, run.gpu.spec
-        offload = run.recipe.offload != "none" or run.recipe.optimizer == "paged-adamw8bit"
         network = run.values.get("network") or default_network_gb_per_s(spec)
         found = machine_of(
             self._gpu(spec),
@@ -356,7 +355,7 @@ class RunNamer:
             self._option("network", "network_gb_per_s", network, "GB/s"),
             run.gpus,
             run.values.get("gpus_per_node"),
-            offload=offload,
+            offload=run.recipe.uses_host,
         )
         for name, unit in _MACHINE_UNITS.items():
             book.define(name, getattr(found.machine, name), unit, SOURCES["rates"])

@@ -13,26 +13,8 @@ from gptbudget.core.memory.placement import Held, Placement
 from gptbudget.core.memory.sharding import sharing_of
 from gptbudget.core.parts import Parts
 from gptbudget.specs.layout import Zero
-from gptbudget.specs.recipe import Optimizer, Recipe
+from gptbudget.specs.recipe import Recipe
 from gptbudget.specs.stack import Stack
-
-_STATES: dict[Optimizer, float] = {
-    "adamw": 2,
-    "lion": 1,
-    "sgdm": 1,
-    "sgd": 0,
-    "adafactor": 0,
-}
-"""Optimizer tensors as large as the trained weights: two moments of AdamW (arXiv 1711.05101),
-one of Lion (arXiv 2302.06675) and of momentum SGD. Adafactor's are rows and columns
-(arXiv 1804.04235), next to nothing."""
-
-_ADAMW8BIT_BYTES = 2 + 2 * 4 / 2048
-"""Bytes a parameter of 8-bit AdamW: two 1-byte moments and a 4-byte scale for each 2,048 values
-(bitsandbytes, optim/optimizer.py; tensors below 4,096 values, which stay fp32, are left out)."""
-
-# Paged states are managed memory: pages move to the host when the card is full (bitsandbytes,
-# functional.get_paged), so that what must fit on the card is without them.
 
 _NF4_BYTES = 4 / 8 + 4 / 64
 """A 4-bit value, and an fp32 scale for each 64 (Dettmers et al. 2023, arXiv 2305.14314)."""
@@ -80,16 +62,17 @@ def training_states(placement: Placement, recipe: Recipe, zero: Zero, stack: Sta
     cut = 2 if fsdp else 3
     if stack.quantizes_head:
         kinds = (*kinds[:-1], kinds[-1]._replace(matrices=placement.table))
-    weights = added(_stored(held, recipe) / _ways(held, zero, cut) for held in kinds)
-    gradients = added(gradient * held.trained / _ways(held, zero, 2) for held in kinds)
+    weights = added(_stored(held, recipe) / ways(held, zero, cut) for held in kinds)
+    gradients = added(gradient * held.trained / ways(held, zero, 2) for held in kinds)
     if recipe.optimizer_impl == "in-backward":
-        block = added(held.trained / _ways(held, zero, 2) for held in placement.block_kinds)
-        ends = placement.ends.trained / _ways(placement.ends, zero, 2)
+        block = added(held.trained / ways(held, zero, 2) for held in placement.block_kinds)
+        ends = placement.ends.trained / ways(placement.ends, zero, 2)
         gradients = gradient * maximum(block, ends)
-    state = added(optimizer_bytes(held, recipe) / _ways(held, zero, 1) for held in kinds)
-    trained = added(held.trained / _ways(held, zero, 1) for held in kinds)
+    shared = recipe.optimizer_spec.sharded_from
+    state = added(optimizer_bytes(held, recipe) / ways(held, zero, shared) for held in kinds)
+    trained = added(held.trained / ways(held, zero, shared) for held in kinds)
     masters = _master_bytes(recipe, stack) * trained
-    table = gradient * placement.table / _ways(placement.ends, zero, 2)
+    table = gradient * placement.table / ways(placement.ends, zero, 2)
     on_card = States(
         weights=weights,
         gradients=gradients,
@@ -102,7 +85,7 @@ def training_states(placement: Placement, recipe: Recipe, zero: Zero, stack: Sta
     )
     if recipe.offload != "none":
         return _offloaded(on_card, placement, recipe, gradient, fsdp=fsdp)
-    if recipe.optimizer == "paged-adamw8bit":
+    if recipe.optimizer_spec.paged:  # what must fit on the card is without its pages
         return on_card._replace(optimizer_state=0, host=Parts({"optimizer_state": state}))
     return on_card
 
@@ -142,7 +125,7 @@ def _offloaded(
     )
 
 
-def _ways(held: Held, zero: Zero, stage: int) -> Any:
+def ways(held: Held, zero: Zero, stage: int) -> Any:
     """Into how many pieces a state of these parameters is cut, from ``stage`` on."""
     return held.shards if zero >= stage else 1
 
@@ -165,12 +148,14 @@ def optimizer_bytes(held: Held, recipe: Recipe) -> Any:
     Muon keeps one tensor for the matrices of the blocks and AdamW's two for everything else.
     """
     each = 2 if recipe.recipe == "pure" and weight_bytes(recipe) == 2 else 4  # noqa: PLR2004
-    if recipe.optimizer in {"adamw8bit", "paged-adamw8bit"}:
-        return _ADAMW8BIT_BYTES * held.trained
-    if recipe.optimizer == "muon":
-        in_blocks = minimum(held.trained, held.matrices)
-        return each * (in_blocks + 2 * (held.trained - in_blocks))
-    return each * _STATES[recipe.optimizer] * held.trained
+    state, matrix_state = recipe.optimizer_spec.state, recipe.optimizer_spec.matrix_state
+    if matrix_state is None:
+        return (each * state.tensors + state.fixed_bytes) * held.trained
+    in_blocks = minimum(held.trained, held.matrices)
+    elsewhere = held.trained - in_blocks
+    values = matrix_state.tensors * in_blocks + state.tensors * elsewhere
+    fixed_bytes = matrix_state.fixed_bytes * in_blocks + state.fixed_bytes * elsewhere
+    return each * values + fixed_bytes
 
 
 def nf4_bytes(weights: Any, *, double_quant: bool) -> Any:

@@ -435,11 +435,9 @@ def _optimizer_temporaries(rank: RankAmounts) -> Any:
         return 0
     if rank.flattens_gradients:
         return (_FLAT_BYTES + 4) * states.trained
-    if recipe.optimizer == "adafactor":  # torch's; the loop is Hugging Face's: four fp32 copies
-        loop = recipe.optimizer_impl == "loop"
-        return 4 * 4 * rank.placement.table if loop else states.table
-    if recipe.optimizer == "adamw" and recipe.optimizer_impl == "foreach":
-        return states.weight_bytes_each * states.trained
-    if recipe.optimizer == "adamw" and recipe.optimizer_impl == "loop":
-        return 2 * states.table
-    return 0
+    copies = recipe.optimizer_spec.implementations.get(recipe.optimizer_impl)
+    if copies is None or not any(copies):
+        return 0
+    weights = copies.weights * states.weight_bytes_each * states.trained
+    tables = copies.table_gradients * states.table + 4 * copies.fp32_tables * rank.placement.table
+    return weights + tables

@@ -6,7 +6,7 @@ from typing import Any
 
 from gptbudget.core.arrays import added, minimum
 from gptbudget.core.memory.placement import Placement
-from gptbudget.core.memory.states import States
+from gptbudget.core.memory.states import States, ways
 from gptbudget.core.time import collectives as comm
 from gptbudget.core.time.matmul import traffic_s
 from gptbudget.specs.layout import Zero
@@ -17,10 +17,6 @@ from gptbudget.specs.stack import Speed
 
 _GRADIENT_READS = 3
 """For its norm, for the update, and to be zeroed."""
-
-_NEWTON_SCHULZ_FLOPS = 30
-"""For each weight and channel of the model: five iterations of three products (Jordan et al. 2024,
-https://kellerjordan.github.io/posts/muon)."""
 
 
 def optimizer_s(
@@ -44,12 +40,13 @@ def optimizer_s(
     kept = 2 * (states.masters + states.optimizer_state) + passes * weights
     gradients = gradient_bytes_each * states.trained
     seconds = traffic_s(kept + _GRADIENT_READS * gradients, machine)
-    if recipe.optimizer == "muon":
+    optimizer = recipe.optimizer_spec
+    if optimizer.newton_schulz_flops:
         matrices = added(
-            minimum(held.trained, held.matrices) / (held.shards if zero else 1)
+            minimum(held.trained, held.matrices) / ways(held, zero, optimizer.sharded_from)
             for held in placement.kinds
         )
-        flops = _NEWTON_SCHULZ_FLOPS * model.width * matrices
+        flops = optimizer.newton_schulz_flops * model.width * matrices
         seconds = seconds + flops / (machine.matmul_flops_per_s * machine.sustained_share)
     return seconds
 
