@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from gptbudget.catalog.reference import load_evidence
 from gptbudget.core.implementation import Implementation, implementation
-from gptbudget.evidence.load import STACKS
+from gptbudget.evidence.load import measured_stack
 from gptbudget.specs.model import ModelSpec
 
 
 def rules(model: ModelSpec, block: str, loss: str = "plain") -> Implementation:
     """What the implementation that was measured as ``block`` keeps for ``model``."""
-    return implementation(model, STACKS[block], load_evidence().stacks, loss)
+    return implementation(model, measured_stack(block), load_evidence().stacks, loss)

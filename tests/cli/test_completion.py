@@ -14,7 +14,7 @@ import pytest
 
 from gptbudget import load_catalog
 from gptbudget.catalog.index import names_beginning
-from gptbudget.catalog.reference import load_grids
+from gptbudget.catalog.reference import load_evidence, load_grids
 from gptbudget.cli import options
 from gptbudget.specs.optimizers import OPTIMIZERS
 from gptbudget.specs.options import Options, ReadingOptions, SearchOptions
@@ -357,4 +357,5 @@ def test_the_choices_that_are_shown_are_those_that_are_taken() -> None:
     assert wanted == literal(SearchOptions.model_fields["minimize"].annotation)
     assert set(shown["grid"].metavar.split("|")) == {"G", *load_grids()}
     assert shown["optimizer"].metavar.split("|") == list(OPTIMIZERS)
-    assert checked == 11
+    assert shown["stack"].metavar.split("|") == list(load_evidence().stacks.stacks)
+    assert checked == 10

@@ -9,18 +9,27 @@ checkpoints are the user's.
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from typing import Any
 
 from gptbudget.run.run import ModelRun
 from gptbudget.specs.model import ModelSpec
+
+OwnFlags = Mapping[str, Any] | None
+"""What a stack adds to the flags of a program; ``None`` where it does not name the program."""
 
 _MEGATRON_POSITIONS = {"learned": "learned_absolute", "rotary": "rope"}
 
 
 def framework_flags(run: ModelRun) -> dict[str, str]:
     """Command lines by program; none where a program cannot run it."""
+    own, optimizer = run.implementation.stack.program_flags, run.recipe.optimizer_spec
     makers = {"nanoGPT": _nanogpt, "torchtitan": _torchtitan, "Megatron-LM": _megatron}
-    found = {name: make(run, run.work.spec) for name, make in makers.items()}
+    found = {
+        name: make(run, run.work.spec, own.get(name))
+        for name, make in makers.items()
+        if name in optimizer.default_in
+    }
     return {name: flags for name, flags in found.items() if flags is not None}
 
 
@@ -36,21 +45,19 @@ def _joined(flags: dict[str, Any], form: str) -> str:
     return shlex.join(words)
 
 
-def _nanogpt(run: ModelRun, model: ModelSpec) -> str | None:
+def _nanogpt(run: ModelRun, model: ModelSpec, own: OwnFlags) -> str | None:
     """One GPT-2 on replicas, with everything that train.py does not have left plain."""
     recipe, layout = run.recipe, run.layout
     plain = (
         (model.block_kind, model.positions.kind) == ("layernorm+plain", "learned")
         and recipe.method.kind == "full"
         and recipe.recipe == "autocast"
-        and "nanoGPT" in recipe.optimizer_spec.default_in
         and (recipe.checkpointing, recipe.loss, recipe.offload) == ("none", "plain", "none")
         and layout.gpus == layout.dp
         and layout.zero == 0
-        and run.stack in {"compiled", "eager"}
         and recipe.precision in {"bf16", "fp16", "fp32"}
     )
-    if not plain:
+    if not plain or own is None:
         return None
     types = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
     flags = {
@@ -63,7 +70,7 @@ def _nanogpt(run: ModelRun, model: ModelSpec) -> str | None:
         "dtype": types[recipe.precision],
         "dropout": recipe.dropout,
         "bias": model.attention.qkv_bias,
-        "compile": run.stack == "compiled",
+        **own,
     }
     return f"{_launched(run)} train.py {_joined(flags, '=')}"
 
@@ -78,7 +85,7 @@ def _launched(run: ModelRun) -> str:
     return f"torchrun {f'--nnodes={nodes} ' if nodes > 1 else ''}--nproc_per_node={here}"
 
 
-def _torchtitan(run: ModelRun, model: ModelSpec) -> str | None:
+def _torchtitan(run: ModelRun, model: ModelSpec, own: OwnFlags) -> str | None:
     """A Llama on FSDP2 with fp32 weights, cut by tensor, context and pipeline."""
     recipe, layout = run.recipe, run.layout
     plain = (
@@ -86,7 +93,6 @@ def _torchtitan(run: ModelRun, model: ModelSpec) -> str | None:
         and model.experts is None
         and recipe.method.kind == "full"
         and recipe.recipe == "autocast"
-        and "torchtitan" in recipe.optimizer_spec.default_in
         and (recipe.loss, recipe.offload) == ("plain", "none")
         and recipe.precision == "bf16"
         and layout.zero == 3  # noqa: PLR2004 - FSDP
@@ -108,20 +114,18 @@ def _torchtitan(run: ModelRun, model: ModelSpec) -> str | None:
     }
     if layout.pp > 1:
         flags["parallelism.pipeline_parallel_microbatch_size"] = run.micro_batch
-    if run.stack in {"compiled", "torchtitan"}:
-        flags["compile.enable"] = True
+    flags |= own or {}
     kept = {n: v for n, v in flags.items() if v is True or v != 1 or n.startswith("training")}
     return _joined(kept, " ")
 
 
-def _megatron(run: ModelRun, model: ModelSpec) -> str | None:
+def _megatron(run: ModelRun, model: ModelSpec, own: OwnFlags) -> str | None:
     """Cut layouts of Megatron-LM: its own recipe, ZeRO at most in stage 1."""
     recipe, layout = run.recipe, run.layout
     plain = (
-        run.stack in {"megatron", "megatron-2021"}
+        own is not None
         and recipe.method.kind == "full"
         and recipe.recipe == "master"
-        and "Megatron-LM" in recipe.optimizer_spec.default_in
         and recipe.offload == "none"
         and layout.zero <= 1
         and model.attention.latent is None

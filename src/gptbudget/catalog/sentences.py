@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from gptbudget.catalog.stack_names import CONTEXT
 from gptbudget.catalog.yamlfile import YamlFile
 from gptbudget.errors import FileError
 
@@ -146,7 +147,7 @@ def build(model: type[M], data: Any, file: YamlFile, *keys: str) -> M:
         FileError: the first fault, as ``file:line: key: what``.
     """
     try:
-        return model.model_validate(data)
+        return model.model_validate(data, context=CONTEXT)
     except ValidationError as error:
         first = next(iter(faults(error, model, file, *keys)))
         raise first from None

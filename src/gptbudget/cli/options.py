@@ -15,6 +15,7 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
+from gptbudget.catalog.stack_names import default_stacks, stack_names
 from gptbudget.cli import completion
 from gptbudget.errors import UsageError
 from gptbudget.specs.optimizers import DEFAULT_OPTIMIZER, OPTIMIZERS
@@ -244,9 +245,8 @@ ASSUMPTIONS = {
     "stack": Flag(
         _ASSUMPTIONS,
         "Software stack.",
-        "native|megatron|megatron-2021|compiled|eager|hf|hf-2024|litgpt|torchtune|torchtitan"
-        "|torchtitan-eager|nanotron|llm-foundry|deepspeed",
-        "compiled; beyond 8 GPUs eager; megatron with --tp or --pp",
+        "|".join(stack_names()),
+        "{node}; beyond 8 GPUs {nodes}; {cut} with --tp or --pp".format(**default_stacks()),
     ),
     "no_profile": Flag(
         _ASSUMPTIONS,

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from gptbudget.catalog.catalog import Catalog
 from gptbudget.catalog.paths import data_file
+from gptbudget.catalog.reference import load_evidence
 from gptbudget.catalog.sentences import build
 from gptbudget.catalog.yamlfile import YamlFile, read_yaml
 from gptbudget.errors import FileError
@@ -36,9 +37,6 @@ _NEEDED = ("seq_len", "micro_batch", "precision", "checkpointing", "attention", 
 """What a row must say, or its source, to be complete; model and card it cannot do without."""
 _CUTS = ("tp", "pp", "cp")
 _DEGREES = ("dp", *_CUTS)
-
-STACKS = {"nanogpt": "eager", "hf-gpt2": "hf", "hf-llama": "hf"}
-"""The stack that stands for each implementation that was measured."""
 
 _PHASES = (
     "start",
@@ -201,13 +199,19 @@ def load_measured_steps(catalog: Catalog, file: str = ONE_GPU) -> MeasuredSteps:
     return MeasuredSteps(table["what"], f"{_TRACKERS[file]} ({versions})", steps)
 
 
+def measured_stack(implementation: str) -> str:
+    """The stack that stands for an implementation that was measured."""
+    stacks = load_evidence().stacks.stacks
+    return next(name for name, stack in stacks.items() if implementation in stack.measured_as)
+
+
 def _step(number: int, row: dict[str, Any], catalog: Catalog) -> MeasuredStep:
     gpus = row.get("gpus")
     tracker = "pytorch" if gpus is None else "pytorch-fsdp"
     return MeasuredStep(
         id=f"{tracker}-{number:03d}-{row['block']}-{row['model']}",
         implementation=row["block"],
-        stack=STACKS[row["block"]],
+        stack=measured_stack(row["block"]),
         model=catalog.models.find(row["model"]).spec,
         recipe=_recipe(row),
         layout=ONE_RANK if gpus is None else Layout(dp=gpus, zero=row["zero"]),

@@ -44,7 +44,7 @@ from gptbudget.specs.layout import Layout
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.options import Convention, FlopsConvention, Options, StackName
 from gptbudget.specs.recipe import Recipe
-from gptbudget.specs.stack import Speed, Stack
+from gptbudget.specs.stack import DefaultFor, Speed, Stack
 from gptbudget.units import YEAR_S
 
 if TYPE_CHECKING:
@@ -213,7 +213,7 @@ def _software(
     evidence: Evidence,
 ) -> _Software:
     """What the user left out, completed."""
-    stack: StackName = choose.take("stack", _default_stack(degrees))
+    stack: StackName = choose.take("stack", evidence.stacks.defaults[_kind_of(degrees)])
     named = NamedStack(stack, evidence.stacks.stacks[stack])
     layout = complete_layout(choose, degrees, model, stack, named.spec)
     recipe = complete_recipe(choose, gpu, model, precision, named, layout)
@@ -303,11 +303,11 @@ def precision_and_peak(gpu: NamedGpu, wanted: Precision | None) -> tuple[Precisi
     return precision, peak
 
 
-def _default_stack(layout: Layout) -> StackName:
-    """Compiled on one card or one node, eager across nodes; Megatron where layers are cut."""
+def _kind_of(layout: Layout) -> DefaultFor:
+    """What decides which stack is the default."""
     if layout.tp > 1 or layout.pp > 1:
-        return "megatron"
-    return "compiled" if layout.gpus <= GPUS_WITHOUT_LOSS else "eager"
+        return "cut"
+    return "node" if layout.gpus <= GPUS_WITHOUT_LOSS else "nodes"
 
 
 def default_goodput(gpus: Any, utilization: float | None) -> Any:
@@ -376,22 +376,19 @@ def _machine(
     )
 
 
-_COMPARED = ("native", "compiled", "hf")
-"""Software of one card at home, from the fastest to the slowest."""
-
-
 def _others(
     choose: Chooser, gpu: GpuSpec, gpus: int, model: ModelSpec, recipe: Recipe, evidence: Evidence
 ) -> dict[str, Stack]:
-    """On one card at home, where software is a free choice, what each kind would reach.
-
-    Native kernels train dense models, and all weights (llm.c, llmq).
-    """
+    """On one card at home, where software is a free choice, what each kind would reach."""
     at_home = gpu.segment in {"consumer", "laptop"} and gpus == 1
     if not at_home or choose.options.stack is not None:
         return {}
-    without = {"native"} if recipe.method.kind != "full" or model.experts else set()
-    return {name: evidence.stacks.stacks[name] for name in _COMPARED if name not in without}
+    dense = recipe.method.kind == "full" and not model.experts
+    return {
+        name: stack
+        for name, stack in evidence.stacks.stacks.items()
+        if stack.compared_at_home and (dense or not stack.dense_only)
+    }
 
 
 def _cloud_price(gpu: GpuSpec) -> float | None:

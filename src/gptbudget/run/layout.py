@@ -56,7 +56,7 @@ def complete_layout(
     for name in ("dp", "tp", "pp", "vp", "cp", "ep"):
         choose.take(name, getattr(degrees, name))
     layout = degrees._replace(
-        zero=choose.take("zero", default_zero(degrees, stack)),
+        zero=choose.take("zero", default_zero(degrees, spec)),
         sequence_parallel=choose.take("sequence_parallel", default=False),
         dp_shard=choose.options.dp_shard,
     )
@@ -68,11 +68,11 @@ def complete_layout(
     return layout
 
 
-def default_zero(layout: Layout, stack: StackName) -> Zero:
-    """FSDP where data parallelism is alone; else only the optimizer is shared, as Megatron does."""
+def default_zero(layout: Layout, stack: Stack) -> Zero:
+    """The stage of the stack where data parallelism is alone; else 1: shared optimizer state."""
     if layout.gpus == 1:
         return 0
-    return 1 if layout.tp > 1 or layout.pp > 1 or stack == "native" else 3
+    return 1 if layout.tp > 1 or layout.pp > 1 else stack.default_zero
 
 
 def refuse_recipe(layout: Layout, recipe: Recipe, seq_len: int) -> None:

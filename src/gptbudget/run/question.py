@@ -15,6 +15,7 @@ from gptbudget.catalog.index import AUTO, EVERY, is_config_path, is_size
 from gptbudget.catalog.paths import holds_config
 from gptbudget.catalog.profiles import load_profiles
 from gptbudget.catalog.reference import grid_intensity, load_evidence
+from gptbudget.catalog.stack_names import CONTEXT
 from gptbudget.errors import GptBudgetError, UnknownNameError, UsageError
 from gptbudget.run.run import (
     BareSize,
@@ -128,7 +129,7 @@ def given_options(given: Mapping[str, Any], kind: type[AnyOptions]) -> AnyOption
         UsageError: the first bad one, in a sentence.
     """
     try:
-        return kind.model_validate(dict(given))
+        return kind.model_validate(dict(given), context=CONTEXT)
     except ValidationError as error:
         from gptbudget.catalog.sentences import sentence
 

@@ -25,9 +25,6 @@ from gptbudget.specs.stack import AttentionKind, Stack
 _FLASH_COMPUTE_CAPABILITY = 8.0
 """Below it PyTorch has no flash attention: torch.nn.functional.scaled_dot_product_attention."""
 
-_WITH_MASTERS = frozenset({"native", "megatron", "megatron-2021", "nanotron"})
-"""Stacks that keep 16-bit weights and fp32 masters."""
-
 
 class NamedStack(NamedTuple):
     """A stack and its name."""
@@ -50,7 +47,7 @@ def complete_recipe(
         UsageError: parts of the recipe cannot stand together, or not on this card.
     """
     method = _method(choose, model)
-    recipe = _storage(choose, precision, stack.key, method)
+    recipe = _storage(choose, precision, stack.spec, method)
     optimizer: str = choose.take("optimizer", DEFAULT_OPTIMIZER)
     loss: LossKind = choose.take("loss", "plain")
     keep_logits = choose.take("keep_logits", default=False)
@@ -85,7 +82,7 @@ def _refuse_gradients_that_stay(recipe: Recipe, layout: Layout, stack: NamedStac
         "sums micro-batches, as --global-batch-tokens asks": recipe.accumulate,
         "sums micro-batches, as a pipeline does": layout.pp > 1,
         f"has a gradient buffer, as the {stack.key} stack does": sharing == "buffer",
-        "keeps gradients in buckets, as replicas and DeepSpeed do": sharing == "deepspeed"
+        "keeps gradients in buckets, as replicas and DeepSpeed do": sharing == "flattened"
         or (sharing == "replicas" and layout.dp > 1),
     }
     for reason, applies in reasons.items():
@@ -148,16 +145,16 @@ def _adapters(choose: Chooser, model: ModelSpec, kind: Literal["lora", "qlora"])
     )
 
 
-def default_storage(precision: Precision, stack: StackName, method: Method) -> RecipeKind:
+def default_storage(precision: Precision, stack: Stack, method: Method) -> RecipeKind:
     """How weights are stored; adapters stand beside a base in the compute precision."""
     if precision in {"fp32", "tf32"}:
         return "autocast"
     if method.has_adapters:
         return "pure"
-    return "master" if stack in _WITH_MASTERS else "autocast"
+    return "master" if stack.keeps_masters else "autocast"
 
 
-def _storage(choose: Chooser, precision: Precision, stack: StackName, method: Method) -> RecipeKind:
+def _storage(choose: Chooser, precision: Precision, stack: Stack, method: Method) -> RecipeKind:
     default = default_storage(precision, stack, method)
     full_precision = precision in {"fp32", "tf32"}
     if full_precision and choose.options.recipe is None:

@@ -95,7 +95,7 @@ def complete(
     """
     options = hunt.options
     given = {name: value for name, value in choices.items() if not _is_default(name, value)}
-    if given.get("zero") == _default_zero(options, choices):
+    if given.get("zero") == _default_zero(options, choices, evidence):
         given.pop("zero")
     dropped = _without_effect(options, gpu, choices)
     if options.time is None and wall_clock_s > YEAR_S:
@@ -121,9 +121,9 @@ def _is_default(name: str, value: Any) -> bool:
     return bool(value == _DEFAULTS[name] if name in _DEFAULTS else name != "zero" and value == 1)
 
 
-def _default_zero(options: Options, choices: Mapping[str, Any]) -> int:
+def _default_zero(options: Options, choices: Mapping[str, Any], evidence: Evidence) -> int:
     degrees = Layout(tp=choices.get("tp", 1), pp=choices.get("pp", 1), dp=choices["gpus"])
-    return default_zero(degrees, options.stack or "compiled")
+    return default_zero(degrees, evidence.stacks.named(options.stack, "node"))
 
 
 def _without_effect(options: Options, gpu: NamedGpu, choices: Mapping[str, Any]) -> list[str]:

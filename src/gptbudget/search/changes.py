@@ -210,7 +210,9 @@ def _in_precision(run: ModelRun, precision: Precision) -> Recipe:
     """The recipe in another precision; what the user did not say follows it."""
     recipe = run.recipe._replace(precision=precision)
     if not run.asked("recipe"):
-        recipe = recipe._replace(recipe=default_storage(precision, run.stack, recipe.method))
+        recipe = recipe._replace(
+            recipe=default_storage(precision, run.implementation.stack, recipe.method)
+        )
     if not run.asked("attention"):
         best = best_attention(run.gpu.spec, precision)
         recipe = recipe._replace(attention=run.implementation.stack.attention or best)

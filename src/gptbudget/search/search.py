@@ -140,7 +140,7 @@ class _Search:
         return lay_out(kind, options, self._seq_len, wanted, attention, raised=raised)
 
     def _evaluate(self, variant: Variant, laid: LaidOut) -> None:
-        if not variant.stands_on(laid.kind, self.hunt.options.stack):
+        if not variant.stands_on(laid.kind, self.hunt.options.stack, self.evidence.stacks):
             self.tally.expect(-1)
             return
         self.tally.count(laid)
@@ -183,4 +183,4 @@ class _Search:
 
 def _stack(options: Options, evidence: Evidence) -> Stack:
     """How the software that cuts layers shares them."""
-    return evidence.stacks.stacks[options.stack or "megatron"]
+    return evidence.stacks.named(options.stack, "cut")

@@ -15,7 +15,7 @@ from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.optimizers import DEFAULT_OPTIMIZER, OPTIMIZERS
 from gptbudget.specs.options import Options
 from gptbudget.specs.recipe import Method
-from gptbudget.specs.stack import AttentionKind
+from gptbudget.specs.stack import AttentionKind, Stacks
 
 _OPTIMIZERS = (
     DEFAULT_OPTIMIZER,
@@ -58,11 +58,11 @@ class Variant(NamedTuple):
         """Whether many GPUs, which share states, have no need of it."""
         return self.offloads or self.options.get("recipe") in {"autocast", "master"}
 
-    def stands_on(self, kind: Kind, stack: str | None) -> bool:
-        """Whether it is another recipe on such layouts: masters are Megatron's default."""
+    def stands_on(self, kind: Kind, stack: str | None, stacks: Stacks) -> bool:
+        """Whether it is another recipe on such layouts: masters may be the default."""
         cut = kind.pipeline != "none" or kind.axes.tp != (1,)
-        megatron = (stack or ("megatron" if cut else "")).startswith("megatron")
-        return not (megatron and self.options.get("recipe") == "master")
+        usual = stacks.named(stack, "cut" if cut else "node").keeps_masters
+        return not (usual and self.options.get("recipe") == "master")
 
     @property
     def round(self) -> tuple[bool, bool, bool]:
@@ -100,7 +100,7 @@ def _axes(
     """The choices that are open, and what each may be."""
     adapted = options.method in {"lora", "qlora"}
     narrow = precision not in {"fp32", "tf32"}
-    usual = default_storage(precision, options.stack or "compiled", Method())
+    usual = default_storage(precision, evidence.stacks.named(options.stack, "node"), Method())
     recipes = (None, *(kind for kind in ("autocast", "master") if kind != usual), "pure")
     tried: dict[str, tuple[Any, ...]] = {
         "method": ("full", "lora", "qlora") if narrow and _adaptable(model) else ("full",),

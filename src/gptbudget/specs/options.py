@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, ValidationInfo
 
 from gptbudget import units
 from gptbudget.specs.base import Spec, Text, one_of
@@ -37,22 +37,6 @@ FlopsConvention = Literal[
     "llmc",
 ]
 Convention = Literal["6nd", "exact"]
-StackName = Literal[
-    "native",
-    "megatron",
-    "megatron-2021",
-    "compiled",
-    "eager",
-    "hf",
-    "hf-2024",
-    "litgpt",
-    "torchtune",
-    "torchtitan",
-    "torchtitan-eager",
-    "nanotron",
-    "llm-foundry",
-    "deepspeed",
-]
 
 
 def _many(raw: Any) -> Any:
@@ -121,7 +105,14 @@ def _optimizer(raw: object) -> str:
     return one_of(OPTIMIZERS, raw)
 
 
+def _stack(raw: Any, info: ValidationInfo) -> Any:
+    """A stack, of those whose names the context of the validation gives."""
+    names = (info.context or {}).get("stacks")
+    return raw if names is None else one_of(names(), raw)
+
+
 ZeroStage = Annotated[Zero, BeforeValidator(_zero)]
+StackName = Annotated[str, BeforeValidator(_stack)]
 OptimizerName = Annotated[str, BeforeValidator(_optimizer)]
 MethodText = Annotated[str, BeforeValidator(_method)]
 Names = Annotated[tuple[Text, ...], BeforeValidator(_many), Field(min_length=1)]

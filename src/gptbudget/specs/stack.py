@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
+from gptbudget.specs.layout import Zero
+
 Split = Literal["blocks", "ends", "cost"]
 """Pipeline stages have as many blocks each; embedding and head count as blocks where blocks
 do not divide (Megatron-LM, ``--account-for-embedding-in-pipeline-split``); or they have as many
@@ -48,6 +50,14 @@ TensorsByMode = dict[Mode, Tensors]
 """A set of tensors in each mode; an absent mode was not measured."""
 
 TensorsByAttention = dict[AttentionKind, TensorsByMode]
+
+
+DefaultFor = Literal["node", "nodes", "cut"]
+"""Layouts that a stack is the default for: one GPU or node, across nodes, and matrices or layers
+cut by tensor or pipeline parallelism."""
+
+_OWN = frozenset({"default_for", "compared_at_home", "measured_as", "program_flags"})
+"""What a stack does not take over from the one it is like."""
 
 
 class Speed(NamedTuple):
@@ -213,6 +223,19 @@ class Stack(NamedTuple):
     """In fp16 gradients are summed in 16 bit, and copied to fp32 for the masters."""
     master_gradient_bytes: float = 2
     """Bytes of a gradient in the ``master`` recipe."""
+    keeps_masters: bool = False
+    """It keeps 16-bit weights and fp32 masters, unless it is told otherwise."""
+    default_zero: Zero = 3
+    """The stage of ZeRO where data parallelism is alone: 3 is FSDP."""
+    dense_only: bool = False
+    """It trains dense models, and all weights."""
+    default_for: tuple[DefaultFor, ...] = ()
+    compared_at_home: bool = False
+    """Shown beside others on one card at home, where software is a free choice."""
+    measured_as: tuple[str, ...] = ()
+    """Its names in the tables of measured steps."""
+    program_flags: Mapping[str, Mapping[str, Any]] = {}
+    """What it adds to the flags of programs that run it."""
     measured: tuple[str, ...] = ()
     """Kinds of block whose training step was measured whole."""
 
@@ -222,6 +245,11 @@ class Stacks(NamedTuple):
 
     parts: Parts
     stacks: dict[str, Stack]
+    defaults: Mapping[DefaultFor, str]
+
+    def named(self, name: str | None, otherwise: DefaultFor) -> Stack:
+        """The stack of a name, or the default for such layouts."""
+        return self.stacks[name or self.defaults[otherwise]]
 
 
 def stacks_from(data: Mapping[str, Any]) -> Stacks:
@@ -232,7 +260,9 @@ def stacks_from(data: Mapping[str, Any]) -> Stacks:
         concept: {name: kind(**fields) for name, fields in parts[concept].items()}
         for concept, kind in named.items()
     }
-    return Stacks(Parts(**{**parts, **built}), _stacks(data["stacks"]))
+    stacks = _stacks(data["stacks"])
+    defaults = {case: name for name, stack in stacks.items() for case in stack.default_for}
+    return Stacks(Parts(**{**parts, **built}), stacks, defaults)
 
 
 def _stacks(given: Mapping[str, Any]) -> dict[str, Stack]:
@@ -248,4 +278,7 @@ def _like(given: Mapping[str, Any], name: str) -> dict[str, Any]:
     """The fields of one entry over those of the entry it is like."""
     own = dict(given[name])
     base = own.pop("like", None)
-    return {**_like(given, base), **own} if base else own
+    if base is None:
+        return own
+    taken = {key: value for key, value in _like(given, base).items() if key not in _OWN}
+    return {**taken, **own}

@@ -24,7 +24,7 @@ def gradient_buckets(step: TrainingStep, placement: Placement, states: States) -
     """
     recipe, layout, stack = step.recipe, step.layout, step.stack
     sharing = sharing_of(recipe, layout.zero, stack)
-    if sharing == "deepspeed":
+    if sharing == "flattened":
         trained = added(held.trained for held in placement.kinds)
         return gradient_bytes(recipe, stack) * minimum(_BUCKET, trained)
     if sharing != "replicas" or layout.zero:

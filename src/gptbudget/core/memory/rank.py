@@ -140,7 +140,7 @@ def rank_amounts(step: TrainingStep, placement: Placement) -> RankAmounts | None
         head_copy=_autocast_copies(recipe, last * placement.table),
         fused_head_gradient=last * states.table if recipe.loss == "fused" else 0,
         gathering=gathered,
-        flattens_gradients=sharing == "deepspeed",
+        flattens_gradients=sharing == "flattened",
         hole=last * how.loss.hole * size({"vocabulary": 1}),
     )
 

@@ -8,7 +8,7 @@ from gptbudget.specs.layout import Zero
 from gptbudget.specs.recipe import Recipe
 from gptbudget.specs.stack import Stack
 
-Sharing = Literal["replicas", "buffer", "deepspeed", "fsdp"]
+Sharing = Literal["replicas", "buffer", "flattened", "fsdp"]
 """Whole weights and gradients in buckets (DistributedDataParallel); a gradient buffer that is
 reduced in place (Megatron, llm.c); buckets and a flat copy for 16-bit weights with masters
 (DeepSpeed); weights that are put together block by block (FSDP2)."""
@@ -24,4 +24,4 @@ def sharing_of(recipe: Recipe, zero: Zero, stack: Stack) -> Sharing:
         return "fsdp"
     if stack.keeps_gradients:
         return "buffer"
-    return "deepspeed" if zero and recipe.recipe == "master" else "replicas"
+    return "flattened" if zero and recipe.recipe == "master" else "replicas"

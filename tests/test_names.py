@@ -1,0 +1,52 @@
+"""No name of a stack or an optimizer stands in the code outside the table that loads it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
+
+import gptbudget
+from gptbudget.catalog.stack_names import stack_names
+from gptbudget.specs.optimizers import OPTIMIZERS
+from gptbudget.specs.options import FlopsConvention
+from gptbudget.specs.stack import AttentionKind
+
+PACKAGE = Path(gptbudget.__file__).parent
+TABLE = PACKAGE / "specs" / "optimizers.py"
+NAMES = {*stack_names(), *OPTIMIZERS}
+
+OTHER_MEANINGS = {
+    "eager": set(get_args(AttentionKind)) - {"eager"},
+    "megatron": set(get_args(FlopsConvention)) - {"megatron"},
+    "torchtitan": {"nanoGPT", "Megatron-LM"},
+}
+"""Words that are something else too, a kind of attention, a count of FLOPs and a program whose
+flags are written, and what such a word stands beside."""
+
+
+def _constants(tree: ast.AST) -> Iterator[tuple[ast.AST, ast.Constant]]:
+    """Every text of a module, with the expression around it."""
+    for parent in ast.walk(tree):
+        for child in ast.iter_child_nodes(parent):
+            if isinstance(child, ast.Constant) and isinstance(child.value, str):
+                yield parent, child
+
+
+def _means_something_else(word: str, around: ast.AST) -> bool:
+    if word == "eager" and isinstance(around, ast.Compare):
+        return ast.unparse(around.left) in {"recipe.attention", "kind"}
+    beside = {node.value for node in ast.walk(around) if isinstance(node, ast.Constant)}
+    return bool(OTHER_MEANINGS.get(word, set()) & beside)
+
+
+def test_names_stand_in_their_tables_alone() -> None:
+    found = [
+        f"{path.relative_to(PACKAGE)}:{constant.lineno}: {constant.value}"
+        for path in sorted(PACKAGE.rglob("*.py"))
+        if path != TABLE
+        for around, constant in _constants(ast.parse(path.read_text(encoding="utf-8")))
+        if constant.value in NAMES and not _means_something_else(constant.value, around)
+    ]
+    assert not found
