@@ -26,8 +26,7 @@ def subject(estimate: Estimate) -> str:
 
 def _answer(estimate: Estimate) -> str:
     """Yes, no or unknown, and which of compute and memory suffices."""
-    compute = None if estimate.compute.ratio is None else estimate.compute.ratio >= 1
-    memory = estimate.fits
+    compute, memory = estimate.enough_compute, estimate.fits
     words = {True: "suffices", False: "does not suffice", None: "is unknown"}
     if compute is memory is True:
         clause = "compute and memory suffice"

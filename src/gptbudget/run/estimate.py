@@ -196,6 +196,11 @@ class AnyEstimate(NamedTuple, Generic[AnyRun_co]):
         return None if self.memory is None else self.memory.fits
 
     @property
+    def enough_compute(self) -> bool | None:
+        """Whether the run ends within the horizon, as a search asks it too; ``None``: unknown."""
+        return None if self.time is None else self.time.wall_clock_s <= self.run.horizon_s
+
+    @property
     def feasible(self) -> bool | None:
         """Memory fits, compute suffices and every requirement holds; ``None`` when unknown.
 
@@ -205,14 +210,10 @@ class AnyEstimate(NamedTuple, Generic[AnyRun_co]):
         if isinstance(self.run, ComputeRun):
             return None
         memory = None if self.memory is None else self.memory.fits_accumulated
-        conditions = [memory, self._enough_compute(), *self._requirements()]
+        conditions = [memory, self.enough_compute, *self._requirements()]
         if False in conditions:
             return False
         return None if None in conditions else True
-
-    def _enough_compute(self) -> bool | None:
-        ratio = self.compute.ratio
-        return None if ratio is None else ratio >= 1
 
     def _requirements(self) -> list[bool | None]:
         require = self.run.require
