@@ -120,6 +120,16 @@ def test_runs_whose_range_nobody_else_gives_are_counted_and_named(cli: Cli) -> N
         assert f"{name} ({count})" in answer
 
 
+def test_a_share_of_the_weight_is_counted_exactly() -> None:
+    rows = [
+        LeftOutRow(str(error), "one source", "dense", "complete", "a class", error, None)
+        for error in range(10)
+    ]
+    found = class_ranges(rows, (0.1, 0.9))["a class"]
+
+    assert (found.low, found.high) == (1, 9)  # nine tenths, which as floats sum to less
+
+
 def test_the_usual_percentiles_would_hold_too_few_runs_of_a_new_source() -> None:
     # What the list of things chosen after errors says of the 10th to 90th percentile.
     rows = inside_of_others(load_cross().rows, (0.1, 0.9))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from fractions import Fraction
 from typing import NamedTuple
 
 from gptbudget.evidence.published import LeftOutRow
@@ -53,11 +54,11 @@ def _sources(rows: Iterable[LeftOutRow]) -> set[str]:
 def _balanced_quantile(rows: Sequence[LeftOutRow], share: float) -> float:
     """The ratio below which ``share`` of the weight lies; all sources weigh the same."""
     of_source = Counter(row.source for row in rows)
-    ordered = sorted((1 + row.error, 1 / of_source[row.source]) for row in rows)
-    passed, whole = 0.0, len(of_source)
+    ordered = sorted((1 + row.error, Fraction(1, of_source[row.source])) for row in rows)
+    passed, wanted = Fraction(0), Fraction(str(share)) * len(of_source)
     for ratio, weight in ordered:
         passed += weight
-        if passed >= share * whole:
+        if passed >= wanted:
             return ratio
     return ordered[-1][0]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from statistics import fmean
 from typing import NamedTuple, Protocol, TypeVar
 
 _GOOD = 0.15
@@ -85,7 +86,7 @@ def score_errors(errors: Sequence[float], group: Group = ()) -> Score:
         quantile(sizes, 0.9),
         quantile(sizes, 0.95),
         sizes[-1],
-        sum(errors) / len(errors),
+        fmean(errors),
         sum(size <= _GOOD for size in sizes) / len(sizes),
     )
 

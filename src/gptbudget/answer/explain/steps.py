@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from gptbudget.answer.explain.formula import met, terms, written
 from gptbudget.answer.explain.step import Input, Origin, Step
 from gptbudget.answer.explain.traced import LEAF, NUMBER, Traced, Tracing
+from gptbudget.core.arrays import added
 
 _AGREES = 1e-9
 _ABOVE = "a step above"
@@ -67,7 +68,7 @@ class Book:
         It may be said as the sum of its ``parts``.
         """
         if isinstance(number, Traced) and number.operation not in {LEAF, NUMBER}:
-            whole = sum(parts)
+            whole = added(parts)
             said = isinstance(whole, Traced) and self._agree(whole.value, number.value)
             shown = whole if said else number
             self._defined.setdefault(name, _Defined(name, number, unit, source, shown))
@@ -90,7 +91,7 @@ class Book:
         such a sum.
         """
         self.define(name, number, unit, source)
-        shown: Any = sum(parts) or number
+        shown: Any = added(parts) or number
         if not isinstance(shown, Traced) or shown.operation == NUMBER:
             shown = self.take(f"assumed_{name}", shown * 1, unit, "assumed", source)
         assert self._agree(shown.value, figure), (name, shown.value, figure)

@@ -10,6 +10,7 @@ from gptbudget.answer.quantities import SHOWN
 from gptbudget.answer.validation.memory import outcome
 from gptbudget.answer.validation.speed import row_data as speed_data
 from gptbudget.answer.validation.words import fit_data, percent, row_data
+from gptbudget.core.arrays import added
 from gptbudget.evidence.validate import OneRun
 from gptbudget.units import format_bytes, format_duration, format_number, format_percent
 
@@ -79,7 +80,7 @@ def _seconds(found: OneRun) -> Table:
     if found.speed is None:
         return Table(columns, ())
     parts = {name: each for name, each in found.speed.seconds.items() if each}
-    total = sum(parts.values())
+    total = added(parts.values())
     rows = tuple(
         (name.replace("_", " "), format_duration(each), format_percent(each / total))
         for name, each in parts.items()
