@@ -197,6 +197,15 @@ def test_a_way_is_what_compare_says_of_it(asked: dict[str, Any]) -> None:
         assert run.gpus == way.candidate.gpus
 
 
+@pytest.mark.parametrize("minimize", ["cost", "time"])
+def test_of_ways_that_cost_the_same_the_fastest_is_the_answer(minimize: Any) -> None:
+    # A given utilization makes GPU-hours the same on any number of GPUs, but for the last bit.
+    fixed: dict[str, Any] = {"utilization": 0.4, "checkpointing": "none", "loss": "plain"}
+    found = gptbudget.fit(gpu="a100", model="gpt2-xl", gpus="7..8", minimize=minimize, **fixed)
+
+    assert [way.candidate.gpus for way in found.ways] == [8]
+
+
 def test_a_way_that_costs_quality_comes_after_all_that_do_not() -> None:
     found = gptbudget.fit(gpu="4070ti", model="gpt2-xl")
     losses = [way.candidate.loss for way in found.ways]
@@ -220,10 +229,7 @@ def test_what_is_wanted_comes_first_and_all_of_it_fits(
     name: str, card: str, gpus: int, minimize: Any
 ) -> None:
     found = gptbudget.fit(gpu=card, model=name, gpus=gpus, minimize=minimize, top=60)
-    ranks = [
-        (way.candidate.loss, way.candidate.amount(minimize), way.candidate.wall_clock_s)
-        for way in found.ways
-    ]
+    ranks = [way.candidate.rank(minimize) for way in found.ways]
 
     assert ranks == sorted(ranks)
     assert all(way.estimate.feasible for way in found.ways)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from gptbudget.budget.laws import Allocation, optimum
 from gptbudget.budget.shapes import DEFAULT_CONTEXT, LARGEST_SHAPE, candidates, parameters_of
+from gptbudget.core.arrays import about
 from gptbudget.core.laws.chinchilla import predicted_loss
 from gptbudget.errors import UsageError
 from gptbudget.run.run import NamedModel
@@ -130,7 +131,7 @@ def fastest_shape(setting: Setting, size: float, horizon: Horizon) -> NamedModel
 
     def slowness(model: NamedModel) -> float:
         way = plain_model_way(setting, model, _changes(model, horizon))
-        return way.time.wall_clock_s / way.estimate.compute.required_flops
+        return float(about(way.time.wall_clock_s / way.estimate.compute.required_flops))
 
     if len(shapes) == 1:
         slowness(shapes[0])

@@ -94,6 +94,24 @@ def added(amounts: Iterable[Any]) -> Any:
     return reduce(operator.add, amounts, 0)
 
 
+def about(amount: Any) -> Any:
+    """An amount to nine digits, element by element: those that differ by rounding alone are equal.
+
+    Answers are ranked by it, so that of two that are as fast or as cheap none wins by its last bit.
+
+    Example:
+        >>> about(0.1 + 0.2) == about(0.3)
+        True
+    """
+    if hasattr(amount, "__array__"):
+        import numpy as np
+
+        share, power = np.frexp(amount)
+        return np.ldexp(np.round(share, 9), power)
+    share, power = math.frexp(amount)
+    return math.ldexp(round(share, 9), power)
+
+
 def exponential(power: Any) -> Any:
     """``e`` to a power, element by element.
 

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from gptbudget.core import cost as cost_formulas
-from gptbudget.core.arrays import real
+from gptbudget.core.arrays import about, real
 from gptbudget.core.cost import delivered_flops_per_s, wall_clock_s
 from gptbudget.core.flops import (
     six_n_of_method,
@@ -388,7 +388,7 @@ def best_first(estimates: Sequence[Estimate]) -> list[Estimate]:
 
     def rank(estimate: Estimate) -> tuple[int, float]:
         order = {True: 0, None: 1, False: 2}[estimate.feasible]
-        return order, estimate.time.wall_clock_s if estimate.time else float("inf")
+        return order, about(estimate.time.wall_clock_s) if estimate.time else float("inf")
 
     return sorted(estimates, key=rank)
 

@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gptbudget.core.arrays import about
 from gptbudget.core.memory.states import accumulates, gradients_are_narrow
 from gptbudget.errors import UsageError
 from gptbudget.run.estimate import cost_of
 from gptbudget.run.run import ModelRun, NamedGpu
-from gptbudget.search.candidate import Candidate, Hunt, choices_of
+from gptbudget.search.candidate import COUNTED, Candidate, Hunt, choices_of
 from gptbudget.search.evaluate import Evaluated, LaidOut, index_of
 from gptbudget.search.variants import Variant
 from gptbudget.specs.options import Minimize
@@ -114,7 +115,7 @@ class Tally:
         self._keep_by_hardware(kept, key, holds)
 
     def _rank(self, row: Candidate) -> tuple[int, float, float]:
-        return row.loss, row.amount(self.hunt.minimize), row.wall_clock_s
+        return row.rank(self.hunt.minimize)
 
     def _limits(self, wall_clock_s: Any, usd: Any) -> Any:
         longest, most = self.hunt.max_wall_clock_s, self.hunt.max_usd
@@ -147,12 +148,12 @@ class Tally:
                 self.nearest = float(over[index]), kept.candidate(index)
         if not (late := fits & ~holds).any():
             return
-        one = kept.candidate(_index_of_smallest(np.where(late, found.wall_clock_s, np.inf)))
-        if self.fastest is None or one.wall_clock_s < self.fastest.wall_clock_s:
+        one = kept.candidate(_index_of_smallest(np.where(late, about(found.wall_clock_s), np.inf)))
+        if self.fastest is None or about(one.wall_clock_s) < about(self.fastest.wall_clock_s):
             self.fastest = one
         if kept.usd is not None:
-            one = kept.candidate(_index_of_smallest(np.where(late, kept.usd, np.inf)))
-            if self.cheapest is None or (one.usd or 0) < (self.cheapest.usd or 0):
+            one = kept.candidate(_index_of_smallest(np.where(late, about(kept.usd), np.inf)))
+            if self.cheapest is None or about(one.usd or 0) < about(self.cheapest.usd or 0):
                 self.cheapest = one
 
     def found(self, seconds: float, *, interrupted: bool) -> Found:
@@ -218,7 +219,7 @@ class Program(NamedTuple):
             "cost": self.usd,
             "energy": self.energy_kwh,
         }
-        return known[minimize]
+        return known[minimize] if minimize in COUNTED else about(known[minimize])
 
     def candidate(self, index: tuple[int, ...]) -> Candidate:
         """One of them."""
@@ -244,7 +245,7 @@ def _ranks(kept: Program, key: Any, flat: Any) -> tuple[Any, ...]:
     """What candidates are sorted by, the last first: quality, what is wanted, time."""
     return tuple(
         np.broadcast_to(each, kept.laid.valid.shape).ravel()[flat]
-        for each in (kept.found.wall_clock_s, key, kept.loss)
+        for each in (about(kept.found.wall_clock_s), key, kept.loss)
     )
 
 
@@ -272,10 +273,10 @@ def front(rows: Mapping[tuple[str, int], Candidate]) -> list[Candidate]:
     """
 
     def cost(row: Candidate) -> float:
-        return row.gpus * row.wall_clock_s if row.usd is None else row.usd
+        return float(about(row.gpus * row.wall_clock_s if row.usd is None else row.usd))
 
     kept: list[Candidate] = []
-    for row in sorted(rows.values(), key=lambda row: (row.wall_clock_s, cost(row))):
+    for row in sorted(rows.values(), key=lambda row: (about(row.wall_clock_s), cost(row))):
         better = [b for b in kept if b.loss <= row.loss]
         if not better or cost(row) < min(map(cost, better)):
             kept.append(row)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from gptbudget.core.arrays import about
 from gptbudget.run.complete import complete_model_run
 from gptbudget.run.layout import default_zero
 from gptbudget.run.machine import node_of
@@ -17,6 +18,9 @@ from gptbudget.specs.layout import Layout
 from gptbudget.specs.optimizers import DEFAULT_OPTIMIZER, OPTIMIZERS
 from gptbudget.specs.options import Minimize, Options
 from gptbudget.units import DAY_S, YEAR_S
+
+COUNTED: frozenset[Minimize] = frozenset({"memory", "gpus"})
+"""What is made small in whole numbers, which are compared as they are."""
 
 
 class Hunt(NamedTuple):
@@ -57,7 +61,7 @@ class Candidate(NamedTuple):
         return int(self.choices["gpus"])
 
     def amount(self, minimize: Minimize) -> float:
-        """What the search makes small."""
+        """What the search makes small, as it is compared."""
         known = {
             "time": self.wall_clock_s,
             "memory": self.peak_bytes,
@@ -67,7 +71,11 @@ class Candidate(NamedTuple):
         }
         found = known[minimize]
         assert found is not None
-        return float(found)
+        return float(found if minimize in COUNTED else about(found))
+
+    def rank(self, minimize: Minimize) -> tuple[int, float, float]:
+        """What it is sorted by: quality, what is wanted, time."""
+        return self.loss, self.amount(minimize), about(self.wall_clock_s)
 
 
 def choices_of(variant: Variant, laid: LaidOut, index: tuple[int, ...]) -> dict[str, Any]:

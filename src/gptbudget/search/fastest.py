@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import product
 from typing import Any, Generic, NamedTuple
 
+from gptbudget.core.arrays import about
 from gptbudget.core.memory.placement import ENDS_AS_LAYERS
 from gptbudget.errors import UsageError
 from gptbudget.run.estimate import (
@@ -142,12 +143,15 @@ def _by_speed(
 
 
 def _seconds_per_token(run: ModelRun) -> float:
-    """Seconds of a token in a step; nothing where a given utilization makes all runs as fast."""
+    """Seconds of a token in a step, as they are compared; nothing with a given utilization.
+
+    That makes all runs as fast.
+    """
     prediction = run.prediction
     if prediction is None:
         return 0.0
     factor = time_factor(prediction.profiles.get(run.stack), run)
-    return float(step_parts(run.step, prediction).total / run.step_tokens * factor)
+    return float(about(step_parts(run.step, prediction).total / run.step_tokens * factor))
 
 
 def _fits(run: ModelRun) -> bool:

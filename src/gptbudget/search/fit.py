@@ -112,14 +112,10 @@ def answer(asked: Asked, catalogs: Iterable[Path] = (), watch: Watch | None = No
 def _front(hunt: Hunt, found: Found) -> list[Candidate]:
     """The hardware that nothing beats in both time and cost, what is wanted first."""
     kept = front(found.by_hardware)
-    best = min(
-        found.by_hardware.values(),
-        key=lambda row: (row.loss, row.amount(hunt.minimize)),
-        default=None,
-    )
+    best = min(found.by_hardware.values(), key=lambda row: row.rank(hunt.minimize), default=None)
     if best is not None and best not in kept:
         kept.append(best)
-    return sorted(kept, key=lambda row: (row.loss, row.amount(hunt.minimize)))
+    return sorted(kept, key=lambda row: row.rank(hunt.minimize))
 
 
 def _work(question: questions.Question, catalog: Catalog) -> NamedModel:

@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from gptbudget.core.arrays import about
 from gptbudget.errors import UsageError
 from gptbudget.run.run import NamedModel, Work
 from gptbudget.search.context import Setting
@@ -143,8 +144,8 @@ class Search:
         if ours is not theirs:
             return ours
         if ours:
-            return (way.usd or 0) < (other.usd or 0)
-        return way.time.wall_clock_s < other.time.wall_clock_s
+            return bool(about(way.usd or 0) < about(other.usd or 0))
+        return bool(about(way.time.wall_clock_s) < about(other.time.wall_clock_s))
 
     def _meeting(self, gpus: int, neighbour: Way) -> Way | None:
         """A way within the limits, first as the neighbouring count does it."""
