@@ -15,7 +15,7 @@ from tests.conftest import Cli
 STACKS = load_evidence().stacks
 
 
-def test_names_and_defaults_read_without_a_parser_are_those_of_the_file() -> None:
+def test_names_and_defaults_are_those_of_the_loaded_stacks() -> None:
     assert stack_names() == tuple(STACKS.stacks)
     assert default_stacks() == STACKS.defaults
 

@@ -1,22 +1,20 @@
-"""Names of the stacks, read off their file without a parser: for help, completion and options."""
+"""Names of the stacks: for help, completion and options."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from functools import cache
+from typing import Any
 
 from gptbudget.catalog.paths import data_file
-
-_STACK = re.compile(r"^  ([\w.-]+):\n((?:    .*\n)*)", re.MULTILINE)
-_DEFAULT = re.compile(r"^    default_for: \[(.*)\]$", re.MULTILINE)
+from gptbudget.catalog.yamlfile import read_yaml
 
 
 @cache
-def _entries() -> Mapping[str, str]:
+def _entries() -> Mapping[str, Any]:
     """What stands under each stack of the file."""
-    text = data_file("stacks.yaml").read_text(encoding="utf-8")
-    return dict(_STACK.findall(text.partition("\nstacks:\n")[2]))
+    entries: Mapping[str, Any] = read_yaml(data_file("stacks.yaml"), keep=True).data["stacks"]
+    return entries
 
 
 def stack_names() -> tuple[str, ...]:
@@ -26,8 +24,9 @@ def stack_names() -> tuple[str, ...]:
 
 def default_stacks() -> dict[str, str]:
     """The stack that is the default for each kind of layout."""
-    found = ((name, _DEFAULT.search(fields)) for name, fields in _entries().items())
-    return {case: name for name, cases in found if cases for case in cases[1].split(", ")}
+    return {
+        case: name for name, fields in _entries().items() for case in fields.get("default_for", ())
+    }
 
 
 CONTEXT: Mapping[str, Callable[[], tuple[str, ...]]] = {"stacks": stack_names}
