@@ -113,6 +113,12 @@ OPTIMIZERS: Mapping[str, Optimizer] = MappingProxyType(
             paged=True,
             implementations={"fused": _IN_PLACE, "in-backward": _IN_PLACE},
         ),
+        "adam-mini": Optimizer(
+            title="Adam-mini",
+            source="Zhang et al. 2024, arXiv 2406.16793, abstract: half of AdamW's memory; of the "
+            "second moment a value for each block of parameters, at most 0.1 %, not counted",
+            state=State(tensors=1),
+        ),
         "adafactor": Optimizer(
             title="Adafactor",
             source="Shazeer and Stern 2018, arXiv 1804.04235; foreach is PyTorch's, loop "
