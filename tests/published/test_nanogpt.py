@@ -11,7 +11,7 @@ from gptbudget import estimate, load_catalog
 from gptbudget.core.flops import train_flops_per_token, train_flops_per_token_6n
 from gptbudget.core.memory.placement import Held
 from gptbudget.core.memory.states import optimizer_bytes
-from gptbudget.core.parameters import count_parameters, position_table
+from gptbudget.core.parameters import count_parameters
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Recipe
 
@@ -39,7 +39,8 @@ def test_flops_of_one_sequence() -> None:
 def test_flops_by_the_palm_formula() -> None:
     # 6 N + 12 L H Q T, without the position table: norm vectors count as if they multiplied.
     spec = model()
-    counted = count_parameters(spec).total - position_table(spec)
+    count = count_parameters(spec)
+    counted = count.total - count.parts["positions"]
     attention = 12 * spec.layers * spec.query_width * 1024
 
     assert (train_flops_per_token_6n(counted) + attention) * 1024 == 875_062_886_400

@@ -86,12 +86,6 @@ def checkpoint_only(model: ModelSpec) -> Parts[int]:
     return Parts(found)
 
 
-def position_table(model: ModelSpec) -> int:
-    """Parameters of a learned position table: one row a position, plus any extra rows."""
-    below = tensors_of(model).below
-    return by_cut(below, lambda tensor: tensor.component == "positions").total  # type: ignore[no-any-return]
-
-
 def trained_parameters(model: ModelSpec, method: Method) -> int:
     """How many parameters have gradients."""
     if method.has_adapters:
