@@ -174,14 +174,14 @@ def test_a_pipe_in_the_cache_is_not_waited_for() -> None:
 
 def test_values_come_back_as_they_were(tmp_path: Path) -> None:
     value = {"a": (1, 2.5, ("x", ({"b": (None, True)},))), "c": 1e300, "d": "\u2028\ud800"}
-    made = [cached(tmp_path / "x.yaml", "text", Path(__file__), lambda: value) for _ in range(2)]
+    made = [cached(tmp_path / "x.yaml", "text", (Path(__file__),), lambda: value) for _ in range(2)]
     assert made == [value, value]
     with pytest.raises(ZeroDivisionError):
-        cached(tmp_path / "x.yaml", "other text", Path(__file__), lambda: 1 // 0)
+        cached(tmp_path / "x.yaml", "other text", (Path(__file__),), lambda: 1 // 0)
 
 
 def test_without_the_code_of_the_reader_nothing_is_kept(folder: Path, tmp_path: Path) -> None:
-    assert cached(tmp_path / "x.yaml", "text", tmp_path / "missing", lambda: 1) == 1
+    assert cached(tmp_path / "x.yaml", "text", (tmp_path / "missing",), lambda: 1) == 1
     assert not folder.exists()
 
 

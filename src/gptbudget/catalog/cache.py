@@ -33,13 +33,14 @@ def cache_folder() -> Path:
     return platformdirs.user_cache_path("gptbudget")
 
 
-def cached(path: Path, content: str, reader: Path, make: Callable[[], Any]) -> Any:
+def cached(path: Path, content: str, readers: tuple[Path, ...], make: Callable[[], Any]) -> Any:
     """What ``make`` makes of the ``content`` of ``path``: plain data, lists as tuples.
 
-    ``reader`` is the source file of the code that makes it: its edits count too.
+    ``readers`` are the source files of the code that makes it: their edits count too.
     """
     try:
-        made_of = _joined(reader.read_bytes(), content.encode("utf-8", "surrogatepass"))
+        code = (reader.read_bytes() for reader in readers)
+        made_of = _joined(*code, content.encode("utf-8", "surrogatepass"))
         entry = cache_folder() / f"{path.stem}-{crc32(os.fsencode(path.absolute())):08x}.json"
         found = _read(entry, made_of)
     except (OSError, ValueError, TypeError, RecursionError):

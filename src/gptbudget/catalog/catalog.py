@@ -7,11 +7,14 @@ is reported by the next command.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from gptbudget.catalog import index
+from gptbudget.catalog.cache import cached
 from gptbudget.catalog.index import RawEntry, index_names, is_key, normalized, resolve
 from gptbudget.catalog.paths import catalog_files, shipped_files
 from gptbudget.catalog.yamlfile import YamlFile, read_yaml
@@ -22,6 +25,9 @@ from gptbudget.specs.model import ModelSpec
 S = TypeVar("S", GpuSpec, ModelSpec)
 
 SECTIONS = ("gpus", "models")
+
+_INDEXED_BY = (Path(__file__), Path(index.__file__))
+"""The code that the names of a section are indexed by."""
 
 
 @dataclass(frozen=True)
@@ -66,11 +72,17 @@ class Section(Generic[S]):
             FileError: two entries claim one name, or an alias reads as a size.
         """
         if self._index is None:
-            index = index_names(self._kind, self._raw)
-            for _, fault in index.faults:
-                raise fault
-            self._index = index.keys
+            files = {raw.file.path: raw.file for raw in self._raw.values()}
+            place = next(iter(files), Path()).with_name(f"names-of-{self._kind}")
+            content = json.dumps([[str(path), file.text] for path, file in files.items()])
+            self._index = cached(place, content, _INDEXED_BY, self._indexed)
         return self._index
+
+    def _indexed(self) -> dict[str, str]:
+        found = index_names(self._kind, self._raw)
+        for _, fault in found.faults:
+            raise fault
+        return found.keys
 
     def files(self) -> tuple[Path, ...]:
         """The file of each entry."""
@@ -91,14 +103,14 @@ class Section(Generic[S]):
             UnknownNameError: no entry has the name, or several begin with it.
             FileError: the entry is faulty.
         """
-        index, short = self.index(), normalized(name)
+        names, short = self.index(), normalized(name)
         other = self._other
-        if other is not None and short not in index and short in other.index():
+        if other is not None and short not in names and short in other.index():
             raise UnknownNameError(
                 f"{other.index()[short]} is {_a(other.word)}, not {_a(self.word)}",
                 f"see the list with gptbudget {self._kind}",
             )
-        return self._entry(resolve(name, index, self.word, f"gptbudget {self._kind}"))
+        return self._entry(resolve(name, names, self.word, f"gptbudget {self._kind}"))
 
     def _entry(self, key: str) -> Entry[S]:
         """The validated entry of a key."""

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from gptbudget.catalog.cache import cached
 from gptbudget.catalog.paths import data_file
 from gptbudget.catalog.sentences import build, faults
 from gptbudget.catalog.yamlfile import YamlFile, read_yaml
 from gptbudget.errors import FileError
+from gptbudget.specs import base, gpu, model
+from gptbudget.specs.base import restored
 from gptbudget.specs.gpu import GpuSpec
 from gptbudget.specs.model import ModelSpec
+
+S = TypeVar("S", GpuSpec, ModelSpec)
+
+_SPECS = tuple(Path(module.__file__ or module.__name__) for module in (base, gpu, model))
+"""What an entry is validated by."""
 
 CONCEPTS = ("attention", "ffn", "norms", "positions", "head")
 
@@ -29,7 +39,7 @@ def build_gpu(data: Any, file: YamlFile, key: str, *, shipped: bool) -> GpuSpec:
         FileError: the first fault, as ``file:line: key: what``.
     """
     _require_sources(data, file, ("gpus", key), shipped=shipped)
-    return build(GpuSpec, _named(data, key), file, "gpus", key)
+    return _built(GpuSpec, _named(data, key), file, "gpus", key, keep=shipped)
 
 
 def build_model(data: Any, file: YamlFile, key: str, *, shipped: bool) -> ModelSpec:
@@ -39,7 +49,21 @@ def build_model(data: Any, file: YamlFile, key: str, *, shipped: bool) -> ModelS
         FileError: the first fault, as ``file:line: key: what``.
     """
     _require_sources(data, file, ("models", key), shipped=shipped)
-    return build(ModelSpec, _on_architecture(data, file, key), file, "models", key)
+    complete = _on_architecture(data, file, key)
+    return _built(ModelSpec, complete, file, "models", key, keep=shipped)
+
+
+def _built(spec: type[S], data: Any, file: YamlFile, kind: str, key: str, *, keep: bool) -> S:
+    """Validate an entry, or take what it was validated to before from the cache."""
+    if not keep:
+        return build(spec, data, file, kind, key)
+    found = cached(
+        file.path.with_name(f"{kind}-{key}"),
+        json.dumps(data),
+        _SPECS,
+        lambda: build(spec, data, file, kind, key).model_dump(),
+    )
+    return restored(spec, found)
 
 
 def entry_faults(

@@ -17,7 +17,7 @@ from gptbudget.catalog.textfile import read_text
 if TYPE_CHECKING:
     import yaml
 
-_SYNTAX = Path(__file__).with_name("syntax.py")
+_SYNTAX = (Path(__file__).with_name("syntax.py"),)
 
 
 @dataclass(frozen=True)

@@ -111,7 +111,8 @@ class Prediction(NamedTuple):
     """Software that the same run could use, to show beside it what that would reach."""
 
 
-@dataclass(frozen=True, kw_only=True)
+# Nothing compares or prints a run: what is not generated for it saves a part of every start.
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class RunBasis:
     """What a run has whatever is trained: one accelerator type, its cost, and what was asked."""
 
@@ -136,7 +137,7 @@ class RunBasis:
         return self.origins.get(option) in {"given", "scenario"}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ComputeRun(RunBasis):
     """A bare size on its tokens, or an amount of FLOPs, at a given utilization."""
 
@@ -151,7 +152,7 @@ class ComputeRun(RunBasis):
         return self.work.tokens if isinstance(self.work, SizeAndTokens) else None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ModelRun(RunBasis):
     """A model with a shape, ready to be estimated."""
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Annotated
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticKnownError
@@ -38,3 +38,39 @@ def one_of(names: Iterable[str], raw: object) -> str:
     *most, last = map(repr, known)
     expected = f"{', '.join(most)} or {last}" if most else last
     raise PydanticKnownError("literal_error", {"expected": expected})
+
+
+S = TypeVar("S", bound=Spec)
+
+
+def restored(spec: type[S], data: Mapping[str, Any]) -> S:
+    """An object of the plain data of one that was validated before, without validating it again.
+
+    ``data`` is that of ``model_dump``.
+    """
+    fields = spec.model_fields
+    values = {name: _part(fields[name].annotation, value) for name, value in data.items()}
+    return spec.model_construct(**values)
+
+
+def _part(annotation: Any, value: Any) -> Any:
+    """A value of a field: objects where its annotation has a spec, in a tuple too."""
+    if not isinstance(value, dict | tuple):
+        return value
+    inner = _spec_in(annotation)
+    if inner is None:
+        return value
+    if isinstance(value, dict):
+        return restored(inner, value)
+    return tuple(restored(inner, each) for each in value)
+
+
+def _spec_in(annotation: Any) -> type[Spec] | None:
+    """The spec that an annotation names: itself, or what it is a union or a tuple of."""
+    if isinstance(annotation, type) and issubclass(annotation, Spec):
+        return annotation
+    for each in get_args(annotation):
+        found = _spec_in(each)
+        if found is not None:
+            return found
+    return None
