@@ -38,7 +38,7 @@ COMMANDS = {
     "--version": (["--version"], ""),
     "--help": (["--help"], ""),
     "compare -o json": ([*QUESTION, "-o", "json"], "1.35"),
-    "compare": (QUESTION, "1.7"),
+    "compare": (QUESTION, "1.6"),
     "gpus": (["gpus"], ""),
 }
 

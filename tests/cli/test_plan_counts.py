@@ -108,15 +108,16 @@ NO = {
     ),
     "memory": (
         ("--gpu", "4070ti", "--gpu-memory", "1GiB", "--model", "gpt2-xl", "--time", "1y"),
-        "holds gpt2-xl without losing quality: as asked, it takes 24.79 GiB of 1.00 GiB on one",
+        "holds gpt2-xl without losing quality: as asked, it needs 24.79 GiB on one GPU, which has "
+        "1.00 GiB",
     ),
     "memory-of-each": (
         (
             *("--gpu", "4070ti", "--model", "gpt3-175b", "--time", "100y"),
             *("--tp", "2", "--pp", "1", "--zero", "0", "--offload", "none"),
         ),
-        "holds gpt3-175b without losing quality: as asked, it takes 1.51 TiB of 11.70 GiB on "
-        "each of 2.",
+        "holds gpt3-175b without losing quality: as asked, it needs 1.51 TiB on each of 2 "
+        "GPUs, which has 11.70 GiB.",
     ),
     "fixed": (
         ("--gpu", "a100", "--model", "gpt2-xl", "--time", "1d", "--dp", "2"),

@@ -92,8 +92,8 @@ def _too_much(counted: Counted) -> str:
     assert memory is not None
     assert run.usable_bytes is not None
     needed, usable = format_bytes(memory.peak_bytes), format_bytes(run.usable_bytes)
-    each = "one" if run.gpus == 1 else f"each of {run.gpus:,}"
-    return f"as asked, it takes {needed} of {usable} on {each}"
+    where = "one GPU, which" if run.gpus == 1 else f"each of {run.gpus:,} GPUs, which"
+    return f"as asked, it needs {needed} on {where} has {usable}"
 
 
 def _horizon(limits: Limits) -> str:

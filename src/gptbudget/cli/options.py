@@ -128,7 +128,7 @@ RECIPE = {
         _RECIPE,
         "16-bit compute on fp32 weights, 16-bit weights with fp32 masters, or 16-bit everything.",
         "autocast|master|pure",
-        "autocast; native, megatron: master; adapters: pure",
+        "autocast; master where the stack keeps masters; adapters: pure",
     ),
     "optimizer": Flag(
         _RECIPE,

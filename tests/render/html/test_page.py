@@ -140,9 +140,11 @@ models:
     notes: "\\e[31m</td><img src=x onerror=alert(2)> javascript:alert(3) \\0"
     sources: ['javascript:alert(4)', 'https://example.org/"><script>alert(5)</script>']
 gpus:
-  'card"><b>bold</b>&amp;':
+  evil-card:
     name: '</style><script>alert(6)</script>'
     memory_gib: 12
+    cloud_price_per_hour:
+      {usd: 1, date: '2026-01', kind: on-demand, source: 'card"><b>bold</b>&amp;'}
     peak_tflops: {bf16: 50, fp32: 50}
 """
 
@@ -152,7 +154,7 @@ def test_what_a_catalog_says_stays_text(cli: Cli, tmp_path: Path, fmt: str) -> N
     catalog, file = tmp_path / "mine.yaml", tmp_path / "answer.html"
     catalog.write_text(HOSTILE, encoding="utf-8")
     options = ["--catalog", str(catalog), "-o", fmt, "--html", str(file)]
-    result = cli("compare", "--gpu", 'card"><b>bold</b>&amp;', "--model", "evil-model", *options)
+    result = cli("compare", "--gpu", "evil-card", "--model", "evil-model", *options)
     assert result.code == 0, result.err
     page = file.read_text(encoding="utf-8")
     tags = Tags(page)
