@@ -40,6 +40,8 @@ def shipped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> tuple[Path, ...]
 
 
 def memory_gib() -> float | None:
+    """Of one card, in a process that has read nothing yet."""
+    catalogs._loaded.cache_clear()
     return load_catalog().gpus.find("4070ti").spec.memory_gib
 
 
@@ -170,6 +172,13 @@ def test_a_pipe_in_the_cache_is_not_waited_for() -> None:
     os.mkfifo(entry)
 
     assert memory_gib() == 12
+
+
+def test_the_same_texts_are_read_once_in_a_process(shipped: tuple[Path, ...]) -> None:
+    assert load_catalog() is load_catalog()
+    before = load_catalog()
+    shipped[0].write_text(shipped[0].read_text() + "\n# a comment\n")
+    assert load_catalog() is not before
 
 
 def test_values_come_back_as_they_were(tmp_path: Path) -> None:

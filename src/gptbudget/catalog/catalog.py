@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -17,7 +18,8 @@ from gptbudget.catalog import index
 from gptbudget.catalog.cache import cached
 from gptbudget.catalog.index import RawEntry, index_names, is_key, normalized, resolve
 from gptbudget.catalog.paths import catalog_files, shipped_files
-from gptbudget.catalog.yamlfile import YamlFile, read_yaml
+from gptbudget.catalog.textfile import read_text
+from gptbudget.catalog.yamlfile import YamlFile, kept_yaml
 from gptbudget.errors import FileError, UnknownNameError
 from gptbudget.specs.gpu import GpuSpec
 from gptbudget.specs.model import ModelSpec
@@ -149,21 +151,28 @@ def load_catalog(extra: Iterable[Path] = (), *, user: bool = True) -> Catalog:
     Raises:
         FileError: a file cannot be read or is not a catalog.
     """
+    files = catalog_files(extra, user=user)
+    texts = tuple((path, read_text(path, "a YAML file")) for path in files)
+    return _loaded(texts, shipped_files())
+
+
+@lru_cache(maxsize=4)
+def _loaded(texts: tuple[tuple[Path, str], ...], shipped: tuple[Path, ...]) -> Catalog:
+    """The catalog of these texts; the same object while they are the same."""
     gpus: Section[GpuSpec] = Section("gpus", "accelerator")
     models: Section[ModelSpec] = Section("models", "model")
     gpus.stands_beside(models)
     models.stands_beside(gpus)
-    files, shipped = catalog_files(extra, user=user), shipped_files()
-    for path in files:
-        file = _catalog_file(path)
+    for path, text in texts:
+        file = _catalog_file(path, text)
         gpus.add(file, shipped=path in shipped)
         models.add(file, shipped=path in shipped)
-    return Catalog(gpus, models, files)
+    return Catalog(gpus, models, tuple(path for path, _ in texts))
 
 
-def _catalog_file(path: Path) -> YamlFile:
+def _catalog_file(path: Path, text: str) -> YamlFile:
     """A catalog file that is a catalog as a whole."""
-    file = read_yaml(path, keep=True)
+    file = kept_yaml(path, text)
     fault = next(structure_faults(file), None)
     if fault is not None:
         raise fault

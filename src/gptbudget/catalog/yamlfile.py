@@ -58,8 +58,11 @@ def read_yaml(path: Path, *, keep: bool = False) -> YamlFile:
         FileError: it cannot be read, or is not YAML as we read it, as ``file:line``.
     """
     text = read_text(path, "a YAML file")
-    if not keep:
-        return parse_yaml(path, text)
+    return kept_yaml(path, text) if keep else parse_yaml(path, text)
+
+
+def kept_yaml(path: Path, text: str) -> YamlFile:
+    """The content of ``text``, which stands in ``path``, from the cache or for it."""
     data = cached(path, text, _SYNTAX, lambda: parse_yaml(path, text).data)
     return YamlFile(path, data, text)
 
