@@ -7,7 +7,6 @@ is reported by the next command.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -54,7 +53,7 @@ class Section(Generic[S]):
         self._other: Section[Any] | None = None
 
     def stands_beside(self, other: Section[Any]) -> None:
-        """Let a name of ``other`` that is asked for here be told as one."""
+        """Name the right section when a name of ``other`` is asked for here."""
         self._other = other
 
     def add(self, file: YamlFile, *, shipped: bool) -> None:
@@ -76,7 +75,7 @@ class Section(Generic[S]):
         if self._index is None:
             files = {raw.file.path: raw.file for raw in self._raw.values()}
             place = next(iter(files), Path()).with_name(f"names-of-{self._kind}")
-            content = json.dumps([[str(path), file.text] for path, file in files.items()])
+            content = "\0".join(f"{path}\0{file.text}" for path, file in files.items())
             self._index = cached(place, content, _INDEXED_BY, self._indexed)
         return self._index
 

@@ -34,5 +34,5 @@ class TrainingStep(NamedTuple):
         return self.implementation.stack
 
     def with_stack(self, stack: Stack) -> TrainingStep:
-        """The step in the time of other software."""
+        """The same step with the speed of another stack."""
         return self._replace(implementation=self.implementation._replace(stack=stack))

@@ -153,16 +153,17 @@ def place(
 
 
 def _sum(numbers: tuple[Any, ...], amounts: Iterable[Any]) -> Any:
-    """Of some layers of each kind, the amounts of one of the kind."""
+    """The sum over kinds of layers: the number of layers times the amount of one."""
     return added(number * amount for number, amount in zip(numbers, amounts, strict=True))
 
 
 def _shared_on_rank(parameters: ByCut, layout: Layout) -> Any:
-    """What all data-parallel ranks have alike."""
+    """Parameters on one rank outside the routed experts."""
     return parameters.cut / layout.tp + parameters.whole
 
 
 def _experts_on_rank(parameters: ByCut, layout: Layout) -> Any:
+    """Parameters of routed experts on one rank."""
     return parameters.experts / layout.expert_ways
 
 
@@ -188,7 +189,7 @@ def _layers_on_stage(
 
 
 def _between(behind: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Layers between each border and the next, of those behind each."""
+    """Layers between consecutive borders, from the number of layers behind each border."""
     return tuple(here - above for here, above in zip(behind, (*behind[1:], 0), strict=True))
 
 
@@ -228,7 +229,7 @@ def _evenly_behind(
 
 
 def _one_of_the_largest(kinds: tuple[Layers, ...], held: tuple[Any, ...]) -> tuple[Any, ...]:
-    """One layer of the kind that has most parameters, of those that are there."""
+    """One layer of the largest kind on the stage, as a number of layers of each kind."""
     by_size = sorted(range(len(kinds)), key=lambda kind: kinds[kind].parameters.total)
     found, left = [0] * len(kinds), 1
     for kind in reversed(by_size[1:]):

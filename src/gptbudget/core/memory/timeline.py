@@ -119,7 +119,7 @@ def peak_bytes(step: TrainingStep) -> PeakBytes | None:
 
 
 def _ranks(step: TrainingStep, stages: Sequence[int] | None = None) -> list[RankAmounts]:
-    """What a rank of each of the stages has; nothing where the attention does not exist."""
+    """The amounts of one rank of each stage; empty when this precision lacks the attention kind."""
     stack, layout = step.stack, step.layout
     in_pipeline = agreed(layout.pp > 1) and somewhere(step.micro_batches > 1)
     if stack.keeps_gradients or in_pipeline:

@@ -169,7 +169,7 @@ def attention_matrices(model: ModelSpec, tp: Any) -> list[tuple[Any, Any]]:
 
 
 def _network_matrices(layers: Layers, tp: Any) -> list[tuple[Any, Any]]:
-    """The same of a dense network, or of the expert that every token visits."""
+    """Columns and depth of the products of a dense network, or of the shared expert."""
     of_all = (
         each
         for each in layers.tensors
