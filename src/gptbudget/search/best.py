@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from gptbudget.core.memory.states import accumulates, gradients_are_narrow
 from gptbudget.errors import UsageError
 from gptbudget.run.estimate import cost_of
 from gptbudget.run.run import ModelRun, NamedGpu
-from gptbudget.search.candidate import COUNTED, Candidate, Hunt, choices_of
+from gptbudget.search.candidate import COUNTED, Candidate, Hunt, Rank, choices_of
 from gptbudget.search.evaluate import Evaluated, LaidOut, index_of
 from gptbudget.search.variants import Variant
 from gptbudget.specs.options import Minimize
@@ -57,7 +58,7 @@ class Tally:
 
     def __init__(self, hunt: Hunt) -> None:
         self.hunt = hunt
-        self.rows: list[Candidate] = []
+        self.ranked: list[tuple[Rank, Candidate]] = []
         self.by_hardware: dict[tuple[str, int], Candidate] = {}
         self.nearest: tuple[float, Candidate] | None = None
         self.fastest: Candidate | None = None
@@ -90,7 +91,7 @@ class Tally:
 
     def progress(self) -> Progress:
         """How far it is."""
-        best = self.rows[0] if self.rows else None
+        best = self.ranked[0][1] if self.ranked else None
         return Progress(self.done, self.programs, self.evaluated, best)
 
     def keep(self, run: ModelRun, variant: Variant, laid: LaidOut, found: Evaluated) -> None:
@@ -111,10 +112,11 @@ class Tally:
             return
         key = kept.amount(self.hunt.minimize)
         rows = [kept.candidate(index) for index in _smallest(kept, key, holds)]
-        self.rows = sorted([*self.rows, *rows], key=self._rank)[:_KEPT]
+        ranked = [*self.ranked, *((self._rank(row), row) for row in rows)]
+        self.ranked = sorted(ranked, key=itemgetter(0))[:_KEPT]
         self._keep_by_hardware(kept, key, holds)
 
-    def _rank(self, row: Candidate) -> tuple[int, float, float]:
+    def _rank(self, row: Candidate) -> Rank:
         return row.rank(self.hunt.minimize)
 
     def _limits(self, wall_clock_s: Any, usd: Any) -> Any:
@@ -165,7 +167,7 @@ class Tally:
         if not self.evaluated and not interrupted:
             raise self._why_empty()
         return Found(
-            rows=self.rows,
+            rows=[row for _, row in self.ranked],
             by_hardware=self.by_hardware,
             nearest=self.nearest[1] if self.nearest else None,
             fastest=self.fastest,

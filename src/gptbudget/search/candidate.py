@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from gptbudget.core.arrays import about
 from gptbudget.run.complete import complete_model_run
@@ -21,6 +21,9 @@ from gptbudget.units import DAY_S, YEAR_S
 
 COUNTED: frozenset[Minimize] = frozenset({"memory", "gpus"})
 """What is made small in whole numbers, which are compared as they are."""
+
+Rank: TypeAlias = tuple[int, float, float]
+"""What candidates are sorted by: quality lost, what is wanted, time."""
 
 
 class Hunt(NamedTuple):
@@ -73,7 +76,7 @@ class Candidate(NamedTuple):
         assert found is not None
         return float(found if minimize in COUNTED else about(found))
 
-    def rank(self, minimize: Minimize) -> tuple[int, float, float]:
+    def rank(self, minimize: Minimize) -> Rank:
         """What it is sorted by: quality, what is wanted, time."""
         return self.loss, self.amount(minimize), about(self.wall_clock_s)
 
