@@ -1,7 +1,5 @@
 """The same answers without a terminal: questions in, estimates out."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from gptbudget.answer.document import Document

@@ -1,7 +1,5 @@
 """The errors a user can cause: one sentence of what is wrong, one hint, one exit code."""
 
-from __future__ import annotations
-
 
 def printable(text: str) -> str:
     r"""``text`` on one line; what a terminal would obey or not show is escaped.

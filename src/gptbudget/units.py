@@ -6,8 +6,6 @@ Parsers take text or numbers and raise ``ValueError`` with a sentence that says 
 write instead; formatters show three or four digits.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Mapping

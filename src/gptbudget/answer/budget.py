@@ -1,7 +1,5 @@
 """A planned budget in words: the answer in a sentence, the laws beside it, and a shape."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What a logged step says of the built-in prediction, and the profiles there are."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What ``catalog check`` and ``catalog path`` have to say."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 

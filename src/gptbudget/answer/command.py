@@ -1,7 +1,5 @@
 """A run as the command that asks for it, with changes laid over it."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any

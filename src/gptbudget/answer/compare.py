@@ -1,7 +1,5 @@
 """Answers of ``compare`` as documents: one in full, several as a grid."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +56,7 @@ def _in_full(estimate: Estimate, data: dict[str, Any]) -> Document:
     return Document(text, shown, data, data["results"], notes, advice(result))
 
 
-def section_table(section: Section) -> Table:
+def section_table(section: "Section") -> Table:
     """A section as a table of label, value and basis."""
     return Table(
         ("", "", ""),

@@ -1,7 +1,5 @@
 """Estimates as plain data: the keys that scripts may rely on."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

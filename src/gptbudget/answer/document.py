@@ -1,7 +1,5 @@
 """A table as plain data: what every command hands to every format."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 

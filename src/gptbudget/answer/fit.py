@@ -1,7 +1,5 @@
 """The answer of ``fit`` as a document: ways in a table, what each choice does, what to type."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any

@@ -6,8 +6,6 @@ megatron/training/arguments.py (https://github.com/NVIDIA/Megatron-LM). Data, le
 checkpoints are the user's.
 """
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Mapping
 from typing import Any

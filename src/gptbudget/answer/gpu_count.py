@@ -1,7 +1,5 @@
 """How many GPUs a deadline needs, in words and as plain data."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

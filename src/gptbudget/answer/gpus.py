@@ -1,7 +1,5 @@
 """What ``gpus`` has to say: the list, and one accelerator in full."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

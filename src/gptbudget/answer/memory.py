@@ -1,7 +1,5 @@
 """The memory bill of one GPU: part by part, phase by phase, and what would change it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What ``models`` has to say: the list, and one model by component."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

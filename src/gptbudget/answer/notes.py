@@ -1,7 +1,5 @@
 """Notes: what was assumed, what is unknown, and what would change the answer."""
 
-from __future__ import annotations
-
 from gptbudget.answer.prices import median_in_words
 from gptbudget.answer.stage import worst_rank
 from gptbudget.core.memory.overhead import is_cuda

@@ -1,7 +1,5 @@
 """What an hour is taken to cost and who asks it, and what it costs elsewhere: dated prices."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 from gptbudget.core.cost import rent_usd

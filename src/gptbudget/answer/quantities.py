@@ -1,7 +1,5 @@
 """An estimate in words: label, value and where the value comes from, section by section."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import NamedTuple
 

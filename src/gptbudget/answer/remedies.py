@@ -1,7 +1,5 @@
 """What would make a run fit, in words and as plain data."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

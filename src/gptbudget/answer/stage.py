@@ -1,7 +1,5 @@
 """Which GPU of several needs most memory, and why."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from gptbudget.core.memory.placement import Placement

@@ -1,7 +1,5 @@
 """The answer in one sentence: enough compute, enough memory, how long."""
 
-from __future__ import annotations
-
 from gptbudget.run.estimate import Estimate, Memory, unknown_memory
 from gptbudget.run.run import ComputeRun, FlopsAmount
 from gptbudget.units import (

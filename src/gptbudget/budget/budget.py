@@ -1,7 +1,5 @@
 """A budget, and what it is best spent on."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """What each scaling law makes of an amount of compute."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import NamedTuple
 

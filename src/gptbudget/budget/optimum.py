@@ -4,8 +4,6 @@ The laws say which size a budget of FLOPs is best spent on; the step time says h
 model of that size gets out of the hardware in the time there is.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """What ``plan`` answers: the best model for a budget, or how many GPUs for a deadline."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from itertools import combinations
 from pathlib import Path

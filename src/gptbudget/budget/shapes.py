@@ -8,8 +8,6 @@ depends on the shape (Kaplan et al. 2020, section 3.1: an aspect ratio 40 times 
 so the hardware may choose.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Literal
 

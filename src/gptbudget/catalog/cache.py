@@ -5,8 +5,6 @@ once. Nothing needs the cache: an entry that is damaged, of other content or not
 ignored, and what cannot be written is not kept.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import stat

@@ -5,8 +5,6 @@ when they are used (the tests validate all of them), a user's files at once, so 
 is reported by the next command.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -52,7 +50,7 @@ class Section(Generic[S]):
         self._index: dict[str, str] | None = None
         self._other: Section[Any] | None = None
 
-    def stands_beside(self, other: Section[Any]) -> None:
+    def stands_beside(self, other: "Section[Any]") -> None:
         """Name the right section when a name of ``other`` is asked for here."""
         self._other = other
 

@@ -1,7 +1,5 @@
 """Every fault of a catalog file, for those who write one."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from itertools import takewhile
 from pathlib import Path

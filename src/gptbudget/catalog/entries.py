@@ -1,7 +1,5 @@
 """One catalog entry: from plain data to a validated spec."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator, Mapping

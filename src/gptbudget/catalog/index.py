@@ -1,7 +1,5 @@
 """Who is called what: forgiving names, the index of a section, and claims that clash."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The cards of this machine as an entry of the catalog: by the driver's name, to the letter."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections import Counter

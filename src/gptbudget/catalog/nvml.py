@@ -3,8 +3,6 @@
 NVML counts every card of the machine, whatever ``CUDA_VISIBLE_DEVICES`` says.
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 from gptbudget.errors import UsageError

@@ -1,7 +1,5 @@
 """Where catalogs, scenarios and the package's own data are found."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable
 from pathlib import Path

@@ -4,8 +4,6 @@ Whoever saves a profile touches no other, so that several programs can do so at 
 lock: each writes a file that nobody else knows of, and then gives it its name in one step.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from contextlib import suppress
@@ -34,7 +32,7 @@ def profiles_folder() -> Path:
     return platformdirs.user_data_path("gptbudget") / "profiles"
 
 
-def load_profiles() -> dict[str, Profile]:
+def load_profiles() -> "dict[str, Profile]":
     """Every profile, by name; none where there is no folder.
 
     Raises:
@@ -49,7 +47,7 @@ def load_profiles() -> dict[str, Profile]:
     return {each.name: each for each in found if each is not None}
 
 
-def _read(path: Path) -> Profile | None:
+def _read(path: Path) -> "Profile | None":
     """The profile of a file; ``None`` where it was removed since the folder was listed."""
     from gptbudget.catalog.sentences import build
     from gptbudget.catalog.yamlfile import read_yaml
@@ -64,7 +62,7 @@ def _read(path: Path) -> Profile | None:
     return build(Profile, file.data, file)
 
 
-def save_profile(profile: Profile) -> bool:
+def save_profile(profile: "Profile") -> bool:
     """Lay ``profile`` over the one of its name; whether there was one.
 
     Raises:
@@ -99,7 +97,7 @@ def _path_of(name: str) -> Path:
     return profiles_folder() / f"{quote(gpu, safe='')}.{quote(stack, safe='')}.yaml"
 
 
-def _write(path: Path, profile: Profile) -> None:
+def _write(path: Path, profile: "Profile") -> None:
     """Write under a name of its own, then rename: a reader sees the old file or the new."""
     import tempfile
 

@@ -3,8 +3,6 @@
 These files are not a user's: the tests hold their form, so nothing is validated here.
 """
 
-from __future__ import annotations
-
 from functools import cache
 
 from gptbudget.catalog.paths import data_file

@@ -1,7 +1,5 @@
 """A scenario file: one question in YAML, with what must hold and what is expected."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any

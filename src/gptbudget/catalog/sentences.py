@@ -1,7 +1,5 @@
 """One clear sentence for each fault that validation finds: what is wrong, and what to do."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from types import UnionType
 from typing import Any, TypeVar

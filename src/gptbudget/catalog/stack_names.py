@@ -1,7 +1,5 @@
 """Names of the stacks: for help, completion and options."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any

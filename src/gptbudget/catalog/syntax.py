@@ -6,8 +6,6 @@ repeated key is an error, anchors are refused (they are how a small file grows w
 bound), and so is deep nesting (it overflows the stack of libyaml's binding).
 """
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import Any

@@ -4,8 +4,6 @@ Within a family the tensor rate is a small whole multiple of the fp32 rate; a li
 that is not is a sparse figure, one with sums kept in fp16, or a slip of the pen.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from functools import cache
 

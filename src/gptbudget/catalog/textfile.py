@@ -1,7 +1,5 @@
 """Read a file that a user names: bounded, never waiting, and with a sentence for each fault."""
 
-from __future__ import annotations
-
 import os
 import stat
 from pathlib import Path

@@ -4,8 +4,6 @@ What a catalog held is kept between commands (:mod:`gptbudget.catalog.cache`); i
 again only to name a line.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -29,7 +27,7 @@ class YamlFile:
     text: str
 
     @cached_property
-    def _root(self) -> yaml.Node | None:
+    def _root(self) -> "yaml.Node | None":
         from gptbudget.catalog.syntax import compose
 
         return compose(self.path, self.text)

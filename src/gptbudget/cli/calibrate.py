@@ -1,7 +1,5 @@
 """``gptbudget calibrate``: one logged step of your own run makes predictions right for it."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 import typer

@@ -1,7 +1,5 @@
 """``gptbudget catalog``: is my YAML right, where is it read from, JSON Schema for editors."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """The command and the group of commands that the program is made of."""
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Any
 

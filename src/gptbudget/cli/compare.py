@@ -1,7 +1,5 @@
 """``gptbudget compare``: available against required compute, memory fit, wall clock, cost."""
 
-from __future__ import annotations
-
 import typer
 
 from gptbudget.cli.options import (

@@ -4,8 +4,6 @@ Typer brings the scripts of the shells (``gptbudget --install-completion``); the
 with the words so far in the environment.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 

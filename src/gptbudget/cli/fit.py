@@ -1,7 +1,5 @@
 """``gptbudget fit``: which recipes, layouts and hardware train a model, ranked."""
 
-from __future__ import annotations
-
 import typer
 
 from gptbudget.cli.options import (

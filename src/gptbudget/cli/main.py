@@ -1,7 +1,5 @@
 """The ``gptbudget`` command: its commands, and the one place that turns errors into words."""
 
-from __future__ import annotations
-
 import os
 import sys
 from importlib import import_module

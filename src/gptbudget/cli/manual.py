@@ -4,8 +4,6 @@ An option stands on a line of its own where it needs the room, so that a narrow 
 every word that can be typed.
 """
 
-from __future__ import annotations
-
 import inspect
 import shutil
 import textwrap

@@ -1,7 +1,5 @@
 """``gptbudget memory``: the memory bill of the peak, part by part, against the card."""
 
-from __future__ import annotations
-
 import typer
 
 from gptbudget.cli.options import (

@@ -1,7 +1,5 @@
 """``gptbudget models``: the models of the catalog, or one of them in full."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -5,8 +5,6 @@ A command says which groups it takes; the flags themselves, their help and their
 :class:`gptbudget.specs.options.Options` parses them, as it does for scenario files.
 """
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path

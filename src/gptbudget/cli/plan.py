@@ -1,7 +1,5 @@
 """``gptbudget plan``: the best model for a budget, or how many GPUs for a deadline."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING
 
 import typer
@@ -63,7 +61,7 @@ def command(invocation: Invocation) -> None:
         raise typer.Exit(_THE_ANSWER_IS_NO)
 
 
-def _print(found: Plan | CountPlan, document: Document, invocation: Invocation) -> None:
+def _print(found: "Plan | CountPlan", document: "Document", invocation: Invocation) -> None:
     """The answer, and a page of it where one is wanted."""
     from gptbudget.render.output import write
 

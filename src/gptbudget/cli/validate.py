@@ -1,7 +1,5 @@
 """``gptbudget validate``: how wrong we are, against what was measured and published."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Any
 

@@ -1,7 +1,5 @@
 """The few operations that need a choice, on plain numbers or on NumPy arrays alike."""
 
-from __future__ import annotations
-
 import math
 import operator
 from collections.abc import Callable, Iterable

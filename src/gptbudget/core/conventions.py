@@ -7,8 +7,6 @@ Legend: N parameters (the active ones of a mixture of experts), L layers, h widt
 Q channels, s sequence length, V vocabulary.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, get_args
 

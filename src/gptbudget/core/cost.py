@@ -1,7 +1,5 @@
 """From FLOPs to seconds, GPU-hours, money, energy and carbon."""
 
-from __future__ import annotations
-
 from typing import Any
 
 _S_PER_HOUR = 3600

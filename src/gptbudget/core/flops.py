@@ -7,8 +7,6 @@ Legend: W weights that multiply every token (head once, tied or not; active expe
 A attention scores, s sequence length, a heads, d head width, L layers, N parameters.
 """
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 from gptbudget.core.arrays import minimum, real

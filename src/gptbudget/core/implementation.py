@@ -1,7 +1,5 @@
 """Which measured parts a stack uses for one kind of block."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from gptbudget.specs.model import ModelSpec

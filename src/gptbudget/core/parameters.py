@@ -7,8 +7,6 @@ Legend: L layers, h model width, a query heads, k key/value heads, d head width,
 f feed-forward width, V vocabulary rows.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, NamedTuple, get_args
 

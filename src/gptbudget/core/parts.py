@@ -1,7 +1,5 @@
 """Named parts of a whole: every total in the program is the sum of its parts."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -36,15 +34,15 @@ class Parts(Mapping[str, T], Generic[T]):
         """The sum of the parts, in their unit; integers stay integers."""
         return added(self.amounts.values())
 
-    def scaled(self, factor: Any) -> Parts[Any]:
+    def scaled(self, factor: Any) -> "Parts[Any]":
         """Every part times ``factor``."""
         return Parts({part: amount * factor for part, amount in self.amounts.items()})
 
-    def whole(self) -> Parts[Any]:
+    def whole(self) -> "Parts[Any]":
         """Every part to the nearest whole unit, so that they sum exactly in any order."""
         return Parts({part: whole(amount) for part, amount in self.amounts.items()})
 
-    def present(self) -> Parts[T]:
+    def present(self) -> "Parts[T]":
         """Only the parts that are not zero; arrays are kept."""
         kept = {p: a for p, a in self.amounts.items() if hasattr(a, "__array__") or a}
         return Parts(kept)

@@ -1,7 +1,5 @@
 """One training step: what the formulas of memory and time take."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 from gptbudget.core.implementation import Implementation
@@ -33,6 +31,6 @@ class TrainingStep(NamedTuple):
         """The software."""
         return self.implementation.stack
 
-    def with_stack(self, stack: Stack) -> TrainingStep:
+    def with_stack(self, stack: Stack) -> "TrainingStep":
         """The same step with the speed of another stack."""
         return self._replace(implementation=self.implementation._replace(stack=stack))

@@ -8,8 +8,6 @@ Legend: h model width, q channels of all query heads, k of all key heads, f feed
 V vocabulary, E experts.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache

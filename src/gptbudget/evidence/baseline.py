@@ -4,8 +4,6 @@ It is what a calculator without a model of the step does at its best: the median
 utilizations of the family, known beforehand.
 """
 
-from __future__ import annotations
-
 import math
 import statistics
 from collections.abc import Sequence

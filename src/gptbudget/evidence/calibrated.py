@@ -1,7 +1,5 @@
 """What one logged step is worth: published runs of one program on one card, corrected by one."""
 
-from __future__ import annotations
-
 import math
 import statistics
 from collections import defaultdict

@@ -1,7 +1,5 @@
 """Published runs, steps that PyTorch accounted for, and the stored cross-validation."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from math import prod

@@ -1,7 +1,5 @@
 """Published peaks and outcomes of memory against the bill."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from gptbudget.evidence.published import PublishedRun

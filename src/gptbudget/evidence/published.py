@@ -1,7 +1,5 @@
 """A published training run: its options, what was measured of it, and who says so."""
 
-from __future__ import annotations
-
 from typing import Any, Literal, NamedTuple
 
 from pydantic import field_validator, model_validator
@@ -56,7 +54,7 @@ class RunRow(SharedFields):
         return names
 
     @model_validator(mode="after")
-    def _measured_once(self) -> RunRow:
+    def _measured_once(self) -> "RunRow":
         speeds = [name for name in SPEEDS if getattr(self, name) is not None]
         if len(speeds) > 1:
             msg = (

@@ -1,7 +1,5 @@
 """Training steps that PyTorch accounted for, against the bill phase by phase."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from gptbudget.core.implementation import implementation

@@ -5,8 +5,6 @@ counted once. Percentiles of bare rows would be those of the source that has mos
 a new source's runs far less often than they say.
 """
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from fractions import Fraction

@@ -1,7 +1,5 @@
 """Scored rows, and the errors of groups of them."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from statistics import fmean

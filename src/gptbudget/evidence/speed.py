@@ -1,7 +1,5 @@
 """Published speeds against the predicted step."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Everything that ``validate`` scores, put together from catalogs, data and formulas."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Bars of text, in blocks where the encoding has them and in ASCII where it has not."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from gptbudget.answer.document import Table

@@ -1,7 +1,5 @@
 """Answers for other programs: JSON and CSV."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

@@ -3,8 +3,6 @@
 A reader that has seen enough, such as ``head``, is no error.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 from io import TextIOWrapper

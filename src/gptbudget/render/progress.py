@@ -1,7 +1,5 @@
 """A bar on standard error while a search runs, where that is a terminal."""
 
-from __future__ import annotations
-
 import sys
 import time
 from collections.abc import Iterator
@@ -19,7 +17,7 @@ _PATIENCE_S = 1.0
 
 
 @contextmanager
-def watching() -> Iterator[Watch | None]:
+def watching() -> "Iterator[Watch | None]":
     """What a search tells how far it is; ``None`` where nobody looks."""
     if not sys.stderr.isatty():
         yield None
@@ -33,7 +31,7 @@ def watching() -> Iterator[Watch | None]:
     task = bar.add_task("", total=None)
     begin = time.perf_counter()
 
-    def watch(seen: Progress) -> None:
+    def watch(seen: "Progress") -> None:
         spent = time.perf_counter() - begin
         if spent < _PATIENCE_S:
             return

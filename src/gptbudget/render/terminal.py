@@ -1,7 +1,5 @@
 """Answers for people: rich tables that fold to the width of the terminal."""
 
-from __future__ import annotations
-
 import os
 import re
 import sys

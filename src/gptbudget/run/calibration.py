@@ -1,7 +1,5 @@
 """One logged step of the user's own run becomes a profile of its card and software."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -24,14 +22,14 @@ class Calibration(NamedTuple):
     """A profile that was saved, and the built-in estimate it is held against."""
 
     estimate: Estimate
-    profile: Profile
+    profile: "Profile"
     replaced: bool
     """There was one for this card and software."""
 
 
 def profile_of(
     estimate: Estimate, tokens_per_s: float, peak_bytes: float | None, figure: Figure
-) -> Profile:
+) -> "Profile":
     """The profile that a logged step of the estimated run makes.
 
     Raises:

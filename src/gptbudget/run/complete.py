@@ -3,8 +3,6 @@
 Each value remembers its origin, so that a default is shown as a default.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -329,7 +327,7 @@ def _prediction(
     software: _Software,
     model: ModelSpec,
     evidence: Evidence,
-    profiles: Iterable[Profile],
+    profiles: "Iterable[Profile]",
 ) -> Prediction:
     """What the time is predicted with."""
     stack, recipe, layout = software

@@ -1,7 +1,5 @@
 """From a complete run to its estimate: FLOPs, memory, seconds, money."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -156,11 +154,11 @@ class Time(NamedTuple):
     step_s: float | None
     parts: Parts[Any] | None = None
     """Seconds of one step; ``None`` with a given utilization."""
-    profile: Profile | None = None
+    profile: "Profile | None" = None
     """What was logged on this card with this software."""
     profile_factor: float = 1.0
     """By what the predicted seconds were lengthened for it."""
-    by_stack: Mapping[str, Time] = MappingProxyType({})
+    by_stack: "Mapping[str, Time]" = MappingProxyType({})
     """The same with other software."""
 
 

@@ -1,7 +1,5 @@
 """What is trained: on how many tokens, in which sequences, micro-batches and steps."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from gptbudget.core.laws.chinchilla import compute_optimal_tokens

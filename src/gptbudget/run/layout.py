@@ -1,7 +1,5 @@
 """The layout of a run over several GPUs: completed, and refused where it cannot be."""
 
-from __future__ import annotations
-
 from gptbudget.core.memory.placement import ENDS_AS_LAYERS
 from gptbudget.errors import UsageError
 from gptbudget.run.machine import GPUS_PER_NODE

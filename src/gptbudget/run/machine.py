@@ -1,7 +1,5 @@
 """An accelerator of the catalog as the machine of the time formula, and what was assumed."""
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Take each value from the first place that has it, and remember which."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, TypeVar
 

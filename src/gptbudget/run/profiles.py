@@ -5,8 +5,6 @@ other shapes. Carrying 70 % of its logarithm lowers errors of published runs mos
 ``evidence.calibrated``); the very run that was logged gets all of it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -41,14 +39,14 @@ def shape_of(run: ModelRun) -> dict[str, Any]:
     return {name: run.values[name] for name in _SHAPE if run.values.get(name) is not None}
 
 
-def time_factor(profile: Profile | None, run: ModelRun) -> float:
+def time_factor(profile: "Profile | None", run: ModelRun) -> float:
     """By what predicted seconds are longer; 1 without a profile."""
     if profile is None:
         return 1.0
     return real(profile.slower ** carried_share(profile, run))
 
 
-def carried_share(profile: Profile, run: ModelRun) -> float:
+def carried_share(profile: "Profile", run: ModelRun) -> float:
     """All for the run that was logged, a part for any other."""
     return 1.0 if is_same_run(profile.run, run) else CARRIED
 

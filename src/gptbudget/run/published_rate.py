@@ -1,7 +1,5 @@
 """A published speed, and the peak it is read against."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

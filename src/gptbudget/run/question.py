@@ -1,14 +1,13 @@
 """A question: options with where each came from, and all that they name, looked up."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from pydantic import ValidationError
+from pydantic import ValidationError, create_model
 
 from gptbudget.catalog.catalog import Catalog, Entry, load_catalog
 from gptbudget.catalog.index import AUTO, EVERY, is_config_path, is_size
@@ -95,7 +94,7 @@ class LookedUp(NamedTuple):
     question: Question
     gpus: list[NamedGpu]
     works: list[Work]
-    evidence: Evidence
+    evidence: "Evidence"
     context: RunContext
 
 
@@ -129,7 +128,7 @@ def given_options(given: Mapping[str, Any], kind: type[AnyOptions]) -> AnyOption
         UsageError: the first bad one, in a sentence.
     """
     try:
-        return kind.model_validate(dict(given), context=CONTEXT)
+        found = _only(kind, frozenset(given)).model_validate(dict(given), context=CONTEXT)
     except ValidationError as error:
         from gptbudget.catalog.sentences import sentence
 
@@ -137,6 +136,18 @@ def given_options(given: Mapping[str, Any], kind: type[AnyOptions]) -> AnyOption
         name = "--" + str(fault["loc"][0]).replace("_", "-")
         what, hint = sentence(fault, kind)
         raise UsageError(f"{name}: {what}", hint) from None
+    return kind.model_construct(**dict(found))
+
+
+@lru_cache
+def _only(kind: type[Spec], names: frozenset[str]) -> type[Spec]:
+    """A kind of options with no fields but ``names``: building a validator of all takes longer."""
+    fields: dict[str, Any] = {
+        name: (field.annotation, field)
+        for name, field in kind.model_fields.items()
+        if name in names
+    }
+    return create_model(kind.__name__, __base__=Spec, **fields)
 
 
 def look_up(question: Question, catalogs: Iterable[Path] = ()) -> LookedUp:
@@ -290,7 +301,7 @@ def _refuse_bad_size(name: str) -> None:
         raise UsageError(f"--model: {error}", "or name a model: gptbudget models") from None
 
 
-def _require(found: Requirements) -> Require:
+def _require(found: "Requirements") -> Require:
     return Require(
         fits=found.fits,
         max_wall_clock_s=found.max_wall_clock,

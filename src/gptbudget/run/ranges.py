@@ -1,7 +1,5 @@
 """Which class of published runs a run belongs to, and so how far its time may be off."""
 
-from __future__ import annotations
-
 from gptbudget.run.machine import AssumedMachine
 from gptbudget.run.run import NamedGpu
 from gptbudget.specs.evidence import Evidence, TimeRange

@@ -1,7 +1,5 @@
 """The recipe of a run: what was asked for, completed, and refused where it cannot be."""
 
-from __future__ import annotations
-
 from typing import Literal, NamedTuple
 
 from gptbudget.core.memory.sharding import sharing_of

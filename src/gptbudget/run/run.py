@@ -1,7 +1,5 @@
 """A complete question: every value an estimate needs, and where each came from."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -80,7 +78,7 @@ class RunContext(NamedTuple):
 
     grid_g_per_kwh: float | None = None
     require: Require = Require()
-    profiles: tuple[Profile, ...] = ()
+    profiles: "tuple[Profile, ...]" = ()
     catalogs: tuple[Path, ...] = ()
     """Files or folders that were named beside the usual ones."""
 
@@ -105,7 +103,7 @@ class Prediction(NamedTuple):
     """How far such predictions were off."""
     card_was_compared: bool
     """Whether published runs on this accelerator are behind that range."""
-    profiles: Mapping[str, Profile]
+    profiles: "Mapping[str, Profile]"
     """What was logged on this card, by stack."""
     other_stacks: Mapping[str, Stack]
     """Software that the same run could use, to show beside it what that would reach."""
@@ -225,7 +223,7 @@ class ModelRun(RunBasis):
         """Tokens that all accelerators train in one step."""
         return self.micro_batch * self.seq_len * self.layout.dp * self.micro_batches
 
-    def resized(self, *, micro_batch: int, seq_len: int) -> ModelRun:
+    def resized(self, *, micro_batch: int, seq_len: int) -> "ModelRun":
         """The run with another micro-batch or sequence, and whole micro-batches a step."""
         smallest = micro_batch * seq_len * self.layout.dp
         batch = max(1, round(self.global_batch_tokens / smallest)) * smallest

@@ -1,7 +1,5 @@
 """Memory of a step, computed once for each distinct step; remedies often ask for one again."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 from gptbudget.core.memory.timeline import MemoryByPhase, memory_by_phase

@@ -1,7 +1,5 @@
 """How far a way to train is from the plain one: what each choice does to time and memory."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 

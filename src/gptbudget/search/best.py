@@ -1,7 +1,5 @@
 """What is kept of a search: the best, the nearest miss, and how much was looked at."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -124,7 +122,7 @@ class Tally:
         holds = wall_clock_s <= (np.inf if longest is None else longest)
         return holds if most is None else holds & (usd <= most)
 
-    def _keep_by_hardware(self, kept: Program, key: Any, holds: Any) -> None:
+    def _keep_by_hardware(self, kept: "Program", key: Any, holds: Any) -> None:
         """The best of each number of GPUs."""
         flat = np.flatnonzero(holds)
         counts = kept.amount("gpus").ravel()[flat]
@@ -137,7 +135,9 @@ class Tally:
             if now is None or self._rank(one) < self._rank(now):
                 self.by_hardware[where] = one
 
-    def _note_misses(self, kept: Program, fits: Any, holds: Any, usable_bytes: int | None) -> None:
+    def _note_misses(
+        self, kept: "Program", fits: Any, holds: Any, usable_bytes: int | None
+    ) -> None:
         """What comes nearest where nothing holds."""
         if self.feasible:
             return

@@ -1,7 +1,5 @@
 """A candidate of a search: options over those of the user, as a run and with its amounts."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeAlias

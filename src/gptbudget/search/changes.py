@@ -1,7 +1,5 @@
 """Single changes of a recipe: which can be made, what each saves in memory and what it costs."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple

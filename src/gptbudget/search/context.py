@@ -1,7 +1,5 @@
 """The hardware and options of a plan: any model on them becomes a complete run."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 

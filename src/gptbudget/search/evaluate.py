@@ -4,8 +4,6 @@ Each axis of a program is an axis of the arrays, so that what depends on few of 
 for few of them: gpus x micro-batches x context x tensor degrees x pipelines.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """Ways to train one model on one kind of hardware without losing quality; the best that fits."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import product

@@ -1,7 +1,5 @@
 """What ``fit`` answers: which recipes, layouts and hardware train a model, the best first."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple

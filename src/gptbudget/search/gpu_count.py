@@ -4,8 +4,6 @@ Counts are 1, 2, 4, 8, ... and, between two of these beyond a node, whole nodes;
 layout given, multiples of their product.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """The largest micro-batch and the longest sequence that fit the card."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

@@ -4,8 +4,6 @@ Layouts that differ in kind (with a pipeline or without, by stage of ZeRO) are p
 own; within one, everything that is a number is an axis.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple

@@ -3,8 +3,6 @@
 A change that costs quality never comes before one that does not.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from itertools import chain, product
 

@@ -1,7 +1,5 @@
 """What a search answers: ways to train, each with its estimate, and what comes near."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,10 +14,10 @@ if TYPE_CHECKING:
 class Way(NamedTuple):
     """One way to train, and the estimate that ``compare`` gives of it; its memory is known."""
 
-    candidate: Candidate
-    estimate: ModelEstimate
-    memory: Memory
-    distances: Sequence[Distance]
+    candidate: "Candidate"
+    estimate: "ModelEstimate"
+    memory: "Memory"
+    distances: "Sequence[Distance]"
     """From the plain recipe, for the first ways only."""
     given: frozenset[str]
     """What the user gave, by option."""
@@ -42,10 +40,10 @@ class Way(NamedTuple):
 class Fit(NamedTuple):
     """The answer: every way that was asked for, the best first."""
 
-    hunt: Hunt
-    found: Found
-    work: NamedModel
-    gpus: list[NamedGpu]
+    hunt: "Hunt"
+    found: "Found"
+    work: "NamedModel"
+    gpus: "list[NamedGpu]"
     ways: list[Way]
     misses: list[Way]
     """Where there is no way: what comes nearest in memory, time and money."""

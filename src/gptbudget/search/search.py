@@ -4,8 +4,6 @@ The answer is the optimum of what is enumerated: every candidate that obeys the 
 by the formulas that answer a single question.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Sequence
 from itertools import groupby

@@ -1,7 +1,5 @@
 """The recipes that a search tries: what lives in which precision, what is computed again."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from itertools import product
 from typing import Any, NamedTuple

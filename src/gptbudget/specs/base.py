@@ -1,7 +1,5 @@
 """What every input model shares: frozen, strict, and closed to unknown keys."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, TypeVar, get_args
 

@@ -1,7 +1,5 @@
 """Reference data that an estimate stands on, beside the catalogs."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 

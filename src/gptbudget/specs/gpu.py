@@ -1,7 +1,5 @@
 """An accelerator: what its datasheet says, what was measured, and who says so."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """How a run is laid out over several accelerators: the degree of each kind of parallelism."""
 
-from __future__ import annotations
-
 from typing import Literal, NamedTuple
 
 Zero = Literal[0, 1, 2, 3]

@@ -1,7 +1,5 @@
 """What a step's time needs to know of an accelerator and its neighbours, in base units."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 

@@ -4,8 +4,6 @@ Every decoder family is these concepts with other values: nothing here, and no f
 that reads it, knows the name of a family.
 """
 
-from __future__ import annotations
-
 from typing import Literal, Self
 
 from pydantic import Field, model_validator

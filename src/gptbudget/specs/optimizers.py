@@ -4,8 +4,6 @@ A new optimizer is a row here, and its test. Formulas are in :mod:`gptbudget.cor
 row by :attr:`gptbudget.specs.recipe.Recipe.optimizer_spec`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal, NamedTuple

@@ -4,8 +4,6 @@ Every field is optional; what is not given is filled in by :mod:`gptbudget.run.c
 Quantities are accepted as text (``10B``, ``1y``, ``90%``) or as plain numbers.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationInfo

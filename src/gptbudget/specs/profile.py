@@ -1,7 +1,5 @@
 """One logged step of the user's own run, as it is typed, and the profile made of it."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from gptbudget.specs.base import Positive, Spec, Text, YearMonth

@@ -1,7 +1,5 @@
 """How one step is computed: precisions, optimizer, attention, checkpointing, method."""
 
-from __future__ import annotations
-
 from typing import Literal, NamedTuple
 
 from gptbudget.specs.gpu import Precision

@@ -5,8 +5,6 @@ its implementations; a stack says which implementation it uses for which concept
 model takes the rules of its kind of block and never of its name.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 

@@ -1,7 +1,5 @@
 """The steps of a planned budget: what the law makes of it, on what the hardware delivers."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from gptbudget.answer.explain.estimate import explain

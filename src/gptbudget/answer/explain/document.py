@@ -1,7 +1,5 @@
 """Answers with the explanation that was asked for behind them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from gptbudget.answer.document import Document

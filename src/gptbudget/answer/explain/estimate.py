@@ -1,7 +1,5 @@
 """The steps of one estimate: parameters, FLOPs, memory, time, cost, each from what it needs."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any

@@ -1,7 +1,5 @@
 """A traced number as text: its formula with names, and the same with numbers in it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 
 from gptbudget.answer.explain.traced import LEAF, NEGATIVE, NUMBER, Traced

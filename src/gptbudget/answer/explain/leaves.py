@@ -1,7 +1,5 @@
 """A run whose numbers have names: handed to the formulas, it explains their result."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any

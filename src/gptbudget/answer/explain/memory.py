@@ -1,7 +1,5 @@
 """The steps of the memory bill: what is alive on the worst GPU at the peak, and around it."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from gptbudget.answer.explain.sources import SOURCES, Formula

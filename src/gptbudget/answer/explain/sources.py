@@ -3,8 +3,6 @@
 Each is what the docstring of the formula cites, in a line.
 """
 
-from __future__ import annotations
-
 from typing import Literal
 
 Formula = Literal[

@@ -1,7 +1,5 @@
 """One step of an explanation: a formula as arithmetic, and everything that is in it."""
 
-from __future__ import annotations
-
 from typing import Literal, NamedTuple
 
 Origin = Literal["given", "scenario", "driver", "catalog", "default", "assumed", "computed"]

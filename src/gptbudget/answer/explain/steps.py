@@ -1,7 +1,5 @@
 """Where named numbers and steps are written down, and steps put in the order of their use."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 from itertools import count

@@ -1,7 +1,5 @@
 """The steps of the wall clock: seconds of a step by part, and what the run makes of them."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from gptbudget.answer.explain.sources import SOURCES, Formula

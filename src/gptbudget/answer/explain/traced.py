@@ -6,8 +6,6 @@ it, the operations that led there: an explanation is what was computed, not a se
 What changes nothing is left out: adding or subtracting 0, multiplying with or dividing by 1.
 """
 
-from __future__ import annotations
-
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -36,10 +34,10 @@ class Traced:
 
     def __init__(
         self,
-        tracing: Tracing,
+        tracing: "Tracing",
         value: Any,
         operation: str,
-        operands: tuple[Traced, ...] = (),
+        operands: "tuple[Traced, ...]" = (),
         *,
         name: str = "",
         kept: bool = False,
@@ -56,46 +54,46 @@ class Traced:
     def __repr__(self) -> str:
         return f"Traced({self.value!r})"
 
-    def __add__(self, other: Any) -> Traced:
+    def __add__(self, other: Any) -> "Traced":
         return self.tracing.made("+", self, other)
 
-    def __radd__(self, other: Any) -> Traced:
+    def __radd__(self, other: Any) -> "Traced":
         return self.tracing.made("+", other, self)
 
-    def __sub__(self, other: Any) -> Traced:
+    def __sub__(self, other: Any) -> "Traced":
         return self.tracing.made("-", self, other)
 
-    def __rsub__(self, other: Any) -> Traced:
+    def __rsub__(self, other: Any) -> "Traced":
         return self.tracing.made("-", other, self)
 
-    def __mul__(self, other: Any) -> Traced:
+    def __mul__(self, other: Any) -> "Traced":
         return self.tracing.made("*", self, other)
 
-    def __rmul__(self, other: Any) -> Traced:
+    def __rmul__(self, other: Any) -> "Traced":
         return self.tracing.made("*", other, self)
 
-    def __truediv__(self, other: Any) -> Traced:
+    def __truediv__(self, other: Any) -> "Traced":
         return self.tracing.made("/", self, other)
 
-    def __rtruediv__(self, other: Any) -> Traced:
+    def __rtruediv__(self, other: Any) -> "Traced":
         return self.tracing.made("/", other, self)
 
-    def __floordiv__(self, other: Any) -> Traced:
+    def __floordiv__(self, other: Any) -> "Traced":
         return self.tracing.made("//", self, other)
 
-    def __rfloordiv__(self, other: Any) -> Traced:
+    def __rfloordiv__(self, other: Any) -> "Traced":
         return self.tracing.made("//", other, self)
 
-    def __mod__(self, other: Any) -> Traced:
+    def __mod__(self, other: Any) -> "Traced":
         return self.tracing.made("%", self, other)
 
-    def __pow__(self, other: Any) -> Traced:
+    def __pow__(self, other: Any) -> "Traced":
         return self.tracing.made("**", self, other)
 
-    def __rpow__(self, other: Any) -> Traced:
+    def __rpow__(self, other: Any) -> "Traced":
         return self.tracing.made("**", other, self)
 
-    def __neg__(self) -> Traced:
+    def __neg__(self) -> "Traced":
         return self.tracing.negative(self)
 
     def __eq__(self, other: object) -> bool:

@@ -1,7 +1,5 @@
 """An explanation in words for the terminal, and as plain data."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence

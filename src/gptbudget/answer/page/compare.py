@@ -1,7 +1,5 @@
 """The page of ``compare``: one estimate in full, or a grid with each of its best in full."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 from gptbudget.answer.command import command

@@ -1,7 +1,5 @@
 """Memory as figures: the bill of one GPU, or one bar a pair."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 from gptbudget.answer.page.page import Amount, Bill, Stacked

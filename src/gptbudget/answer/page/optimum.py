@@ -1,7 +1,5 @@
 """The compute-optimal curve: the best size at every budget, with one's own budget on it."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """A page as plain data: the answer, its parts with figures and tables, notes and sources."""
 
-from __future__ import annotations
-
 from typing import Literal, NamedTuple
 
 from gptbudget.answer.document import Table

@@ -1,7 +1,5 @@
 """The page of ``plan``: the best model for a budget, or how many GPUs for a deadline."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 from gptbudget.answer.document import Document, Table

@@ -1,7 +1,5 @@
 """Where the numbers of an estimate come from: options with origins, catalogs, laws, evidence."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 
 from gptbudget.answer.document import Table

@@ -1,7 +1,5 @@
 """Time as figures: wall clock by utilization, the seconds of a step, one range a pair."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 from gptbudget.answer.page.page import (

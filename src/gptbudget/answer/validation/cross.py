@@ -1,7 +1,5 @@
 """What leaving out one source after the other gave, as it is stored."""
 
-from __future__ import annotations
-
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence

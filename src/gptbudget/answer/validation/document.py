@@ -1,7 +1,5 @@
 """All of ``validate`` put together: time first, then memory."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Our bill against published peaks and outcomes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Our bill against training steps that PyTorch accounted for."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 

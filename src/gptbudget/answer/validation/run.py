@@ -1,7 +1,5 @@
 """One published run in full: predicted beside published, part by part."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Our step time against published speeds."""
 
-from __future__ import annotations
-
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """Scores and rows as text and as plain data."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

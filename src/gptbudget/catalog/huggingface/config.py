@@ -4,8 +4,6 @@ Whatever is wrong is said with file, line and key. Which keys were read is remem
 that the others can be named as ignored.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import re
@@ -105,7 +103,7 @@ class HfConfig:
         """A value whose form the caller checks."""
         return self._first((key,))[1]
 
-    def part(self, key: str) -> HfConfig:
+    def part(self, key: str) -> "HfConfig":
         """A nested config; empty when missing."""
         value = self._first((key,))[1]
         if value is None:

@@ -6,8 +6,6 @@ Where a key is missing, the default is that of the library's config class of the
 are those of ``modeling_<type>.py`` beside it).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from gptbudget.catalog.huggingface import gpt, latent, llama

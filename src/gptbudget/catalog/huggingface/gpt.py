@@ -1,7 +1,5 @@
 """GPT-2's kin: LayerNorm and plain networks, each with names of its own for its sizes."""
 
-from __future__ import annotations
-
 from gptbudget.catalog.huggingface.config import HfConfig
 from gptbudget.catalog.huggingface.shared import (
     LAYERNORM,

@@ -1,7 +1,5 @@
 """DeepSeek's models: latent attention, leading dense layers, routed and shared experts."""
 
-from __future__ import annotations
-
 from gptbudget.catalog.huggingface.config import HfConfig
 from gptbudget.catalog.huggingface.shared import (
     RMSNORM,

@@ -1,7 +1,5 @@
 """Llama's kin: gated networks, grouped queries, sliding windows, with and without experts."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from gptbudget.catalog.huggingface.config import HfConfig

@@ -1,7 +1,5 @@
 """A model from a Hugging Face ``config.json``."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from pydantic import ValidationError

@@ -1,7 +1,5 @@
 """What the families share: sizes, heads, windows and experts as plain data for a model."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 from gptbudget.catalog.huggingface.config import HfConfig, shown

@@ -4,8 +4,6 @@ Legend: N parameters, D tokens, C = 6 N D training FLOPs, L(N, D) = E + A / N^al
 in nats a token.
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 

@@ -1,7 +1,5 @@
 """How deep a transformer of some width should be (Levine et al. 2020, arXiv 2006.12467)."""
 
-from __future__ import annotations
-
 import math
 
 _A, _B = 5.039, 0.0555

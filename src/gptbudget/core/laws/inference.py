@@ -4,8 +4,6 @@ Legend: N parameters, D training tokens, I tokens of inference, C = 6 N D; Sarda
 (arXiv 2401.00448): of all models of one loss, the one with least 6 N D + 2 N I.
 """
 
-from __future__ import annotations
-
 import math
 
 from gptbudget.core.laws.chinchilla import BESIROGLU, ChinchillaFit, compute_optimal_parameters

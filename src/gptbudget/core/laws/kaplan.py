@@ -3,8 +3,6 @@
 N counts no embeddings.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 _PF_DAY = 8.64e19

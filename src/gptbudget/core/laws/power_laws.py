@@ -3,8 +3,6 @@
 Legend: N parameters, D tokens, C = 6 N D training FLOPs.
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 

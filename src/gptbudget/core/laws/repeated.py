@@ -4,8 +4,6 @@ Legend: U unique tokens, D tokens seen, N parameters; arXiv 2305.16264, equation
 constants of https://github.com/huggingface/datablations.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import Any

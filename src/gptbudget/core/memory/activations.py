@@ -10,8 +10,6 @@ Checked against PyTorch: nanoGPT's block keeps 36 b s h under autocast with flas
 Korthikanti et al. 2022 (arXiv 2205.05198, equation 1).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Memory that communication takes on one rank: buckets, gathered inputs, messages in flight."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from gptbudget.core.arrays import added, agreed, minimum, where

@@ -6,8 +6,6 @@ the one before are reduced (PyTorch, torch.distributed.fsdp.fully_shard). Read o
 FSDP tracker, tests/truth/fsdp.json.
 """
 
-from __future__ import annotations
-
 from operator import mul
 from typing import Any, NamedTuple
 

@@ -4,8 +4,6 @@ These are named parts of the bill, not a hidden margin. They vary with driver, l
 allocation pattern; each figure is a measurement of one setup and shown as a default.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from gptbudget.core.arrays import somewhere, where, whole

@@ -5,8 +5,6 @@ positions are whole on every rank. A pipeline gives the embedding to the first s
 to the last; a tied matrix is on both (Narayanan et al. 2021, arXiv 2104.04473; Megatron-LM).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """The amounts that the phases of a step share, for one rank of a layout, in bytes."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 from gptbudget.core.arrays import maximum, where

@@ -1,7 +1,5 @@
 """How data-parallel ranks share what they hold, and so which buffers that takes."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from gptbudget.specs.layout import Zero

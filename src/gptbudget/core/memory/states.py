@@ -4,8 +4,6 @@ ZeRO shares them among data-parallel ranks: stage 1 optimizer state and masters,
 gradients too, stage 3 the weights too (Rajbhandari et al. 2020, arXiv 1910.02054, section 5).
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 from gptbudget.core.arrays import added, maximum, minimum

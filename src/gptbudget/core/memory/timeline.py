@@ -24,8 +24,6 @@ Every function takes plain numbers or NumPy arrays for the micro-batch and seque
 Legend: b micro-batch (sequences), s sequence length, h model width, V vocabulary, L layers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from functools import reduce
 from typing import Any, Literal, NamedTuple

@@ -3,8 +3,6 @@
 Legend: T tokens of a micro-batch on this rank, t tensor-parallel degree.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 

@@ -4,8 +4,6 @@ Every figure is of one rank. Rings send (n - 1) / n of a buffer for each half of
 (NCCL tests, PERFORMANCE.md).
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from gptbudget.core.arrays import maximum, minimum, where

@@ -1,7 +1,5 @@
 """What data-parallel ranks wait for: gathering weights, reducing gradients, less what is hidden."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 from gptbudget.core.arrays import agreed, maximum, somewhere, where

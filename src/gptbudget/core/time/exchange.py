@@ -3,8 +3,6 @@
 What data-parallel ranks wait for is in ``data_parallel``.
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 from gptbudget.core.arrays import agreed, maximum, where

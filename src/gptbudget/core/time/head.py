@@ -1,7 +1,5 @@
 """Logits and loss on the last stage."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from gptbudget.core.time.matmul import product_s, traffic_s

@@ -3,8 +3,6 @@
 A layer that is trained, and one below all that is, which has a forward pass alone.
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 from gptbudget.core.arrays import added, maximum

@@ -5,8 +5,6 @@ measured on the card; the last wave of 128 x 128 tiles is half empty on average;
 result pass through memory, of which six tenths are not hidden.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from gptbudget.specs.machine import Machine

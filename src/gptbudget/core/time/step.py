@@ -1,7 +1,5 @@
 """The whole step: blocks and head over micro-batches and stages, exchange, optimizer."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import Any
 

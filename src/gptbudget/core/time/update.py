@@ -1,7 +1,5 @@
 """The optimizer's step, and the traffic of what lives on the host."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from gptbudget.core.arrays import added, minimum

@@ -1,7 +1,5 @@
 """Curves and points over two axes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 from xml.etree.ElementTree import Element

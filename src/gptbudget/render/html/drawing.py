@@ -1,7 +1,5 @@
 """What all charts share: their frame, in a wide and a narrow drawing."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from xml.etree.ElementTree import Element
 

@@ -1,7 +1,5 @@
 """Elements of a page, built as a tree so that every text is escaped and every tag closed."""
 
-from __future__ import annotations
-
 import re
 from xml.etree.ElementTree import Element, tostring
 

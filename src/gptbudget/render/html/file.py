@@ -1,7 +1,5 @@
 """Write a page where the user wants it."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """What colours and shapes stand for: a list below the drawing."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import NamedTuple
 from xml.etree.ElementTree import Element

@@ -1,7 +1,5 @@
 """A page as HTML: head, verdict, parts, all in one file."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from xml.etree.ElementTree import Element
 

@@ -5,8 +5,6 @@ least 3 (WCAG 2.2, success criteria 1.4.3 and 1.4.11); a test computes each. Ser
 apart by place and by the shape of their marks too.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from itertools import cycle
 

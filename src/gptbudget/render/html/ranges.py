@@ -1,7 +1,5 @@
 """Values with how far they may be off, one a row on a common axis."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from xml.etree.ElementTree import Element
 

@@ -1,7 +1,5 @@
 """Axes: from values to places on the drawing, and the values that are written beside them."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Bills as stacked bars, against their limit where there is one."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from xml.etree.ElementTree import Element
 

@@ -1,7 +1,5 @@
 """The style of the page: two themes, wide and narrow, screen and paper."""
 
-from __future__ import annotations
-
 from gptbudget.render.html.palette import DARK, LIGHT, SERIES, variables
 
 NARROW_PX = 760

@@ -1,7 +1,5 @@
 """A table of the answer; on a phone one with many columns becomes a block of lines a row."""
 
-from __future__ import annotations
-
 from xml.etree.ElementTree import Element
 
 from gptbudget.answer.document import Table
