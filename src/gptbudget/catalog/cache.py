@@ -1,8 +1,8 @@
 """What a file held, as JSON in the user's cache folder, so that it need not be parsed again.
 
-An entry is plain data behind the very text it was made of, so that an edit of any size counts at
-once. Nothing needs the cache: an entry that is damaged, of other content or not the user's own is
-ignored, and what cannot be written is not kept.
+An entry is plain data behind a digest (SHA-256) of all that it was made of, so that an edit of any
+size counts at once. Nothing needs the cache: an entry that is damaged, of other content or not the
+user's own is ignored, and what cannot be written is not kept.
 """
 
 import json
@@ -10,6 +10,8 @@ import os
 import stat
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -31,28 +33,38 @@ def cache_folder() -> Path:
     return platformdirs.user_cache_path("gptbudget")
 
 
-def cached(path: Path, content: str, readers: tuple[Path, ...], make: Callable[[], Any]) -> Any:
-    """What ``make`` makes of the ``content`` of ``path``: plain data, lists as tuples.
+def cached(path: Path, made_of: str, readers: tuple[Path, ...], make: Callable[[], Any]) -> Any:
+    """What ``make`` makes of ``made_of``, for ``path``: plain data, lists as tuples.
 
     ``readers`` are the source files of the code that makes it: their edits count too.
     """
     try:
-        code = (reader.read_bytes() for reader in readers)
-        made_of = _joined(*code, content.encode("utf-8", "surrogatepass"))
+        digest = digest_of(_code(readers), made_of)
         entry = cache_folder() / f"{path.stem}-{crc32(os.fsencode(path.absolute())):08x}.json"
-        found = _read(entry, made_of)
+        found = _read(entry, digest)
     except (OSError, ValueError, TypeError, RecursionError):
         return make()
     if found is not None:
         return found[0]
     made = make()
     body = json.dumps([made]).encode()
-    _write(entry, made_of + _check(body) + body)
+    _write(entry, digest.encode() + _check(body) + body)
     return made
 
 
-def _joined(*parts: bytes) -> bytes:
-    return b"".join(b"%d\n%s" % (len(part), part) for part in parts)
+def digest_of(*texts: str) -> str:
+    """A digest in hexadecimal digits that no other ``texts`` have."""
+    found = sha256()
+    for text in texts:
+        raw = text.encode("utf-8", "surrogatepass")
+        found.update(b"%d\n%s" % (len(raw), raw))
+    return found.hexdigest()
+
+
+@cache
+def _code(readers: tuple[Path, ...]) -> str:
+    """A digest of source files."""
+    return digest_of(*(reader.read_text(encoding="utf-8") for reader in readers))
 
 
 def _check(body: bytes) -> bytes:
@@ -60,15 +72,15 @@ def _check(body: bytes) -> bytes:
     return b"%08x" % crc32(body)
 
 
-def _read(entry: Path, made_of: bytes) -> tuple[Any, ...] | None:
+def _read(entry: Path, digest: str) -> tuple[Any, ...] | None:
     """The value of an entry in a tuple; ``None`` where it was made of something else."""
     try:
         raw = _read_own(entry)
     except OSError:
         return None
-    start = len(made_of)
+    start = len(digest)
     check, body = raw[start : start + _CHECK_BYTES], raw[start + _CHECK_BYTES :]
-    if not raw.startswith(made_of) or check != _check(body):
+    if raw[:start] != digest.encode() or check != _check(body):
         return None
     return _as_tuple(json.loads(body, object_hook=_with_tuples))
 

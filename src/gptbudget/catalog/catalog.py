@@ -7,7 +7,7 @@ is reported by the next command.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -16,7 +16,7 @@ from gptbudget.catalog.cache import cached
 from gptbudget.catalog.index import RawEntry, index_names, is_key, normalized, resolve
 from gptbudget.catalog.paths import catalog_files, shipped_files
 from gptbudget.catalog.textfile import read_text
-from gptbudget.catalog.yamlfile import YamlFile, kept_yaml
+from gptbudget.catalog.yamlfile import YamlFile
 from gptbudget.errors import FileError, UnknownNameError
 from gptbudget.specs.gpu import GpuSpec
 from gptbudget.specs.model import ModelSpec
@@ -43,7 +43,7 @@ class Section(Generic[S]):
     """The entries of one kind, resolved by name and validated on use."""
 
     def __init__(self, kind: str, word: str) -> None:
-        self._kind = kind
+        self.kind = kind
         self.word = word
         self._raw: dict[str, RawEntry] = {}
         self._built: dict[str, Entry[S]] = {}
@@ -54,13 +54,13 @@ class Section(Generic[S]):
         """Name the right section when a name of ``other`` is asked for here."""
         self._other = other
 
-    def add(self, file: YamlFile, *, shipped: bool) -> None:
-        """Lay the entries of ``file`` over those already there."""
+    def add(self, file: YamlFile, keys: Iterable[str], *, shipped: bool) -> None:
+        """Lay the entries that ``file`` has under ``keys`` over those already there."""
         self._index = None
-        for key, data in (file.data.get(self._kind) or {}).items():
+        for key in keys:
             self._raw.pop(key, None)  # a replaced entry stands where its new file does
             self._built.pop(key, None)
-            self._raw[key] = RawEntry(data, file, shipped)
+            self._raw[key] = RawEntry(self.kind, key, file, shipped)
             if not shipped:
                 self._entry(key)
 
@@ -72,20 +72,20 @@ class Section(Generic[S]):
         """
         if self._index is None:
             files = {raw.file.path: raw.file for raw in self._raw.values()}
-            place = next(iter(files), Path()).with_name(f"names-of-{self._kind}")
-            content = "\0".join(f"{path}\0{file.text}" for path, file in files.items())
-            self._index = cached(place, content, _INDEXED_BY, self._indexed)
+            place = next(iter(files), Path()).with_name(f"names-of-{self.kind}")
+            made_of = "\0".join(f"{path}\0{file.digest}" for path, file in files.items())
+            self._index = cached(place, made_of, _INDEXED_BY, self._indexed)
         return self._index
 
     def _indexed(self) -> dict[str, str]:
-        found = index_names(self._kind, self._raw)
+        found = index_names(self.kind, self._raw)
         for _, fault in found.faults:
             raise fault
         return found.keys
 
     def files(self) -> tuple[Path, ...]:
         """The file of each entry."""
-        return tuple(file.path for _, file, _ in self._raw.values())
+        return tuple(raw.file.path for raw in self._raw.values())
 
     def keys(self) -> tuple[str, ...]:
         """All keys, in the order of the files."""
@@ -107,18 +107,17 @@ class Section(Generic[S]):
         if other is not None and short not in names and short in other.index():
             raise UnknownNameError(
                 f"{other.index()[short]} is {_a(other.word)}, not {_a(self.word)}",
-                f"see the list with gptbudget {self._kind}",
+                f"see the list with gptbudget {self.kind}",
             )
-        return self._entry(resolve(name, names, self.word, f"gptbudget {self._kind}"))
+        return self._entry(resolve(name, names, self.word, f"gptbudget {self.kind}"))
 
     def _entry(self, key: str) -> Entry[S]:
         """The validated entry of a key."""
         if key not in self._built:
-            from gptbudget.catalog.entries import build_gpu, build_model
+            from gptbudget.catalog.entries import build_entry
 
             raw = self._raw[key]
-            build: Any = build_gpu if self._kind == "gpus" else build_model
-            spec: S = build(raw.data, raw.file, key, shipped=raw.shipped)
+            spec: Any = build_entry(raw)
             self._built[key] = Entry(key, spec, raw.file.path, raw.shipped)
         return self._built[key]
 
@@ -161,19 +160,25 @@ def _loaded(texts: tuple[tuple[Path, str], ...], shipped: tuple[Path, ...]) -> C
     gpus.stands_beside(models)
     models.stands_beside(gpus)
     for path, text in texts:
-        file = _catalog_file(path, text)
-        gpus.add(file, shipped=path in shipped)
-        models.add(file, shipped=path in shipped)
+        file = YamlFile(path, text, keep=True)
+        keys = cached(
+            path.with_name(f"keys-of-{path.stem}"), file.digest, _INDEXED_BY, partial(_keys, file)
+        )
+        for section in (gpus, models):
+            section.add(file, keys[section.kind], shipped=path in shipped)
     return Catalog(gpus, models, tuple(path for path, _ in texts))
 
 
-def _catalog_file(path: Path, text: str) -> YamlFile:
-    """A catalog file that is a catalog as a whole."""
-    file = kept_yaml(path, text)
+def _keys(file: YamlFile) -> dict[str, tuple[str, ...]]:
+    """The keys of each section of a file.
+
+    Raises:
+        FileError: it is not a catalog.
+    """
     fault = next(structure_faults(file), None)
     if fault is not None:
         raise fault
-    return file
+    return {kind: tuple(file.data.get(kind) or ()) for kind in SECTIONS}
 
 
 def structure_faults(file: YamlFile) -> Iterator[FileError]:

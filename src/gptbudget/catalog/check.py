@@ -36,9 +36,9 @@ def _name_faults(file: YamlFile, others: Iterable[Path]) -> list[FileError]:
     for kind in SECTIONS:
         raw: dict[str, RawEntry] = {}
         for one in (*filter(None, before), file):
-            for key, data in (one.data.get(kind) or {}).items():
+            for key in one.data.get(kind) or {}:
                 raw.pop(key, None)
-                raw[key] = RawEntry(data, one, shipped=False)
+                raw[key] = RawEntry(kind, key, one, shipped=False)
         found += [fault for one, fault in index_names(kind, raw).faults if one is file]
     return found
 

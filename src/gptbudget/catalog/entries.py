@@ -1,28 +1,33 @@
 """One catalog entry: from plain data to a validated spec."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from gptbudget.catalog.cache import cached
+from gptbudget.catalog.cache import cached, digest_of
+from gptbudget.catalog.index import RawEntry
 from gptbudget.catalog.paths import data_file
 from gptbudget.catalog.sentences import build, faults
-from gptbudget.catalog.yamlfile import YamlFile, read_yaml
+from gptbudget.catalog.textfile import read_text
+from gptbudget.catalog.yamlfile import YamlFile
 from gptbudget.errors import FileError
 from gptbudget.specs import base, gpu, model
 from gptbudget.specs.base import restored
 from gptbudget.specs.gpu import GpuSpec
 from gptbudget.specs.model import ModelSpec
 
-S = TypeVar("S", GpuSpec, ModelSpec)
+_SPECS: Mapping[str, type[GpuSpec | ModelSpec]] = {"gpus": GpuSpec, "models": ModelSpec}
+"""What the entries of a section are."""
 
-_SPECS = tuple(Path(module.__file__ or module.__name__) for module in (base, gpu, model))
-"""What an entry is validated by."""
+_VALIDATED_BY = (
+    Path(__file__),
+    *(Path(module.__file__ or module.__name__) for module in (base, gpu, model)),
+)
+"""The code that validates an entry."""
 
 CONCEPTS = ("attention", "ffn", "norms", "positions", "head")
 
@@ -30,38 +35,30 @@ _DOCUMENT = r"\b(?:pages?|p\.|tables?|figure|sections?|rank)\s*[A-Z]?\.?\d|\bapp
 """How a document is cited: with the number of a page, table or the like."""
 
 
-def build_gpu(data: Any, file: YamlFile, key: str, *, shipped: bool) -> GpuSpec:
-    """Build the accelerator ``key`` of ``file``.
+def build_entry(raw: RawEntry) -> GpuSpec | ModelSpec:
+    """Build an entry, a model on top of the architecture it names; a shipped one from the cache.
 
     Raises:
         FileError: the first fault, as ``file:line: key: what``.
     """
-    _require_sources(data, file, ("gpus", key), shipped=shipped)
-    return _built(GpuSpec, _named(data, key), file, "gpus", key, keep=shipped)
-
-
-def build_model(data: Any, file: YamlFile, key: str, *, shipped: bool) -> ModelSpec:
-    """Build the model ``key`` of ``file`` on top of the architecture it names.
-
-    Raises:
-        FileError: the first fault, as ``file:line: key: what``.
-    """
-    _require_sources(data, file, ("models", key), shipped=shipped)
-    complete = _on_architecture(data, file, key)
-    return _built(ModelSpec, complete, file, "models", key, keep=shipped)
-
-
-def _built(spec: type[S], data: Any, file: YamlFile, kind: str, key: str, *, keep: bool) -> S:
-    """Validate an entry, or take what it was validated to before from the cache."""
-    if not keep:
-        return build(spec, data, file, kind, key)
+    if not raw.shipped:
+        return _built(raw)
     found = cached(
-        file.path.with_name(f"{kind}-{key}"),
-        json.dumps(data),
-        _SPECS,
-        lambda: build(spec, data, file, kind, key).model_dump(),
+        raw.file.path.with_name(f"{raw.kind}-{raw.key}"),
+        digest_of(raw.file.digest, _architectures_file().digest),
+        _VALIDATED_BY,
+        lambda: _built(raw).model_dump(),
     )
-    return restored(spec, found)
+    return restored(_SPECS[raw.kind], found)
+
+
+def _built(raw: RawEntry) -> GpuSpec | ModelSpec:
+    """Validate an entry."""
+    data, place = raw.data, (raw.kind, raw.key)
+    fault = next(_source_faults(data, raw.file, place, shipped=raw.shipped), None)
+    if fault is not None:
+        raise fault
+    return build(_SPECS[raw.kind], _complete(data, raw.file, *place), raw.file, *place)
 
 
 def entry_faults(
@@ -69,10 +66,9 @@ def entry_faults(
 ) -> Iterator[FileError]:
     """Every fault of one entry."""
     yield from _source_faults(data, file, (kind, key), shipped=shipped)
-    spec: type[BaseModel] = GpuSpec if kind == "gpus" else ModelSpec
+    spec = _SPECS[kind]
     try:
-        complete = _named(data, key) if kind == "gpus" else _on_architecture(data, file, key)
-        built = spec.model_validate(complete)
+        built = spec.model_validate(_complete(data, file, kind, key))
     except ValidationError as error:
         yield from faults(error, spec, file, kind, key)
     except FileError as fault:
@@ -82,6 +78,11 @@ def entry_faults(
 
         if isinstance(built, GpuSpec):
             yield from tensor_rate_faults(built, file, key)
+
+
+def _complete(data: Any, file: YamlFile, kind: str, key: str) -> Any:
+    """An entry with what it may leave out."""
+    return _named(data, key) if kind == "gpus" else _on_architecture(data, file, key)
 
 
 def _named(data: Any, key: str) -> Any:
@@ -120,14 +121,13 @@ def _unknown_architecture(data: Any, file: YamlFile, key: str) -> FileError:
 @cache
 def architectures() -> dict[str, Any]:
     """The architectures by name, as plain data."""
-    return dict(read_yaml(data_file("architectures.yaml"), keep=True).data["architectures"])
+    return dict(_architectures_file().data["architectures"])
 
 
-def _require_sources(data: Any, file: YamlFile, keys: tuple[str, str], *, shipped: bool) -> None:
-    """Raise the first fault of :func:`_source_faults`."""
-    fault = next(_source_faults(data, file, keys, shipped=shipped), None)
-    if fault is not None:
-        raise fault
+@cache
+def _architectures_file() -> YamlFile:
+    path = data_file("architectures.yaml")
+    return YamlFile(path, read_text(path, "a YAML file"), keep=True)
 
 
 def _source_faults(

@@ -90,9 +90,15 @@ def _listed(keys: list[str]) -> str:
 class RawEntry(NamedTuple):
     """An entry as it stands in its file."""
 
-    data: Any
+    kind: str
+    key: str
     file: YamlFile
     shipped: bool
+
+    @property
+    def data(self) -> Any:
+        """What stands under its key."""
+        return self.file.data[self.kind][self.key]
 
 
 class Index(NamedTuple):

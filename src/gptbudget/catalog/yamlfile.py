@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gptbudget.catalog.cache import cached
+from gptbudget.catalog.cache import cached, digest_of
 from gptbudget.catalog.textfile import read_text
 
 if TYPE_CHECKING:
@@ -23,8 +23,30 @@ class YamlFile:
     """The content of a file, and where each part of it stands."""
 
     path: Path
-    data: Any
     text: str
+    keep: bool = False
+    """Keep its content in the cache, or take it from there."""
+
+    @cached_property
+    def data(self) -> Any:
+        """The content as plain data.
+
+        Raises:
+            FileError: it is not YAML as we read it, as ``file:line``.
+        """
+        return (
+            cached(self.path, self.digest, _SYNTAX, self._parsed) if self.keep else self._parsed()
+        )
+
+    def _parsed(self) -> Any:
+        from gptbudget.catalog.syntax import compose, plain_data
+
+        return plain_data(self.path, compose(self.path, self.text))
+
+    @cached_property
+    def digest(self) -> str:
+        """Tells its text from any other."""
+        return digest_of(self.text)
 
     @cached_property
     def _root(self) -> "yaml.Node | None":
@@ -55,18 +77,11 @@ def read_yaml(path: Path, *, keep: bool = False) -> YamlFile:
     Raises:
         FileError: it cannot be read, or is not YAML as we read it, as ``file:line``.
     """
-    text = read_text(path, "a YAML file")
-    return kept_yaml(path, text) if keep else parse_yaml(path, text)
+    return parse_yaml(path, read_text(path, "a YAML file"), keep=keep)
 
 
-def kept_yaml(path: Path, text: str) -> YamlFile:
-    """The content of ``text``, which stands in ``path``, from the cache or for it."""
-    data = cached(path, text, _SYNTAX, lambda: parse_yaml(path, text).data)
-    return YamlFile(path, data, text)
-
-
-def parse_yaml(path: Path, text: str) -> YamlFile:
+def parse_yaml(path: Path, text: str, *, keep: bool = False) -> YamlFile:
     """Parse ``text``, which stands in ``path``; raise as :func:`read_yaml` does."""
-    from gptbudget.catalog.syntax import compose, plain_data
-
-    return YamlFile(path, plain_data(path, compose(path, text)), text)
+    file = YamlFile(path, text, keep)
+    _ = file.data
+    return file
