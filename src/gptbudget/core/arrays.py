@@ -70,12 +70,14 @@ def whole(amount: Any) -> Any:
         >>> whole(2.5), whole(2.4), whole(3)
         (3, 2, 3)
     """
+    if isinstance(amount, int):
+        return amount
+    if isinstance(amount, float):
+        return math.floor(amount + 0.5)
     if hasattr(amount, "__array__"):
         import numpy as np
 
         return np.floor(amount + 0.5)
-    if isinstance(amount, float):
-        return math.floor(amount + 0.5)
     return amount if amount % 1 == 0 else (amount + 0.5) // 1
 
 

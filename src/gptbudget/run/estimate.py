@@ -70,7 +70,8 @@ class Memory(NamedTuple):
     @property
     def parts(self) -> Parts[Any]:
         """Everything at the peak, in bytes."""
-        return Parts({**self.by_phase.phases[self.phase], **self.overhead}).present()
+        at_peak = self.by_phase.phases[self.phase].amounts
+        return Parts({**at_peak, **self.overhead.amounts}).present()
 
     @property
     def phase(self) -> Any:

@@ -170,7 +170,7 @@ def _moments(rank: RankAmounts) -> Iterator[tuple[Phase, list[Parts[Any]]]]:
 
 def _with(states: Parts[Any], **more: Any) -> Parts[Any]:
     """``states`` with parts added to those of the same name."""
-    amounts = dict(states)
+    amounts = dict(states.amounts)
     for part, amount in more.items():
         amounts[part] = amounts.get(part, 0) + amount
     return Parts(amounts)
