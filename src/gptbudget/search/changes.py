@@ -29,13 +29,26 @@ class Changed(NamedTuple):
     """A run with some changes, beside the run as it was."""
 
     changes: tuple[Change, ...]
+    run: ModelRun
     memory: Memory
-    saved_bytes: int
-    """Of the whole bill; negative when it needs more."""
-    flops_ratio: float
-    """Executed FLOPs over those of the run as it was."""
-    sums_in_16_bit: bool
-    """Gradients of several micro-batches are, and were not."""
+    run_before: ModelRun
+    memory_before: Memory
+
+    @property
+    def saved_bytes(self) -> int:
+        """Of the whole bill; negative when it needs more."""
+        return self.memory_before.peak_bytes - self.memory.peak_bytes
+
+    @property
+    def flops_ratio(self) -> float:
+        """Executed FLOPs over those of the run as it was."""
+        return executed_flops_per_token(self.run) / executed_flops_per_token(self.run_before)
+
+    @property
+    def sums_in_16_bit(self) -> bool:
+        """Whether gradients of several micro-batches are added in 16 bit, and were not."""
+        before = self.memory_before.sums_in_16_bit(self.run_before)
+        return self.memory.sums_in_16_bit(self.run) and not before
 
     @property
     def costs_quality(self) -> bool:
@@ -93,12 +106,7 @@ def changed_run(run: ModelRun, memory: Memory, changes: tuple[Change, ...]) -> C
     if other.recipe.offload == "optimizer" and _keeps_no_state(other.recipe):
         return None
     found = memory_of(other)
-    if found is None:
-        return None
-    ratio = executed_flops_per_token(other) / executed_flops_per_token(run)
-    saved_bytes = memory.peak_bytes - found.peak_bytes
-    narrow = found.sums_in_16_bit(other) and not memory.sums_in_16_bit(run)
-    return Changed(changes, found, saved_bytes, ratio, narrow)
+    return None if found is None else Changed(changes, other, found, run, memory)
 
 
 def executed_flops_per_token(run: ModelRun) -> float:
