@@ -17,7 +17,8 @@ from gptbudget.catalog.index import names_beginning
 from gptbudget.catalog.reference import load_evidence, load_grids
 from gptbudget.cli import options
 from gptbudget.specs.optimizers import OPTIMIZERS
-from gptbudget.specs.options import Options, ReadingOptions, SearchOptions
+from gptbudget.specs.options import Options
+from gptbudget.specs.own_options import ReadingOptions, SearchOptions
 from tests.conftest import Cli
 
 SHELLS = ("bash", "zsh", "fish")

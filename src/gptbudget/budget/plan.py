@@ -14,7 +14,8 @@ from gptbudget.run import question as questions
 from gptbudget.run.run import NamedGpu, NamedModel, Origin
 from gptbudget.search.context import Setting
 from gptbudget.search.gpu_count import Counted, Limits, Search, counted_best_first
-from gptbudget.specs.options import ADAPTER_OPTIONS, Options, PlanOptions
+from gptbudget.specs.options import ADAPTER_OPTIONS, Options
+from gptbudget.specs.own_options import PlanOptions
 
 _BUDGETS = ("time", "cost", "flops")
 _WITHOUT_A_GPU = frozenset({"flops", "unique_tokens", "inference_tokens", "seq_len"})

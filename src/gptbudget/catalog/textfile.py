@@ -2,6 +2,7 @@
 
 import os
 import stat
+from codecs import BOM_UTF8
 from pathlib import Path
 
 from gptbudget.errors import FileError
@@ -25,9 +26,9 @@ def read_text(path: Path, wanted: str) -> str:
     if len(raw) > _LARGEST_BYTES:
         raise FileError(f"{path}: is larger than 4 MB", f"name {wanted}")
     try:
-        return raw.decode("utf-8-sig")
+        return raw.removeprefix(BOM_UTF8).decode()
     except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
+        line = error.object.count(b"\n", 0, error.start) + 1
         raise FileError(f"{path}:{line}: is not UTF-8 text", "save the file as UTF-8") from None
 
 

@@ -37,7 +37,7 @@ def command(invocation: Invocation) -> None:
     from gptbudget.run.job import refuse_beyond_positions
     from gptbudget.run.published_rate import published_rate
     from gptbudget.run.question import find_model, given_options, one_gpu
-    from gptbudget.specs.options import ReadingOptions
+    from gptbudget.specs.own_options import ReadingOptions
 
     options, name = given_options(invocation.given, ReadingOptions), invocation.extra["name"]
     catalog = load_catalog(invocation.catalogs)

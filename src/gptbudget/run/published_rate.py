@@ -8,7 +8,7 @@ from gptbudget.run.complete import precision_and_peak
 from gptbudget.run.run import NamedGpu
 from gptbudget.specs.gpu import Precision
 from gptbudget.specs.model import ModelSpec
-from gptbudget.specs.options import ReadingOptions
+from gptbudget.specs.own_options import ReadingOptions
 
 
 class PublishedRate(NamedTuple):

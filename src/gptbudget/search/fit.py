@@ -19,7 +19,7 @@ from gptbudget.search.layouts import counts_of
 from gptbudget.search.result import Fit, Way
 from gptbudget.search.search import Watch, search
 from gptbudget.specs.evidence import Evidence
-from gptbudget.specs.options import SearchOptions
+from gptbudget.specs.own_options import SearchOptions
 
 _TOP, _TOLD = 300, 5
 _MOST_GPUS = 100_000
