@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -127,26 +127,25 @@ def given_options(given: Mapping[str, Any], kind: type[AnyOptions]) -> AnyOption
     Raises:
         UsageError: the first bad one, in a sentence.
     """
-    try:
-        found = _only(kind, frozenset(given)).model_validate(dict(given), context=CONTEXT)
-    except ValidationError as error:
-        from gptbudget.catalog.sentences import sentence
+    values: dict[str, Any] = {}
+    known = [name for name in kind.model_fields if name in given]
+    for name in (*known, *(name for name in given if name not in known)):
+        try:
+            found = _alone(kind, name).model_validate({name: given[name]}, context=CONTEXT)
+        except ValidationError as error:
+            from gptbudget.catalog.sentences import sentence
 
-        fault = error.errors()[0]
-        name = "--" + str(fault["loc"][0]).replace("_", "-")
-        what, hint = sentence(fault, kind)
-        raise UsageError(f"{name}: {what}", hint) from None
-    return kind.model_construct(**dict(found))
+            what, hint = sentence(error.errors()[0], kind)
+            raise UsageError(f"--{name.replace('_', '-')}: {what}", hint) from None
+        values[name] = getattr(found, name)
+    return kind.model_construct(**values)
 
 
-@lru_cache
-def _only(kind: type[Spec], names: frozenset[str]) -> type[Spec]:
-    """A kind of options with no fields but ``names``: building a validator of all takes longer."""
-    fields: dict[str, Any] = {
-        name: (field.annotation, field)
-        for name, field in kind.model_fields.items()
-        if name in names
-    }
+@cache
+def _alone(kind: type[Spec], name: str) -> type[Spec]:
+    """One option by itself: a validator of all of them takes long to build."""
+    field = kind.model_fields.get(name)
+    fields: dict[str, Any] = {} if field is None else {name: (field.annotation, field)}
     return create_model(kind.__name__, __base__=Spec, **fields)
 
 
