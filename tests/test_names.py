@@ -9,9 +9,15 @@ from typing import get_args
 
 import gptbudget
 from gptbudget.catalog.stack_names import stack_names
+from gptbudget.specs.command_options import (
+    FIT_OPTIONS,
+    LOGGED_OPTIONS,
+    PLAN_OPTIONS,
+    READING_OPTIONS,
+)
 from gptbudget.specs.optimizers import OPTIMIZERS
-from gptbudget.specs.options import FlopsConvention
 from gptbudget.specs.stack import AttentionKind
+from gptbudget.specs.values import FlopsConvention
 
 PACKAGE = Path(gptbudget.__file__).parent
 TABLE = PACKAGE / "specs" / "optimizers.py"
@@ -50,3 +56,13 @@ def test_names_stand_in_their_tables_alone() -> None:
         if constant.value in NAMES and not _means_something_else(constant.value, around)
     ]
     assert not found
+
+
+def test_a_name_of_other_programs_means_one_option() -> None:
+    every = {**FIT_OPTIONS, **PLAN_OPTIONS, **READING_OPTIONS, **LOGGED_OPTIONS}
+    meant: dict[str, set[str]] = {}
+    for name, option in every.items():
+        for synonym in option.synonyms:
+            meant.setdefault(synonym, set()).add(name)
+    assert {synonym: names for synonym, names in meant.items() if len(names) > 1} == {}
+    assert not meant.keys() & every.keys()

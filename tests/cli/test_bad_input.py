@@ -415,7 +415,7 @@ SCENARIOS: dict[str, tuple[str, int, tuple[str, ...]]] = {
     "time-without-unit": (QUESTION + "time: 90\n", 4, ("'90' has no unit", "90d")),
     "memory-without-unit": (QUESTION + "gpu_memory: 12\n", 4, ("'12' has no unit", "80GiB")),
     "unknown-precision": (QUESTION + "precision: bf17\n", 4, ("'bf17' is not known",)),
-    "number-for-a-name": (QUESTION.replace("4070ti", "4070"), 2, ("quotes: '4070'",)),
+    "number-for-a-name": (QUESTION.replace("4070ti", "4070"), 2, ("quotes, '4070'",)),
     "no-gpu-in-the-list": (QUESTION.replace("4070ti", "[]"), 2, ("gpu: is empty",)),
     "no-for-a-switch": (QUESTION + "keep_logits: no\n", 4, ("true or false belongs here",)),
     "requirement-misspelt": (QUESTION + "require: {fit: true}\n", 4, ("'fits'",)),

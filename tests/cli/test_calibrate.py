@@ -182,6 +182,15 @@ def test_programs_that_save_at_once_lose_nothing() -> None:
     assert not list(profiles_folder().glob("*.new"))
 
 
+def test_a_profile_of_a_stack_that_is_none(cli: Cli) -> None:
+    cli("calibrate", *RUN, "--tokens-per-s", "98000")
+    (file,) = profiles_folder().iterdir()
+    file.write_text(file.read_text().replace("stack: compiled", "stack: keras", 1))
+    answer = cli("calibrate", "--list")
+    assert answer.code == 4
+    assert f"{file}:3: stack: 'keras' is not known; write one of " in answer.err
+
+
 @pytest.mark.parametrize("gpu", ["rtx-4090", "my/card.v2", "..", "a b"])
 def test_any_name_of_a_card_is_a_file(gpu: str) -> None:
     profile = Profile(

@@ -7,20 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from gptbudget.cli import options
+from gptbudget.catalog.stack_names import default_stacks, stack_names
+from gptbudget.specs.options import OPTIONS
 from tests.conftest import Cli
 
 COMMANDS = ("compare", "memory", "fit", "plan", "gpus", "models", "validate", "calibrate")
 PAGES = ("", *COMMANDS, "catalog", "catalog check", "catalog path", "catalog schema")
-
-EVERY = {
-    **options.HARDWARE,
-    **options.JOB,
-    **options.RECIPE,
-    **options.METHOD,
-    **options.LAYOUT,
-    **options.ASSUMPTIONS,
-}
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
@@ -45,11 +37,12 @@ def test_every_name_choice_description_and_default_is_there(
     monkeypatch.setenv("COLUMNS", str(width))
     page = cli("compare", "--help").out
     words = " ".join(page.split()).replace("| ", "|")
-    for name, flag in EVERY.items():
-        for spelled in flag.names[0].split("/") if flag.names else [f"--{name}"]:
-            assert spelled.replace("_", "-") in words
-        default = f" [default: {flag.default}]" if flag.default else ""
-        assert f"{flag.metavar} {flag.help}{default}".strip() in words
+    for name, option in OPTIONS.items():
+        assert f"--{name.replace('_', '-')}" in words
+        takes = "|".join(stack_names()) if name == "stack" else option.takes
+        default = option.default.format(**default_stacks())
+        shown = f" [default: {default}]" if default else ""
+        assert f"{takes} {option.help}{shown}".strip() in words
     for title in ("Hardware", "Job", "Recipe", "Method", "Layout", "Assumptions", "Output"):
         assert f"\n{title}\n" in page
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -168,3 +169,33 @@ def test_a_sentence_shows_no_seam(cli: Cli, question: str) -> None:
 )
 def test_a_seam_is_seen(seam: str, text: str) -> None:
     assert seam in seams(text)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("--batch-size", "--micro-batch"),
+        ("--max-seq-length", "--seq-len"),
+        ("--lora-r", "--lora-rank"),
+    ],
+)
+def test_an_option_as_other_programs_call_it(cli: Cli, theirs: str, ours: str) -> None:
+    answer = cli("compare", "--gpu", "4070ti", "--model", "gpt2", theirs, "4")
+    said = f"gptbudget: error: no such option: {theirs}; it is {ours} here\n"
+    assert (answer.code, answer.err) == (2, said)
+
+
+def test_keys_of_a_scenario_that_are_none(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "scenario.yaml"
+    said = {
+        "batch_size: 3": "it is 'micro_batch' here",
+        "cost: 3": "it is an option of plan and fit: give it there as --cost",
+        "tflops: 3": "it is an option of models: give it there as --tflops",
+        "sequ_len: 3": "did you mean 'seq_len'?",
+    }
+    for line, hint in said.items():
+        file.write_text(f"question: q\ngpu: 4070ti\nmodel: gpt2\n{line}\n")
+        answer = cli("compare", "--config", str(file))
+        key = line.partition(":")[0]
+        expected = f"gptbudget: error: {file}:4: {key}: unknown key; {hint}\n"
+        assert (answer.code, answer.err) == (4, expected)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gptbudget.specs.options import Options
+from gptbudget.specs.options import OPTIONS
 from tests.edges.damage import NUMBERS, VALUES, damaged, damaged_text, written
 from tests.edges.outcome import FILE, assert_an_answer_or_a_sentence, cases
 
@@ -158,7 +158,7 @@ def test_catalogs_of_any_size(small_catalog: Path, data: st.DataObject) -> None:
 def test_scenarios(small_catalog: Path, data: st.DataObject) -> None:
     names = data.draw(st.lists(st.sampled_from(sorted(SCENARIO)), unique=True))
     kept = {"question": "q", "gpu": "4070ti", "model": "gpt2"} | {n: SCENARIO[n] for n in names}
-    other = data.draw(st.sampled_from(sorted(Options.model_fields)))
+    other = data.draw(st.sampled_from(sorted(OPTIONS)))
     content = {**kept, other: data.draw(VALUES)} if data.draw(st.booleans()) else kept
     (small_catalog / "scenario.yaml").write_bytes(written(data.draw, content))
 

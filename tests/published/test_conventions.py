@@ -27,8 +27,8 @@ from gptbudget.core.conventions import (
 from gptbudget.core.flops import recomputed_flops_per_token, train_flops_per_token
 from gptbudget.core.parameters import count_parameters, matmul_weights
 from gptbudget.specs.model import ModelSpec
-from gptbudget.specs.options import FlopsConvention
 from gptbudget.specs.recipe import Method
+from gptbudget.specs.values import FlopsConvention
 from tests.conftest import Cli
 
 HERE = Path(__file__).parent

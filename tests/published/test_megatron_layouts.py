@@ -90,7 +90,7 @@ def searched(name: str, *, then: bool) -> Found:
         "micro_batch": row.micro_batch,
     }
     wanted = options(row.batch, **fixed)
-    hunt = Hunt(wanted, dict.fromkeys(wanted.model_fields_set, "given"), (row.gpus,))
+    hunt = Hunt(wanted, dict.fromkeys(wanted.given, "given"), (row.gpus,))
     return search(hunt, [gpu()], model(row.layers, row.width, row.heads), load_evidence())
 
 

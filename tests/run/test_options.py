@@ -8,10 +8,10 @@ import pytest
 
 from gptbudget.answer.data import answer
 from gptbudget.answer.document import flatten
-from gptbudget.cli.options import ASSUMPTIONS, HARDWARE, JOB, LAYOUT, METHOD, RECIPE
 from gptbudget.run.calibration import calibrate
 from gptbudget.run.estimate import compare
 from gptbudget.run.question import ask
+from gptbudget.specs.options import OPTIONS
 
 BASE = {"gpu": "4070ti", "model": "gpt2", "stack": "eager"}
 
@@ -116,7 +116,23 @@ def test_option_changes_the_answer(
     assert before.get(key) != after.get(key)
 
 
-def test_every_option_of_compare_is_in_the_table() -> None:
-    groups = (HARDWARE, JOB, RECIPE, METHOD, LAYOUT, ASSUMPTIONS)
+def test_every_option_is_tried() -> None:
+    assert {change[0] for change in CHANGES} == set(OPTIONS)
 
-    assert {change[0] for change in CHANGES} == {name for group in groups for name in group}
+
+PLACES = {
+    "step": ("memory.", "time.", "compute.required_flops_exact"),
+    "memory": ("memory.",),
+    "time": ("time.",),
+    "compute": ("compute.", "time.", "cost.", "model.", "tokens"),
+    "cost": ("cost.", "gpu."),
+}
+"""Keys of the answer that an effect is seen in."""
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_its_effects_are_those_of_the_table(name: str) -> None:
+    allowed = tuple(place for effect in OPTIONS[name].affects for place in PLACES[effect])
+    assert OPTIONS[name].affects
+    for option, _, key, _ in CHANGES:
+        assert option != name or key.startswith(allowed), key

@@ -8,7 +8,6 @@ import pytest
 
 from gptbudget.catalog.reference import load_evidence
 from gptbudget.catalog.stack_names import default_stacks, stack_names
-from gptbudget.specs.options import Options
 from gptbudget.specs.stack import DefaultFor
 from tests.conftest import Cli
 
@@ -48,7 +47,3 @@ def test_an_unknown_stack_lists_the_file(cli: Cli) -> None:
     listed = ", ".join(STACKS.stacks)
     sentence = f"--stack: 'keras' is not known; write one of {listed}"
     assert (answer.code, answer.err) == (2, f"gptbudget: error: {sentence}\n")
-
-
-def test_without_names_a_validation_takes_any_stack() -> None:
-    assert Options.model_validate({"stack": "keras"}).stack == "keras"

@@ -15,7 +15,7 @@ from gptbudget.run.question import given_options
 from gptbudget.run.run import NamedGpu, NamedModel
 from gptbudget.search.context import Setting
 from gptbudget.search.fastest import best_way
-from gptbudget.specs.own_options import PlanOptions
+from gptbudget.specs.command_options import PlanOptions
 
 SPACE: dict[str, tuple[Any, ...]] = {
     "recipe": (None, "master"),

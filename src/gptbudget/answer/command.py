@@ -7,9 +7,9 @@ from typing import Any
 from gptbudget.catalog.index import AUTO
 from gptbudget.run.run import ModelRun, Run
 from gptbudget.search.changes import Change
+from gptbudget.specs.options import OPTIONS
 from gptbudget.units import DAY_S
 
-_UNITS = {"time": "s", "gpu_memory": "B", "reserve": "B", "host_memory": "B"}
 _SAID_BY_OTHERS = frozenset({"data", "epochs"})
 """Options that are part of the tokens of a run, where those are said."""
 
@@ -55,13 +55,18 @@ def option_words(options: Mapping[str, Any]) -> str:
 
 
 def _flag(option: str, value: Any) -> list[str]:
-    name = option.replace("_", "-")
+    name, unit = option.replace("_", "-"), _unit(option)
     if option == "time" and value % DAY_S == 0:
         return ["--time", f"{value / DAY_S:.0f}d"]
     if isinstance(value, bool):
         return [f"--{name}" if value else f"--no-{name}"]
-    if _UNITS.get(option) == "B" and value % 2**30 == 0:
+    if unit == "B" and value % 2**30 == 0:
         return [f"--{name}", f"{value / 2**30:.0f}GiB"]
     if isinstance(value, float):
-        return [f"--{name}", f"{value:.12g}{_UNITS.get(option, '')}"]
+        return [f"--{name}", f"{value:.12g}{unit}"]
     return [f"--{name}", str(value)]
+
+
+def _unit(option: str) -> str:
+    """Of a plain number behind a flag."""
+    return OPTIONS[option].unit if option in OPTIONS else ""

@@ -392,7 +392,7 @@ def search_notes(fit: Fit) -> list[str]:
     if fit.ways and (short := _short_batch(fit)):
         said.append(short)
     counts = fit.hunt.counts
-    if fit.ways and "pp" not in fit.hunt.options.model_fields_set:
+    if fit.ways and "pp" not in fit.hunt.options.given:
         said.append("stages of unequal numbers of layers are tried without interleaving")
     if len(counts) > 1:
         said.append(

@@ -10,7 +10,7 @@ from gptbudget.core.flops import forward_flops_per_token, train_flops_per_token
 from gptbudget.core.parameters import ParameterCount, checkpoint_only, count_parameters
 from gptbudget.run.published_rate import PublishedRate
 from gptbudget.specs.model import ModelSpec
-from gptbudget.specs.options import FlopsConvention
+from gptbudget.specs.values import FlopsConvention
 from gptbudget.units import format_count, format_number, format_percent
 
 

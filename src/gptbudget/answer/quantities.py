@@ -7,7 +7,7 @@ from gptbudget.answer.prices import spread_in_words, spread_of
 from gptbudget.answer.stage import worst_rank
 from gptbudget.run.estimate import Estimate, Time
 from gptbudget.run.run import ComputeRun, ModelRun, Run
-from gptbudget.specs.options import ADAPTER_OPTIONS, LAYOUT_OPTIONS, RECIPE_OPTIONS
+from gptbudget.specs.options import ASSUMED_OPTIONS
 from gptbudget.units import (
     format_bytes,
     format_count,
@@ -210,26 +210,12 @@ def _cost(estimate: Estimate) -> Iterator[Row]:
 _AT_HOME = ("consumer", "laptop", "workstation")
 """Cards that one buys."""
 
-SHOWN = (
-    "precision",
-    *RECIPE_OPTIONS,
-    "method",
-    *ADAPTER_OPTIONS,
-    *LAYOUT_OPTIONS,
-    "gpus_per_node",
-    "network",
-    "seq_len",
-    "micro_batch",
-    "stack",
-    "goodput",
-)
-
 
 def assumed(estimate: Estimate) -> Iterator[Row]:
     """The options that shape the answer, each with its origin."""
     if isinstance(estimate.run, ComputeRun):
         return
-    for name in SHOWN:
+    for name in ASSUMED_OPTIONS:
         if name in estimate.run.values:
             value = estimate.run.values[name]
             shown = {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)

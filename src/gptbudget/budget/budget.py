@@ -13,7 +13,7 @@ from gptbudget.core.parameters import count_parameters
 from gptbudget.errors import UsageError
 from gptbudget.run.run import CostAssumptions, ModelRun, NamedModel, Origin
 from gptbudget.search.context import Setting
-from gptbudget.specs.own_options import PlanOptions
+from gptbudget.specs.command_options import PlanOptions
 
 _NEAREST = 3
 _ANY_SIZE = 1e9

@@ -14,8 +14,8 @@ from gptbudget.run import question as questions
 from gptbudget.run.run import NamedGpu, NamedModel, Origin
 from gptbudget.search.context import Setting
 from gptbudget.search.gpu_count import Counted, Limits, Search, counted_best_first
-from gptbudget.specs.options import ADAPTER_OPTIONS, Options
-from gptbudget.specs.own_options import PlanOptions
+from gptbudget.specs.command_options import PlanOptions
+from gptbudget.specs.options import ADAPTER_OPTIONS, OPTIONS
 
 _BUDGETS = ("time", "cost", "flops")
 _WITHOUT_A_GPU = frozenset({"flops", "unique_tokens", "inference_tokens", "seq_len"})
@@ -55,18 +55,12 @@ def ask(given: Mapping[str, Any], scenario: Path | None = None) -> questions.Que
         FileError: a bad scenario.
     """
     options = questions.given_options(given, PlanOptions)
-    common = {name: value for name, value in given.items() if name in Options.model_fields}
+    common = {name: value for name, value in given.items() if name in OPTIONS}
     question = questions.ask(common, scenario)
-    names = {*options.model_fields_set, *question.options.model_fields_set}
-    values = {
-        name: getattr(options, name)
-        if name in options.model_fields_set
-        else getattr(question.options, name)
-        for name in names
-    }
+    values = {**question.options.given, **options.given}
     origins: dict[str, Origin] = dict(question.origins)
-    origins |= dict.fromkeys(options.model_fields_set, "given")
-    return question._replace(options=PlanOptions.model_construct(**values), origins=origins)
+    origins |= dict.fromkeys(options.given, "given")
+    return question._replace(options=PlanOptions(**values), origins=origins)
 
 
 def plan_budget(question: questions.Question, catalogs: Iterable[Path] = ()) -> Plan:
@@ -87,7 +81,7 @@ def plan_budget(question: questions.Question, catalogs: Iterable[Path] = ()) -> 
     if options.gpu is None:
         if options.flops is None:
             raise UsageError("--gpu is missing", "name an accelerator, for example --gpu 4070ti")
-        others = [name for name in options.model_fields_set if name not in _WITHOUT_A_GPU]
+        others = [name for name in options.given if name not in _WITHOUT_A_GPU]
         _refuse(options, sorted(others), "without --gpu", "name an accelerator, or drop it")
         return plan_flops(options, question.origins, models)
     gpus = _gpus_of(question, catalog)
@@ -159,7 +153,7 @@ def _refuse_two_budgets(options: PlanOptions) -> None:
         )
 
 
-def _refuse(options: Options, names: Iterable[str], where: str, hint: str) -> None:
+def _refuse(options: PlanOptions, names: Iterable[str], where: str, hint: str) -> None:
     for name in names:
         if getattr(options, name) is not None:
             raise UsageError(f"--{name.replace('_', '-')} has no effect {where}", hint)

@@ -50,6 +50,7 @@ def load_profiles() -> "dict[str, Profile]":
 def _read(path: Path) -> "Profile | None":
     """The profile of a file; ``None`` where it was removed since the folder was listed."""
     from gptbudget.catalog.sentences import build
+    from gptbudget.catalog.stack_names import stack_names
     from gptbudget.catalog.yamlfile import read_yaml
     from gptbudget.specs.profile import Profile
 
@@ -59,7 +60,13 @@ def _read(path: Path) -> "Profile | None":
         if path.exists():
             raise
         return None
-    return build(Profile, file.data, file)
+    profile = build(Profile, file.data, file)
+    if profile.stack not in stack_names():
+        raise FileError(
+            f"{file.where('stack')}: stack: {profile.stack!r} is not known",
+            f"write one of {', '.join(stack_names())}",
+        )
+    return profile
 
 
 def save_profile(profile: "Profile") -> bool:

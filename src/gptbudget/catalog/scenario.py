@@ -7,11 +7,12 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, field_validator
 
 from gptbudget import units
+from gptbudget.catalog.option_fields import OptionFields
 from gptbudget.catalog.sentences import build
 from gptbudget.catalog.yamlfile import read_yaml
 from gptbudget.errors import FileError
 from gptbudget.specs.base import Positive, Spec, Text
-from gptbudget.specs.options import Options
+from gptbudget.specs.options import OPTIONS
 
 
 def _as_written(raw: Any) -> Any:
@@ -43,7 +44,7 @@ class Expectation(Spec):
     source: Text
 
 
-class ScenarioFile(Options):
+class ScenarioFile(OptionFields):
     """The options of a question, and what belongs to the question itself."""
 
     question: Text
@@ -78,10 +79,6 @@ def load_scenario(path: Path) -> Scenario:
     if not isinstance(file.data, dict):
         raise FileError(f"{path}:1: is not a scenario", "give question: and options such as gpu:")
     content = build(ScenarioFile, file.data, file)
-    given = {
-        name: getattr(content, name)
-        for name in Options.model_fields
-        if getattr(content, name) is not None
-    }
+    given = {name: getattr(content, name) for name in OPTIONS if getattr(content, name) is not None}
     places = {name: file.where(name) for name in given}
     return Scenario(content.question, given, places, content.require, content.expect)

@@ -6,9 +6,9 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from gptbudget.catalog.stack_names import CONTEXT
 from gptbudget.catalog.yamlfile import YamlFile
 from gptbudget.errors import FileError
+from gptbudget.specs.base import Spec
 
 _LONGEST_SHOWN = 60
 _TINY = 1e-9
@@ -103,17 +103,21 @@ def _correction(kind: str, given: Any) -> str:
 
 def _nearest_key(loc: tuple[Any, ...], model: type[BaseModel]) -> str:
     """Name the key that was probably meant, else all that are known here."""
-    known = list(_fields_at(loc[:-1], model))
     import difflib  # only for the unhappy path
 
+    inner = _model_at(loc[:-1], model)
+    said = inner.unknown_key(str(loc[-1])) if inner and issubclass(inner, Spec) else ""
+    if said:
+        return said
+    known = list(inner.model_fields if inner else ())
     nearest = difflib.get_close_matches(str(loc[-1]), known, n=1)
     if nearest:
         return f"did you mean {nearest[0]!r}?"
     return f"known here: {', '.join(known)}"
 
 
-def _fields_at(loc: tuple[Any, ...], model: type[BaseModel]) -> Iterator[str]:
-    """The field names of the (nested) model at ``loc``."""
+def _model_at(loc: tuple[Any, ...], model: type[BaseModel]) -> type[BaseModel] | None:
+    """The (nested) model at ``loc``."""
     current: Any = model
     for part in loc:
         found = _model_in(current)
@@ -122,9 +126,7 @@ def _fields_at(loc: tuple[Any, ...], model: type[BaseModel]) -> Iterator[str]:
         else:  # a name of a mapping or a place in a list, whose content is named last
             held = [each for each in getattr(current, "__args__", ()) if each is not ...]
             current = held[-1] if held else None
-    found = _model_in(current)
-    if found is not None:
-        yield from found.model_fields
+    return _model_in(current)
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
@@ -145,7 +147,7 @@ def build(model: type[M], data: Any, file: YamlFile, *keys: str) -> M:
         FileError: the first fault, as ``file:line: key: what``.
     """
     try:
-        return model.model_validate(data, context=CONTEXT)
+        return model.model_validate(data)
     except ValidationError as error:
         first = next(iter(faults(error, model, file, *keys)))
         raise first from None

@@ -1,11 +1,13 @@
-"""Names of the stacks: for help, completion and options."""
+"""Names of the stacks: for help, completion and the option that names one."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 from gptbudget.catalog.paths import data_file
 from gptbudget.catalog.yamlfile import read_yaml
+from gptbudget.specs.options import Option
+from gptbudget.specs.values import one_of
 
 
 @cache
@@ -27,5 +29,10 @@ def default_stacks() -> dict[str, str]:
     }
 
 
-CONTEXT: Mapping[str, Callable[[], tuple[str, ...]]] = {"stacks": stack_names}
-"""The context in which options are validated (:data:`gptbudget.specs.options.StackName`)."""
+def read_option(name: str, option: Option, raw: Any) -> Any:
+    """The value of an option that was typed; of a stack, one of the catalog's.
+
+    Raises:
+        ValueError: it cannot be read, as ``what is wrong: what to do``.
+    """
+    return one_of(stack_names())(raw) if name == "stack" else option.read(raw)

@@ -2,23 +2,15 @@
 
 import typer
 
-from gptbudget.cli.options import (
-    ASSUMPTIONS,
-    HARDWARE,
-    JOB,
-    LAYOUT,
-    METHOD,
-    RECIPE,
-    Invocation,
-    takes,
-)
+from gptbudget.cli.options import Invocation, takes
+from gptbudget.specs.options import OPTIONS
 
 EPILOG = "Example: gptbudget compare --gpu 4070ti --model gpt2-xl"
 
 _THE_ANSWER_IS_NO = 5
 
 
-@takes(HARDWARE, JOB, RECIPE, METHOD, LAYOUT, ASSUMPTIONS, scenario=True, html=True, explain=True)
+@takes(OPTIONS, scenario=True, html=True, explain=True)
 def command(invocation: Invocation) -> None:
     """Available against required compute, memory fit, wall clock and cost."""
     from gptbudget.answer.compare import comparison

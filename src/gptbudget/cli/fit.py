@@ -2,35 +2,15 @@
 
 import typer
 
-from gptbudget.cli.options import (
-    ASSUMPTIONS,
-    FIT,
-    HARDWARE,
-    JOB,
-    LAYOUT,
-    METHOD,
-    RECIPE,
-    Invocation,
-    takes,
-)
+from gptbudget.cli.options import Invocation, takes
+from gptbudget.specs.command_options import FIT_OPTIONS
 
 EPILOG = "Example: gptbudget fit --gpu 4070ti --model gpt2-xl"
 
 _THE_ANSWER_IS_NO = 5
 
 
-@takes(
-    {**HARDWARE, "gpus": FIT["gpus"]},
-    {name: flag for name, flag in JOB.items() if name != "flops"} | {"time": FIT["time"]},
-    RECIPE,
-    METHOD,
-    LAYOUT,
-    ASSUMPTIONS,
-    {name: FIT[name] for name in ("minimize", "cost", "top")},
-    scenario=True,
-    check=False,
-    explain=True,
-)
+@takes(FIT_OPTIONS, scenario=True, check=False, explain=True)
 def command(invocation: Invocation) -> None:
     """Every way to train a model that fits, ranked: recipes, layouts and hardware.
 

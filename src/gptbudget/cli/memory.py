@@ -2,33 +2,15 @@
 
 import typer
 
-from gptbudget.cli.options import (
-    ASSUMPTIONS,
-    HARDWARE,
-    JOB,
-    LAYOUT,
-    METHOD,
-    RECIPE,
-    Invocation,
-    takes,
-)
+from gptbudget.cli.options import Invocation, takes
+from gptbudget.specs.options import OPTIONS, affecting
 
 EPILOG = "Example: gptbudget memory --gpu 4090 --model llama-2-7b --method qlora --seq-len 2048"
 
 _THE_ANSWER_IS_NO = 5
-_JOB = ("model", "seq_len", "micro_batch", "global_batch_tokens")
 
 
-@takes(
-    {name: flag for name, flag in HARDWARE.items() if name != "network"},
-    {name: JOB[name] for name in _JOB},
-    RECIPE,
-    METHOD,
-    LAYOUT,
-    {"stack": ASSUMPTIONS["stack"]},
-    scenario=True,
-    explain=True,
-)
+@takes({name: OPTIONS[name] for name in affecting("step", "memory")}, scenario=True, explain=True)
 def command(invocation: Invocation) -> None:
     """The memory bill of the peak on one GPU, and what would change it."""
     from gptbudget.answer.memory import memory_document

@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from gptbudget.cli import completion
-from gptbudget.cli.options import HARDWARE, JOB, READING, RECIPE, Invocation, takes
+from gptbudget.cli.options import Invocation, takes
+from gptbudget.specs.command_options import READING_OPTIONS
 
 EPILOG = "Example: gptbudget models llama-2-7b --tokens-per-s 3600 --gpu a100"
 
@@ -19,12 +20,7 @@ _NAME = Annotated[
 ]
 
 
-@takes(
-    {"seq_len": JOB["seq_len"]},
-    READING,
-    {"gpu": HARDWARE["gpu"], "gpus": HARDWARE["gpus"], "precision": RECIPE["precision"]},
-    extra={"name": (_NAME, None)},
-)
+@takes(READING_OPTIONS, extra={"name": (_NAME, None)})
 def command(invocation: Invocation) -> None:
     """The models of the catalog; with a name, parameters and FLOPs of one by component.
 
@@ -37,7 +33,7 @@ def command(invocation: Invocation) -> None:
     from gptbudget.run.job import refuse_beyond_positions
     from gptbudget.run.published_rate import published_rate
     from gptbudget.run.question import find_model, given_options, one_gpu
-    from gptbudget.specs.own_options import ReadingOptions
+    from gptbudget.specs.command_options import ReadingOptions
 
     options, name = given_options(invocation.given, ReadingOptions), invocation.extra["name"]
     catalog = load_catalog(invocation.catalogs)

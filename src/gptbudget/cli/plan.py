@@ -4,17 +4,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from gptbudget.cli.options import (
-    ASSUMPTIONS,
-    HARDWARE,
-    JOB,
-    LAYOUT,
-    METHOD,
-    PLAN,
-    RECIPE,
-    Invocation,
-    takes,
-)
+from gptbudget.cli.options import Invocation, takes
+from gptbudget.specs.command_options import PLAN_OPTIONS
 
 if TYPE_CHECKING:
     from gptbudget.answer.document import Document
@@ -26,9 +17,7 @@ EPILOG = "Example: gptbudget plan --gpu 4070ti --time 1y"
 _THE_ANSWER_IS_NO = 5
 
 
-@takes(
-    HARDWARE, JOB, RECIPE, METHOD, LAYOUT, ASSUMPTIONS, PLAN, scenario=True, html=True, explain=True
-)
+@takes(PLAN_OPTIONS, scenario=True, html=True, explain=True)
 def command(invocation: Invocation) -> None:
     """The best model and number of tokens for a budget of --time, --cost or --flops.
 

@@ -14,7 +14,7 @@ from gptbudget.core.arrays import added
 from gptbudget.core.flops import train_flops_per_token, train_flops_per_token_6n
 from gptbudget.core.parameters import count_parameters
 from gptbudget.specs.model import ModelSpec
-from gptbudget.specs.options import FlopsConvention
+from gptbudget.specs.values import FlopsConvention
 
 CONVENTIONS: tuple[FlopsConvention, ...] = get_args(FlopsConvention)
 

@@ -25,10 +25,10 @@ from gptbudget.evidence.published import (
 )
 from gptbudget.specs.evidence import MeasuredStep
 from gptbudget.specs.layout import ONE_RANK, Layout
-from gptbudget.specs.options import Options
+from gptbudget.specs.options import OPTIONS
 from gptbudget.specs.recipe import Method, Recipe
 
-_OWN = frozenset(set(RunRow.model_fields) - set(Options.model_fields) | {"gpu", "model"})
+_OWN = frozenset(set(RunRow.model_fields) - set(OPTIONS) | {"gpu", "model"})
 """Fields of a row that are no options of a run."""
 
 _NEEDED = ("seq_len", "micro_batch", "precision", "checkpointing", "attention", "stack")

@@ -4,9 +4,9 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import field_validator, model_validator
 
+from gptbudget.catalog.option_fields import OptionFields
 from gptbudget.specs.base import Fraction, Positive, Spec, Text
 from gptbudget.specs.evidence import Figure
-from gptbudget.specs.options import Options
 from gptbudget.units import GIB
 
 SPEEDS = ("tokens_per_s", "tokens_per_s_per_gpu", "step_s", "tflops_per_gpu", "mfu")
@@ -15,7 +15,7 @@ SPEEDS = ("tokens_per_s", "tokens_per_s_per_gpu", "step_s", "tflops_per_gpu", "m
 _PEAKS = {"peak_gb": 1e9, "peak_gib": GIB}
 
 
-class SharedFields(Options):
+class SharedFields(OptionFields):
     """Options of the command line, and what the rows of a source may share beside them."""
 
     accumulates: bool = False
@@ -41,7 +41,7 @@ class RunRow(SharedFields):
     step_s: Positive | None = None
     tflops_per_gpu: Positive | None = None
     mfu: Fraction | None = None
-    speed: Options = Options()
+    speed: OptionFields = OptionFields()
     """Options that hold for the speed alone, such as fp8 products over 16-bit tensors."""
     quote: Text | None = None
 

@@ -105,7 +105,7 @@ def calibrate(
     Raises:
         UsageError: several pairs, nothing to compare with, or a measurement that cannot be.
     """
-    unprofiled = question.options.model_copy(update={"no_profile": True})
+    unprofiled = question.options.changed(no_profile=True)
     found = compare(question._replace(options=unprofiled), catalogs).estimates
     if len(found) != 1:
         raise UsageError(f"calibrate takes one pair, not {len(found)}", "name one gpu, one model")

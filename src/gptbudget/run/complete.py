@@ -37,12 +37,13 @@ from gptbudget.run.run import (
     Work,
 )
 from gptbudget.specs.evidence import Evidence
-from gptbudget.specs.gpu import GpuSpec, Precision
+from gptbudget.specs.gpu import GpuSpec
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.model import ModelSpec
-from gptbudget.specs.options import Convention, FlopsConvention, Options, StackName
-from gptbudget.specs.recipe import Recipe
+from gptbudget.specs.options import Options
+from gptbudget.specs.recipe import Precision, Recipe
 from gptbudget.specs.stack import DefaultFor, Speed, Stack
+from gptbudget.specs.values import Convention, FlopsConvention, StackName
 from gptbudget.units import YEAR_S
 
 if TYPE_CHECKING:

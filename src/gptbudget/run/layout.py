@@ -6,9 +6,10 @@ from gptbudget.run.machine import GPUS_PER_NODE
 from gptbudget.run.origins import Chooser
 from gptbudget.specs.layout import Layout, Zero
 from gptbudget.specs.model import ModelSpec
-from gptbudget.specs.options import LAYOUT_OPTIONS, StackName
+from gptbudget.specs.options import LAYOUT_OPTIONS
 from gptbudget.specs.recipe import Recipe
 from gptbudget.specs.stack import Stack
+from gptbudget.specs.values import StackName
 
 _DEGREES = ("dp", "tp", "pp", "cp")
 """Together they are all GPUs; experts are spread inside them."""

@@ -3,8 +3,9 @@
 import math
 from typing import NamedTuple
 
-from gptbudget.specs.gpu import GpuSpec, Precision
+from gptbudget.specs.gpu import GpuSpec
 from gptbudget.specs.machine import Machine
+from gptbudget.specs.recipe import Precision
 from gptbudget.specs.stack import Speed
 
 SUSTAINED = 0.92

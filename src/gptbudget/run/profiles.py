@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gptbudget.core.arrays import real
 from gptbudget.run.run import ModelRun
-from gptbudget.specs.options import ADAPTER_OPTIONS, LAYOUT_OPTIONS, RECIPE_OPTIONS
+from gptbudget.specs.options import STEP_OPTIONS
 
 if TYPE_CHECKING:
     from gptbudget.specs.profile import Profile
@@ -19,24 +19,10 @@ if TYPE_CHECKING:
 CARRIED = 0.7
 """Of the log ratio of measured and predicted time, to other shapes; chosen on published runs."""
 
-_SHAPE = (
-    "model",
-    "gpus",
-    "seq_len",
-    "micro_batch",
-    "global_batch_tokens",
-    "precision",
-    *RECIPE_OPTIONS,
-    "method",
-    *ADAPTER_OPTIONS,
-    *LAYOUT_OPTIONS,
-)
-"""Options that make two runs the same."""
-
 
 def shape_of(run: ModelRun) -> dict[str, Any]:
     """The options of a run that its speed and memory depend on."""
-    return {name: run.values[name] for name in _SHAPE if run.values.get(name) is not None}
+    return {name: run.values[name] for name in STEP_OPTIONS if run.values.get(name) is not None}
 
 
 def time_factor(profile: "Profile | None", run: ModelRun) -> float:

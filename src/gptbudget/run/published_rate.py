@@ -6,9 +6,9 @@ from typing import NamedTuple
 from gptbudget.errors import UsageError
 from gptbudget.run.complete import precision_and_peak
 from gptbudget.run.run import NamedGpu
-from gptbudget.specs.gpu import Precision
+from gptbudget.specs.command_options import ReadingOptions
 from gptbudget.specs.model import ModelSpec
-from gptbudget.specs.own_options import ReadingOptions
+from gptbudget.specs.recipe import Precision
 
 
 class PublishedRate(NamedTuple):

@@ -3,18 +3,15 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
-
-from pydantic import ValidationError, create_model
 
 from gptbudget.catalog.catalog import Catalog, Entry, load_catalog
 from gptbudget.catalog.index import AUTO, EVERY, is_config_path, is_size
 from gptbudget.catalog.paths import holds_config
 from gptbudget.catalog.profiles import load_profiles
 from gptbudget.catalog.reference import grid_intensity, load_evidence
-from gptbudget.catalog.stack_names import CONTEXT
+from gptbudget.catalog.stack_names import read_option
 from gptbudget.errors import GptBudgetError, UnknownNameError, UsageError
 from gptbudget.run.run import (
     BareSize,
@@ -26,9 +23,8 @@ from gptbudget.run.run import (
     RunContext,
     Work,
 )
-from gptbudget.specs.base import Spec
 from gptbudget.specs.model import ModelSpec
-from gptbudget.specs.options import ADAPTER_OPTIONS, LAYOUT_OPTIONS, RECIPE_OPTIONS, Options
+from gptbudget.specs.options import SHAPE_OPTIONS, Options, OptionValues, nearest_option
 from gptbudget.units import parse_count
 
 if TYPE_CHECKING:
@@ -38,22 +34,6 @@ if TYPE_CHECKING:
 
 _SIZE_LIKE = r"[+-]?[0-9.,]+([eE][+-]?[0-9]+)?[A-Za-z]?"
 """What begins and ends like a number of parameters, so that no name is meant."""
-
-_NEED_A_SHAPE = (
-    "gpu_memory",
-    "reserve",
-    "host_memory",
-    "seq_len",
-    "micro_batch",
-    "global_batch_tokens",
-    *RECIPE_OPTIONS,
-    "method",
-    *ADAPTER_OPTIONS,
-    *LAYOUT_OPTIONS,
-    "gpus_per_node",
-    "stack",
-)
-"""Options about memory and recipe."""
 
 
 class Question(NamedTuple):
@@ -106,47 +86,41 @@ def ask(given: Mapping[str, Any], scenario: Path | None = None) -> Question:
         FileError: a bad scenario.
     """
     options = given_options(given, Options)
-    origins: dict[str, Origin] = dict.fromkeys(options.model_fields_set, "given")
+    origins: dict[str, Origin] = dict.fromkeys(options.given, "given")
     if scenario is None:
         return Question(options, origins, Require())
     from gptbudget.catalog.scenario import load_scenario
 
     file = load_scenario(scenario)
-    merged = {**file.given, **{name: getattr(options, name) for name in options.model_fields_set}}
     places = {name: place for name, place in file.places.items() if name not in origins}
     origins |= dict.fromkeys(places, "scenario")
-    return Question(Options.model_construct(**merged), origins, _require(file.require), places)
+    return Question(
+        Options(**{**file.given, **options.given}), origins, _require(file.require), places
+    )
 
 
-AnyOptions = TypeVar("AnyOptions", bound=Spec)
+AnyOptions = TypeVar("AnyOptions", bound=OptionValues)
 
 
 def given_options(given: Mapping[str, Any], kind: type[AnyOptions]) -> AnyOptions:
-    """Parse and validate options by name.
+    """Read options by name.
 
     Raises:
         UsageError: the first bad one, in a sentence.
     """
-    values: dict[str, Any] = {}
-    known = [name for name in kind.model_fields if name in given]
-    for name in (*known, *(name for name in given if name not in known)):
+    options, found = kind.table, {}
+    for name in (*(name for name in options if name in given), *(given.keys() - options.keys())):
+        flag = f"--{name.replace('_', '-')}"
+        if name not in options:
+            raise UsageError(f"{flag}: unknown key", nearest_option(name, options))
         try:
-            found = _alone(kind, name).model_validate({name: given[name]}, context=CONTEXT)
-        except ValidationError as error:
-            from gptbudget.catalog.sentences import sentence
-
-            what, hint = sentence(error.errors()[0], kind)
-            raise UsageError(f"--{name.replace('_', '-')}: {what}", hint) from None
-        values[name] = getattr(found, name)
-    return kind.model_construct(**values)
-
-
-@cache
-def _alone(kind: type[Spec], name: str) -> type[Spec]:
-    """One option by itself: a validator of all of them takes long to build."""
-    field = kind.model_fields.get(name)
-    fields: dict[str, Any] = {} if field is None else {name: (field.annotation, field)}
-    return create_model(kind.__name__, __base__=Spec, **fields)
+            found[name] = (
+                None if given[name] is None else read_option(name, options[name], given[name])
+            )
+        except ValueError as error:
+            what, _, hint = str(error).rpartition(": ")
+            raise UsageError(f"{flag}: {what}", hint) from None
+    return kind(**found)
 
 
 def look_up(question: Question, catalogs: Iterable[Path] = ()) -> LookedUp:
@@ -161,7 +135,7 @@ def look_up(question: Question, catalogs: Iterable[Path] = ()) -> LookedUp:
     with question.placing("model"):
         asked = works(question.options, catalog)
     evidence = load_evidence()
-    _refuse_without_shape(question.options, asked)
+    _refuse_without_shape(question, asked)
     return LookedUp(question, gpus, asked, evidence, run_context(question, catalogs))
 
 
@@ -217,7 +191,7 @@ def on_this_machine(question: Question, catalog: Catalog, *, count: bool = True)
     if options.gpu_memory is None and local.usable_bytes is not None:
         found["gpu_memory"] = local.usable_bytes
     origins: dict[str, Origin] = {**question.origins, **dict.fromkeys(found, "driver")}
-    return question._replace(options=options.model_copy(update=found), origins=origins)
+    return question._replace(options=options.changed(**found), origins=origins)
 
 
 def works(options: Options, catalog: Catalog) -> list[Work]:
@@ -238,12 +212,12 @@ def works(options: Options, catalog: Catalog) -> list[Work]:
     return list({work.key: work for work in (_work(n, catalog) for n in options.model)}.values())
 
 
-def _refuse_without_shape(options: Options, works: list[Work]) -> None:
+def _refuse_without_shape(question: Question, works: list[Work]) -> None:
     """Refuse what only a model with a shape can use, when there is none."""
     if any(isinstance(work, NamedModel) for work in works):
         return
-    for name in _NEED_A_SHAPE:
-        if getattr(options, name) is not None:
+    for name in SHAPE_OPTIONS:
+        if name in question.origins:
             raise UsageError(
                 f"--{name.replace('_', '-')} has no effect without a model",
                 "name a model of the catalog",

@@ -5,8 +5,8 @@ from gptbudget.run.run import NamedGpu
 from gptbudget.specs.evidence import Evidence, TimeRange
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.model import ModelSpec
-from gptbudget.specs.options import StackName
 from gptbudget.specs.recipe import Recipe
+from gptbudget.specs.values import StackName
 
 
 def likely_range(

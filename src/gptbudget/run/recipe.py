@@ -5,20 +5,22 @@ from typing import Literal, NamedTuple
 from gptbudget.core.memory.sharding import sharing_of
 from gptbudget.errors import UsageError
 from gptbudget.run.origins import Chooser
-from gptbudget.specs.gpu import GpuSpec, Precision
+from gptbudget.specs.gpu import GpuSpec
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.optimizers import DEFAULT_OPTIMIZER, OPTIMIZERS, OptimizerImpl
-from gptbudget.specs.options import ADAPTER_OPTIONS, StackName
+from gptbudget.specs.options import ADAPTER_OPTIONS
 from gptbudget.specs.recipe import (
     LoraTargets,
     LossKind,
     Method,
     Offload,
+    Precision,
     Recipe,
     RecipeKind,
 )
 from gptbudget.specs.stack import AttentionKind, Stack
+from gptbudget.specs.values import StackName
 
 _FLASH_COMPUTE_CAPABILITY = 8.0
 """Below it PyTorch has no flash attention: torch.nn.functional.scaled_dot_product_attention."""

@@ -10,12 +10,12 @@ from gptbudget.core.memory.states import accumulates, gradients_are_narrow
 from gptbudget.core.step import TrainingStep
 from gptbudget.run.machine import AssumedMachine
 from gptbudget.specs.evidence import TimeRange
-from gptbudget.specs.gpu import GpuSpec, Precision
+from gptbudget.specs.gpu import GpuSpec
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.model import ModelSpec
-from gptbudget.specs.options import Convention, StackName
-from gptbudget.specs.recipe import Recipe
+from gptbudget.specs.recipe import Precision, Recipe
 from gptbudget.specs.stack import Stack
+from gptbudget.specs.values import Convention, StackName
 
 if TYPE_CHECKING:
     from gptbudget.specs.profile import Profile

@@ -14,7 +14,7 @@ from gptbudget.run.run import ModelRun, NamedGpu
 from gptbudget.search.candidate import COUNTED, Candidate, Hunt, Rank, choices_of
 from gptbudget.search.evaluate import Evaluated, LaidOut, index_of
 from gptbudget.search.variants import Variant
-from gptbudget.specs.options import Minimize
+from gptbudget.specs.values import Minimize
 
 _KEPT_OF_A_PROGRAM, _KEPT = 200, 1000
 

@@ -14,7 +14,8 @@ from gptbudget.search.variants import Variant
 from gptbudget.specs.evidence import Evidence
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.optimizers import DEFAULT_OPTIMIZER, OPTIMIZERS
-from gptbudget.specs.options import Minimize, Options
+from gptbudget.specs.options import Options
+from gptbudget.specs.values import Minimize
 from gptbudget.units import DAY_S, YEAR_S
 
 COUNTED: frozenset[Minimize] = frozenset({"memory", "gpus"})
@@ -109,7 +110,7 @@ def complete(
     dropped = _without_effect(options, gpu, choices)
     if options.time is None and wall_clock_s > YEAR_S:
         given["time"] = math.ceil(wall_clock_s / DAY_S) * float(DAY_S)
-    chosen = options.model_copy(update={**given, **dict.fromkeys(dropped)})
+    chosen = options.changed(**given, **dict.fromkeys(dropped))
     origins = {name: origin for name, origin in hunt.origins.items() if name not in dropped}
     origins |= dict.fromkeys(given, "given")
     return complete_model_run(chosen, gpu, work, evidence, context, origins=origins)

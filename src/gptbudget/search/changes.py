@@ -9,11 +9,10 @@ from gptbudget.core.implementation import loss_memory
 from gptbudget.run.estimate import Memory, memory_of
 from gptbudget.run.recipe import best_attention, default_storage
 from gptbudget.run.run import ModelRun
-from gptbudget.specs.gpu import Precision
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.optimizers import OPTIMIZERS
 from gptbudget.specs.options import LAYOUT_OPTIONS
-from gptbudget.specs.recipe import Method, Recipe
+from gptbudget.specs.recipe import Method, Precision, Recipe
 
 
 class Change(NamedTuple):

@@ -42,7 +42,7 @@ class Setting(NamedTuple):
 
     def _changed(self, changes: Mapping[str, Any]) -> Options:
         """Host memory is a limit of an offload only, and counts where there is one."""
-        options = self.options.model_copy(update=dict(changes))
+        options = self.options.changed(**changes)
         if options.host_memory is not None and options.offload in {None, "none"}:
-            options = options.model_copy(update={"host_memory": None})
+            options = options.changed(host_memory=None)
         return options

@@ -18,8 +18,8 @@ from gptbudget.search.candidate import Candidate, Hunt, complete
 from gptbudget.search.layouts import counts_of
 from gptbudget.search.result import Fit, Way
 from gptbudget.search.search import Watch, search
+from gptbudget.specs.command_options import SearchOptions
 from gptbudget.specs.evidence import Evidence
-from gptbudget.specs.own_options import SearchOptions
 
 _TOP, _TOLD = 300, 5
 _MOST_GPUS = 100_000
@@ -39,7 +39,7 @@ def ask(given: Mapping[str, Any], scenario: Path | None = None) -> Asked:
         UsageError: a bad value.
         FileError: a bad scenario.
     """
-    own = {name: given[name] for name in SearchOptions.model_fields if name in given}
+    own = {name: given[name] for name in SearchOptions.table if name in given}
     wanted = questions.given_options(own, SearchOptions)
     common = {name: value for name, value in given.items() if name not in own}
     return _with_count(Asked(questions.ask(common, scenario), wanted))
@@ -49,8 +49,8 @@ def _with_count(asked: Asked) -> Asked:
     """A number of GPUs becomes what is searched, where no range was given."""
     options, wanted = asked.question.options, asked.search
     if wanted.gpus is None and options.gpus is not None:
-        wanted = wanted.model_copy(update={"gpus": (options.gpus,) * 2})
-    counted = options.model_copy(update={"gpus": None})
+        wanted = wanted.changed(gpus=(options.gpus,) * 2)
+    counted = options.changed(gpus=None)
     return Asked(asked.question._replace(options=counted), wanted)
 
 
@@ -176,7 +176,7 @@ def _refuse_unknown(
     freed = dict.fromkeys(("dp", "tp", "pp", "vp", "cp", "ep", "zero", "sequence_parallel"))
     freed |= dict.fromkeys(("dp_shard", "network", "gpus_per_node", "micro_batch", "host_memory"))
     freed |= dict.fromkeys(("global_batch_tokens",))
-    plain = hunt.options.model_copy(update=freed)
+    plain = hunt.options.changed(**freed)
     run = complete_model_run(plain, gpu, work, evidence, context, origins=hunt.origins)
     if memory_of(run) is None:
         reason = unknown_memory(estimate(run))

@@ -193,7 +193,7 @@ class Search:
         if not self.setting.fixed("utilization"):
             update |= {"network": None} if gpus <= node_size(self.setting) else {}
             update |= {"gpus_per_node": None} if gpus == 1 else {}
-        options = self.setting.options.model_copy(update=update)
+        options = self.setting.options.changed(**update)
         origins: Mapping[str, Any] = {**self.setting.origins, "gpus": "given"}
         return self.setting._replace(options=options, origins=origins)
 

@@ -168,7 +168,7 @@ class _Search:
             UsageError: degrees that do not divide GPUs, heads, layers or experts.
         """
         first = self.hunt.counts[0]
-        chosen = self.hunt.options.model_copy(update={"gpus": first, "host_memory": None})
+        chosen = self.hunt.options.changed(gpus=first, host_memory=None)
         complete_model_run(
             chosen,
             self.gpu,

@@ -8,11 +8,10 @@ from gptbudget.run.recipe import best_attention, default_storage
 from gptbudget.run.run import NamedGpu
 from gptbudget.search.layouts import Kind
 from gptbudget.specs.evidence import Evidence
-from gptbudget.specs.gpu import Precision
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.optimizers import DEFAULT_OPTIMIZER, OPTIMIZERS
 from gptbudget.specs.options import Options
-from gptbudget.specs.recipe import Method
+from gptbudget.specs.recipe import Method, Precision
 from gptbudget.specs.stack import AttentionKind, Stacks
 
 _OPTIMIZERS = (

@@ -14,6 +14,11 @@ class Spec(BaseModel):
         frozen=True, extra="forbid", strict=True, allow_inf_nan=False, defer_build=True
     )
 
+    @classmethod
+    def unknown_key(cls, name: str) -> str:  # noqa: ARG003 - what is known of any key
+        """What to do about a key that is none of the fields, where something is known of it."""
+        return ""
+
 
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 Count = Annotated[int, Field(ge=1, le=10**12)]

@@ -5,10 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from gptbudget.specs.base import Count, Positive, Spec, Text, YearMonth
+from gptbudget.specs.recipe import PRECISIONS, Precision
 from gptbudget.units import GIB
-
-Precision = Literal["fp32", "tf32", "bf16", "fp16", "fp8", "fp4"]
-PRECISIONS: tuple[Precision, ...] = ("fp32", "tf32", "bf16", "fp16", "fp8", "fp4")
 
 
 class PeakTflops(Spec):

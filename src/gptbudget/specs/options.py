@@ -1,208 +1,777 @@
-"""What a user can ask for: one word each, the same as flag, scenario key and argument.
+"""The one table of options: one word each, the same as flag, scenario key and argument.
 
-Every field is optional; what is not given is filled in by :mod:`gptbudget.run.complete`.
-Quantities are accepted as text (``10B``, ``1y``, ``90%``) or as plain numbers.
+A field of :class:`Options` is the whole of an option: what it may be, its help, its default in
+words, and what it has an effect on. Help, scenario keys, completions, what is listed as assumed,
+what makes two runs the same and what needs a model with a shape are read from here. Every field is
+optional; :mod:`gptbudget.run.complete` fills in what is not given.
 """
 
-from typing import Annotated, Any, Literal
-
-from pydantic import BeforeValidator, Field, ValidationInfo
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, get_args
 
 from gptbudget import units
-from gptbudget.specs.base import Spec, Text, one_of
-from gptbudget.specs.gpu import Precision
+from gptbudget.specs import values
 from gptbudget.specs.layout import Zero
-from gptbudget.specs.optimizers import OPTIMIZERS, OptimizerImpl
+from gptbudget.specs.optimizers import DEFAULT_OPTIMIZER, OPTIMIZERS, OptimizerImpl
 from gptbudget.specs.recipe import (
     Checkpointing,
     LoraPrecision,
     LoraTargets,
     LossKind,
     Offload,
+    Precision,
     RecipeKind,
 )
 from gptbudget.specs.stack import AttentionKind
+from gptbudget.specs.values import FlopsConvention, StackName
+from gptbudget.units import PerParameter
 
-FlopsConvention = Literal[
-    "exact",
-    "causal",
-    "6nd",
-    "6nd-no-embedding",
-    "palm",
-    "megatron",
-    "megatron-hardware",
-    "chinchilla",
-    "llmc",
+Group = Literal[
+    "Hardware", "Job", "Recipe", "Method", "Layout", "Assumptions", "Search and plan", "Measured"
 ]
-Convention = Literal["6nd", "exact"]
+"""Options that stand together in help."""
+
+Effect = Literal["step", "memory", "time", "compute", "cost"]
+"""What an option changes: the training step itself, and so its memory and time; the memory that
+there is or a program keeps; seconds alone; FLOPs needed or delivered; money and energy."""
 
 
-def _many(raw: Any) -> Any:
-    """One name, or several."""
-    return tuple(raw) if isinstance(raw, tuple | list) else (raw,)
+class Option(NamedTuple):
+    """What is known of an option beside its value."""
+
+    read: Callable[[Any], Any]
+    """Takes what was typed and gives the value; raises ``ValueError`` as in :mod:`values`."""
+    group: Group
+    help: str
+    takes: str = ""
+    """What is typed behind it; choices are parted by ``|``, and those of a type need no words."""
+    default: str = ""
+    """In words."""
+    affects: tuple[Effect, ...] = ()
+    unit: str = ""
+    """Of a plain number in a command line that is printed."""
+    synonyms: tuple[str, ...] = ()
+    """What other programs call it: answered with the name here."""
+    in_headline: bool = False
+    """The answer says it elsewhere, so that it is not listed as assumed."""
 
 
-def _share(raw: object) -> float:
-    """A share that may be zero, such as a dropout rate."""
-    if isinstance(raw, int | float | str) and not isinstance(raw, bool):
-        text = str(raw).strip().removesuffix("%")
-        if text.replace(".", "", 1).strip("0") == "" and text.replace(".", "", 1):
-            return 0.0
-    return units.parse_fraction(raw)
+_STEP: tuple[Effect, ...] = ("step",)
 
 
-def _bytes_or_none(raw: object) -> float:
-    """An amount of memory that may be zero."""
-    if isinstance(raw, int | float | str) and str(raw).strip() in {"0", "0.0"}:
-        return 0.0
-    return units.parse_bytes(raw)
+def _choices(annotation: Any) -> str:
+    """The words of the ``Literal`` in an annotation such as ``Precision | None``."""
+    return "|".join(str(word) for each in get_args(annotation) for word in get_args(each))
 
 
-def _amount_or_zero(raw: object) -> float:
-    """An amount of money that may be nothing."""
-    if isinstance(raw, int | float | str) and str(raw).strip() in {"0", "0.0"}:
-        return 0.0
-    try:
-        return units.parse_amount(raw)
-    except ValueError:
-        msg = f"{units.quoted(raw)} is not an amount of money: write a number, 0 or more"
-        raise ValueError(msg) from None
+class OptionValues:
+    """Values of options by name, each ``None`` where it was not given; never changed."""
+
+    table: ClassVar[Mapping[str, Option]] = MappingProxyType({})
+    """The options of a class by name, in its order; choices of a type in words."""
+
+    def __init_subclass__(cls) -> None:
+        own = {
+            name: each.__metadata__[0]._replace(
+                takes=each.__metadata__[0].takes or _choices(each.__origin__)
+            )
+            for name, each in cls.__annotations__.items()
+        }
+        cls.table = MappingProxyType({**cls.table, **own})
+
+    def __init__(self, **given: Any) -> None:
+        unknown = given.keys() - self.table.keys()
+        if unknown:
+            msg = f"no options of {type(self).__name__}: {', '.join(sorted(unknown))}"
+            raise TypeError(msg)
+        self.__dict__.update({name: value for name, value in given.items() if value is not None})
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        msg = f"cannot set {name} of {type(self).__name__}"
+        raise AttributeError(msg)
+
+    def __repr__(self) -> str:
+        given = ", ".join(f"{name}={value!r}" for name, value in self.given.items())
+        return f"{type(self).__name__}({given})"
+
+    @property
+    def given(self) -> Mapping[str, Any]:
+        """What was given, by name."""
+        return MappingProxyType(self.__dict__)
+
+    def changed(self, **given: Any) -> Self:
+        """The same with other values; ``None`` takes one out."""
+        return type(self)(**{**self.given, **given})
 
 
-def _factor(raw: object) -> float:
-    """A factor of at least one, such as a power usage effectiveness."""
-    value = units.parse_amount(raw)
-    if value < 1:
-        msg = f"{units.quoted(raw)} is less than one: write for example 1.1"
-        raise ValueError(msg)
-    return value
-
-
-def _method(raw: object) -> str:
-    """``full``, ``lora``, ``qlora``, or ``frozen:K`` for the first K blocks."""
-    text = str(raw)
-    kind, colon, layers = text.partition(":")
-    if text in {"full", "lora", "qlora"} or (kind == "frozen" and colon and layers.isdecimal()):
-        return text
-    shown = units.quoted(raw)
-    msg = f"{shown} is not a method: write full, lora, qlora, or frozen:8 for the first 8 blocks"
-    raise ValueError(msg)
-
-
-def _zero(raw: object) -> int:
-    """A ZeRO stage: 0, 1, 2 or 3."""
-    text = str(raw).strip()
-    if text in {"0", "1", "2", "3"}:
-        return int(text)
-    msg = f"{units.quoted(raw)} is not a ZeRO stage: write 0, 1, 2 or 3 (FSDP is 3)"
-    raise ValueError(msg)
-
-
-def _optimizer(raw: object) -> str:
-    """An optimizer of the table."""
-    return one_of(OPTIMIZERS, raw)
-
-
-def _stack(raw: Any, info: ValidationInfo) -> Any:
-    """A stack, of those whose names the context of the validation gives."""
-    names = (info.context or {}).get("stacks")
-    return raw if names is None else one_of(names(), raw)
-
-
-ZeroStage = Annotated[Zero, BeforeValidator(_zero)]
-StackName = Annotated[str, BeforeValidator(_stack)]
-OptimizerName = Annotated[str, BeforeValidator(_optimizer)]
-MethodText = Annotated[str, BeforeValidator(_method)]
-Names = Annotated[tuple[Text, ...], BeforeValidator(_many), Field(min_length=1)]
-Amount = Annotated[float, BeforeValidator(units.parse_amount)]
-CountAmount = Annotated[float, BeforeValidator(units.parse_count)]
-Whole = Annotated[int, BeforeValidator(units.parse_whole)]
-Length = Annotated[int, BeforeValidator(units.parse_length)]
-ByteAmount = Annotated[float, BeforeValidator(units.parse_bytes)]
-Duration = Annotated[float, BeforeValidator(units.parse_duration)]
-Share = Annotated[float, BeforeValidator(units.parse_fraction)]
-Dropout = Annotated[float, BeforeValidator(_share), Field(ge=0, lt=1)]
-Tokens = Annotated[float | units.PerParameter, BeforeValidator(units.parse_tokens)]
-
-
-RECIPE_OPTIONS = (
-    "recipe",
-    "optimizer",
-    "optimizer_impl",
-    "attention",
-    "checkpointing",
-    "loss",
-    "dropout",
-    "keep_logits",
-    "offload",
-)
-"""How a step is computed, beside its precision."""
-
-LAYOUT_OPTIONS = ("dp", "tp", "pp", "vp", "cp", "ep", "zero", "sequence_parallel", "dp_shard")
-"""How a run is spread over several GPUs."""
-
-ADAPTER_OPTIONS = ("lora_rank", "lora_targets", "lora_precision", "lora_dropout", "double_quant")
-
-
-class Options(Spec):
+class Options(OptionValues):
     """The options of a question, as given."""
 
-    gpu: Names | None = None
-    gpus: Whole | None = None
-    gpu_memory: ByteAmount | None = None
-    reserve: Annotated[float, BeforeValidator(_bytes_or_none)] | None = None
-    host_memory: ByteAmount | None = None
-    gpus_per_node: Whole | None = None
-    network: Amount | None = None
+    gpu: Annotated[
+        tuple[str, ...] | None,
+        Option(
+            values.names,
+            "Hardware",
+            "Accelerator of the catalog; repeatable; all tries every one, auto takes the cards of "
+            "this machine.",
+            "NAME",
+            affects=("memory", "time", "compute", "cost"),
+            synonyms=("device", "accelerator", "gpu_type"),
+            in_headline=True,
+        ),
+    ] = None
+    gpus: Annotated[
+        int | None,
+        Option(
+            units.parse_whole,
+            "Hardware",
+            "How many of them.",
+            "N",
+            "1, or what the layout needs",
+            ("step", "compute", "cost"),
+            synonyms=("num_gpus", "n_gpus", "gpu_count", "world_size", "nproc_per_node"),
+            in_headline=True,
+        ),
+    ] = None
+    gpus_per_node: Annotated[
+        int | None,
+        Option(
+            units.parse_whole,
+            "Hardware",
+            "How many share a host: its memory, and what joins them.",
+            "N",
+            "8",
+            ("memory", "time"),
+            synonyms=("n_gpus_per_node", "devices_per_node"),
+        ),
+    ] = None
+    network: Annotated[
+        float | None,
+        Option(
+            units.parse_amount,
+            "Hardware",
+            "Network of one GPU to other nodes, in GB/s and one direction.",
+            "GB/S",
+            "25 up to A100, 50 from H100, 10 without a fast link",
+            ("time",),
+            synonyms=("bandwidth", "interconnect"),
+        ),
+    ] = None
+    gpu_memory: Annotated[
+        float | None,
+        Option(
+            units.parse_bytes,
+            "Hardware",
+            "Memory of one, in place of that of the catalog.",
+            "SIZE",
+            "catalog",
+            ("memory",),
+            "B",
+            synonyms=("vram", "memory"),
+            in_headline=True,
+        ),
+    ] = None
+    reserve: Annotated[
+        float | None,
+        Option(
+            values.bytes_or_none,
+            "Hardware",
+            "Memory to leave free, for a desktop say.",
+            "SIZE",
+            "0",
+            ("memory",),
+            "B",
+            in_headline=True,
+        ),
+    ] = None
+    host_memory: Annotated[
+        float | None,
+        Option(
+            units.parse_bytes,
+            "Hardware",
+            "Memory of the host, which an offload must fit into.",
+            "SIZE",
+            "unlimited",
+            ("memory",),
+            "B",
+            synonyms=("ram", "cpu_memory"),
+            in_headline=True,
+        ),
+    ] = None
 
-    model: Names | None = None
-    tokens: Tokens | None = None
-    data: ByteAmount | None = None
-    flops: CountAmount | None = None
-    time: Duration | None = None
-    epochs: Amount | None = None
-    seq_len: Length | None = None
-    micro_batch: Whole | None = None
-    global_batch_tokens: Whole | None = None
+    model: Annotated[
+        tuple[str, ...] | None,
+        Option(
+            values.names,
+            "Job",
+            "Model of the catalog, a Hugging Face config.json or its folder, or a bare size such "
+            "as 1.5B; repeatable.",
+            "NAME|SIZE",
+            affects=("step", "compute"),
+            synonyms=("model_name_or_path", "base_model", "parameters", "params"),
+            in_headline=True,
+        ),
+    ] = None
+    tokens: Annotated[
+        float | PerParameter | None,
+        Option(
+            units.parse_tokens,
+            "Job",
+            "Tokens to train on: 10B, or 20x for twenty a parameter.",
+            "COUNT",
+            "the published count, else compute-optimal",
+            ("compute",),
+            synonyms=("num_tokens", "train_tokens", "max_tokens"),
+            in_headline=True,
+        ),
+    ] = None
+    data: Annotated[
+        float | None,
+        Option(
+            units.parse_bytes,
+            "Job",
+            "Text to train on, in place of --tokens: 40GB.",
+            "SIZE",
+            affects=("compute",),
+            synonyms=("dataset_size",),
+            in_headline=True,
+        ),
+    ] = None
+    flops: Annotated[
+        float | None,
+        Option(
+            units.parse_count,
+            "Job",
+            "Amount of compute, in place of --model and --tokens.",
+            "COUNT",
+            affects=("compute",),
+            synonyms=("compute",),
+            in_headline=True,
+        ),
+    ] = None
+    epochs: Annotated[
+        float | None,
+        Option(
+            units.parse_amount,
+            "Job",
+            "Passes over those tokens.",
+            "N",
+            "1",
+            ("compute",),
+            synonyms=("num_train_epochs", "num_epochs"),
+            in_headline=True,
+        ),
+    ] = None
+    time: Annotated[
+        float | None,
+        Option(
+            units.parse_duration,
+            "Job",
+            "Horizon in which it must be done: 1y, 90d, 12h.",
+            "TIME",
+            "1y",
+            ("compute",),
+            "s",
+            synonyms=("deadline", "within", "horizon", "days"),
+            in_headline=True,
+        ),
+    ] = None
+    seq_len: Annotated[
+        int | None,
+        Option(
+            units.parse_length,
+            "Job",
+            "Tokens in a sequence; of a length k is 1,024 (4k is 4096), of an amount 1,000.",
+            "N",
+            "the model's own",
+            _STEP,
+            synonyms=(
+                "sequence_length",
+                "context_length",
+                "context",
+                "max_seq_length",
+                "max_seq_len",
+                "max_length",
+                "block_size",
+                "cutoff_len",
+            ),
+        ),
+    ] = None
+    micro_batch: Annotated[
+        int | None,
+        Option(
+            units.parse_whole,
+            "Job",
+            "Sequences on one GPU at a time.",
+            "N",
+            "1",
+            _STEP,
+            synonyms=(
+                "batch_size",
+                "batch",
+                "micro_batch_size",
+                "per_device_train_batch_size",
+                "train_micro_batch_size_per_gpu",
+            ),
+        ),
+    ] = None
+    global_batch_tokens: Annotated[
+        int | None,
+        Option(
+            units.parse_whole,
+            "Job",
+            "Tokens in an optimizer step; given, gradients are accumulated to it.",
+            "N",
+            "the catalog's, else 524288",
+            _STEP,
+            synonyms=("total_batch_size", "global_batch", "tokens_per_step"),
+            in_headline=True,
+        ),
+    ] = None
 
-    precision: Precision | None = None
-    recipe: RecipeKind | None = None
-    optimizer: OptimizerName | None = None
-    optimizer_impl: OptimizerImpl | None = None
-    attention: AttentionKind | None = None
-    checkpointing: Checkpointing | None = None
-    loss: LossKind | None = None
-    dropout: Dropout | None = None
-    keep_logits: bool | None = None
-    offload: Offload | None = None
+    precision: Annotated[
+        Precision | None,
+        Option(
+            values.word(Precision),
+            "Recipe",
+            "Number format of the matrix products.",
+            default="best the card has",
+            affects=("step", "compute"),
+            synonyms=("dtype", "torch_dtype", "mixed_precision"),
+        ),
+    ] = None
+    recipe: Annotated[
+        RecipeKind | None,
+        Option(
+            values.word(RecipeKind),
+            "Recipe",
+            "16-bit compute on fp32 weights, 16-bit weights with fp32 masters, or 16-bit "
+            "everything.",
+            "autocast|master|pure",
+            "autocast; master where the stack keeps masters; adapters: pure",
+            _STEP,
+        ),
+    ] = None
+    optimizer: Annotated[
+        str | None,
+        Option(
+            values.optimizer,
+            "Recipe",
+            "Optimizer.",
+            "|".join(OPTIMIZERS),
+            DEFAULT_OPTIMIZER,
+            _STEP,
+            synonyms=("optim",),
+        ),
+    ] = None
+    optimizer_impl: Annotated[
+        OptimizerImpl | None,
+        Option(
+            values.word(OptimizerImpl),
+            "Recipe",
+            "How it runs: kernels of PyTorch, or within the backward pass, which frees each "
+            "gradient.",
+            default="fused",
+            affects=_STEP,
+        ),
+    ] = None
+    attention: Annotated[
+        AttentionKind | None,
+        Option(
+            values.word(AttentionKind),
+            "Recipe",
+            "Attention kernel.",
+            default="flash where card and precision have it",
+            affects=_STEP,
+            synonyms=("attn_implementation", "flash_attention"),
+        ),
+    ] = None
+    checkpointing: Annotated[
+        Checkpointing | None,
+        Option(
+            values.word(Checkpointing),
+            "Recipe",
+            "Activation checkpointing: recompute attention scores, or whole blocks.",
+            default="none",
+            affects=_STEP,
+            synonyms=(
+                "gradient_checkpointing",
+                "activation_checkpointing",
+                "recompute_granularity",
+                "recompute",
+            ),
+        ),
+    ] = None
+    loss: Annotated[
+        LossKind | None,
+        Option(
+            values.word(LossKind),
+            "Recipe",
+            "Cross-entropy: on all logits, in chunks, or fused with the head.",
+            "plain|fused|chunked",
+            "plain",
+            _STEP,
+        ),
+    ] = None
+    dropout: Annotated[
+        float | None, Option(values.dropout, "Recipe", "Dropout rate.", "SHARE", "0", _STEP)
+    ] = None
+    keep_logits: Annotated[
+        bool | None,
+        Option(
+            values.switch,
+            "Recipe",
+            "The training loop keeps the logits until the step ends.",
+            default="no",
+            affects=_STEP,
+        ),
+    ] = None
+    offload: Annotated[
+        Offload | None,
+        Option(
+            values.word(Offload),
+            "Recipe",
+            "What lives in host memory: optimizer state, or weights and gradients too.",
+            default="none",
+            affects=_STEP,
+            synonyms=("cpu_offload", "offload_optimizer"),
+        ),
+    ] = None
 
-    method: MethodText | None = None
-    lora_rank: Whole | None = None
-    lora_targets: LoraTargets | None = None
-    lora_precision: LoraPrecision | None = None
-    lora_dropout: Dropout | None = None
-    double_quant: bool | None = None
+    method: Annotated[
+        str | None,
+        Option(
+            values.method,
+            "Method",
+            "What is trained: everything, adapters, adapters beside 4-bit weights, or all but the "
+            "embedding and the first K blocks.",
+            "full|lora|qlora|frozen:K",
+            "full",
+            _STEP,
+            synonyms=("finetuning_type", "adapter", "peft"),
+        ),
+    ] = None
+    lora_rank: Annotated[
+        int | None,
+        Option(
+            units.parse_whole,
+            "Method",
+            "Rank of the adapters.",
+            "N",
+            "16",
+            _STEP,
+            synonyms=("lora_r", "rank"),
+        ),
+    ] = None
+    lora_targets: Annotated[
+        LoraTargets | None,
+        Option(
+            values.word(LoraTargets),
+            "Method",
+            "Adapted matrices: queries and values, or all of the blocks.",
+            default="all",
+            affects=_STEP,
+            synonyms=("lora_target_modules", "target_modules", "lora_target"),
+        ),
+    ] = None
+    lora_precision: Annotated[
+        LoraPrecision | None,
+        Option(
+            values.word(LoraPrecision),
+            "Method",
+            "Number format of the adapters.",
+            default="fp32",
+            affects=_STEP,
+        ),
+    ] = None
+    lora_dropout: Annotated[
+        float | None,
+        Option(values.dropout, "Method", "Dropout in front of the adapters.", "SHARE", "0", _STEP),
+    ] = None
+    double_quant: Annotated[
+        bool | None,
+        Option(
+            values.switch,
+            "Method",
+            "Quantize the scales of the 4-bit weights too.",
+            default="yes",
+            affects=_STEP,
+            synonyms=("bnb_4bit_use_double_quant",),
+        ),
+    ] = None
 
-    dp: Whole | None = None
-    tp: Whole | None = None
-    pp: Whole | None = None
-    vp: Whole | None = None
-    cp: Whole | None = None
-    ep: Whole | None = None
-    zero: ZeroStage | None = None
-    sequence_parallel: bool | None = None
-    dp_shard: Whole | None = None
+    dp: Annotated[
+        int | None,
+        Option(
+            units.parse_whole,
+            "Layout",
+            "Data-parallel replicas.",
+            "N",
+            "what is left of --gpus",
+            _STEP,
+            synonyms=("data_parallel", "data_parallel_size"),
+        ),
+    ] = None
+    tp: Annotated[
+        int | None,
+        Option(
+            units.parse_whole,
+            "Layout",
+            "Tensor-parallel GPUs, which cut every matrix.",
+            "N",
+            "1",
+            _STEP,
+            synonyms=("tensor_parallel", "tensor_model_parallel_size", "tensor_parallel_size"),
+        ),
+    ] = None
+    pp: Annotated[
+        int | None,
+        Option(
+            units.parse_whole,
+            "Layout",
+            "Pipeline stages, which cut the layers.",
+            "N",
+            "1",
+            _STEP,
+            synonyms=(
+                "pipeline_parallel",
+                "pipeline_model_parallel_size",
+                "pipeline_parallel_size",
+            ),
+        ),
+    ] = None
+    vp: Annotated[
+        int | None,
+        Option(
+            units.parse_whole,
+            "Layout",
+            "Interleaved model chunks on each pipeline stage.",
+            "N",
+            "1",
+            _STEP,
+            synonyms=("virtual_pipeline", "virtual_pipeline_model_parallel_size"),
+        ),
+    ] = None
+    cp: Annotated[
+        int | None,
+        Option(
+            units.parse_whole,
+            "Layout",
+            "Context-parallel GPUs, which cut the sequence.",
+            "N",
+            "1",
+            _STEP,
+            synonyms=("context_parallel", "context_parallel_size"),
+        ),
+    ] = None
+    ep: Annotated[
+        int | None,
+        Option(
+            units.parse_whole,
+            "Layout",
+            "Expert-parallel GPUs, which cut the experts; inside the others.",
+            "N",
+            "1",
+            _STEP,
+            synonyms=("expert_parallel", "expert_model_parallel_size"),
+        ),
+    ] = None
+    zero: Annotated[
+        Zero | None,
+        Option(
+            values.zero_stage,
+            "Layout",
+            "What data-parallel GPUs share: 1 optimizer state, 2 gradients too, 3 weights too "
+            "(FSDP).",
+            "0|1|2|3",
+            "3; 1 with --tp, --pp or native kernels",
+            _STEP,
+            synonyms=("zero_stage", "stage", "fsdp"),
+        ),
+    ] = None
+    sequence_parallel: Annotated[
+        bool | None,
+        Option(
+            values.switch,
+            "Layout",
+            "Tensor-parallel GPUs share norms and residuals by position.",
+            default="no",
+            affects=_STEP,
+            synonyms=("sp",),
+        ),
+    ] = None
+    dp_shard: Annotated[
+        int | None,
+        Option(
+            units.parse_whole,
+            "Layout",
+            "Of the data-parallel GPUs, how many share one copy (hybrid sharding).",
+            "N",
+            "all",
+            _STEP,
+            synonyms=("hsdp", "data_parallel_shard_degree"),
+        ),
+    ] = None
 
-    utilization: Share | None = None
-    goodput: Share | None = None
-    stack: StackName | None = None
-    no_profile: bool | None = None
-    convention: FlopsConvention | None = None
-    price: Annotated[float, BeforeValidator(_amount_or_zero)] | None = None
-    kwh_price: Annotated[float, BeforeValidator(_amount_or_zero)] | None = None
-    power: Amount | None = None
-    pue: Annotated[float, BeforeValidator(_factor)] | None = None
-    grid: Text | None = None
+    utilization: Annotated[
+        float | None,
+        Option(
+            units.parse_fraction,
+            "Assumptions",
+            "Share of the peak that reaches the model, in the FLOPs of --convention.",
+            "SHARE",
+            "predicted",
+            ("time", "compute"),
+            synonyms=("mfu", "efficiency"),
+            in_headline=True,
+        ),
+    ] = None
+    goodput: Annotated[
+        float | None,
+        Option(
+            units.parse_fraction,
+            "Assumptions",
+            "Share of the wall clock that is training steps.",
+            "SHARE",
+            "1, beyond 8 GPUs 0.9",
+            ("time", "compute"),
+        ),
+    ] = None
+    stack: Annotated[
+        StackName | None,
+        Option(
+            values.text,
+            "Assumptions",
+            "Software stack.",
+            "STACK",
+            "{node}; beyond 8 GPUs {nodes}; {cut} with --tp or --pp",
+            ("memory", "time"),
+            synonyms=("framework", "trainer", "program"),
+        ),
+    ] = None
+    no_profile: Annotated[
+        bool | None,
+        Option(
+            values.switch,
+            "Assumptions",
+            "Leave out what calibrate learned of this card and stack.",
+            affects=("time",),
+            in_headline=True,
+        ),
+    ] = None
+    convention: Annotated[
+        FlopsConvention | None,
+        Option(
+            values.word(FlopsConvention),
+            "Assumptions",
+            "FLOPs of the headline.",
+            "6nd|exact",
+            "6nd",
+            ("compute",),
+        ),
+    ] = None
+    price: Annotated[
+        float | None,
+        Option(
+            values.money_or_none,
+            "Assumptions",
+            "US dollars per GPU-hour.",
+            "USD",
+            "catalog",
+            ("cost",),
+            synonyms=("price_per_hour", "usd_per_hour", "hourly"),
+        ),
+    ] = None
+    kwh_price: Annotated[
+        float | None,
+        Option(
+            values.money_or_none,
+            "Assumptions",
+            "US dollars per kWh.",
+            "USD",
+            affects=("cost",),
+            synonyms=("electricity_price",),
+        ),
+    ] = None
+    power: Annotated[
+        float | None,
+        Option(
+            units.parse_amount,
+            "Assumptions",
+            "Mean draw of one GPU in watts.",
+            "W",
+            "TDP",
+            ("cost",),
+            synonyms=("watts", "tdp"),
+        ),
+    ] = None
+    pue: Annotated[
+        float | None,
+        Option(
+            values.factor,
+            "Assumptions",
+            "Power of the building per power of the machines.",
+            "N",
+            "1.0",
+            ("cost",),
+        ),
+    ] = None
+    grid: Annotated[
+        str | None,
+        Option(
+            values.text,
+            "Assumptions",
+            "Carbon intensity: g CO2 per kWh, or a grid.",
+            "G|germany|world",
+            affects=("cost",),
+            synonyms=("carbon_intensity", "co2"),
+        ),
+    ] = None
 
 
-Minimize = Literal["time", "cost", "memory", "gpus", "energy"]
+OPTIONS = Options.table
+
+
+def called(name: str, options: Mapping[str, Option]) -> str | None:
+    """The option that other programs call ``name``."""
+    plain = name.replace("-", "_").lower()
+    return next((known for known, option in options.items() if plain in option.synonyms), None)
+
+
+def nearest_option(name: str, options: Mapping[str, Option]) -> str:
+    """What to write in place of a name that is none of ``options``."""
+    import difflib  # only for the unhappy path
+
+    known = called(name, options)
+    if known:
+        return f"it is {known!r} here"
+    nearest = difflib.get_close_matches(name, options, n=1)
+    return f"did you mean {nearest[0]!r}?" if nearest else f"known here: {', '.join(options)}"
+
+
+def in_group(group: Group) -> tuple[str, ...]:
+    """The names of a group of options."""
+    return tuple(name for name, option in OPTIONS.items() if option.group == group)
+
+
+def affecting(*effects: Effect) -> tuple[str, ...]:
+    """The names of the options that change any of these."""
+    return tuple(name for name, option in OPTIONS.items() if set(option.affects) & set(effects))
+
+
+LAYOUT_OPTIONS = in_group("Layout")
+"""How a run is spread over several GPUs."""
+
+ADAPTER_OPTIONS = tuple(name for name in in_group("Method") if name != "method")
+
+STEP_OPTIONS = affecting("step")
+"""Those that make two runs the same."""
+
+SHAPE_OPTIONS = tuple(
+    name for name, option in OPTIONS.items() if not {"compute", "cost"} & set(option.affects)
+)
+"""Those that have an effect only on a model with a shape."""
+
+ASSUMED_OPTIONS = tuple(name for name in affecting("step", "time") if not OPTIONS[name].in_headline)
+"""Those that an answer lists as assumed."""

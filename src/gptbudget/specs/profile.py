@@ -4,14 +4,13 @@ from typing import Any
 
 from gptbudget.specs.base import Positive, Spec, Text, YearMonth
 from gptbudget.specs.evidence import Figure
-from gptbudget.specs.options import ByteAmount, CountAmount, StackName
 
 
 class Profile(Spec):
     """What was measured, what was predicted of it, and of which run."""
 
     gpu: Text
-    stack: StackName
+    stack: Text
     made: YearMonth
     tokens_per_s: Positive
     """Of all accelerators, as logged."""
@@ -33,11 +32,3 @@ class Profile(Spec):
     def slower(self) -> float:
         """Measured over predicted time."""
         return self.predicted_tokens_per_s / self.tokens_per_s
-
-
-class Measurement(Spec):
-    """Speed, and perhaps the peak, of the user's own run."""
-
-    tokens_per_s: CountAmount
-    peak: ByteAmount | None = None
-    figure: Figure = "card"

@@ -2,7 +2,6 @@
 
 from typing import Literal, NamedTuple
 
-from gptbudget.specs.gpu import Precision
 from gptbudget.specs.optimizers import (
     DEFAULT_OPTIMIZER,
     OPTIMIZERS,
@@ -10,6 +9,9 @@ from gptbudget.specs.optimizers import (
     OptimizerImpl,
 )
 from gptbudget.specs.stack import AttentionKind, Mode
+
+Precision = Literal["fp32", "tf32", "bf16", "fp16", "fp8", "fp4"]
+PRECISIONS: tuple[Precision, ...] = ("fp32", "tf32", "bf16", "fp16", "fp8", "fp4")
 
 MethodKind = Literal["full", "lora", "qlora", "frozen"]
 LoraTargets = Literal["qv", "all"]

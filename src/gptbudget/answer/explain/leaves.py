@@ -28,10 +28,10 @@ from gptbudget.specs.evidence import TimeRange
 from gptbudget.specs.gpu import GpuSpec
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.model import ModelSpec
-from gptbudget.specs.options import StackName
 from gptbudget.specs.profile import Profile
 from gptbudget.specs.recipe import Method
 from gptbudget.specs.stack import Speed
+from gptbudget.specs.values import StackName
 from gptbudget.units import GIB
 
 _DEGREES = ("dp", "tp", "pp", "vp", "cp", "ep")

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from gptbudget.answer.document import Document, Table
-from gptbudget.answer.quantities import SHOWN
 from gptbudget.answer.validation.memory import outcome
 from gptbudget.answer.validation.speed import row_data as speed_data
 from gptbudget.answer.validation.words import fit_data, percent, row_data
 from gptbudget.core.arrays import added
 from gptbudget.evidence.validate import OneRun
+from gptbudget.specs.options import ASSUMED_OPTIONS
 from gptbudget.units import format_bytes, format_duration, format_number, format_percent
 
 
@@ -107,7 +107,7 @@ def _options(found: OneRun) -> Table:
     rows = tuple(
         (name.replace("_", "-"), str(value), "published" if name in _said(found) else "default")
         for name, value in given.items()
-        if name in {*SHOWN, *_said(found)} and value is not None
+        if name in {*ASSUMED_OPTIONS, *_said(found)} and value is not None
     )
     return Table(("option", "value", "from"), rows)
 

@@ -1,0 +1,174 @@
+"""Options of single commands, beside those of a run."""
+
+from typing import Annotated
+
+from gptbudget import units
+from gptbudget.specs import values
+from gptbudget.specs.evidence import Figure
+from gptbudget.specs.options import OPTIONS, Option, Options, OptionValues
+from gptbudget.specs.recipe import Precision
+from gptbudget.specs.values import FlopsConvention, Minimize
+
+
+class PlanOptions(Options):
+    """Options of ``plan``: a budget of money, and what is known of data and use."""
+
+    cost: Annotated[
+        float | None,
+        Option(
+            units.parse_amount,
+            "Search and plan",
+            "US dollars to spend.",
+            "USD",
+            synonyms=("budget", "usd"),
+        ),
+    ] = None
+    unique_tokens: Annotated[
+        float | None,
+        Option(
+            units.parse_count,
+            "Search and plan",
+            "Tokens of text that there are; more than these are seen again.",
+            "COUNT",
+        ),
+    ] = None
+    inference_tokens: Annotated[
+        float | None,
+        Option(
+            units.parse_count,
+            "Search and plan",
+            "Tokens that the model will read and write when it is used.",
+            "COUNT",
+        ),
+    ] = None
+
+
+class ReadingOptions(OptionValues):
+    """Options of ``models``: a published speed, and what it is read against."""
+
+    gpu: Annotated[tuple[str, ...] | None, OPTIONS["gpu"]] = None
+    gpus: Annotated[int | None, OPTIONS["gpus"]] = None
+    seq_len: Annotated[int | None, OPTIONS["seq_len"]] = None
+    precision: Annotated[Precision | None, OPTIONS["precision"]] = None
+    tokens_per_s: Annotated[
+        float | None,
+        Option(
+            units.parse_count,
+            "Job",
+            "Published speed of the whole run, to be read as an MFU.",
+            "RATE",
+        ),
+    ] = None
+    tflops: Annotated[
+        float | None,
+        Option(
+            units.parse_amount,
+            "Job",
+            "Published TFLOP/s of one GPU, in the FLOPs of --convention.",
+            "TFLOPS",
+        ),
+    ] = None
+    convention: Annotated[
+        FlopsConvention | None,
+        Option(
+            values.word(FlopsConvention),
+            "Assumptions",
+            "How --tflops was counted.",
+            default="exact",
+        ),
+    ] = None
+
+
+class SearchOptions(OptionValues):
+    """Options of ``fit`` beside those of the run: what is open, and what must hold."""
+
+    gpus: Annotated[
+        tuple[int, int] | None,
+        Option(
+            units.parse_range,
+            "Hardware",
+            "How many of them, or a range to search: 8, 1..1024.",
+            "N|N..N",
+            "1",
+        ),
+    ] = None
+    """The fewest and the most GPUs."""
+    minimize: Annotated[
+        Minimize | None,
+        Option(values.word(Minimize), "Search and plan", "What comes first.", default="time"),
+    ] = None
+    cost: Annotated[
+        float | None,
+        Option(
+            units.parse_amount,
+            "Search and plan",
+            "US dollars that it may cost.",
+            "USD",
+            "any",
+            synonyms=("budget", "usd"),
+        ),
+    ] = None
+    """At most, in US dollars."""
+    top: Annotated[
+        int | None,
+        Option(
+            units.parse_whole,
+            "Search and plan",
+            "Rows of the answer.",
+            "N",
+            "10 in a table, 300 in data",
+        ),
+    ] = None
+    """Rows of the answer."""
+
+
+class LoggedOptions(OptionValues):
+    """Options of ``calibrate``: speed, and perhaps the peak, of the user's own run."""
+
+    tokens_per_s: Annotated[
+        float | None,
+        Option(
+            units.parse_count,
+            "Measured",
+            "Logged speed of the whole run, steady, in tokens of all GPUs.",
+            "RATE",
+        ),
+    ] = None
+    peak: Annotated[
+        float | None, Option(units.parse_bytes, "Measured", "Logged peak of one GPU.", "SIZE")
+    ] = None
+    figure: Annotated[
+        Figure | None,
+        Option(
+            values.word(Figure),
+            "Measured",
+            "What the peak is: torch's allocated or reserved, or all in use (nvidia-smi).",
+            default="card",
+        ),
+    ] = None
+
+
+FIT_TIME = OPTIONS["time"]._replace(
+    group="Search and plan", help="How long it may take: 30d, 1y.", default="any"
+)
+"""What ``fit`` takes the horizon for."""
+
+FIT_OPTIONS = {**OPTIONS, **SearchOptions.table, "time": FIT_TIME}
+del FIT_OPTIONS["flops"]
+PLAN_OPTIONS = PlanOptions.table
+READING_OPTIONS = ReadingOptions.table
+LOGGED_OPTIONS = LoggedOptions.table
+
+_COMMANDS = {
+    "plan": PLAN_OPTIONS,
+    "fit": FIT_OPTIONS,
+    "models": READING_OPTIONS,
+    "calibrate": LOGGED_OPTIONS,
+}
+
+
+def commands_with(name: str) -> tuple[str, ...]:
+    """The commands that have an option which a run does not have."""
+    return tuple(
+        command for command, options in _COMMANDS.items() if name in options.keys() - OPTIONS.keys()
+    )

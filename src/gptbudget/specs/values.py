@@ -1,0 +1,144 @@
+"""What the value of an option may be: each function takes what was typed and gives the value.
+
+Quantities are accepted as text (``10B``, ``1y``, ``90%``) or as plain numbers. What cannot be read
+raises a ``ValueError`` whose message is ``what is wrong: what to do``.
+"""
+
+from collections.abc import Callable
+from typing import Any, Literal, get_args
+
+from gptbudget import units
+from gptbudget.specs.optimizers import OPTIMIZERS
+
+FlopsConvention = Literal[
+    "exact",
+    "causal",
+    "6nd",
+    "6nd-no-embedding",
+    "palm",
+    "megatron",
+    "megatron-hardware",
+    "chinchilla",
+    "llmc",
+]
+Convention = Literal["6nd", "exact"]
+Minimize = Literal["time", "cost", "memory", "gpus", "energy"]
+StackName = str
+
+_ZERO = frozenset({"0", "0.0"})
+
+
+def word(kind: Any) -> Callable[[object], str]:
+    """A reader of one of the words of a ``Literal``."""
+    return one_of(tuple(map(str, get_args(kind))))
+
+
+def one_of(known: tuple[str, ...]) -> Callable[[object], str]:
+    """A reader of one of some words."""
+
+    def read(raw: object) -> str:
+        if isinstance(raw, str) and raw in known:
+            return raw
+        msg = f"{units.quoted(raw)} is not known: write one of {', '.join(known)}"
+        raise ValueError(msg)
+
+    return read
+
+
+optimizer = one_of(tuple(OPTIMIZERS))
+
+
+def text(raw: object) -> str:
+    """Text with something in it, in characters."""
+    if not isinstance(raw, str) or any("\ud800" <= each <= "\udfff" for each in raw):
+        shown = units.quoted(raw)
+        hint = f"put it in quotes, '{shown}'" if isinstance(raw, int | float) else "write a word"
+        msg = f"text belongs here, not {shown}: {hint}"
+        raise ValueError(msg)
+    if not raw.strip():
+        msg = "is empty: write a value"
+        raise ValueError(msg)
+    return raw.strip()
+
+
+def names(raw: object) -> tuple[str, ...]:
+    """One name, or several."""
+    several = tuple(raw) if isinstance(raw, tuple | list) else (raw,)
+    if not several:
+        msg = "is empty: write a value"
+        raise ValueError(msg)
+    return tuple(text(each) for each in several)
+
+
+def switch(raw: object) -> bool:
+    """Yes or no."""
+    if not isinstance(raw, bool):
+        msg = f"true or false belongs here, not {units.quoted(raw)}: write one of them"
+        raise ValueError(msg)
+    return raw
+
+
+def dropout(raw: object) -> float:
+    """A share that may be zero and is less than one."""
+    bare = str(raw).strip().removesuffix("%")
+    if isinstance(raw, int | float | str) and not isinstance(raw, bool) and _is_zero(bare):
+        return 0.0
+    share = units.parse_fraction(raw)
+    if share >= 1:
+        msg = f"{units.quoted(raw)} is out of range: write a number less than 1"
+        raise ValueError(msg)
+    return share
+
+
+def _is_zero(bare: str) -> bool:
+    digits = bare.replace(".", "", 1)
+    return bool(digits) and digits.strip("0") == ""
+
+
+def bytes_or_none(raw: object) -> float:
+    """An amount of memory that may be zero."""
+    return 0.0 if _is_nothing(raw) else units.parse_bytes(raw)
+
+
+def money_or_none(raw: object) -> float:
+    """An amount of money that may be nothing."""
+    if _is_nothing(raw):
+        return 0.0
+    try:
+        return units.parse_amount(raw)
+    except ValueError:
+        msg = f"{units.quoted(raw)} is not an amount of money: write a number, 0 or more"
+        raise ValueError(msg) from None
+
+
+def _is_nothing(raw: object) -> bool:
+    return isinstance(raw, int | float | str) and str(raw).strip() in _ZERO
+
+
+def factor(raw: object) -> float:
+    """A factor of at least one, such as a power usage effectiveness."""
+    value = units.parse_amount(raw)
+    if value < 1:
+        msg = f"{units.quoted(raw)} is less than one: write for example 1.1"
+        raise ValueError(msg)
+    return value
+
+
+def method(raw: object) -> str:
+    """``full``, ``lora``, ``qlora``, or ``frozen:K`` for the first K blocks."""
+    said = str(raw)
+    kind, colon, layers = said.partition(":")
+    if said in {"full", "lora", "qlora"} or (kind == "frozen" and colon and layers.isdecimal()):
+        return said
+    shown = units.quoted(raw)
+    msg = f"{shown} is not a method: write full, lora, qlora, or frozen:8 for the first 8 blocks"
+    raise ValueError(msg)
+
+
+def zero_stage(raw: object) -> int:
+    """A ZeRO stage: 0, 1, 2 or 3."""
+    said = str(raw).strip()
+    if said in {"0", "1", "2", "3"}:
+        return int(said)
+    msg = f"{units.quoted(raw)} is not a ZeRO stage: write 0, 1, 2 or 3 (FSDP is 3)"
+    raise ValueError(msg)
