@@ -123,6 +123,7 @@ def test_every_option_is_tried() -> None:
 PLACES = {
     "step": ("memory.", "time.", "compute.required_flops_exact"),
     "memory": ("memory.",),
+    "host": ("memory.",),
     "time": ("time.",),
     "compute": ("compute.", "time.", "cost.", "model.", "tokens"),
     "cost": ("cost.", "gpu."),

@@ -7,7 +7,7 @@ from typing import Any
 from gptbudget.catalog.index import AUTO
 from gptbudget.run.run import ModelRun, Run
 from gptbudget.search.changes import Change
-from gptbudget.specs.options import OPTIONS
+from gptbudget.specs.options import HOST_OPTIONS, OPTIONS
 from gptbudget.units import DAY_S
 
 _SAID_BY_OTHERS = frozenset({"data", "epochs"})
@@ -32,7 +32,7 @@ def command(run: Run, name: str, changes: Iterable[Change] = ()) -> str:
     if "method" in changed:
         given.pop("recipe", None)
     if changed.get("offload") == "none":
-        given.pop("host_memory", None)
+        given = {name: value for name, value in given.items() if name not in HOST_OPTIONS}
     words = [word for pair in {**given, **changed}.items() for word in _flag(*pair)]
     words += [word for path in run.catalogs for word in ("--catalog", str(path))]
     return shlex.join(["gptbudget", name, *words])

@@ -10,7 +10,11 @@ EPILOG = "Example: gptbudget memory --gpu 4090 --model llama-2-7b --method qlora
 _THE_ANSWER_IS_NO = 5
 
 
-@takes({name: OPTIONS[name] for name in affecting("step", "memory")}, scenario=True, explain=True)
+@takes(
+    {name: OPTIONS[name] for name in affecting("step", "memory", "host")},
+    scenario=True,
+    explain=True,
+)
 def command(invocation: Invocation) -> None:
     """The memory bill of the peak on one GPU, and what would change it."""
     from gptbudget.answer.memory import memory_document

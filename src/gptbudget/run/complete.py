@@ -40,7 +40,7 @@ from gptbudget.specs.evidence import Evidence
 from gptbudget.specs.gpu import GpuSpec
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.model import ModelSpec
-from gptbudget.specs.options import Options
+from gptbudget.specs.options import HOST_OPTIONS, Options
 from gptbudget.specs.recipe import Precision, Recipe
 from gptbudget.specs.stack import DefaultFor, Speed, Stack
 from gptbudget.specs.values import Convention, FlopsConvention, StackName
@@ -216,8 +216,9 @@ def _software(
     named = NamedStack(stack, evidence.stacks.stacks[stack])
     layout = complete_layout(choose, degrees, model, stack, named.spec)
     recipe = complete_recipe(choose, gpu, model, precision, named, layout)
-    if choose.options.host_memory is not None:
-        choose.take("host_memory", 0.0)
+    for name in HOST_OPTIONS:
+        if getattr(choose.options, name) is not None:
+            choose.take(name, 0.0)
     return _Software(stack, recipe, layout)
 
 

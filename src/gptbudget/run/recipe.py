@@ -9,7 +9,7 @@ from gptbudget.specs.gpu import GpuSpec
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.optimizers import DEFAULT_OPTIMIZER, OPTIMIZERS, OptimizerImpl
-from gptbudget.specs.options import ADAPTER_OPTIONS
+from gptbudget.specs.options import ADAPTER_OPTIONS, HOST_OPTIONS
 from gptbudget.specs.recipe import (
     LoraTargets,
     LossKind,
@@ -211,11 +211,13 @@ def _offload(choose: Chooser, optimizer: str, recipe: RecipeKind) -> Offload:
     spec = OPTIMIZERS[optimizer]
     if offload == "optimizer" and not spec.keeps_state and recipe != "master":
         raise UsageError(f"--offload optimizer: {optimizer} keeps no state to offload", "drop it")
-    unused = offload == "none" and not spec.paged
-    if unused and choose.options.host_memory is not None:
-        raise UsageError(
-            "--host-memory has no effect without --offload", "add --offload optimizer or all"
-        )
+    unused = HOST_OPTIONS if offload == "none" and not spec.paged else ()
+    for name in unused:
+        if getattr(choose.options, name) is not None:
+            raise UsageError(
+                f"--{name.replace('_', '-')} has no effect without --offload",
+                "add --offload optimizer or all",
+            )
     return offload
 
 

@@ -105,7 +105,7 @@ class Tally:
         holds = fits & self._limits(found.wall_clock_s, usd)
         self.feasible += int(holds.sum())
         self.lossless += int((holds & (kept.loss == 0)).sum())
-        self._note_misses(kept, fits, holds, run.usable_bytes)
+        self._note_misses(kept, fits, holds, run)
         if not holds.any():
             return
         key = kept.amount(self.hunt.minimize)
@@ -135,15 +135,13 @@ class Tally:
             if now is None or self._rank(one) < self._rank(now):
                 self.by_hardware[where] = one
 
-    def _note_misses(
-        self, kept: "Program", fits: Any, holds: Any, usable_bytes: int | None
-    ) -> None:
+    def _note_misses(self, kept: "Program", fits: Any, holds: Any, run: ModelRun) -> None:
         """What comes nearest where nothing holds."""
         if self.feasible:
             return
-        laid, found = kept.laid, kept.found
+        laid, found, usable_bytes = kept.laid, kept.found, run.usable_bytes
         if usable_bytes is not None and (misses := laid.valid & ~found.fits).any():
-            host = self.hunt.options.host_memory or np.inf
+            host = run.host_memory_bytes or np.inf
             over = np.maximum(found.peak_bytes / usable_bytes, found.host_bytes / host)
             index = _index_of_smallest(np.where(misses, over, np.inf))
             if self.nearest is None or over[index] < self.nearest[0]:

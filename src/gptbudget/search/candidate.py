@@ -14,7 +14,7 @@ from gptbudget.search.variants import Variant
 from gptbudget.specs.evidence import Evidence
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.optimizers import DEFAULT_OPTIMIZER, OPTIMIZERS
-from gptbudget.specs.options import Options
+from gptbudget.specs.options import HOST_OPTIONS, Options
 from gptbudget.specs.values import Minimize
 from gptbudget.units import DAY_S, YEAR_S
 
@@ -140,7 +140,7 @@ def _without_effect(options: Options, gpu: NamedGpu, choices: Mapping[str, Any])
     """What the user gave for other candidates than this one."""
     offload = options.offload or choices.get("offload", "none")
     on_host = offload != "none" or OPTIMIZERS[options.optimizer or DEFAULT_OPTIMIZER].paged
-    dropped = [] if on_host or options.host_memory is None else ["host_memory"]
+    dropped = [] if on_host else [name for name in HOST_OPTIONS if name in options.given]
     count, per_node = choices["gpus"], options.gpus_per_node
     if per_node is not None and count == 1:
         dropped.append("gpus_per_node")

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from gptbudget.run.complete import complete_model_run, complete_run
 from gptbudget.run.run import ModelRun, NamedGpu, NamedModel, Origin, Run, RunContext, Work
 from gptbudget.specs.evidence import Evidence
-from gptbudget.specs.options import Options
+from gptbudget.specs.options import HOST_OPTIONS, Options
 
 
 class Setting(NamedTuple):
@@ -43,6 +43,6 @@ class Setting(NamedTuple):
     def _changed(self, changes: Mapping[str, Any]) -> Options:
         """Host memory is a limit of an offload only, and counts where there is one."""
         options = self.options.changed(**changes)
-        if options.host_memory is not None and options.offload in {None, "none"}:
-            options = options.changed(host_memory=None)
+        if options.offload in {None, "none"}:
+            options = options.changed(**dict.fromkeys(HOST_OPTIONS))
         return options

@@ -20,6 +20,7 @@ from gptbudget.search.result import Fit, Way
 from gptbudget.search.search import Watch, search
 from gptbudget.specs.command_options import SearchOptions
 from gptbudget.specs.evidence import Evidence
+from gptbudget.specs.options import HOST_OPTIONS
 
 _TOP, _TOLD = 300, 5
 _MOST_GPUS = 100_000
@@ -174,7 +175,7 @@ def _refuse_unknown(
 ) -> None:
     """Refuse what has no memory, time or price that could be compared."""
     freed = dict.fromkeys(("dp", "tp", "pp", "vp", "cp", "ep", "zero", "sequence_parallel"))
-    freed |= dict.fromkeys(("dp_shard", "network", "gpus_per_node", "micro_batch", "host_memory"))
+    freed |= dict.fromkeys(("dp_shard", "network", "gpus_per_node", "micro_batch", *HOST_OPTIONS))
     freed |= dict.fromkeys(("global_batch_tokens",))
     plain = hunt.options.changed(**freed)
     run = complete_model_run(plain, gpu, work, evidence, context, origins=hunt.origins)

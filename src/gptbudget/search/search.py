@@ -20,7 +20,7 @@ from gptbudget.search.evaluate import LaidOut, evaluate, index_of, lay_out
 from gptbudget.search.layouts import Kind, kinds
 from gptbudget.search.variants import Variant, attention_of, variants
 from gptbudget.specs.evidence import Evidence
-from gptbudget.specs.options import Options
+from gptbudget.specs.options import HOST_OPTIONS, Options
 from gptbudget.specs.stack import Stack
 
 FEW_GPUS = 64
@@ -168,7 +168,7 @@ class _Search:
             UsageError: degrees that do not divide GPUs, heads, layers or experts.
         """
         first = self.hunt.counts[0]
-        chosen = self.hunt.options.changed(gpus=first, host_memory=None)
+        chosen = self.hunt.options.changed(gpus=first, **dict.fromkeys(HOST_OPTIONS))
         complete_model_run(
             chosen,
             self.gpu,

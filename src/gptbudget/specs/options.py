@@ -32,9 +32,10 @@ Group = Literal[
 ]
 """Options that stand together in help."""
 
-Effect = Literal["step", "memory", "time", "compute", "cost"]
+Effect = Literal["step", "memory", "host", "time", "compute", "cost"]
 """What an option changes: the training step itself, and so its memory and time; the memory that
-there is or a program keeps; seconds alone; FLOPs needed or delivered; money and energy."""
+there is or a program keeps; that of the host, which only an offload uses; seconds alone; FLOPs
+needed or delivered; money and energy."""
 
 
 class Option(NamedTuple):
@@ -193,7 +194,7 @@ class Options(OptionValues):
             "Memory of the host, which an offload must fit into.",
             "SIZE",
             "unlimited",
-            ("memory",),
+            ("host",),
             "B",
             synonyms=("ram", "cpu_memory"),
             in_headline=True,
@@ -764,6 +765,9 @@ LAYOUT_OPTIONS = in_group("Layout")
 """How a run is spread over several GPUs."""
 
 ADAPTER_OPTIONS = tuple(name for name in in_group("Method") if name != "method")
+
+HOST_OPTIONS = affecting("host")
+"""Those that have an effect only with an offload."""
 
 STEP_OPTIONS = affecting("step")
 """Those that make two runs the same."""
