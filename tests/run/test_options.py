@@ -41,6 +41,7 @@ CHANGES: list[tuple[str, Any, str, dict[str, Any]]] = [
     ("global_batch_tokens", 524_288, "memory.peak_bytes", {}),
     ("precision", "fp32", "compute.peak_flops_per_s", {"utilization": 0.4}),
     ("host_memory", "1GiB", "memory.fits", {"offload": "optimizer"}),
+    ("reserve_host", "7.9GiB", "memory.fits", {"offload": "optimizer", "host_memory": "8GiB"}),
     ("recipe", "pure", "memory.peak_bytes", {}),
     ("recipe", "master", "memory.peak_bytes", {}),
     ("optimizer", "sgd", "memory.peak_bytes", {}),

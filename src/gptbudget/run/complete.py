@@ -113,7 +113,7 @@ def complete_model_run(
         layout=layout,
         gpus_on_host=on_host,
         usable_bytes=_usable_bytes(choose, gpu.spec),
-        host_memory_bytes=None if options.host_memory is None else whole(options.host_memory),
+        host_memory_bytes=_host_memory_bytes(options),
         work=work,
         tokens=tokens,
         horizon_s=choose.take("time", float(YEAR_S)),
@@ -394,6 +394,18 @@ def _others(
 def _cloud_price(gpu: GpuSpec) -> float | None:
     """The headline price of an hour, else the median offer."""
     return gpu.rent_per_hour.usd if gpu.rent_per_hour else None
+
+
+def _host_memory_bytes(options: Options) -> int | None:
+    """What an offload may take, less what the user reserves; ``None`` where it has no limit."""
+    if options.host_memory is None:
+        if options.reserve_host is not None:
+            raise UsageError("--reserve-host has no effect without --host-memory", "add it")
+        return None
+    left: int = whole(options.host_memory - (options.reserve_host or 0))
+    if left <= 0:
+        raise UsageError("--reserve-host leaves nothing of --host-memory", "lower it")
+    return left
 
 
 def _usable_bytes(choose: Chooser, gpu: GpuSpec) -> int | None:

@@ -201,6 +201,20 @@ class Options(OptionValues):
         ),
     ] = None
 
+    reserve_host: Annotated[
+        float | None,
+        Option(
+            units.parse_bytes,
+            "Hardware",
+            "Of --host-memory, what other programs keep.",
+            "SIZE",
+            "0",
+            ("host",),
+            "B",
+            in_headline=True,
+        ),
+    ] = None
+
     model: Annotated[
         tuple[str, ...] | None,
         Option(
