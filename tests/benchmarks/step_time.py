@@ -35,7 +35,10 @@ def main() -> None:
     gpu, model = catalog.gpus.find("h100").spec, catalog.models.find("llama-2-7b").spec
     machine = machine_of(gpu, "bf16", 989e12, stack.speed, 50.0).machine
     how = implementation(model, "megatron", load_evidence().stacks, "plain")
-    recipe, layout = Recipe(precision="bf16", recipe="master"), Layout(dp=8, tp=4, pp=2, zero=1)
+    recipe, layout = (
+        Recipe(precision="bf16", weight_storage="master"),
+        Layout(dp=8, tp=4, pp=2, zero=1),
+    )
 
     def predict(batch: Any, seq: Any, many: Any) -> Any:
         return step_time(TrainingStep(model, recipe, how, batch, seq, layout, many), machine).total

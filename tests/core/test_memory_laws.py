@@ -62,7 +62,7 @@ def recipes(draw: st.DrawFn) -> Recipe:
     attention = ["efficient", "math", "eager"] if wide else ["flash", "efficient", "math", "eager"]
     return Recipe(
         precision=precision,
-        recipe=kind,
+        weight_storage=kind,
         optimizer=draw(st.sampled_from(OPTIMIZERS)),
         optimizer_impl=draw(st.sampled_from(["fused", "foreach", "loop"])),
         attention=draw(st.sampled_from(attention)),
@@ -230,7 +230,7 @@ def test_frozen_blocks_never_need_more(pair: Pair, recipe: Recipe, batch: int, s
 def test_a_larger_rank_never_needs_less(
     pair: Pair, recipe: Recipe, method: Method, batch: int, seq: int
 ) -> None:
-    recipe = recipe._replace(recipe="autocast" if recipe.mode == "fp32" else "pure")
+    recipe = recipe._replace(weight_storage="autocast" if recipe.mode == "fp32" else "pure")
     found = [
         totals(memory(pair, recipe._replace(method=method._replace(lora_rank=rank)), batch, seq))
         for rank in (method.lora_rank, method.lora_rank + 1, 2 * method.lora_rank)
@@ -250,7 +250,7 @@ def test_quantizing_the_base_twice_saves_more(
         method._replace(double_quant=False),
         method._replace(kind="lora"),
     ]
-    recipe = recipe._replace(precision="bf16", recipe="pure")
+    recipe = recipe._replace(precision="bf16", weight_storage="pure")
     weights = [
         memory(pair, recipe._replace(method=kind), batch, seq).phases["start"]["weights"]
         for kind in kinds

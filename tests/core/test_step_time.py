@@ -138,7 +138,7 @@ def test_optimizer_traffic_of_llama_3() -> None:
     # 28 bytes of a parameter at 80 % of an H100's 3.35 TB/s: 83.9 ms. Ours is at 85 %, and reads
     # 16-bit gradients twice more, for their norm and to be zeroed.
     on = machine()._replace(memory_bytes_per_s=3.35e12)
-    parts = seconds("llama-3-8b", on=on, recipe="master", stack="native")
+    parts = seconds("llama-3-8b", on=on, weight_storage="master", stack="native")
 
     least = traffic_s(28 * 8_030_261_248, on) * 0.85 / 0.80
     assert least == pytest.approx(83.9e-3, rel=2e-3)
@@ -187,7 +187,7 @@ def layouts(draw: st.DrawFn) -> Layout:
 
 RECIPES: list[dict[str, Any]] = [
     {
-        "recipe": kind,
+        "weight_storage": kind,
         "checkpointing": checkpointing,
         "attention": attention,
         "precision": precision,
@@ -327,8 +327,8 @@ def test_what_is_trained_is_exchanged_and_updated_on_its_stage(frozen_layers: in
     # The first stage of two may train nothing; the pace is that of the stage that does most.
     method = Method(kind="frozen", frozen_layers=frozen_layers)
     layout = Layout(dp=8, pp=2, zero=1)
-    parts = seconds("llama-2-7b", layout, "megatron", recipe="master", method=method)
-    whole = seconds("llama-2-7b", layout, "megatron", recipe="master")
+    parts = seconds("llama-2-7b", layout, "megatron", weight_storage="master", method=method)
+    whole = seconds("llama-2-7b", layout, "megatron", weight_storage="master")
 
     assert parts["data_parallel"] > 0
     assert parts["optimizer"] > 0
@@ -432,7 +432,7 @@ def test_the_host_updates_what_is_offloaded_to_it() -> None:
     # DeepSpeed pull request 735: 8.2 s for 11.6 billion parameters, all ranks of a host together.
     alone = seconds("gpt2-xl", offload="optimizer")["host_update"]
     shared = seconds("gpt2-xl", Layout(dp=8, zero=1), offload="optimizer")["host_update"]
-    on_card = seconds("gpt2-xl", stack="native", recipe="master", offload="optimizer")
+    on_card = seconds("gpt2-xl", stack="native", weight_storage="master", offload="optimizer")
 
     assert alone == pytest.approx(1_557_611_200 * 8.2 / 11.6e9, rel=0.01)
     assert shared == pytest.approx(alone)

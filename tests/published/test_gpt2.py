@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from gptbudget import load_catalog
-from gptbudget.core.memory.placement import Held
+from gptbudget.core.memory.placement import ParameterShard
 from gptbudget.core.memory.states import optimizer_bytes
 from gptbudget.core.memory.timeline import memory_by_phase
 from gptbudget.core.parameters import count_parameters
@@ -63,7 +63,9 @@ def tensors_gib(name: str, micro_batch: int = 1, phase: Any = None, **changes: A
 )
 def test_model_states_of_xl(recipe: str, optimizer: str, gib: float) -> None:
     # 0.1 %: two decimals; the 8-bit optimizer's scales are 0.004 bytes a parameter.
-    found = tensors_gib("gpt2-xl", phase="optimizer_step", recipe=recipe, optimizer=optimizer)
+    found = tensors_gib(
+        "gpt2-xl", phase="optimizer_step", weight_storage=recipe, optimizer=optimizer
+    )
 
     assert found == pytest.approx(gib, rel=1e-3)
 
@@ -85,9 +87,9 @@ RECIPES: dict[str, tuple[int, dict[str, Any]]] = {
     "amp-b4": (4, {}),
     "amp": (1, {"checkpointing": "full"}),
     "amp-8bit": (1, {"checkpointing": "full", "optimizer": "adamw8bit"}),
-    "pure": (1, {"checkpointing": "full", "recipe": "pure"}),
-    "pure-8bit": (1, {"checkpointing": "full", "recipe": "pure", "optimizer": "adamw8bit"}),
-    "offloaded": (1, {"checkpointing": "full", "recipe": "master", "offload": "optimizer"}),
+    "pure": (1, {"checkpointing": "full", "weight_storage": "pure"}),
+    "pure-8bit": (1, {"checkpointing": "full", "weight_storage": "pure", "optimizer": "adamw8bit"}),
+    "offloaded": (1, {"checkpointing": "full", "weight_storage": "master", "offload": "optimizer"}),
 }
 
 
@@ -117,4 +119,4 @@ def test_xl_with_autocast_and_the_optimizer_offloaded() -> None:
 def test_8bit_adam_takes_two_bytes_and_its_scales() -> None:
     recipe = Recipe(precision="bf16", optimizer="adamw8bit")
 
-    assert optimizer_bytes(Held(1, 1, 0, 1), recipe) == pytest.approx(2.0039, rel=1e-4)
+    assert optimizer_bytes(ParameterShard(1, 1, 0, 1), recipe) == pytest.approx(2.0039, rel=1e-4)

@@ -57,7 +57,7 @@ def kept(
     how = implementation(m, "megatron-2021", load_evidence().stacks, "plain")
     recipe = Recipe(
         precision="fp16",
-        recipe="master",
+        weight_storage="master",
         attention="eager",
         checkpointing=checkpointing,
         dropout=0.1,

@@ -9,7 +9,7 @@ import pytest
 
 from gptbudget import estimate, load_catalog
 from gptbudget.core.flops import train_flops_per_token, train_flops_per_token_6n
-from gptbudget.core.memory.placement import Held
+from gptbudget.core.memory.placement import ParameterShard
 from gptbudget.core.memory.states import optimizer_bytes
 from gptbudget.core.parameters import count_parameters
 from gptbudget.specs.model import ModelSpec
@@ -57,7 +57,7 @@ def test_mfu_of_its_a100() -> None:
 def test_checkpoint_holds_weights_and_moments() -> None:
     # The measured file is 3.4 % larger than its tensors: buffers and pickling.
     parameters = count_parameters(model()).total
-    kept = Held(parameters, parameters, 0, 1)
+    kept = ParameterShard(parameters, parameters, 0, 1)
     held = 4 * parameters + optimizer_bytes(kept, Recipe(precision="bf16"))
 
     assert held == pytest.approx(1.492e9, rel=1e-3)

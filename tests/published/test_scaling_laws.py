@@ -22,7 +22,7 @@ from gptbudget.core.laws.chinchilla import (
     BESIROGLU,
     HOFFMANN,
     MUENNIGHOFF,
-    ChinchillaFit,
+    ChinchillaLaw,
     compute_optimal_parameters,
     compute_optimal_tokens,
     predicted_loss,
@@ -39,7 +39,7 @@ from gptbudget.core.laws.power_laws import (
 )
 from gptbudget.core.laws.repeated import effective_tokens
 
-ROUNDED = ChinchillaFit("rounded", 1.69, 406.4, 410.7, 0.34, 0.28, "equation 10")
+ROUNDED = ChinchillaLaw("rounded", 1.69, 406.4, 410.7, 0.34, 0.28, "equation 10")
 GOPHER = 5.76e23
 
 TABLE_3 = [
@@ -129,7 +129,7 @@ def test_s6_korbak_reads_its_grid_off_the_rounded_fit() -> None:
     [(ROUNDED, 3.506), (HOFFMANN, 2.438), (BESIROGLU, 3.130), (MUENNIGHOFF, 2.441)],
     ids=lambda value: getattr(value, "name", ""),
 )
-def test_s7_tokens_for_gpt2_small(fit: ChinchillaFit, billions: float) -> None:
+def test_s7_tokens_for_gpt2_small(fit: ChinchillaLaw, billions: float) -> None:
     tokens = compute_optimal_tokens(124_439_808, fit)
 
     assert tokens / 1e9 == pytest.approx(billions, rel=1e-3)
@@ -213,5 +213,5 @@ def test_chinchilla_is_twenty_tokens_a_parameter() -> None:
 @pytest.mark.parametrize(
     ("fit", "loss"), [(HOFFMANN, 3.00), (BESIROGLU, 3.01), (MUENNIGHOFF, 3.04)], ids=lambda v: v
 )
-def test_loss_of_gpt2_small_on_ten_billion_tokens(fit: ChinchillaFit, loss: float) -> None:
+def test_loss_of_gpt2_small_on_ten_billion_tokens(fit: ChinchillaLaw, loss: float) -> None:
     assert predicted_loss(124_439_808, 10e9, fit) == pytest.approx(loss, abs=0.006)

@@ -43,7 +43,7 @@ def model(name: str) -> ModelSpec:
 def recipe(mode: Mode, attention: AttentionKind = "efficient", **options: Any) -> Recipe:
     return Recipe(
         precision="fp32" if mode == "fp32" else "bf16",
-        recipe="pure" if mode == "pure" else "autocast",
+        weight_storage="pure" if mode == "pure" else "autocast",
         attention=attention,
         **options,
     )

@@ -44,7 +44,7 @@ def flags(run: ModelRun, changes: Iterable[Change]) -> str:
     Adapters stand beside 16-bit weights: a recipe that was given has to be given anew.
     """
     changed = {change.option: change.value for change in changes}
-    if "method" in changed and run.asked("recipe") and run.recipe.recipe != "pure":
+    if "method" in changed and run.asked("recipe") and run.recipe.weight_storage != "pure":
         changed["recipe"] = "pure"
     return shlex.join([word for pair in changed.items() for word in _flag(*pair)])
 

@@ -49,7 +49,7 @@ def _nanogpt(run: ModelRun, model: ModelSpec, own: OwnFlags) -> str | None:
     plain = (
         (model.block_kind, model.positions.kind) == ("layernorm+plain", "learned")
         and recipe.method.kind == "full"
-        and recipe.recipe == "autocast"
+        and recipe.weight_storage == "autocast"
         and (recipe.checkpointing, recipe.loss, recipe.offload) == ("none", "plain", "none")
         and layout.gpus == layout.dp
         and layout.zero == 0
@@ -90,7 +90,7 @@ def _torchtitan(run: ModelRun, model: ModelSpec, own: OwnFlags) -> str | None:
         (model.block_kind, model.positions.kind) == ("rmsnorm+gated", "rotary")
         and model.experts is None
         and recipe.method.kind == "full"
-        and recipe.recipe == "autocast"
+        and recipe.weight_storage == "autocast"
         and (recipe.loss, recipe.offload) == ("plain", "none")
         and recipe.precision == "bf16"
         and layout.zero == 3  # noqa: PLR2004 - FSDP
@@ -123,7 +123,7 @@ def _megatron(run: ModelRun, model: ModelSpec, own: OwnFlags) -> str | None:
     plain = (
         own is not None
         and recipe.method.kind == "full"
-        and recipe.recipe == "master"
+        and recipe.weight_storage == "master"
         and recipe.offload == "none"
         and layout.zero <= 1
         and model.attention.latent is None

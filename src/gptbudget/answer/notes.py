@@ -10,7 +10,7 @@ from gptbudget.specs.gpu import GpuSpec
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.optimizers import OPTIMIZERS
-from gptbudget.specs.recipe import Recipe
+from gptbudget.specs.recipe import Recipe, field_of
 from gptbudget.units import format_bytes, format_count, format_number, format_percent, format_price
 
 
@@ -170,7 +170,7 @@ _MEASURED = {
 
 def _unmeasured(recipe: Recipe, model: ModelSpec) -> list[str]:
     """What of a recipe and a model no measured step has, in no stack."""
-    values = {name: getattr(recipe, name) for name in _MEASURED}
+    values = {name: getattr(recipe, field_of(name)) for name in _MEASURED}
     found = [f"--{name} {value}" for name, value in values.items() if value not in _MEASURED[name]]
     method = recipe.method.kind
     if method in {"qlora", "frozen"} or (method == "lora" and not model.ffn.gated):

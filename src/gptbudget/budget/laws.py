@@ -7,7 +7,7 @@ from gptbudget.core.laws.chinchilla import (
     BESIROGLU,
     HOFFMANN,
     MUENNIGHOFF,
-    ChinchillaFit,
+    ChinchillaLaw,
     compute_optimal_parameters,
     predicted_loss,
 )
@@ -77,7 +77,7 @@ def allocations(flops: float, data: Data) -> list[Allocation]:
     return [optimum(flops), *_others(flops), *_with_data(flops, data)]
 
 
-def _by_fit(law: str, fit: ChinchillaFit, flops: float) -> Allocation:
+def _by_fit(law: str, fit: ChinchillaLaw, flops: float) -> Allocation:
     parameters = float(compute_optimal_parameters(flops, fit))
     tokens = flops / (6 * parameters)
     loss = float(predicted_loss(parameters, tokens, fit))

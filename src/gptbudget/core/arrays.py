@@ -4,10 +4,19 @@ import math
 import operator
 from collections.abc import Callable, Iterable
 from functools import reduce
-from typing import Any
+from typing import Any, TypeAlias
+
+Number: TypeAlias = Any
+"""A plain number, a NumPy array of them, or a number that remembers how it was made: formulas are
+written once for all three."""
+
+Bytes: TypeAlias = Number
+Seconds: TypeAlias = Number
+Flops: TypeAlias = Number
+Count: TypeAlias = Number
 
 
-def maximum(first: Any, *others: Any) -> Any:
+def maximum(first: Number, *others: Number) -> Number:
     """The largest of the arguments, element by element; NumPy is imported only for arrays.
 
     Example:
@@ -25,7 +34,7 @@ def maximum(first: Any, *others: Any) -> Any:
     return largest
 
 
-def minimum(first: Any, second: Any) -> Any:
+def minimum(first: Number, second: Number) -> Number:
     """The smaller of the arguments, element by element.
 
     Example:
@@ -35,7 +44,7 @@ def minimum(first: Any, second: Any) -> Any:
     return -maximum(-first, -second)
 
 
-def where(condition: Any, then: Any, otherwise: Any) -> Any:
+def where(condition: Number, then: Number, otherwise: Number) -> Number:
     """``then`` where ``condition`` holds, else ``otherwise``, element by element.
 
     Example:
@@ -49,7 +58,7 @@ def where(condition: Any, then: Any, otherwise: Any) -> Any:
     return then if condition else otherwise
 
 
-def real(number: Any) -> float:
+def real(number: Number) -> float:
     """A number as a real one; an array, or a number that knows how it was made, stays what it is.
 
     Example:
@@ -60,7 +69,7 @@ def real(number: Any) -> float:
     return found
 
 
-def whole(amount: Any) -> Any:
+def whole(amount: Number) -> Number:
     """An amount to the nearest whole unit, a half up, element by element.
 
     A plain number becomes an integer. It is rounded in arithmetic, so that a number that knows how
@@ -81,7 +90,7 @@ def whole(amount: Any) -> Any:
     return amount if amount % 1 == 0 else (amount + 0.5) // 1
 
 
-def added(amounts: Iterable[Any]) -> Any:
+def added(amounts: Iterable[Number]) -> Number:
     """The sum of amounts, one after the other, element by element.
 
     Python's own sum of plain numbers compensates for what it loses from version 3.12 on, and so
@@ -94,7 +103,7 @@ def added(amounts: Iterable[Any]) -> Any:
     return reduce(operator.add, amounts, 0)
 
 
-def about(amount: Any) -> Any:
+def about(amount: Number) -> Number:
     """An amount to nine digits, element by element: those that differ by rounding alone are equal.
 
     Answers are ranked by it, so that of two that are as fast or as cheap none wins by its last bit.
@@ -112,7 +121,7 @@ def about(amount: Any) -> Any:
     return math.ldexp(round(share, 9), power)
 
 
-def exponential(power: Any) -> Any:
+def exponential(power: Number) -> Number:
     """``e`` to a power, element by element.
 
     Example:
@@ -126,32 +135,32 @@ def exponential(power: Any) -> Any:
     return math.exp(power)
 
 
-def somewhere(condition: Any) -> bool:
+def any_true(condition: Number) -> bool:
     """Whether ``condition`` holds, of arrays for any element.
 
     Example:
-        >>> somewhere(2 > 1)
+        >>> any_true(2 > 1)
         True
     """
     return bool(condition.any()) if hasattr(condition, "__array__") else bool(condition)
 
 
-def agreed(condition: Any) -> bool:
+def same_everywhere(condition: Number) -> bool:
     """What all elements of ``condition`` say.
 
     Raises:
         ValueError: they differ, so that no one program serves all of them.
 
     Example:
-        >>> agreed(2 > 1)
+        >>> same_everywhere(2 > 1)
         True
     """
-    if somewhere(condition) and somewhere(condition == 0):
+    if any_true(condition) and any_true(condition == 0):
         raise ValueError("cases that differ in kind cannot be elements of one array")
-    return somewhere(condition)
+    return any_true(condition)
 
 
-def tabulate(function: Callable[..., Any], *arguments: Any) -> Any:
+def tabulate(function: Callable[..., Number], *arguments: Number) -> Number:
     """A function of plain numbers, called once for each element.
 
     Example:
@@ -165,16 +174,16 @@ def tabulate(function: Callable[..., Any], *arguments: Any) -> Any:
     return np.vectorize(function)(*arguments)
 
 
-def choose(condition: Any, then: Any, otherwise: Any) -> Any:
+def choose(condition: Number, then: Number, otherwise: Number) -> Number:
     """:func:`where` of tuples: one of them as it is where all elements agree, else field by field.
 
     Example:
         >>> choose(2 > 1, (1, 2), (3, 4))
         (1, 2)
     """
-    if not somewhere(condition):
+    if not any_true(condition):
         return otherwise
-    if not somewhere(condition == 0):
+    if not any_true(condition == 0):
         return then
     if isinstance(then, tuple):
         fields = (choose(condition, *pair) for pair in zip(then, otherwise, strict=True))

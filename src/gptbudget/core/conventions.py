@@ -8,9 +8,9 @@ Q channels, s sequence length, V vocabulary.
 """
 
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import get_args
 
-from gptbudget.core.arrays import added
+from gptbudget.core.arrays import Count, Flops, Number, added
 from gptbudget.core.flops import train_flops_per_token, train_flops_per_token_6n
 from gptbudget.core.parameters import count_parameters
 from gptbudget.specs.model import ModelSpec
@@ -26,7 +26,9 @@ def convention_flops_per_token(
     return float(_FORMULAS[convention](model, seq_len))
 
 
-def mfu(tokens_per_s: Any, flops_per_token: Any, gpus: Any, peak_flops_per_s: Any) -> Any:
+def mfu(
+    tokens_per_s: Number, flops_per_token: Flops, gpus: Count, peak_flops_per_s: Flops
+) -> Number:
     """Share of the peak = tokens/s x FLOPs per token / (GPUs x peak).
 
     llm-foundry prints 46.44 % for 10,643 tokens/s of MPT-7B on one H100 (6 N + 12 L h s).

@@ -1,23 +1,23 @@
 """From FLOPs to seconds, GPU-hours, money, energy and carbon."""
 
-from typing import Any
+from gptbudget.core.arrays import Count, Flops, Number, Seconds
 
 _S_PER_HOUR = 3600
 _W_PER_KW = 1000
 _G_PER_KG = 1000
 
 
-def gpu_hours(gpus: Any, wall_clock_s: Any) -> Any:
+def gpu_hours(gpus: Count, wall_clock_s: Seconds) -> Number:
     """GPU-hours = GPUs x hours."""
     return gpus * wall_clock_s / _S_PER_HOUR
 
 
-def rent_usd(hours: Any, price_usd_per_hour: Any) -> Any:
+def rent_usd(hours: Number, price_usd_per_hour: Number) -> Number:
     """Rent in dollars = GPU-hours x price. llm.c: 24 h of an 8-GPU node at $28/h is $672."""
     return hours * price_usd_per_hour
 
 
-def energy_kwh(hours: Any, power_w: Any, pue: Any = 1.0) -> Any:
+def energy_kwh(hours: Number, power_w: Number, pue: Number = 1.0) -> Number:
     """Energy = GPU-hours x power x PUE.
 
     ``power_w`` is the mean draw of one accelerator; its TDP is an upper bound. ``pue`` is
@@ -30,7 +30,7 @@ def energy_kwh(hours: Any, power_w: Any, pue: Any = 1.0) -> Any:
     return hours * power_w * pue / _W_PER_KW
 
 
-def co2_kg(energy_kwh: Any, grid_g_per_kwh: Any) -> Any:
+def co2_kg(energy_kwh: Number, grid_g_per_kwh: Number) -> Number:
     """Carbon dioxide = energy x intensity of the grid.
 
     Llama 2 (model card): 184,320 h x 400 W x PUE 1.1 x 385 g/kWh = 31.22 t for the 7B model.
@@ -39,8 +39,8 @@ def co2_kg(energy_kwh: Any, grid_g_per_kwh: Any) -> Any:
 
 
 def delivered_flops_per_s(
-    gpus: Any, peak_flops_per_s: Any, utilization: Any, goodput: Any = 1.0
-) -> Any:
+    gpus: Count, peak_flops_per_s: Flops, utilization: Number, goodput: Number = 1.0
+) -> Flops:
     """FLOP/s that reach the model = GPUs x peak x utilization x goodput.
 
     ``utilization`` is the share of the dense peak in a steady step (MFU when the FLOPs are
@@ -52,7 +52,7 @@ def delivered_flops_per_s(
     return gpus * peak_flops_per_s * utilization * goodput
 
 
-def wall_clock_s(required_flops: Any, delivered: Any) -> Any:
+def wall_clock_s(required_flops: Flops, delivered: Flops) -> Seconds:
     """Seconds = required FLOPs / delivered FLOP/s, both in the same convention.
 
     Narayanan et al. 2021 (arXiv 2104.04473, section 5.1): 8 x 300e9 x 175e9 FLOP at 1,024 x

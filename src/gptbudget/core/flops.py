@@ -7,9 +7,9 @@ Legend: W weights that multiply every token (head once, tied or not; active expe
 A attention scores, s sequence length, a heads, d head width, L layers, N parameters.
 """
 
-from typing import Any, Literal
+from typing import Literal
 
-from gptbudget.core.arrays import minimum, real
+from gptbudget.core.arrays import Count, Flops, minimum, real
 from gptbudget.core.parameters import (
     adapter_parameters,
     count_parameters,
@@ -114,7 +114,7 @@ def recomputed_flops_per_token(
     return float(forward.total - forward["head"])
 
 
-def train_flops_per_token_6n(parameters: Any) -> Any:
+def train_flops_per_token_6n(parameters: Count) -> Flops:
     """The rule of thumb 6 N per token (Kaplan et al. 2020, arXiv 2001.08361, section 2.1).
 
     Six: a multiply-add in the forward pass and two in the backward pass, per parameter (the

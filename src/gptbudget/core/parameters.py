@@ -10,7 +10,7 @@ f feed-forward width, V vocabulary rows.
 from collections.abc import Callable
 from typing import Any, NamedTuple, get_args
 
-from gptbudget.core.arrays import added, minimum
+from gptbudget.core.arrays import Count, added, minimum
 from gptbudget.core.parts import Parts
 from gptbudget.core.tensors import Component, Tensor, by_cut, tensors_of
 from gptbudget.specs.model import ModelSpec
@@ -101,8 +101,8 @@ def frozen_parameters(model: ModelSpec, frozen_layers: int, *, active: bool = Fa
     that a token visits.
     """
     table = tensors_of(model)
-    frozen: Any = by_cut(table.below).total
-    left: Any = frozen_layers
+    frozen: Count = by_cut(table.below).total
+    left: Count = frozen_layers
     for layers in table.layers:
         here = minimum(left, layers.number)
         left = left - here
@@ -122,19 +122,19 @@ def adapter_parameters(model: ModelSpec, rank: int, targets: LoraTargets) -> int
 
     Example: 39,976,960 for Llama-2 7B at rank 16 on all matrices.
     """
-    found: Any = added(
+    found: Count = added(
         layers.number * adapter_ends(layers.tensors, targets) for layers in tensors_of(model).layers
     )
     return rank * found  # type: ignore[no-any-return]
 
 
-def adapter_ends(tensors: tuple[Tensor, ...], targets: LoraTargets) -> Any:
+def adapter_ends(tensors: tuple[Tensor, ...], targets: LoraTargets) -> Count:
     """Inputs and outputs of the adapted matrices of a layer, together."""
     return added(added(each.shape) for each in tensors if each.name in _ADAPTED[targets])
 
 
-def _by_component(rows: list[tuple[Any, Tensor]], amount: Callable[[Tensor], Any]) -> Parts[int]:
-    found: dict[str, Any] = dict.fromkeys(COMPONENTS, 0)
+def _by_component(rows: list[tuple[Count, Tensor]], amount: Callable[[Tensor], Any]) -> Parts[int]:
+    found: dict[str, Count] = dict.fromkeys(COMPONENTS, 0)
     for often, each in rows:
         found[each.component] = found[each.component] + often * amount(each)
     return Parts(found)

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
-from gptbudget.core.arrays import added, whole
+from gptbudget.core.arrays import Count, added, whole
 
 T = TypeVar("T")
 
@@ -30,15 +30,15 @@ class Parts(Mapping[str, T], Generic[T]):
         return len(self.amounts)
 
     @property
-    def total(self) -> Any:
+    def total(self) -> Count:
         """The sum of the parts, in their unit; integers stay integers."""
         return added(self.amounts.values())
 
-    def scaled(self, factor: Any) -> "Parts[Any]":
+    def scaled(self, factor: Count) -> "Parts[Count]":
         """Every part times ``factor``."""
         return Parts({part: amount * factor for part, amount in self.amounts.items()})
 
-    def whole(self) -> "Parts[Any]":
+    def whole(self) -> "Parts[Count]":
         """Every part to the nearest whole unit, so that they sum exactly in any order."""
         return Parts({part: whole(amount) for part, amount in self.amounts.items()})
 

@@ -1,7 +1,8 @@
 """One training step: what the formulas of memory and time take."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from gptbudget.core.arrays import Count
 from gptbudget.core.implementation import Implementation
 from gptbudget.specs.layout import ONE_RANK, Layout
 from gptbudget.specs.model import ModelSpec
@@ -18,12 +19,12 @@ class TrainingStep(NamedTuple):
     model: ModelSpec
     recipe: Recipe
     implementation: Implementation
-    micro_batch: Any
+    micro_batch: Count
     """Sequences on one data-parallel rank at a time."""
-    seq_len: Any
+    seq_len: Count
     """Tokens of a sequence."""
     layout: Layout = ONE_RANK
-    micro_batches: Any = 1
+    micro_batches: Count = 1
     """Of a replica, one after the other; they fill a pipeline."""
 
     @property

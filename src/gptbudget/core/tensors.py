@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from math import prod
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-from gptbudget.core.arrays import added
+from gptbudget.core.arrays import Count, added
 from gptbudget.specs.model import ModelSpec
 
 Component = Literal[
@@ -43,11 +43,11 @@ class Tensor(NamedTuple):
 
     name: str
     component: Component
-    shape: tuple[Any, ...]
+    shape: tuple[Count, ...]
     """Outputs and inputs of a matrix; the length of a vector."""
     cut: Cut = "whole"
-    copies: Any = 1
-    active: Any = None
+    copies: Count = 1
+    active: Count = None
     """Of the copies, those that one token passes through; ``None``: all."""
     product: str = ""
     """The product that it is multiplied in, with others that read the same; of a lookup none."""
@@ -59,12 +59,12 @@ class Tensor(NamedTuple):
     """The tensor that it is, where one is used twice; it is stored once."""
 
     @property
-    def parameters(self) -> Any:
+    def parameters(self) -> Count:
         """Numbers in all copies."""
         return self.copies * prod(self.shape)
 
     @property
-    def active_parameters(self) -> Any:
+    def active_parameters(self) -> Count:
         """Numbers that one token passes through."""
         return self.parameters if self.active is None else self.active * prod(self.shape)
 
@@ -77,13 +77,13 @@ class Tensor(NamedTuple):
 class ByCut(NamedTuple):
     """Trained parameters of some tensors, by how tensor-parallel ranks share them."""
 
-    cut: Any
+    cut: Count
     """By columns or rows."""
-    whole: Any
-    experts: Any
+    whole: Count
+    experts: Count
 
     @property
-    def total(self) -> Any:
+    def total(self) -> Count:
         """All of them."""
         return self.cut + self.whole + self.experts
 
@@ -102,7 +102,7 @@ def by_cut(tensors: Iterable[Tensor], which: Callable[[Tensor], bool] = lambda _
 class Layers:
     """Layers that are all alike, and the tensors of one."""
 
-    number: Any
+    number: Count
     tensors: tuple[Tensor, ...]
 
     @cached_property
@@ -131,7 +131,7 @@ class ModelTensors(NamedTuple):
     above: tuple[Tensor, ...]
     """Over the last layer: norm and head."""
 
-    def rows(self) -> Iterator[tuple[Any, Tensor]]:
+    def rows(self) -> Iterator[tuple[Count, Tensor]]:
         """How often each tensor is there, and the tensor."""
         yield from ((1, tensor) for tensor in self.below)
         for layers in self.layers:
@@ -170,7 +170,7 @@ def _table(key: _ByIdentity) -> ModelTensors:
     return ModelTensors(tuple(_below(model)), tuple(layers), tuple(_above(model)))
 
 
-def products(tensors: Iterable[Tensor], tp: Any) -> dict[str, tuple[Any, Any]]:
+def products(tensors: Iterable[Tensor], tp: Count) -> dict[str, tuple[Count, Count]]:
     """Columns and depth of each product of ``tensors`` on one of ``tp`` tensor-parallel ranks.
 
     Matrices that read the same are one product, with the columns of all. Of other depths, as in
@@ -183,7 +183,7 @@ def products(tensors: Iterable[Tensor], tp: Any) -> dict[str, tuple[Any, Any]]:
     return {name: _as_one(matrices, tp) for name, matrices in found.items()}
 
 
-def _as_one(matrices: list[Tensor], tp: Any) -> tuple[Any, Any]:
+def _as_one(matrices: list[Tensor], tp: Count) -> tuple[Count, Count]:
     ends = [
         (
             each.shape[0] / tp if each.cut == "columns" else each.shape[0],
@@ -197,12 +197,12 @@ def _as_one(matrices: list[Tensor], tp: Any) -> tuple[Any, Any]:
     return added(columns * inputs for columns, inputs in ends) / depth, depth
 
 
-def vocabulary_matrix(model: ModelSpec) -> Any:
+def vocabulary_matrix(model: ModelSpec) -> Count:
     """Parameters of the embedding; the head is as large again, or the same matrix."""
     return model.vocabulary * (model.embedding_width or model.width)
 
 
-def _vector(name: str, component: Component, length: Any, copies: Any = 1) -> Tensor:
+def _vector(name: str, component: Component, length: Count, copies: Count = 1) -> Tensor:
     return Tensor(name, component, (length,), copies=copies)
 
 
@@ -232,7 +232,7 @@ def _above(model: ModelSpec) -> Iterator[Tensor]:
         yield Tensor("head_copy", "head", table, trained=False)
 
 
-def _norm(model: ModelSpec, name: str, copies: Any = 1) -> Iterator[Tensor]:
+def _norm(model: ModelSpec, name: str, copies: Count = 1) -> Iterator[Tensor]:
     if model.norms.weight:
         yield _vector(name, "norms", model.width, copies)
     if model.norms.bias:
@@ -244,7 +244,7 @@ def _norms(model: ModelSpec) -> Iterator[Tensor]:
         yield from _norm(model, "norm", model.norms.per_block)
 
 
-def _matrix(name: str, component: Component, outputs: Any, inputs: Any, cut: Cut) -> Tensor:
+def _matrix(name: str, component: Component, outputs: Count, inputs: Count, cut: Cut) -> Tensor:
     """A matrix of a layer, in a product of its own."""
     return Tensor(name, component, (outputs, inputs), cut, product=name, quantized=True)
 
@@ -322,7 +322,7 @@ def _network(model: ModelSpec) -> Iterator[Tensor]:
 
 
 def _feed_forward(
-    model: ModelSpec, component: Component, channels: Any, prefix: str
+    model: ModelSpec, component: Component, channels: Count, prefix: str
 ) -> Iterator[Tensor]:
     into = ("gate", "up") if model.ffn.gated else ("up",)
     for name in into:
@@ -332,7 +332,7 @@ def _feed_forward(
 
 
 def _feed_forward_biases(
-    model: ModelSpec, component: Component, channels: Any, prefix: str, cut: Cut
+    model: ModelSpec, component: Component, channels: Count, prefix: str, cut: Cut
 ) -> Iterator[Tensor]:
     for name in ("gate", "up") if model.ffn.gated else ("up",):
         yield Tensor(f"{prefix}{name}_bias", component, (channels,), cut)

@@ -228,7 +228,7 @@ def _recipe(row: dict[str, Any]) -> Recipe:
     method = Method(kind="lora" if adapters else "full", **adapted)
     return Recipe(
         precision="fp32" if row["mode"] == "fp32" else "bf16",
-        recipe="pure" if row["mode"] == "pure" else "autocast",
+        weight_storage="pure" if row["mode"] == "pure" else "autocast",
         optimizer=row["optimizer"],
         optimizer_impl=row["optimizer_impl"],
         attention=row["attention"],

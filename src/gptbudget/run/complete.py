@@ -18,7 +18,7 @@ from gptbudget.run.machine import (
     machine_of,
     node_of,
 )
-from gptbudget.run.origins import Chooser
+from gptbudget.run.origins import Resolver
 from gptbudget.run.ranges import likely_range
 from gptbudget.run.recipe import NamedStack, complete_recipe
 from gptbudget.run.run import (
@@ -86,37 +86,37 @@ def complete_model_run(
     Raises:
         UsageError: values that cannot stand together, such as bf16 on a card without it.
     """
-    choose, model = Chooser(options, origins or {}), work.spec
+    resolver, model = Resolver(options, origins or {}), work.spec
     _refuse_two_amounts(options)
-    choose.derived("gpu", gpu.key, "gpu")
-    choose.derived("model", work.asked or work.key, "model")
-    degrees = degrees_of(choose)
+    resolver.derived("gpu", gpu.key, "gpu")
+    resolver.derived("model", work.asked or work.key, "model")
+    degrees = degrees_of(resolver)
     gpus = degrees.gpus
     precision, peak = precision_and_peak(gpu, options.precision)
-    choose.take("precision", precision)
-    tokens, notes = tokens_of(choose, work)
-    batch = batch_of(choose, model, degrees.dp)
-    software = _software(choose, gpu.spec, model, precision, degrees, evidence)
+    resolver.value("precision", precision)
+    tokens, notes = tokens_of(resolver, work)
+    batch = batch_of(resolver, model, degrees.dp)
+    software = _software(resolver, gpu.spec, model, precision, degrees, evidence)
     stack, recipe, layout = software
     refuse_recipe(layout, recipe, batch.seq_len)
-    utilization = choose.take("utilization", None)
+    utilization = resolver.value("utilization", None)
     prediction = None
     if utilization is None and gpu.spec.segment != "historic":
-        prediction = _prediction(choose, gpu, peak, software, model, evidence, context.profiles)
+        prediction = _prediction(resolver, gpu, peak, software, model, evidence, context.profiles)
     else:
         _refuse_network(options)
     on_host = gpus_on_a_host(
-        choose, gpus, matters=prediction is not None or recipe.offload != "none"
+        resolver, gpus, matters=prediction is not None or recipe.offload != "none"
     )
     return ModelRun(
         gpu=gpu,
         layout=layout,
         gpus_on_host=on_host,
-        usable_bytes=_usable_bytes(choose, gpu.spec),
+        usable_bytes=_usable_bytes(resolver, gpu.spec),
         host_memory_bytes=_host_memory_bytes(options),
         work=work,
         tokens=tokens,
-        horizon_s=choose.take("time", float(YEAR_S)),
+        horizon_s=resolver.value("time", float(YEAR_S)),
         seq_len=batch.seq_len,
         micro_batch=batch.micro_batch,
         global_batch_tokens=batch.global_batch_tokens,
@@ -124,20 +124,20 @@ def complete_model_run(
         recipe=recipe,
         stack=stack,
         implementation=implementation(model, stack, evidence.stacks, recipe.loss),
-        convention=_convention(choose),
+        convention=_convention(resolver),
         utilization=utilization,
         prediction=prediction,
-        goodput=choose.take("goodput", default_goodput(gpus, utilization)),
-        cost=_cost_assumptions(choose, gpu.spec, context.grid_g_per_kwh),
+        goodput=resolver.value("goodput", default_goodput(gpus, utilization)),
+        cost=_cost_assumptions(resolver, gpu.spec, context.grid_g_per_kwh),
         require=context.require,
         catalogs=context.catalogs,
-        origins=choose.chosen_origins,
-        values=choose.chosen,
+        origins=resolver.chosen_origins,
+        values=resolver.chosen,
         notes=(
             *notes,
             *batch.notes,
-            *_precision_notes(choose, gpu, precision),
-            *_network_notes(choose, gpu, gpus),
+            *_precision_notes(resolver, gpu, precision),
+            *_network_notes(resolver, gpu, gpus),
         ),
     )
 
@@ -151,47 +151,47 @@ def _complete_compute_run(
     origins: Mapping[str, Origin] | None,
 ) -> ComputeRun:
     """Complete one pair of accelerator and work without a shape."""
-    choose = Chooser(options, origins or {})
+    resolver = Resolver(options, origins or {})
     _refuse_two_amounts(options)
     utilization = _given_utilization(options, work)
-    choose.derived("gpu", gpu.key, "gpu")
+    resolver.derived("gpu", gpu.key, "gpu")
     if isinstance(work, BareSize):
-        choose.derived("model", work.key, "model")
-    gpus = degrees_of(choose).gpus
+        resolver.derived("model", work.key, "model")
+    gpus = degrees_of(resolver).gpus
     precision, peak = precision_and_peak(gpu, options.precision)
-    choose.take("precision", precision)
-    amount, notes = _amount(choose, work)
-    choose.take("utilization", utilization)
+    resolver.value("precision", precision)
+    amount, notes = _amount(resolver, work)
+    resolver.value("utilization", utilization)
     _refuse_network(options)
-    gpus_on_a_host(choose, gpus, matters=False)
+    gpus_on_a_host(resolver, gpus, matters=False)
     return ComputeRun(
         gpu=gpu,
         gpus=gpus,
-        usable_bytes=_usable_bytes(choose, gpu.spec),
+        usable_bytes=_usable_bytes(resolver, gpu.spec),
         work=amount,
-        horizon_s=choose.take("time", float(YEAR_S)),
+        horizon_s=resolver.value("time", float(YEAR_S)),
         peak_flops_per_s=peak,
         precision=precision,
-        convention=_convention(choose),
+        convention=_convention(resolver),
         utilization=utilization,
-        goodput=choose.take("goodput", default_goodput(gpus, utilization)),
-        cost=_cost_assumptions(choose, gpu.spec, context.grid_g_per_kwh),
+        goodput=resolver.value("goodput", default_goodput(gpus, utilization)),
+        cost=_cost_assumptions(resolver, gpu.spec, context.grid_g_per_kwh),
         require=context.require,
         catalogs=context.catalogs,
-        origins=choose.chosen_origins,
-        values=choose.chosen,
-        notes=(*notes, *_precision_notes(choose, gpu, precision)),
+        origins=resolver.chosen_origins,
+        values=resolver.chosen,
+        notes=(*notes, *_precision_notes(resolver, gpu, precision)),
     )
 
 
 def _amount(
-    choose: Chooser, work: BareSize | FlopsAmount
+    resolver: Resolver, work: BareSize | FlopsAmount
 ) -> tuple[SizeAndTokens | FlopsAmount, tuple[str, ...]]:
     """How much is trained without a shape, and what was assumed on the way."""
     if isinstance(work, FlopsAmount):
-        choose.derived("flops", work.flops, "flops")
+        resolver.derived("flops", work.flops, "flops")
         return work, ()
-    tokens, notes = tokens_of(choose, work)
+    tokens, notes = tokens_of(resolver, work)
     return SizeAndTokens(work.key, work.parameters, tokens), notes
 
 
@@ -204,7 +204,7 @@ class _Software(NamedTuple):
 
 
 def _software(
-    choose: Chooser,
+    resolver: Resolver,
     gpu: GpuSpec,
     model: ModelSpec,
     precision: Precision,
@@ -212,36 +212,36 @@ def _software(
     evidence: Evidence,
 ) -> _Software:
     """What the user left out, completed."""
-    stack: StackName = choose.take("stack", evidence.stacks.defaults[_kind_of(degrees)])
+    stack: StackName = resolver.value("stack", evidence.stacks.defaults[_kind_of(degrees)])
     named = NamedStack(stack, evidence.stacks.stacks[stack])
-    layout = complete_layout(choose, degrees, model, stack, named.spec)
-    recipe = complete_recipe(choose, gpu, model, precision, named, layout)
+    layout = complete_layout(resolver, degrees, model, stack, named.spec)
+    recipe = complete_recipe(resolver, gpu, model, precision, named, layout)
     for name in HOST_OPTIONS:
-        if getattr(choose.options, name) is not None:
-            choose.take(name, 0.0)
+        if getattr(resolver.options, name) is not None:
+            resolver.value(name, 0.0)
     return _Software(stack, recipe, layout)
 
 
 def _cost_assumptions(
-    choose: Chooser, gpu: GpuSpec, grid_g_per_kwh: float | None
+    resolver: Resolver, gpu: GpuSpec, grid_g_per_kwh: float | None
 ) -> CostAssumptions:
-    options = choose.options
+    options = resolver.options
     for name in ("grid", "data"):
         if getattr(options, name) is not None:
-            choose.take(name, None)
+            resolver.value(name, None)
     return CostAssumptions(
-        price_usd_per_hour=choose.take("price", None, catalog=_cloud_price(gpu)),
-        kwh_price_usd=choose.take("kwh_price", None),
-        power_w=choose.take("power", None, catalog=gpu.tdp_w),
-        pue=choose.take("pue", 1.0),
+        price_usd_per_hour=resolver.value("price", None, catalog=_cloud_price(gpu)),
+        kwh_price_usd=resolver.value("kwh_price", None),
+        power_w=resolver.value("power", None, catalog=gpu.tdp_w),
+        pue=resolver.value("pue", 1.0),
         grid_g_per_kwh=grid_g_per_kwh,
         own=options.kwh_price is not None and options.price is None,
     )
 
 
-def _precision_notes(choose: Chooser, gpu: NamedGpu, precision: Precision) -> tuple[str, ...]:
+def _precision_notes(resolver: Resolver, gpu: NamedGpu, precision: Precision) -> tuple[str, ...]:
     """Say when fp32 is taken only because nothing better is known."""
-    if precision != "fp32" or choose.options.precision is not None:
+    if precision != "fp32" or resolver.options.precision is not None:
         return ()
     return (f"no 16-bit tensor peak of {gpu.key} is known, so its fp32 peak is taken",)
 
@@ -276,10 +276,10 @@ def _refuse_network(options: Options) -> None:
         raise UsageError("--network has no effect where no time is predicted", "drop it")
 
 
-def _convention(choose: Chooser) -> Convention:
+def _convention(resolver: Resolver) -> Convention:
     """The convention of the headline."""
     known: dict[FlopsConvention, Convention] = {"6nd": "6nd", "exact": "exact"}
-    chosen: FlopsConvention = choose.take("convention", "6nd")
+    chosen: FlopsConvention = resolver.value("convention", "6nd")
     if chosen in known:
         return known[chosen]
     raise UsageError(
@@ -315,15 +315,15 @@ def default_goodput(gpus: Any, utilization: float | None) -> Any:
     return where(gpus <= GPUS_WITHOUT_LOSS, 1.0, 1.0 if utilization else _GOODPUT_OF_CLUSTERS)
 
 
-def _network_notes(choose: Chooser, gpu: NamedGpu, gpus: int) -> list[str]:
+def _network_notes(resolver: Resolver, gpu: NamedGpu, gpus: int) -> list[str]:
     """A network that was given, and that one accelerator of a grid does not need."""
-    if choose.options.network is None or "network" in choose.chosen:
+    if resolver.options.network is None or "network" in resolver.chosen:
         return []
     return [f"--network is not used: {gpus} x {gpu.key} reach each other without it"]
 
 
 def _prediction(
-    choose: Chooser,
+    resolver: Resolver,
     gpu: NamedGpu,
     peak: float,
     software: _Software,
@@ -334,18 +334,18 @@ def _prediction(
     """What the time is predicted with."""
     stack, recipe, layout = software
     speed = evidence.stacks.stacks[stack].speed
-    machine = _machine(choose, gpu.spec, peak, layout, speed, recipe)
+    machine = _machine(resolver, gpu.spec, peak, layout, speed, recipe)
     return Prediction(
         machine,
         likely_range(gpu, machine, layout, recipe, stack, model, evidence),
         card_was_compared=gpu.key in evidence.compared_gpus,
         profiles={each.stack: each for each in profiles if each.gpu == gpu.key},
-        other_stacks=_others(choose, gpu.spec, layout.gpus, model, recipe, evidence),
+        other_stacks=_others(resolver, gpu.spec, layout.gpus, model, recipe, evidence),
     )
 
 
 def _machine(
-    choose: Chooser,
+    resolver: Resolver,
     gpu: GpuSpec,
     peak: float,
     layout: Layout,
@@ -353,11 +353,11 @@ def _machine(
     recipe: Recipe,
 ) -> AssumedMachine:
     """The accelerators, and what joins them."""
-    per_node = choose.options.gpus_per_node
+    per_node = resolver.options.gpus_per_node
     crosses = layout.gpus > node_of(gpu, per_node)
-    network = choose.options.network
+    network = resolver.options.network
     if crosses:
-        network = choose.take("network", default_network_gb_per_s(gpu))
+        network = resolver.value("network", default_network_gb_per_s(gpu))
     elif network is not None and layout.gpus <= (per_node or GPUS_PER_NODE):
         raise UsageError(
             f"--network has no effect: {layout.gpus} x {gpu.name} reach each other without it",
@@ -377,11 +377,16 @@ def _machine(
 
 
 def _others(
-    choose: Chooser, gpu: GpuSpec, gpus: int, model: ModelSpec, recipe: Recipe, evidence: Evidence
+    resolver: Resolver,
+    gpu: GpuSpec,
+    gpus: int,
+    model: ModelSpec,
+    recipe: Recipe,
+    evidence: Evidence,
 ) -> dict[str, Stack]:
     """On one card at home, where software is a free choice, what each kind would reach."""
     at_home = gpu.segment in {"consumer", "laptop"} and gpus == 1
-    if not at_home or choose.options.stack is not None:
+    if not at_home or resolver.options.stack is not None:
         return {}
     dense = recipe.method.kind == "full" and not model.experts
     return {
@@ -408,10 +413,10 @@ def _host_memory_bytes(options: Options) -> int | None:
     return left
 
 
-def _usable_bytes(choose: Chooser, gpu: GpuSpec) -> int | None:
+def _usable_bytes(resolver: Resolver, gpu: GpuSpec) -> int | None:
     """What the driver reports, else the capacity, less what the user reserves, in whole bytes."""
-    total = choose.take("gpu_memory", None, catalog=gpu.memory_bytes)
-    reserve = choose.take("reserve", 0.0)
+    total = resolver.value("gpu_memory", None, catalog=gpu.memory_bytes)
+    reserve = resolver.value("reserve", 0.0)
     if total is None:
         return None
     usable: int = whole(total - reserve)

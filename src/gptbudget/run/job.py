@@ -5,7 +5,7 @@ from typing import NamedTuple
 from gptbudget.core.laws.chinchilla import compute_optimal_tokens
 from gptbudget.core.parameters import count_parameters
 from gptbudget.errors import UsageError
-from gptbudget.run.origins import Chooser
+from gptbudget.run.origins import Resolver
 from gptbudget.run.run import BareSize, NamedModel
 from gptbudget.specs.model import ModelSpec
 from gptbudget.units import PerParameter, format_count
@@ -19,7 +19,7 @@ BYTES_PER_TOKEN = 96e9 / 2.29e10
 arXiv 2001.08361, section 2.3)."""
 
 
-def tokens_of(choose: Chooser, work: NamedModel | BareSize) -> tuple[float, tuple[str, ...]]:
+def tokens_of(resolver: Resolver, work: NamedModel | BareSize) -> tuple[float, tuple[str, ...]]:
     """How many tokens are trained on, and what was assumed on the way."""
     if isinstance(work, NamedModel):
         parameters: float = count_parameters(work.spec).active
@@ -27,28 +27,28 @@ def tokens_of(choose: Chooser, work: NamedModel | BareSize) -> tuple[float, tupl
     else:
         parameters, published = work.parameters, None
     notes: tuple[str, ...] = ()
-    epochs = choose.options.epochs or 1.0
-    if choose.options.data is not None:
-        tokens = choose.derived("tokens", choose.options.data / BYTES_PER_TOKEN, "data")
+    epochs = resolver.options.epochs or 1.0
+    if resolver.options.data is not None:
+        tokens = resolver.derived("tokens", resolver.options.data / BYTES_PER_TOKEN, "data")
         notes = (
             f"--data: {BYTES_PER_TOKEN:.2f} bytes of English text a token, as in WebText2 "
             "with GPT-2's vocabulary (Kaplan et al. 2020, section 2.3)",
         )
     else:
-        wanted = choose.take("tokens", compute_optimal_tokens(parameters), catalog=published)
+        wanted = resolver.value("tokens", compute_optimal_tokens(parameters), catalog=published)
         if isinstance(wanted, PerParameter):
-            wanted = choose.derived("tokens", wanted.tokens_per_parameter * parameters, "tokens")
+            wanted = resolver.derived("tokens", wanted.tokens_per_parameter * parameters, "tokens")
         tokens = wanted
-        if choose.chosen_origins["tokens"] == "default":
+        if resolver.chosen_origins["tokens"] == "default":
             of = "active parameters (a law of dense models)" if _has_experts(work) else "size"
             notes = (
                 f"{format_count(tokens)} tokens are the compute-optimal number for this {of} "
                 "(Besiroglu et al. 2024); no published count is in the catalog",
             )
     if epochs != 1:
-        choose.derived("epochs", epochs, "epochs")
+        resolver.derived("epochs", epochs, "epochs")
         tokens *= epochs
-        choose.chosen["tokens"] = tokens
+        resolver.chosen["tokens"] = tokens
     return tokens, notes
 
 
@@ -65,31 +65,31 @@ class Batch(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def batch_of(choose: Chooser, model: ModelSpec, replicas: int) -> Batch:
+def batch_of(resolver: Resolver, model: ModelSpec, replicas: int) -> Batch:
     """Sequence length, micro-batch and whole micro-batches a step."""
-    seq_len = choose.take("seq_len", model.context, catalog=model.default_seq_len)
+    seq_len = resolver.value("seq_len", model.context, catalog=model.default_seq_len)
     refuse_beyond_positions(model, seq_len)
-    micro_batch = choose.take("micro_batch", 1)
+    micro_batch = resolver.value("micro_batch", 1)
     smallest = micro_batch * seq_len * replicas
-    wanted = choose.take(
+    wanted = resolver.value(
         "global_batch_tokens", GLOBAL_BATCH_TOKENS, catalog=model.global_batch_tokens
     )
-    if choose.options.global_batch_tokens is not None and wanted < smallest:
+    if resolver.options.global_batch_tokens is not None and wanted < smallest:
         raise UsageError(
             f"--global-batch-tokens {wanted} is less than one micro-batch on each "
             f"replica ({micro_batch} x {seq_len} x {replicas} = {smallest} tokens)",
             "raise it, or lower --micro-batch",
         )
     whole = max(1, round(wanted / smallest)) * smallest
-    choose.chosen["global_batch_tokens"] = whole
+    resolver.chosen["global_batch_tokens"] = whole
     rounded = (f"a step of {wanted} tokens is rounded to whole micro-batches: {whole} tokens",)
-    notes = rounded if choose.options.global_batch_tokens not in {None, whole} else ()
-    return Batch(seq_len, micro_batch, whole, (*notes, *_length_notes(choose, model, seq_len)))
+    notes = rounded if resolver.options.global_batch_tokens not in {None, whole} else ()
+    return Batch(seq_len, micro_batch, whole, (*notes, *_length_notes(resolver, model, seq_len)))
 
 
-def _length_notes(choose: Chooser, model: ModelSpec, seq_len: int) -> tuple[str, ...]:
+def _length_notes(resolver: Resolver, model: ModelSpec, seq_len: int) -> tuple[str, ...]:
     """Say when the length is what the model can take, and probably not what it is trained on."""
-    assumed = choose.options.seq_len is None and model.training_seq_len is None
+    assumed = resolver.options.seq_len is None and model.training_seq_len is None
     if not assumed or seq_len <= _USUAL_SEQ_LEN:
         return ()
     return (

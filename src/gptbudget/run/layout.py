@@ -3,7 +3,7 @@
 from gptbudget.core.memory.placement import ENDS_AS_LAYERS
 from gptbudget.errors import UsageError
 from gptbudget.run.machine import GPUS_PER_NODE
-from gptbudget.run.origins import Chooser
+from gptbudget.run.origins import Resolver
 from gptbudget.specs.layout import Layout, Zero
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.options import LAYOUT_OPTIONS
@@ -15,16 +15,16 @@ _DEGREES = ("dp", "tp", "pp", "cp")
 """Together they are all GPUs; experts are spread inside them."""
 
 
-def degrees_of(choose: Chooser) -> Layout:
+def degrees_of(resolver: Resolver) -> Layout:
     """How many GPUs there are, and how many of them each kind of parallelism has.
 
     Raises:
         UsageError: the degrees do not multiply to the number of GPUs.
     """
-    options = choose.options
+    options = resolver.options
     tp, pp, cp = options.tp or 1, options.pp or 1, options.cp or 1
     ways = tp * pp * cp
-    gpus = choose.take("gpus", (options.dp or 1) * ways)
+    gpus = resolver.value("gpus", (options.dp or 1) * ways)
     dp = options.dp or gpus // ways
     if dp * ways != gpus:
         given = [
@@ -41,29 +41,31 @@ def degrees_of(choose: Chooser) -> Layout:
 
 
 def complete_layout(
-    choose: Chooser, degrees: Layout, model: ModelSpec, stack: StackName, spec: Stack
+    resolver: Resolver, degrees: Layout, model: ModelSpec, stack: StackName, spec: Stack
 ) -> Layout:
     """Complete the layout of one run; a single GPU has none, unless it was asked for.
 
     Raises:
         UsageError: something does not divide by something, or has no effect.
     """
-    _refuse_what_does_not_divide(choose, degrees, model)
+    _refuse_what_does_not_divide(resolver, degrees, model)
     _refuse_stages(degrees, model, stack, spec)
-    if degrees.gpus == 1 and all(getattr(choose.options, name) is None for name in LAYOUT_OPTIONS):
+    if degrees.gpus == 1 and all(
+        getattr(resolver.options, name) is None for name in LAYOUT_OPTIONS
+    ):
         return degrees
     for name in ("dp", "tp", "pp", "vp", "cp", "ep"):
-        choose.take(name, getattr(degrees, name))
+        resolver.value(name, getattr(degrees, name))
     layout = degrees._replace(
-        zero=choose.take("zero", default_zero(degrees, spec)),
-        sequence_parallel=choose.take("sequence_parallel", default=False),
-        dp_shard=choose.options.dp_shard,
+        zero=resolver.value("zero", default_zero(degrees, spec)),
+        sequence_parallel=resolver.value("sequence_parallel", default=False),
+        dp_shard=resolver.options.dp_shard,
     )
     if layout.sequence_parallel and layout.tp == 1:
         raise UsageError("--sequence-parallel has no effect without --tp", "add --tp, or drop it")
     if layout.dp_shard is not None:
         _refuse_bad_shards(layout, layout.dp_shard)
-        choose.take("dp_shard", layout.dp_shard)
+        resolver.value("dp_shard", layout.dp_shard)
     return layout
 
 
@@ -92,19 +94,19 @@ def refuse_recipe(layout: Layout, recipe: Recipe, seq_len: int) -> None:
         raise UsageError(f"{cut} does not divide --seq-len {seq_len}", "change one of them")
 
 
-def gpus_on_a_host(choose: Chooser, gpus: int, *, matters: bool) -> int:
+def gpus_on_a_host(resolver: Resolver, gpus: int, *, matters: bool) -> int:
     """How many GPUs share a host, which ``matters`` to an offload and to a predicted time.
 
     Raises:
         UsageError: it was given, and nothing depends on it.
     """
-    given = choose.options.gpus_per_node
+    given = resolver.options.gpus_per_node
     matters = matters and gpus > 1
     if given is not None and not matters:
         why = "on one GPU" if gpus == 1 else "with --utilization and without --offload"
         raise UsageError(f"--gpus-per-node has no effect {why}", "drop it")
     if matters:
-        choose.take("gpus_per_node", GPUS_PER_NODE)
+        resolver.value("gpus_per_node", GPUS_PER_NODE)
     return min(gpus, given or GPUS_PER_NODE)
 
 
@@ -129,7 +131,7 @@ def _refuse_stages(layout: Layout, model: ModelSpec, stack: StackName, spec: Sta
         )
 
 
-def _refuse_what_does_not_divide(choose: Chooser, layout: Layout, model: ModelSpec) -> None:
+def _refuse_what_does_not_divide(resolver: Resolver, layout: Layout, model: ModelSpec) -> None:
     tp, ep = layout.tp, layout.ep
     for what, size in (
         (f"{model.attention.heads} heads", model.attention.heads),
@@ -138,29 +140,29 @@ def _refuse_what_does_not_divide(choose: Chooser, layout: Layout, model: ModelSp
     ):
         if size % tp:
             raise UsageError(
-                f"--tp {tp} does not divide the {what} of {model.name}", "choose a divisor"
+                f"--tp {tp} does not divide the {what} of {model.name}", "resolver a divisor"
             )
-    if choose.options.ep is None or ep == 1:
+    if resolver.options.ep is None or ep == 1:
         return
     if model.experts is None:
         raise UsageError(f"--ep {ep} spreads experts, and {model.name} has none", "drop it")
     if model.experts.count % ep:
         raise UsageError(
             f"--ep {ep} does not divide the {model.experts.count} experts of {model.name}",
-            "choose a divisor",
+            "resolver a divisor",
         )
-    inside = (choose.options.dp_shard or layout.dp) * layout.cp * tp
+    inside = (resolver.options.dp_shard or layout.dp) * layout.cp * tp
     if inside % ep:
         raise UsageError(
             f"--ep {ep} does not divide the {inside} GPUs of a pipeline stage that it lies in",
-            "choose a divisor",
+            "resolver a divisor",
         )
 
 
 def _refuse_bad_shards(layout: Layout, dp_shard: int) -> None:
     if layout.dp % dp_shard:
         raise UsageError(
-            f"--dp-shard {dp_shard} does not divide --dp {layout.dp}", "choose a divisor"
+            f"--dp-shard {dp_shard} does not divide --dp {layout.dp}", "resolver a divisor"
         )
     if not layout.zero:
         raise UsageError("--dp-shard shares nothing with --zero 0", "add --zero 1, 2 or 3")

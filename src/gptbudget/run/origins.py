@@ -9,7 +9,7 @@ from gptbudget.specs.options import Options
 T = TypeVar("T")
 
 
-class Chooser:
+class Resolver:
     """Chooses between what was given, what the catalog says, and a default."""
 
     def __init__(self, options: Options, origins: Mapping[str, Origin]) -> None:
@@ -19,7 +19,7 @@ class Chooser:
         self.chosen: dict[str, Any] = {}
         self.chosen_origins: dict[str, Origin] = {}
 
-    def take(self, name: str, default: T, *, catalog: T | None = None) -> T:
+    def value(self, name: str, default: T, *, catalog: T | None = None) -> T:
         """The option ``name``, else the catalog's value, else the default."""
         given: T | None = getattr(self.options, name)
         if given is not None:

@@ -2,9 +2,9 @@
 
 from typing import Literal, NamedTuple
 
-from gptbudget.core.memory.sharding import sharing_of
+from gptbudget.core.memory.sharding import data_parallel_mode
 from gptbudget.errors import UsageError
-from gptbudget.run.origins import Chooser
+from gptbudget.run.origins import Resolver
 from gptbudget.specs.gpu import GpuSpec
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.model import ModelSpec
@@ -34,7 +34,7 @@ class NamedStack(NamedTuple):
 
 
 def complete_recipe(
-    choose: Chooser,
+    resolver: Resolver,
     gpu: GpuSpec,
     model: ModelSpec,
     precision: Precision,
@@ -46,11 +46,11 @@ def complete_recipe(
     Raises:
         UsageError: parts of the recipe cannot stand together, or not on this card.
     """
-    method = _method(choose, model)
-    recipe = _storage(choose, precision, stack.spec, method)
-    optimizer: str = choose.take("optimizer", DEFAULT_OPTIMIZER)
-    loss: LossKind = choose.take("loss", "plain")
-    keep_logits = choose.take("keep_logits", default=False)
+    method = _method(resolver, model)
+    recipe = _storage(resolver, precision, stack.spec, method)
+    optimizer: str = resolver.value("optimizer", DEFAULT_OPTIMIZER)
+    loss: LossKind = resolver.value("loss", "plain")
+    keep_logits = resolver.value("keep_logits", default=False)
     if keep_logits and loss == "fused":
         raise UsageError(
             "--keep-logits has nothing to keep: a fused loss never holds the logits",
@@ -58,16 +58,16 @@ def complete_recipe(
         )
     found = Recipe(
         precision=precision,
-        recipe=recipe,
+        weight_storage=recipe,
         optimizer=optimizer,
-        optimizer_impl=_implementation(choose, optimizer),
-        attention=_attention(choose, gpu, precision, stack.spec),
-        checkpointing=choose.take("checkpointing", "none"),
+        optimizer_impl=_implementation(resolver, optimizer),
+        attention=_attention(resolver, gpu, precision, stack.spec),
+        checkpointing=resolver.value("checkpointing", "none"),
         loss=loss,
-        dropout=choose.take("dropout", 0.0),
+        dropout=resolver.value("dropout", 0.0),
         keep_logits=keep_logits,
-        accumulate=_accumulates(choose, layout.dp),
-        offload=_offload(choose, optimizer, recipe),
+        accumulate=_accumulates(resolver, layout.dp),
+        offload=_offload(resolver, optimizer, recipe),
         method=method,
     )
     if found.optimizer_impl == "in-backward":
@@ -77,7 +77,7 @@ def complete_recipe(
 
 def _refuse_gradients_that_stay(recipe: Recipe, layout: Layout, stack: NamedStack) -> None:
     """An update in the backward pass frees each gradient, which nothing else may hold."""
-    sharing = sharing_of(recipe, layout.zero, stack.spec)
+    sharing = data_parallel_mode(recipe, layout.zero, stack.spec)
     reasons = {
         "sums micro-batches, as --global-batch-tokens asks": recipe.accumulate,
         "sums micro-batches, as a pipeline does": layout.pp > 1,
@@ -94,19 +94,19 @@ def _refuse_gradients_that_stay(recipe: Recipe, layout: Layout, stack: NamedStac
             )
 
 
-def _method(choose: Chooser, model: ModelSpec) -> Method:
+def _method(resolver: Resolver, model: ModelSpec) -> Method:
     """The training method; its own options need it."""
-    text: str = choose.take("method", "full")
+    text: str = resolver.value("method", "full")
     kind, _, layers = text.partition(":")
     for name in ADAPTER_OPTIONS:
         needs = "qlora" if name == "double_quant" else "lora"
-        if getattr(choose.options, name) is not None and kind not in {"qlora", needs}:
+        if getattr(resolver.options, name) is not None and kind not in {"qlora", needs}:
             raise UsageError(
                 f"--{name.replace('_', '-')} has no effect with --method {kind}",
                 f"add --method {needs}",
             )
     if kind in {"lora", "qlora"}:
-        return _adapters(choose, model, "qlora" if kind == "qlora" else "lora")
+        return _adapters(resolver, model, "qlora" if kind == "qlora" else "lora")
     frozen = int(layers or 0)
     if frozen >= model.layers:
         raise UsageError(
@@ -116,15 +116,15 @@ def _method(choose: Chooser, model: ModelSpec) -> Method:
     return Method(kind="frozen" if frozen else "full", frozen_layers=frozen)
 
 
-def _adapters(choose: Chooser, model: ModelSpec, kind: Literal["lora", "qlora"]) -> Method:
-    rank, narrowest = choose.take("lora_rank", 16), min(model.width, model.kv_width)
+def _adapters(resolver: Resolver, model: ModelSpec, kind: Literal["lora", "qlora"]) -> Method:
+    rank, narrowest = resolver.value("lora_rank", 16), min(model.width, model.kv_width)
     if rank > narrowest:
         raise UsageError(
             f"--lora-rank {rank} is more than the narrowest adapted matrix of {model.name} "
             f"({narrowest})",
             f"give at most {narrowest}",
         )
-    targets: LoraTargets = choose.take("lora_targets", "all")
+    targets: LoraTargets = resolver.value("lora_targets", "all")
     if model.attention.latent is not None:
         raise UsageError(
             f"{kind} on the latent attention of {model.name} is not modelled",
@@ -139,9 +139,9 @@ def _adapters(choose: Chooser, model: ModelSpec, kind: Literal["lora", "qlora"])
         kind=kind,
         lora_rank=rank,
         lora_targets=targets,
-        lora_precision=choose.take("lora_precision", "fp32"),
-        lora_dropout=choose.take("lora_dropout", 0.0),
-        double_quant=kind == "lora" or choose.take("double_quant", default=True),
+        lora_precision=resolver.value("lora_precision", "fp32"),
+        lora_dropout=resolver.value("lora_dropout", 0.0),
+        double_quant=kind == "lora" or resolver.value("double_quant", default=True),
     )
 
 
@@ -154,12 +154,12 @@ def default_storage(precision: Precision, stack: Stack, method: Method) -> Recip
     return "master" if stack.keeps_masters else "autocast"
 
 
-def _storage(choose: Chooser, precision: Precision, stack: Stack, method: Method) -> RecipeKind:
+def _storage(resolver: Resolver, precision: Precision, stack: Stack, method: Method) -> RecipeKind:
     default = default_storage(precision, stack, method)
     full_precision = precision in {"fp32", "tf32"}
-    if full_precision and choose.options.recipe is None:
+    if full_precision and resolver.options.recipe is None:
         return default
-    recipe: RecipeKind = choose.take("recipe", default)
+    recipe: RecipeKind = resolver.value("recipe", default)
     if recipe != "autocast" and full_precision:
         raise UsageError(f"--recipe {recipe} is a 16-bit recipe, not {precision}", "drop it")
     if method.kind == "qlora" and recipe == "autocast":
@@ -170,25 +170,27 @@ def _storage(choose: Chooser, precision: Precision, stack: Stack, method: Method
     if method.has_adapters and recipe == "master":
         raise UsageError(
             "--recipe master has no effect on adapters, which have a precision of their own",
-            "drop it, or choose --lora-precision",
+            "drop it, or resolver --lora-precision",
         )
     return recipe
 
 
-def _implementation(choose: Chooser, optimizer: str) -> OptimizerImpl:
+def _implementation(resolver: Resolver, optimizer: str) -> OptimizerImpl:
     known = tuple(OPTIMIZERS[optimizer].implementations)
-    given = choose.options.optimizer_impl
+    given = resolver.options.optimizer_impl
     if given is not None and given not in known:
         raise UsageError(
             f"--optimizer-impl {given} does not exist for {optimizer}",
             f"it has {', '.join(known)}" if known else "drop it",
         )
-    return choose.take("optimizer_impl", known[0]) if known else "fused"
+    return resolver.value("optimizer_impl", known[0]) if known else "fused"
 
 
-def _attention(choose: Chooser, gpu: GpuSpec, precision: Precision, stack: Stack) -> AttentionKind:
+def _attention(
+    resolver: Resolver, gpu: GpuSpec, precision: Precision, stack: Stack
+) -> AttentionKind:
     best = best_attention(gpu, precision)
-    attention: AttentionKind = choose.take("attention", stack.attention or best)
+    attention: AttentionKind = resolver.value("attention", stack.attention or best)
     if attention == "flash" and best != "flash":
         raise UsageError(
             f"flash attention does not run in {precision} on {gpu.name}",
@@ -206,14 +208,14 @@ def best_attention(gpu: GpuSpec, precision: Precision) -> AttentionKind:
     return "efficient" if too_old else "flash"
 
 
-def _offload(choose: Chooser, optimizer: str, recipe: RecipeKind) -> Offload:
-    offload: Offload = choose.take("offload", "none")
+def _offload(resolver: Resolver, optimizer: str, recipe: RecipeKind) -> Offload:
+    offload: Offload = resolver.value("offload", "none")
     spec = OPTIMIZERS[optimizer]
     if offload == "optimizer" and not spec.keeps_state and recipe != "master":
         raise UsageError(f"--offload optimizer: {optimizer} keeps no state to offload", "drop it")
     unused = HOST_OPTIONS if offload == "none" and not spec.paged else ()
     for name in unused:
-        if getattr(choose.options, name) is not None:
+        if getattr(resolver.options, name) is not None:
             raise UsageError(
                 f"--{name.replace('_', '-')} has no effect without --offload",
                 "add --offload optimizer or all",
@@ -221,10 +223,10 @@ def _offload(choose: Chooser, optimizer: str, recipe: RecipeKind) -> Offload:
     return offload
 
 
-def _accumulates(choose: Chooser, replicas: int) -> bool:
+def _accumulates(resolver: Resolver, replicas: int) -> bool:
     """Whether gradients of several micro-batches are added up; only where it was asked for."""
-    if choose.options.global_batch_tokens is None:
+    if resolver.options.global_batch_tokens is None:
         return False
-    chosen = choose.chosen
+    chosen = resolver.chosen
     one = chosen.get("micro_batch", 1) * chosen.get("seq_len", 1) * replicas
     return bool(chosen.get("global_batch_tokens", 0) > one)

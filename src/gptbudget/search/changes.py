@@ -12,7 +12,7 @@ from gptbudget.run.run import ModelRun
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.optimizers import OPTIMIZERS
 from gptbudget.specs.options import LAYOUT_OPTIONS
-from gptbudget.specs.recipe import Method, Precision, Recipe
+from gptbudget.specs.recipe import Method, Precision, Recipe, field_of
 
 
 class Change(NamedTuple):
@@ -144,13 +144,17 @@ def _value(run: ModelRun, option: str) -> Any:
         return run.recipe.method.kind
     if option == "micro_batch":
         return run.micro_batch
-    return getattr(run.layout if option in LAYOUT_OPTIONS else run.recipe, option)
+    if option in LAYOUT_OPTIONS:
+        return getattr(run.layout, option)
+    return getattr(run.recipe, field_of(option))
 
 
 def _stores_otherwise(run: ModelRun, _: Any) -> bool:
     """Whether the storage of 16-bit weights is a choice, and not yet the smallest."""
     recipe = run.recipe
-    return recipe.mode != "fp32" and recipe.recipe != "pure" and not recipe.method.has_adapters
+    return (
+        recipe.mode != "fp32" and recipe.weight_storage != "pure" and not recipe.method.has_adapters
+    )
 
 
 def _adapts(run: ModelRun, _: Any) -> bool:
@@ -178,7 +182,7 @@ _ALLOWED: dict[str, Callable[[ModelRun, Any], bool]] = {
 
 
 def _keeps_no_state(recipe: Recipe) -> bool:
-    return not recipe.optimizer_spec.keeps_state and recipe.recipe != "master"
+    return not recipe.optimizer_spec.keeps_state and recipe.weight_storage != "master"
 
 
 def _adaptable(model: ModelSpec) -> bool:
@@ -199,7 +203,7 @@ def applied(run: ModelRun, change: Change) -> ModelRun:
         case "method":
             had = recipe.method if recipe.method.has_adapters else Method()
             method = had._replace(kind=change.value)
-            return replace(run, recipe=recipe._replace(method=method, recipe="pure"))
+            return replace(run, recipe=recipe._replace(method=method, weight_storage="pure"))
         case "optimizer":
             return replace(
                 run, recipe=recipe._replace(optimizer=change.value, optimizer_impl="fused")
@@ -208,7 +212,7 @@ def applied(run: ModelRun, change: Change) -> ModelRun:
             its = run.implementation
             loss = loss_memory(its.stack, its.parts, change.value)
             run = replace(run, implementation=its._replace(loss=loss))
-    return replace(run, recipe=recipe._replace(**{change.option: change.value}))
+    return replace(run, recipe=recipe._replace(**{field_of(change.option): change.value}))
 
 
 def _in_precision(run: ModelRun, precision: Precision) -> Recipe:
@@ -216,7 +220,7 @@ def _in_precision(run: ModelRun, precision: Precision) -> Recipe:
     recipe = run.recipe._replace(precision=precision)
     if not run.asked("recipe"):
         recipe = recipe._replace(
-            recipe=default_storage(precision, run.implementation.stack, recipe.method)
+            weight_storage=default_storage(precision, run.implementation.stack, recipe.method)
         )
     if not run.asked("attention"):
         best = best_attention(run.gpu.spec, precision)

@@ -29,7 +29,7 @@ class Way(NamedTuple):
         return (
             self.candidate.gpu.key,
             recipe.method,
-            recipe.recipe,
+            recipe.weight_storage,
             recipe.optimizer,
             recipe.checkpointing,
             recipe.offload,

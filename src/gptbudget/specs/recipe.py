@@ -48,7 +48,7 @@ class Recipe(NamedTuple):
     """A complete training recipe on one accelerator."""
 
     precision: Precision
-    recipe: RecipeKind = "autocast"
+    weight_storage: RecipeKind = "autocast"
     optimizer: str = DEFAULT_OPTIMIZER
     """A name of :data:`gptbudget.specs.optimizers.OPTIMIZERS`."""
     optimizer_impl: OptimizerImpl = "fused"
@@ -79,4 +79,9 @@ class Recipe(NamedTuple):
         """How tensors are stored: ``fp32`` covers tf32, which changes products and no storage."""
         if self.precision in {"fp32", "tf32"}:
             return "fp32"
-        return "autocast" if self.recipe == "autocast" else "pure"
+        return "autocast" if self.weight_storage == "autocast" else "pure"
+
+
+def field_of(option: str) -> str:
+    """The field of a :class:`Recipe` that an option sets."""
+    return "weight_storage" if option == "recipe" else option

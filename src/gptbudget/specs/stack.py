@@ -129,7 +129,7 @@ class LossMemory(NamedTuple):
     source: str
     logit_bytes: ByMode = {"autocast": 2, "pure": 2, "fp32": 4}  # noqa: RUF012 - never changed
     """Of a logit that the caller may keep."""
-    hole: float = 0
+    fragmentation: float = 0
     """Bytes for each logit that the allocator holds beside what is alive: the last gradient fits
     into no freed block, because those are cut up or too small."""
     table_gradients: int = 0

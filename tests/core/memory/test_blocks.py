@@ -50,7 +50,9 @@ def test_a_llama_layer_in_16_bit(network: str, a_token: int, gib: float) -> None
     # of two norms, and one a head: 8 + 4 a bytes.
     how = rules("llama-2-7b", "megatron")
     how = how._replace(feed_forward=how.parts.feed_forward[network])
-    kept = step("llama-2-7b", how, 1, 4096, recipe="pure").phases["forward_end"]["activations"]
+    kept = step("llama-2-7b", how, 1, 4096, weight_storage="pure").phases["forward_end"][
+        "activations"
+    ]
     statistics = 8 + 4 * 32
 
     assert kept == 32 * 4096 * (a_token + statistics)
@@ -60,7 +62,7 @@ def test_a_llama_layer_in_16_bit(network: str, a_token: int, gib: float) -> None
 def test_llama_3_with_32k_tokens() -> None:
     # ml-engineering: hidden state 0.25 GiB, 32 checkpoints of it 8 GiB, fp32 logits 15.7 GiB.
     how = rules("llama-3.1-8b", "hf")
-    end = step("llama-3.1-8b", how, 1, 32_768, recipe="pure", checkpointing="full").phases[
+    end = step("llama-3.1-8b", how, 1, 32_768, weight_storage="pure", checkpointing="full").phases[
         "forward_end"
     ]
     logits = sized(
@@ -76,7 +78,7 @@ def test_llama_3_layer_in_copies_of_the_hidden_state() -> None:
     # ml-engineering measured 28 while a layer is recomputed: what it keeps, and a part of what
     # is alive while it is differentiated.
     spec, how = model("llama-3.1-8b"), rules("llama-3.1-8b", "hf")
-    recipe = Recipe(precision="bf16", recipe="pure")
+    recipe = Recipe(precision="bf16", weight_storage="pure")
     kept, differentiated = layer_tensors(spec, recipe, how), how.feed_forward.differentiated
     assert kept is not None
     hidden = 2 * spec.width
@@ -115,7 +117,7 @@ def test_checkpointing_may_save_nothing(recipe: str, without: float, with_: floa
     how = rules("llama-2-7b", "hf")
     kinds = ("none", "full")
     found = [
-        step("llama-2-7b", how, 1, 2048, recipe=recipe, checkpointing=kind).peak_bytes / GIB
+        step("llama-2-7b", how, 1, 2048, weight_storage=recipe, checkpointing=kind).peak_bytes / GIB
         for kind in kinds
     ]
 
@@ -127,7 +129,7 @@ def test_a_4_bit_matrix_is_unpacked_while_it_multiplies() -> None:
     how = rules("llama-2-7b", "hf")
     kinds: tuple[MethodKind, ...] = ("lora", "qlora")
     plain, packed = (
-        step("llama-2-7b", how, 1, 1024, recipe="pure", method=Method(kind)).phases[
+        step("llama-2-7b", how, 1, 1024, weight_storage="pure", method=Method(kind)).phases[
             "block_backward"
         ]["temporaries"]
         for kind in kinds
@@ -176,7 +178,7 @@ def test_a_leaner_loss_never_holds_more(stack: str) -> None:
 def test_a_fused_loss_never_holds_the_logits() -> None:
     # 4 x 2,048 tokens of 128,256 logits are 1.96 GiB in 16 bit: less than that in all.
     how = rules("llama-3.2-1b", "hf", "fused")
-    found = step("llama-3.2-1b", how, 4, 2048, loss="fused", recipe="pure")
+    found = step("llama-3.2-1b", how, 4, 2048, loss="fused", weight_storage="pure")
     logits = 2 * 4 * 2048 * 128_256
 
     assert found.phases["loss_backward"]["logits"] < logits / 8

@@ -16,7 +16,7 @@ from gptbudget.catalog.reference import load_evidence
 from gptbudget.core.implementation import implementation
 from gptbudget.core.memory.buffers import messages
 from gptbudget.core.memory.overhead import overhead_parts
-from gptbudget.core.memory.placement import Held, in_flight, place
+from gptbudget.core.memory.placement import ParameterShard, in_flight, place
 from gptbudget.core.memory.states import training_states
 from gptbudget.core.memory.timeline import MemoryByPhase, memory_by_phase
 from gptbudget.core.parameters import count_parameters
@@ -29,7 +29,7 @@ from tests.conftest import Cli
 
 MODELS = data_file("published_models.yaml")
 STACKS = load_evidence().stacks
-NONE = Held(0, 0, 0, 1)
+NONE = ParameterShard(0, 0, 0, 1)
 
 
 @cache
@@ -40,7 +40,7 @@ def model(name: str) -> ModelSpec:
 def memory(
     name: str, layout: Layout, stack: str = "megatron", micro_batches: int = 64, **options: Any
 ) -> MemoryByPhase:
-    recipe = Recipe(**{"precision": "bf16", "recipe": "master", **options})
+    recipe = Recipe(**{"precision": "bf16", "weight_storage": "master", **options})
     how = implementation(model(name), stack, STACKS, recipe.loss)
     found = memory_by_phase(TrainingStep(model(name), recipe, how, 1, 2048, layout, micro_batches))
     assert found is not None
@@ -49,10 +49,10 @@ def memory(
 
 def states_of(parameters: float, shards: int, zero: Zero, stack: str, **options: Any) -> float:
     """Bytes of all states of a rank that holds ``parameters``."""
-    held = Held(parameters, parameters, 0, shards)
+    held = ParameterShard(parameters, parameters, 0, shards)
     whole = place(model("gpt2"), Method(), ONE_RANK)
-    placement = whole._replace(dense=held, experts=NONE, ends=NONE, table=0)
-    recipe = Recipe(**{"precision": "bf16", "recipe": "master", **options})
+    placement = whole._replace(dense=held, experts=NONE, embedding_and_head=NONE, embedding_table=0)
+    recipe = Recipe(**{"precision": "bf16", "weight_storage": "master", **options})
     found = training_states(placement, recipe, zero, STACKS.stacks[stack])
     return float(found.weights + found.gradients + found.optimizer_state + found.masters)
 
@@ -66,7 +66,7 @@ def test_zero_of_7_5_billion_over_64(zero: Zero, gb: float) -> None:
 @pytest.mark.parametrize("shards", [1, 2, 64, 1024])
 def test_megatrons_distributed_optimizer(shards: int) -> None:
     # Megatron-LM, docs/user-guide/features/dist_optimizer.md: 6 + 12/d, 4 + 16/d, 8 + 8/d.
-    wide = {"precision": "fp32", "recipe": "autocast"}
+    wide = {"precision": "fp32", "weight_storage": "autocast"}
 
     assert states_of(1, shards, 1, "megatron") == 6 + 12 / shards
     assert states_of(1, shards, 1, "megatron", precision="fp16") == 4 + 16 / shards
@@ -77,7 +77,7 @@ def test_checkpoint_of_a_trillion() -> None:
     # Narayanan et al. 2021, section 5.10: 13.8 TB; 3 %: the file is weights, masters and moments.
     gpt = load_catalog([MODELS]).models.find("megatron-1t").spec
     placement = place(gpt, Method(), ONE_RANK)
-    recipe = Recipe(precision="bf16", recipe="master")
+    recipe = Recipe(precision="bf16", weight_storage="master")
     states = training_states(placement, recipe, 0, STACKS.stacks["megatron"])
 
     held = states.weights + states.masters + states.optimizer_state
@@ -91,7 +91,7 @@ def test_a_replica_holds_the_whole_model_once() -> None:
             layout = Layout(pp=pp)
             ranks = [place(model(name), Method(), layout, stage) for stage in range(pp)]
             held = sum(kind.parameters for rank in ranks for kind in rank.kinds)
-            again = ranks[0].table if twice and pp > 1 else 0
+            again = ranks[0].embedding_table if twice and pp > 1 else 0
             assert held == pytest.approx(count_parameters(model(name)).total + again, rel=1e-12)
 
 
@@ -106,7 +106,7 @@ def test_interleaving_keeps_more_in_flight() -> None:
 def test_outputs_of_530b_that_megatron_frees() -> None:
     # Korthikanti et al. 2022, appendix B: s b h p in 16 bit over 35 stages, "2.73 GB" (GiB).
     gpt = load_catalog([MODELS]).models.find("megatron-530b").spec
-    layout, pure = Layout(tp=8, pp=35), Recipe(precision="bf16", recipe="pure")
+    layout, pure = Layout(tp=8, pp=35), Recipe(precision="bf16", weight_storage="pure")
     kept, freed = (
         messages(
             TrainingStep(gpt, pure, implementation(gpt, stack, STACKS, "plain"), 1, 2048, layout),
@@ -139,7 +139,7 @@ def test_states_are_shared_by_the_ranks_that_have_the_same_weights() -> None:
 @pytest.mark.parametrize("stack", ["eager", "compiled", "hf"])
 def test_buckets_hold_every_gradient_again(stack: str) -> None:
     # torch.nn.parallel.DistributedDataParallel, gradient_as_bucket_view: "gradients size".
-    plain = {"recipe": "autocast", "optimizer": "sgd"}
+    plain = {"weight_storage": "autocast", "optimizer": "sgd"}
     one = memory("gpt2", ONE_RANK, stack, 1, **plain).phases["optimizer_step"]
     two = memory("gpt2", Layout(dp=2), stack, 1, **plain).phases["optimizer_step"]
 
@@ -163,7 +163,9 @@ def test_a_long_sequence_of_llama() -> None:
     # hidden state of 0.25 GiB, 8 GiB of checkpoints, and 15.66 GiB of logits in fp32.
     llama, recipe = model("llama-3.1-8b"), Recipe(precision="bf16", checkpointing="full")
     how = implementation(llama, "hf-2024", STACKS, "plain")
-    found = memory_by_phase(TrainingStep(llama, recipe._replace(recipe="pure"), how, 1, 32768))
+    found = memory_by_phase(
+        TrainingStep(llama, recipe._replace(weight_storage="pure"), how, 1, 32768)
+    )
     assert found is not None
     end, vocabulary = found.phases["forward_end"], 32768 * llama.vocabulary
 
@@ -178,7 +180,7 @@ names = st.sampled_from(["gpt2-xl", "llama-2-7b", "llama-3.1-8b", "qwen2.5-14b",
 stacks = st.sampled_from(sorted(STACKS.stacks))
 degrees = st.sampled_from([1, 2, 4, 8])
 RECIPES: list[dict[str, Any]] = [
-    {"recipe": kind, "optimizer": optimizer, "checkpointing": checkpointing}
+    {"weight_storage": kind, "optimizer": optimizer, "checkpointing": checkpointing}
     for kind in ("autocast", "master", "pure")
     for optimizer in ("adamw", "adamw8bit", "sgd", "lion", "muon")
     for checkpointing in ("none", "full")

@@ -39,14 +39,17 @@ def states(name: str, stack: str = "eager", **options: Any) -> States:
 BYTES: dict[str, tuple[dict[str, Any], tuple[float, float, float, float]]] = {
     "fp32-adamw": ({"precision": "fp32"}, (4, 4, 8, 0)),
     "autocast-adamw": ({}, (4, 4, 8, 0)),
-    "master-adamw": ({"recipe": "master"}, (2, 2, 8, 4)),
-    "megatron-adamw": ({"recipe": "master", "stack": "megatron"}, (2, 4, 8, 4)),
-    "megatron-2021-adamw": ({"recipe": "master", "stack": "megatron-2021"}, (2, 4, 8, 4)),
-    "megatron-fp16": ({"precision": "fp16", "recipe": "master", "stack": "megatron"}, (2, 2, 8, 8)),
+    "master-adamw": ({"weight_storage": "master"}, (2, 2, 8, 4)),
+    "megatron-adamw": ({"weight_storage": "master", "stack": "megatron"}, (2, 4, 8, 4)),
+    "megatron-2021-adamw": ({"weight_storage": "master", "stack": "megatron-2021"}, (2, 4, 8, 4)),
+    "megatron-fp16": (
+        {"precision": "fp16", "weight_storage": "master", "stack": "megatron"},
+        (2, 2, 8, 8),
+    ),
     "megatron-fp32": ({"precision": "fp32", "stack": "megatron"}, (4, 4, 8, 0)),
-    "pure-adamw": ({"recipe": "pure"}, (2, 2, 4, 0)),
+    "pure-adamw": ({"weight_storage": "pure"}, (2, 2, 4, 0)),
     "autocast-8bit": ({"optimizer": "adamw8bit"}, (4, 4, 2 + 8 / 2048, 0)),
-    "pure-8bit": ({"recipe": "pure", "optimizer": "adamw8bit"}, (2, 2, 2 + 8 / 2048, 0)),
+    "pure-8bit": ({"weight_storage": "pure", "optimizer": "adamw8bit"}, (2, 2, 2 + 8 / 2048, 0)),
     "autocast-sgd": ({"optimizer": "sgd"}, (4, 4, 0, 0)),
     "autocast-sgdm": ({"optimizer": "sgdm"}, (4, 4, 4, 0)),
     "autocast-lion": ({"optimizer": "lion"}, (4, 4, 4, 0)),
@@ -93,7 +96,7 @@ def test_frozen_weights_of_llama_2() -> None:
     parameters, outside = 6_738_415_616, 2 * 32_000 * 4096
     adapters = 4 * adapter_parameters(model("llama-2-7b"), 16, "all")
     lora, qlora = (
-        states("llama-2-7b", recipe="pure", method=Method(kind)).weights - adapters
+        states("llama-2-7b", weight_storage="pure", method=Method(kind)).weights - adapters
         for kind in ("lora", "qlora")
     )
 
@@ -115,7 +118,7 @@ def test_frozen_weights_of_llama_2() -> None:
 def test_adapters_of_llama_2(targets: LoraTargets, rank: int, parameters: int) -> None:
     found = states(
         "llama-2-7b",
-        recipe="pure",
+        weight_storage="pure",
         method=Method("lora", lora_rank=rank, lora_targets=targets),
     )
 
@@ -126,7 +129,7 @@ def test_adapters_of_llama_2(targets: LoraTargets, rank: int, parameters: int) -
 
 def test_bf16_adapters_keep_bf16_moments() -> None:
     method = Method("lora", lora_precision="bf16")
-    found = states("llama-2-7b", recipe="pure", method=method)
+    found = states("llama-2-7b", weight_storage="pure", method=method)
 
     assert found.gradients + found.optimizer_state == 6 * found.trained
 
@@ -138,5 +141,5 @@ def test_frozen_blocks_have_no_gradients(layers: int) -> None:
     found = states("gpt2-xl", method=Method("frozen", frozen_layers=layers))
 
     assert found.trained == (48 - layers) * (12 * width**2 + 13 * width) + 2 * width
-    assert found.table == 0
+    assert found.table_gradient == 0
     assert found.weights == 4 * 1_557_611_200

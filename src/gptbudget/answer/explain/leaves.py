@@ -10,7 +10,7 @@ from gptbudget.answer.explain.steps import Book
 from gptbudget.answer.prices import rent_source
 from gptbudget.catalog.reference import load_grids
 from gptbudget.core.arrays import whole
-from gptbudget.core.laws.chinchilla import BESIROGLU, ChinchillaFit, compute_optimal_tokens
+from gptbudget.core.laws.chinchilla import BESIROGLU, ChinchillaLaw, compute_optimal_tokens
 from gptbudget.core.parameters import count_parameters
 from gptbudget.run.job import BYTES_PER_TOKEN
 from gptbudget.run.machine import AssumedMachine, default_network_gb_per_s, machine_of
@@ -419,7 +419,7 @@ class RunNamer:
         return {profile.stack: profile.model_copy(update=taken)}
 
 
-def named_fit(book: Book, fit: ChinchillaFit) -> ChinchillaFit:
+def named_fit(book: Book, fit: ChinchillaLaw) -> ChinchillaLaw:
     """The constants of a scaling law, with names."""
     names = {"irreducible": "E", "a": "A", "b": "B", "alpha": "alpha", "beta": "beta"}
     taken: dict[str, Any] = {

@@ -5,24 +5,24 @@ from typing import Any
 from gptbudget.answer.explain.sources import SOURCES, Formula
 from gptbudget.answer.explain.steps import Book
 from gptbudget.core.memory.activations import layer_parts, sized
-from gptbudget.core.memory.placement import Held, Placement
+from gptbudget.core.memory.placement import ParameterShard, Placement
 from gptbudget.core.memory.rank import RankAmounts
 from gptbudget.run.estimate import Memory
 from gptbudget.run.run import ModelRun
 
 _AMOUNTS: dict[str, Formula] = {
-    "kept_by_one": "activations",
-    "kept_by_each": "checkpointing",
-    "computed_again": "checkpointing",
+    "saved_per_layer": "activations",
+    "saved_per_checkpoint": "checkpointing",
+    "recomputed": "checkpointing",
     "mask": "activations",
-    "kept_by_blocks": "activations",
+    "saved_by_layers": "activations",
     "head_saved": "logits",
     "logits_held": "logits",
     "messages": "messages",
     "block_copies": "autocast",
     "head_copy": "autocast",
     "fused_head_gradient": "states",
-    "hole": "logits",
+    "fragmentation": "logits",
 }
 
 _PARTS: dict[str, Formula] = {
@@ -78,8 +78,8 @@ def _per_token(book: Book, section: str, run: ModelRun, memory: Memory, plain: M
     if "activations" not in plain.parts:
         return
     tokens: Any = run.micro_batch * run.seq_len / run.layout.cp
-    each = memory.by_phase.amounts.kept_by_one / tokens
-    figure = plain.by_phase.amounts.kept_by_one / float(tokens)
+    each = memory.by_phase.amounts.saved_per_layer / tokens
+    figure = plain.by_phase.amounts.saved_per_layer / float(tokens)
     source = "what a block keeps, of one token of the GPU"
     book.state(section, "bytes_per_token_and_layer", each, "B/token", source, figure)
 
@@ -115,7 +115,7 @@ def _amounts(book: Book, run: ModelRun, step: RankAmounts) -> None:
     tokens = run.micro_batch * run.seq_len / run.layout.cp
     book.define("micro_batch_tokens", tokens, "tokens", "of one GPU")
     book.define("micro_batches", run.micro_batches, "", "of a step and replica")
-    book.define("table_gradient_bytes", states.table, "B", SOURCES["states"])
+    book.define("table_gradient_bytes", states.table_gradient, "B", SOURCES["states"])
     alike = states.gradients is states.weights
     word = "weights_or_gradients" if alike else "all_gradients"
     book.define(f"{word}_bytes", states.gradients, "B", SOURCES["states"])
@@ -130,7 +130,7 @@ def _amounts(book: Book, run: ModelRun, step: RankAmounts) -> None:
     for part, number in kept.items():
         book.define(f"kept_by_{part}_bytes", number, "B", SOURCES["activations"])
     source = SOURCES["activations"]
-    book.define("bytes_kept_by_a_block", step.kept_by_one, "B", source, kept.values())
+    book.define("bytes_kept_by_a_block", step.saved_per_layer, "B", source, kept.values())
     book.define("in_flight", step.placement.in_flight, "", SOURCES["pipeline"])
     for name, source in _AMOUNTS.items():
         book.define(f"{name}_bytes", getattr(step, name), "B", SOURCES[source])
@@ -142,10 +142,10 @@ def _amounts(book: Book, run: ModelRun, step: RankAmounts) -> None:
 
 def _placement(book: Book, placement: Placement) -> None:
     """Parameters of the rank that needs most."""
-    held: dict[str, Held] = {
+    held: dict[str, ParameterShard] = {
         "blocks": placement.dense,
         "experts": placement.experts,
-        "ends": placement.ends,
+        "ends": placement.embedding_and_head,
         "block": placement.block,
         "block_experts": placement.block_experts,
     }
@@ -154,5 +154,5 @@ def _placement(book: Book, placement: Placement) -> None:
             word = field if field == "parameters" else f"{field}_parameters"
             number = getattr(each, field)
             book.define(f"{kind}_{word}_of_gpu", number, "", SOURCES["placement"])
-    book.define("table_parameters_of_gpu", placement.table, "", SOURCES["placement"])
+    book.define("table_parameters_of_gpu", placement.embedding_table, "", SOURCES["placement"])
     book.define("network_parameters_of_gpu", placement.network, "", SOURCES["placement"])

@@ -4,10 +4,12 @@ Legend: N parameters, D tokens, C = 6 N D training FLOPs, L(N, D) = E + A / N^al
 in nats a token.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from gptbudget.core.arrays import Count, Flops, Number
 
 
-class ChinchillaFit(NamedTuple):
+class ChinchillaLaw(NamedTuple):
     """Constants of one fit of L(N, D) and where they were printed."""
 
     name: str
@@ -24,7 +26,7 @@ class ChinchillaFit(NamedTuple):
         return self.beta / (self.alpha + self.beta)
 
 
-BESIROGLU = ChinchillaFit(
+BESIROGLU = ChinchillaLaw(
     name="Besiroglu et al. 2024",
     irreducible=1.8172,
     a=482.01,
@@ -35,7 +37,7 @@ BESIROGLU = ChinchillaFit(
     "https://github.com/epoch-research/analyzing-chinchilla",
 )
 
-HOFFMANN = ChinchillaFit(
+HOFFMANN = ChinchillaLaw(
     name="Chinchilla approach 3, unrounded",
     irreducible=1.6933972,
     a=406.4,
@@ -46,7 +48,7 @@ HOFFMANN = ChinchillaFit(
     "in https://github.com/epoch-research/analyzing-chinchilla",
 )
 
-MUENNIGHOFF = ChinchillaFit(
+MUENNIGHOFF = ChinchillaLaw(
     name="Muennighoff et al. 2023",
     irreducible=1.8691,
     a=520.8,
@@ -57,7 +59,7 @@ MUENNIGHOFF = ChinchillaFit(
 )
 
 
-def compute_optimal_tokens(parameters: Any, fit: ChinchillaFit = BESIROGLU) -> Any:
+def compute_optimal_tokens(parameters: Count, fit: ChinchillaLaw = BESIROGLU) -> Count:
     """Tokens D at which N parameters are the best use of the compute 6 N D.
 
     D = (beta B N^alpha / (alpha A))^(1 / beta), the point where the loss falls equally fast
@@ -72,7 +74,7 @@ def compute_optimal_tokens(parameters: Any, fit: ChinchillaFit = BESIROGLU) -> A
     return (ratio * parameters**fit.alpha) ** (1 / fit.beta)
 
 
-def compute_optimal_parameters_for(tokens: Any, fit: ChinchillaFit = BESIROGLU) -> Any:
+def compute_optimal_parameters_for(tokens: Count, fit: ChinchillaLaw = BESIROGLU) -> Count:
     """Parameters N for which D tokens are the best use of 6 N D: the inverse of the above.
 
     Example: 124,439,808 parameters for the 3.130e9 tokens that are best for GPT-2 small.
@@ -81,7 +83,7 @@ def compute_optimal_parameters_for(tokens: Any, fit: ChinchillaFit = BESIROGLU) 
     return (ratio * tokens**fit.beta) ** (1 / fit.alpha)
 
 
-def compute_optimal_parameters(flops: Any, fit: ChinchillaFit = BESIROGLU) -> Any:
+def compute_optimal_parameters(flops: Flops, fit: ChinchillaLaw = BESIROGLU) -> Count:
     """Parameters N that make the best of C = 6 N D FLOPs: G (C/6)^(beta / (alpha + beta)).
 
     G = (alpha A / (beta B))^(1 / (alpha + beta)) (Hoffmann et al. 2022, equation 4); what is left
@@ -95,7 +97,7 @@ def compute_optimal_parameters(flops: Any, fit: ChinchillaFit = BESIROGLU) -> An
     return scale * (flops / 6) ** fit.size_exponent
 
 
-def predicted_loss(parameters: Any, tokens: Any, fit: ChinchillaFit = BESIROGLU) -> Any:
+def predicted_loss(parameters: Count, tokens: Count, fit: ChinchillaLaw = BESIROGLU) -> Number:
     """Loss L(N, D) in nats a token of the corpus and the tokenizer of the fit.
 
     Fresh tokens, and a learning rate that decays over exactly D. Other corpora and tokenizers

@@ -6,13 +6,13 @@ Legend: N parameters, D training tokens, I tokens of inference, C = 6 N D; Sarda
 
 import math
 
-from gptbudget.core.laws.chinchilla import BESIROGLU, ChinchillaFit, compute_optimal_parameters
+from gptbudget.core.laws.chinchilla import BESIROGLU, ChinchillaLaw, compute_optimal_parameters
 
 _HALVINGS = 100
 
 
 def parameters_for_inference(
-    flops: float, inference_tokens: float, fit: ChinchillaFit = BESIROGLU
+    flops: float, inference_tokens: float, fit: ChinchillaLaw = BESIROGLU
 ) -> float:
     """Parameters N on the frontier of 6 N D + 2 N I at a training budget C = 6 N D.
 

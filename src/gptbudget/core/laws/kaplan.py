@@ -3,13 +3,13 @@
 N counts no embeddings.
 """
 
-from typing import Any
+from gptbudget.core.arrays import Count, Flops
 
 _PF_DAY = 8.64e19
 """FLOPs of one PF-day."""
 
 
-def kaplan_parameters(flops: Any) -> Any:
+def kaplan_parameters(flops: Flops) -> Count:
     """Non-embedding parameters N = 1.3e9 C_min^0.73, C_min in PF-days (their Table 6).
 
     C_min is the compute at a batch far below the critical one; training at the critical batch

@@ -3,7 +3,9 @@
 Legend: N parameters, D tokens, C = 6 N D training FLOPs.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from gptbudget.core.arrays import Count, Flops
 
 
 class SizeLaw(NamedTuple):
@@ -14,7 +16,7 @@ class SizeLaw(NamedTuple):
     exponent: float
     source: str
 
-    def parameters(self, flops: Any) -> Any:
+    def parameters(self, flops: Flops) -> Count:
         """Parameters that make the best of a budget; what is left is tokens, C / (6 N).
 
         Published (Hoffmann et al. 2022): 67e9 by approach 1 and 63e9 by approach 2 at 5.76e23.
@@ -39,7 +41,7 @@ TOKENS_PER_PARAMETER = 20
 """The rule of thumb that approaches 1 and 2 come down to around 1e20 to 1e24 FLOP."""
 
 
-def parameters_at_fixed_ratio(flops: Any, tokens_per_parameter: float) -> Any:
+def parameters_at_fixed_ratio(flops: Flops, tokens_per_parameter: float) -> Count:
     """Parameters N with D = r N tokens: sqrt(C / (6 r)).
 
     Example: Chinchilla itself, 70e9 parameters at 5.76e23 FLOP and 20 tokens a parameter
@@ -48,7 +50,7 @@ def parameters_at_fixed_ratio(flops: Any, tokens_per_parameter: float) -> Any:
     return (flops / (6 * tokens_per_parameter)) ** 0.5
 
 
-def deepseek_model_flops(flops: Any) -> Any:
+def deepseek_model_flops(flops: Flops) -> Flops:
     """Non-embedding FLOPs per token M that make the best of C = M D: 0.1715 C^0.5243.
 
     M counts attention scores too, so that N is about M / 6 (DeepSeek LLM, arXiv 2401.02954,
@@ -57,7 +59,7 @@ def deepseek_model_flops(flops: Any) -> Any:
     return 0.1715 * flops**0.5243
 
 
-def deepseek_tokens(flops: Any) -> Any:
+def deepseek_tokens(flops: Flops) -> Count:
     """Tokens D that make the best of C = M D: 5.8316 C^0.4757 (the same equation).
 
     Published: M D = C by construction, 1.000 here at 1e20 FLOP.

@@ -6,9 +6,8 @@ constants of https://github.com/huggingface/datablations.
 
 import math
 from collections.abc import Callable
-from typing import Any
 
-from gptbudget.core.arrays import exponential, minimum
+from gptbudget.core.arrays import Count, exponential, minimum
 from gptbudget.core.laws.chinchilla import (
     MUENNIGHOFF,
     compute_optimal_parameters,
@@ -22,12 +21,12 @@ _GRID = 240
 _GOLDEN = (math.sqrt(5) - 1) / 2
 
 
-def _worth(unique: Any, seen: Any, constant: float) -> Any:
+def _worth(unique: Count, seen: Count, constant: float) -> Count:
     repeats = seen / unique - 1
     return unique * (1 + constant * (1 - exponential(-repeats / constant)))
 
 
-def effective_tokens(tokens: Any, unique_tokens: Any) -> Any:
+def effective_tokens(tokens: Count, unique_tokens: Count) -> Count:
     """Fresh tokens that D tokens out of U are worth: U (1 + R* (1 - exp(-(D/U - 1) / R*))).
 
     R* = 15.39: four epochs are worth 3.73 U, sixteen 10.58 U, endless ones 16.39 U.
@@ -35,7 +34,7 @@ def effective_tokens(tokens: Any, unique_tokens: Any) -> Any:
     return _worth(minimum(tokens, unique_tokens), tokens, _REPETITIONS_OF_TOKENS)
 
 
-def effective_parameters(parameters: Any, unique_tokens: Any) -> Any:
+def effective_parameters(parameters: Count, unique_tokens: Count) -> Count:
     """Parameters that N are worth on U unique tokens; those beyond U's optimum are worth less.
 
     The same form with R* = 5.31 over the size for which U is the compute-optimal number.
@@ -44,7 +43,7 @@ def effective_parameters(parameters: Any, unique_tokens: Any) -> Any:
     return _worth(minimum(parameters, enough), parameters, _REPETITIONS_OF_PARAMETERS)
 
 
-def loss_on_repeated_data(parameters: Any, tokens: Any, unique_tokens: Any) -> Any:
+def loss_on_repeated_data(parameters: Count, tokens: Count, unique_tokens: Count) -> Count:
     """Loss of N parameters that see D tokens out of U, in nats a token of C4.
 
     Example: 33.7e9 fresh tokens are worth as much as the 9.04e9 of OpenWebText seen four times.

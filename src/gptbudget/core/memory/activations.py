@@ -11,9 +11,8 @@ Korthikanti et al. 2022 (arXiv 2205.05198, equation 1).
 """
 
 from collections.abc import Iterable
-from typing import Any
 
-from gptbudget.core.arrays import added, minimum
+from gptbudget.core.arrays import Bytes, Count, added, minimum
 from gptbudget.core.implementation import PER_BLOCK_OUTPUTS, Implementation
 from gptbudget.specs.layout import ONE_RANK, Layout
 from gptbudget.specs.model import ModelSpec
@@ -32,8 +31,12 @@ _CHUNK_TOKENS = 128
 
 
 def sized(
-    model: ModelSpec, tensors: Tensors, micro_batch: Any, seq_len: Any, layout: Layout = ONE_RANK
-) -> Any:
+    model: ModelSpec,
+    tensors: Tensors,
+    micro_batch: Count,
+    seq_len: Count,
+    layout: Layout = ONE_RANK,
+) -> Bytes:
     """Bytes of a set of tensors on one rank: what each unit counts, times its bytes.
 
     Context-parallel ranks have a share of the positions. Tensor-parallel ranks have a share of
@@ -45,7 +48,7 @@ def sized(
     query, kv = model.query_width, model.kv_width
     if model.attention.latent is not None:  # keys are as wide as queries, values as outputs
         query = kv = heads * model.score_channels // 2
-    counts: dict[Unit, Any] = {
+    counts: dict[Unit, Bytes] = {
         "width": outer * model.width,
         "query": tokens * query / tp,
         "kv": tokens * kv / tp,

@@ -1,10 +1,8 @@
 """Memory that communication takes on one rank: buckets, gathered inputs, messages in flight."""
 
-from typing import Any
-
-from gptbudget.core.arrays import added, agreed, minimum, where
+from gptbudget.core.arrays import Bytes, Count, added, minimum, same_everywhere, where
 from gptbudget.core.memory.placement import Placement
-from gptbudget.core.memory.sharding import sharing_of
+from gptbudget.core.memory.sharding import data_parallel_mode
 from gptbudget.core.memory.states import States, gradient_bytes
 from gptbudget.core.step import TrainingStep
 
@@ -13,7 +11,7 @@ _BUCKET = 5e8
 https://www.deepspeed.ai/docs/config-json/#zero-optimizations-for-fp16-training."""
 
 
-def gradient_buckets(step: TrainingStep, placement: Placement, states: States) -> Any:
+def gradient_buckets(step: TrainingStep, placement: Placement, states: States) -> Bytes:
     """Copies of gradients that are alive all through training, for their reduction.
 
     DistributedDataParallel keeps every gradient a second time in its buckets, unless they are
@@ -21,7 +19,7 @@ def gradient_buckets(step: TrainingStep, placement: Placement, states: States) -
     torch.distributed.optim.ZeroRedundancyOptimizer). DeepSpeed has one bucket, on one rank too.
     """
     recipe, layout, stack = step.recipe, step.layout, step.stack
-    sharing = sharing_of(recipe, layout.zero, stack)
+    sharing = data_parallel_mode(recipe, layout.zero, stack)
     if sharing == "flattened":
         trained = added(held.trained for held in placement.kinds)
         return gradient_bytes(recipe, stack) * minimum(_BUCKET, trained)
@@ -30,7 +28,7 @@ def gradient_buckets(step: TrainingStep, placement: Placement, states: States) -
     return where(layout.dp > 1, states.gradients, 0)
 
 
-def messages(step: TrainingStep, in_flight: Any) -> Any:
+def messages(step: TrainingStep, in_flight: Count) -> Bytes:
     """Buffers of tensor, context, pipeline and expert parallelism during a pass, in bytes.
 
     Sequence parallelism gathers the input of a product; a ring
@@ -43,12 +41,12 @@ def messages(step: TrainingStep, in_flight: Any) -> Any:
     residual, product = (2 if mode == "pure" else 4), (4 if mode == "fp32" else 2)
     whole = residual * tokens * model.width
     boundary = whole / (layout.tp if layout.sequence_parallel else 1)
-    total: Any = 0
+    total: Bytes = 0
     if layout.sequence_parallel:
         total = total + whole
     neighbours = 2 * 2 * product * tokens * model.kv_width / layout.tp
     total = total + where(layout.cp > 1, neighbours, 0)
-    if agreed(layout.pp > 1):
+    if same_everywhere(layout.pp > 1):
         kept = 0 if step.stack.frees_outputs else in_flight * boundary
         total = total + 2 * boundary + kept
     if layout.ep > 1 and model.experts is not None:

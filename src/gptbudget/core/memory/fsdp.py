@@ -7,10 +7,10 @@ FSDP tracker, tests/truth/fsdp.json.
 """
 
 from operator import mul
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from gptbudget.core.arrays import added, agreed, where
-from gptbudget.core.memory.placement import Held, Placement
+from gptbudget.core.arrays import Bytes, added, same_everywhere, where
+from gptbudget.core.memory.placement import ParameterShard, Placement
 from gptbudget.core.memory.states import base_bytes, gradient_bytes, nf4_bytes, weight_bytes
 from gptbudget.core.step import TrainingStep
 from gptbudget.specs.recipe import Recipe
@@ -21,24 +21,24 @@ _REDUCE_BYTES = 4
 
 
 class Gathering(NamedTuple):
-    """Bytes of each buffer; ``ends`` is what stands outside the blocks."""
+    """Bytes of each buffer; ``embedding_and_head`` is what stands outside the blocks."""
 
-    ends: Any
-    block: Any
-    ahead: Any
+    embedding_and_head: Bytes
+    block: Bytes
+    prefetch: Bytes
     """The next block's weights, gathered while this one is at work."""
-    reduced: Any
+    reduce_scatter_buffer: Bytes
     """The previous block's gradients, as the reduction takes them."""
-    shard: Any
+    shard: Bytes
     """A block's gradients once they are cut up."""
-    own: Any
+    layer_gradients: Bytes
     """A block's gradients, whole, as the backward pass makes them."""
-    network: Any
+    network: Bytes
     """Of those, the network's but for the matrix that is differentiated last."""
-    ends_gradients: Any
-    table_gradient: Any
+    embedding_and_head_gradients: Bytes
+    table_gradient: Bytes
     """The vocabulary matrix's of that."""
-    ends_reduced: Any
+    embedding_and_head_reduced: Bytes
     """All gradients outside the blocks and their shards, as the reduction takes and gives them."""
     frees: bool
     """The optimizer runs in the backward pass and frees each gradient."""
@@ -55,9 +55,9 @@ def gathering(step: TrainingStep, placement: Placement) -> Gathering:
     recipe, layout = step.recipe, step.layout
     compute = compute_bytes(recipe)
     gradient = gradient_bytes(recipe, step.stack)
-    reduce = _REDUCE_BYTES if recipe.recipe == "autocast" else gradient
+    reduce = _REDUCE_BYTES if recipe.weight_storage == "autocast" else gradient
     made = weight_bytes(recipe) if recipe.method.has_adapters else compute
-    ends = placement.ends
+    ends = placement.embedding_and_head
     kinds = placement.block_kinds
     on_host = recipe.offload == "all"
     gathered = [gathered_bytes(held, recipe, compute) for held in kinds]
@@ -66,20 +66,20 @@ def gathering(step: TrainingStep, placement: Placement) -> Gathering:
     early = 2 / 3 if step.model.ffn.gated else 1 / 2
     parameters = added(held.parameters for held in kinds)
     share = placement.network / parameters if not recipe.method.has_adapters else 0.5
-    table = placement.table if placement.trains_table else 0
+    table = placement.embedding_table if placement.trains_table else 0
     return Gathering(
-        ends=compute * ends.parameters,
+        embedding_and_head=compute * ends.parameters,
         block=added(gathered),
-        ahead=added(map(mul, comes, gathered)),
-        reduced=reduce
+        prefetch=added(map(mul, comes, gathered)),
+        reduce_scatter_buffer=reduce
         * added(share * held.trained for share, held in zip(comes, kinds, strict=True)),
         shard=0 if on_host else gradient * added(held.trained / held.shards for held in kinds),
-        own=own,
+        layer_gradients=own,
         network=own * share * early,
-        ends_gradients=compute * ends.trained,
+        embedding_and_head_gradients=compute * ends.trained,
         table_gradient=compute * table,
-        ends_reduced=reduce * ends.trained * (1 + 1 / ends.shards),
-        keeps=layout.zero < 3 or agreed(layout.pp > 1),  # noqa: PLR2004 - stage 3 cuts them up again
+        embedding_and_head_reduced=reduce * ends.trained * (1 + 1 / ends.shards),
+        keeps=layout.zero < 3 or same_everywhere(layout.pp > 1),  # noqa: PLR2004 - stage 3 cuts them up again
         frees=recipe.optimizer_impl == "in-backward",
     )
 
@@ -89,7 +89,7 @@ def compute_bytes(recipe: Recipe) -> int:
     return base_bytes(recipe) if recipe.mode == "fp32" else _COMPUTE_BYTES
 
 
-def whole_gradients(step: TrainingStep, placement: Placement) -> Any | None:
+def whole_gradients(step: TrainingStep, placement: Placement) -> Bytes | None:
     """Gradients that are summed over micro-batches before they are cut up; ``None``: never.
 
     A pipeline of FSDP ranks sums them in the type of the reduction until its last micro-batch
@@ -102,15 +102,15 @@ def whole_gradients(step: TrainingStep, placement: Placement) -> Any | None:
     trained = added(held.trained for held in placement.kinds)
     if stack.gathers_gradients:
         flat = placement.dense.parameters + placement.experts.parameters
-        beside = trained if recipe.method.has_adapters else placement.ends.trained
+        beside = trained if recipe.method.has_adapters else placement.embedding_and_head.trained
         return compute_bytes(recipe) * (flat + beside)
-    if agreed(step.layout.pp > 1):
-        wide = recipe.recipe == "autocast"
+    if same_everywhere(step.layout.pp > 1):
+        wide = recipe.weight_storage == "autocast"
         return (_REDUCE_BYTES if wide else gradient_bytes(recipe, stack)) * trained
     return None
 
 
-def gathered_bytes(block: Held, recipe: Recipe, compute: int) -> Any:
+def gathered_bytes(block: ParameterShard, recipe: Recipe, compute: int) -> Bytes:
     """A block's weights as they are gathered: 4-bit ones stay packed."""
     adapters = compute * block.trained if recipe.method.has_adapters else 0
     if recipe.method.kind != "qlora":

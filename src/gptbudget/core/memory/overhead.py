@@ -4,9 +4,7 @@ These are named parts of the bill, not a hidden margin. They vary with driver, l
 allocation pattern; each figure is a measurement of one setup and shown as a default.
 """
 
-from typing import Any
-
-from gptbudget.core.arrays import somewhere, where, whole
+from gptbudget.core.arrays import Bytes, any_true, where, whole
 from gptbudget.core.parts import Parts
 from gptbudget.specs.layout import ONE_RANK, Layout
 from gptbudget.units import GIB
@@ -50,8 +48,8 @@ https://github.com/NVIDIA/nccl/issues/1685 (1.06 to 4.34 GB)."""
 
 
 def overhead_parts(
-    framework_bytes: Any, compute_capability: str | None, layout: Layout = ONE_RANK
-) -> Parts[Any]:
+    framework_bytes: Bytes, compute_capability: str | None, layout: Layout = ONE_RANK
+) -> Parts[Bytes]:
     """Context, workspaces, collectives and allocator slack beside ``framework_bytes`` of tensors.
 
     Known for CUDA only; hardware without a compute capability has none of these parts.
@@ -62,13 +60,13 @@ def overhead_parts(
         {
             "driver_context": CONTEXT_BYTES,
             "workspaces": workspace_bytes(float(compute_capability or 0)),
-            **({"collectives": collective_bytes(layout)} if somewhere(layout.gpus > 1) else {}),
+            **({"collectives": collective_bytes(layout)} if any_true(layout.gpus > 1) else {}),
             "allocator_slack": ALLOCATOR_SLACK * framework_bytes,
         }
     ).whole()
 
 
-def collective_bytes(layout: Layout) -> Any:
+def collective_bytes(layout: Layout) -> Bytes:
     """What the communication library keeps on a rank of several, in bytes.
 
     Example: 688 MiB for FSDP, 3.7 GiB where tokens are sent to experts on other GPUs.

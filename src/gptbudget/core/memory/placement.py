@@ -7,9 +7,19 @@ to the last; a tied matrix is on both (Narayanan et al. 2021, arXiv 2104.04473; 
 
 from collections.abc import Iterable, Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from gptbudget.core.arrays import added, agreed, maximum, minimum, somewhere, tabulate, where
+from gptbudget.core.arrays import (
+    Bytes,
+    Count,
+    added,
+    any_true,
+    maximum,
+    minimum,
+    same_everywhere,
+    tabulate,
+    where,
+)
 from gptbudget.core.parameters import adapter_ends
 from gptbudget.core.tensors import ByCut, Layers, Tensor, by_cut, tensors_of, vocabulary_matrix
 from gptbudget.specs.layout import Layout
@@ -22,65 +32,67 @@ ENDS_AS_LAYERS = 2
 ``--account-for-embedding-in-pipeline-split``)."""
 
 
-class Held(NamedTuple):
+class ParameterShard(NamedTuple):
     """Parameters of one kind on one rank."""
 
-    parameters: Any
+    parameters: Count
     """Without adapters."""
-    trained: Any
+    trained: Count
     """Those with gradients: adapters where there are some."""
-    matrices: Any
+    matrices: Count
     """Those of blocks that multiply: 4 bit under QLoRA, and Muon's."""
-    shards: Any
+    shards: Count
     """Data-parallel ranks that may share their states."""
 
 
 class Placement(NamedTuple):
     """One rank: its stage of the pipeline and what lives there."""
 
-    stage: Any
-    layers: Any
-    trained_layers: Any
-    in_flight: Any
+    stage: Count
+    layers: Count
+    trained_layers: Count
+    in_flight: Count
     """Micro-batches whose activations are alive at once, in whole stages."""
     first: bool
     last: bool
-    dense: Held
-    experts: Held
-    ends: Held
+    dense: ParameterShard
+    experts: ParameterShard
+    embedding_and_head: ParameterShard
     """Embedding, positions, final norm, head."""
-    table: Any
+    embedding_table: Count
     """Rows of the vocabulary on this rank times their width."""
-    block: Held
+    block: ParameterShard
     """The largest single block, without its routed experts."""
-    block_experts: Held
-    network: Any
+    block_experts: ParameterShard
+    network: Count
     """Of that block, its feed-forward network or router and experts."""
 
     @property
-    def kinds(self) -> tuple[Held, ...]:
+    def kinds(self) -> tuple[ParameterShard, ...]:
         """Everything on the rank, by who shares it."""
-        return (self.dense, self.experts, self.ends)
+        return (self.dense, self.experts, self.embedding_and_head)
 
     @property
-    def block_kinds(self) -> tuple[Held, ...]:
+    def block_kinds(self) -> tuple[ParameterShard, ...]:
         """The largest single block, by who shares it."""
         return (self.block, self.block_experts)
 
     @property
     def trains_table(self) -> bool:
         """Whether a vocabulary matrix of this rank has a gradient."""
-        return somewhere((self.table > 0) & (self.ends.trained >= self.table))
+        return any_true(
+            (self.embedding_table > 0) & (self.embedding_and_head.trained >= self.embedding_table)
+        )
 
     @property
-    def block_matrices(self) -> Any:
+    def block_matrices(self) -> Bytes:
         """Matrices of all blocks of the stage."""
         return self.dense.matrices + self.experts.matrices
 
 
 def stages_that_may_be_worst(
     model: ModelSpec, method: Method, layout: Layout, split: Split
-) -> Sequence[Any]:
+) -> Sequence[Count]:
     """The first stage, the last, and of those between the first of each kind.
 
     Stages between hold neither end of the model; of two with as many blocks of each kind the later
@@ -100,8 +112,8 @@ def place(
     model: ModelSpec,
     method: Method,
     layout: Layout,
-    stage: Any = 0,
-    micro_batches: Any = 1,
+    stage: Count = 0,
+    micro_batches: Count = 1,
     *,
     split: Split = "blocks",
 ) -> Placement:
@@ -115,14 +127,16 @@ def place(
     kinds = tensors_of(model).layers
     held, trained = _layers_on_stage(model, method, layout, stage, split)
     largest = _one_of_the_largest(kinds, held)
-    first, last = agreed(stage == 0), agreed(stage == layout.pp - 1)
+    first, last = same_everywhere(stage == 0), same_everywhere(stage == layout.pp - 1)
 
-    def share(numbers: tuple[Any, ...], learning: tuple[Any, ...], *, experts: bool) -> Held:
+    def share(
+        numbers: tuple[Count, ...], learning: tuple[Count, ...], *, experts: bool
+    ) -> ParameterShard:
         on_rank = _experts_on_rank if experts else _shared_on_rank
         gradients = _sum(learning, (on_rank(each.parameters, layout) for each in kinds))
         if method.has_adapters:
             gradients = 0 if experts else _adapters(kinds, numbers, method, layout)
-        return Held(
+        return ParameterShard(
             _sum(numbers, (on_rank(each.parameters, layout) for each in kinds)),
             gradients,
             _sum(numbers, (on_rank(each.matrices, layout) for each in kinds)),
@@ -142,37 +156,37 @@ def place(
         last=last,
         dense=share(held, trained, experts=False),
         experts=share(held, trained, experts=True),
-        ends=_ends(model, method, layout, first=first, last=last),
-        table=vocabulary_matrix(model) / layout.tp if first or last else 0,
+        embedding_and_head=_ends(model, method, layout, first=first, last=last),
+        embedding_table=vocabulary_matrix(model) / layout.tp if first or last else 0,
         block=share(largest, largest, experts=False),
         block_experts=share(largest, largest, experts=True),
         network=_sum(largest, networks),
     )
 
 
-def _sum(numbers: tuple[Any, ...], amounts: Iterable[Any]) -> Any:
+def _sum(numbers: tuple[Count, ...], amounts: Iterable[Count]) -> Count:
     """The sum over kinds of layers: the number of layers times the amount of one."""
     return added(number * amount for number, amount in zip(numbers, amounts, strict=True))
 
 
-def _shared_on_rank(parameters: ByCut, layout: Layout) -> Any:
+def _shared_on_rank(parameters: ByCut, layout: Layout) -> Bytes:
     """Parameters on one rank outside the routed experts."""
     return parameters.cut / layout.tp + parameters.whole
 
 
-def _experts_on_rank(parameters: ByCut, layout: Layout) -> Any:
+def _experts_on_rank(parameters: ByCut, layout: Layout) -> Bytes:
     """Parameters of routed experts on one rank."""
     return parameters.experts / layout.expert_ways
 
 
 def _layers_on_stage(
-    model: ModelSpec, method: Method, layout: Layout, stage: Any, split: Split
-) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    model: ModelSpec, method: Method, layout: Layout, stage: Count, split: Split
+) -> tuple[tuple[Count, ...], tuple[Count, ...]]:
     """Layers of each kind on a stage, and of these those that are trained."""
     kinds, frozen = tensors_of(model).layers, method.frozen_layers
     starts = [added(each.number for each in kinds[:place]) for place in range(len(kinds))]
     borders = (*starts, *(max(start, frozen) for start in starts))
-    if somewhere(layout.pp > 1):
+    if any_true(layout.pp > 1):
         behind = tabulate(
             lambda pp, vp, stage: _on_stage(
                 model, tuple(map(int, borders)), pp, vp, stage, split, evenly=not frozen
@@ -186,7 +200,7 @@ def _layers_on_stage(
     return _between(behind[: len(kinds)]), _between(behind[len(kinds) :])
 
 
-def _between(behind: tuple[Any, ...]) -> tuple[Any, ...]:
+def _between(behind: tuple[Count, ...]) -> tuple[Count, ...]:
     """Layers between consecutive borders, from the number of layers behind each border."""
     return tuple(here - above for here, above in zip(behind, (*behind[1:], 0), strict=True))
 
@@ -226,7 +240,7 @@ def _evenly_behind(
     return _behind(borders, _evenly(layers, pp, vp, stage, ends_count=ends_count))
 
 
-def _one_of_the_largest(kinds: tuple[Layers, ...], held: tuple[Any, ...]) -> tuple[Any, ...]:
+def _one_of_the_largest(kinds: tuple[Layers, ...], held: tuple[Count, ...]) -> tuple[Count, ...]:
     """One layer of the largest kind on the stage, as a number of layers of each kind."""
     by_size = sorted(range(len(kinds)), key=lambda kind: kinds[kind].parameters.total)
     found, left = [0] * len(kinds), 1
@@ -238,14 +252,14 @@ def _one_of_the_largest(kinds: tuple[Layers, ...], held: tuple[Any, ...]) -> tup
 
 
 def _adapters(
-    kinds: tuple[Layers, ...], numbers: tuple[Any, ...], method: Method, layout: Layout
-) -> Any:
+    kinds: tuple[Layers, ...], numbers: tuple[Count, ...], method: Method, layout: Layout
+) -> Bytes:
     """Adapters of some layers of each kind, cut as the matrices they adapt."""
     ends = (adapter_ends(each.tensors, method.lora_targets) for each in kinds)
     return method.lora_rank * _sum(numbers, ends) / layout.tp
 
 
-def in_flight(layout: Layout, stage: Any, micro_batches: Any) -> Any:
+def in_flight(layout: Layout, stage: Count, micro_batches: Count) -> Count:
     """Micro-batches whose activations a stage keeps at once, in whole stages.
 
     One-forward-one-backward: p less the stage's index (Narayanan et al. 2021, section 2.2).
@@ -303,7 +317,9 @@ def _counts_as_cost(tensor: Tensor) -> bool:
     return bool(tensor.product) or tensor.component not in {"attention", "norms"}
 
 
-def _ends(model: ModelSpec, method: Method, layout: Layout, *, first: bool, last: bool) -> Held:
+def _ends(
+    model: ModelSpec, method: Method, layout: Layout, *, first: bool, last: bool
+) -> ParameterShard:
     """Embedding and positions on the first stage, final norm and head on the last.
 
     Freezing the first blocks freezes the embedding too, and with it a tied head.
@@ -315,9 +331,9 @@ def _ends(model: ModelSpec, method: Method, layout: Layout, *, first: bool, last
     head = 0 if model.head.tied and first else vocabulary_matrix(model) / layout.tp
     held = below + above + (head if last else 0)
     if method.has_adapters:
-        trained: Any = 0
+        trained: Count = 0
     elif method.frozen_layers:
         trained = above + (head if last and not model.head.tied else 0)
     else:
         trained = held
-    return Held(held, trained, 0, layout.shards)
+    return ParameterShard(held, trained, 0, layout.shards)

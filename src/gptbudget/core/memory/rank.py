@@ -1,8 +1,8 @@
 """The amounts that the phases of a step share, for one rank of a layout, in bytes."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from gptbudget.core.arrays import maximum, where
+from gptbudget.core.arrays import Bytes, Count, maximum, where
 from gptbudget.core.implementation import Implementation
 from gptbudget.core.memory.activations import (
     head_tensors,
@@ -14,7 +14,7 @@ from gptbudget.core.memory.activations import (
 from gptbudget.core.memory.buffers import gradient_buckets, messages
 from gptbudget.core.memory.fsdp import Gathering, gathering, whole_gradients
 from gptbudget.core.memory.placement import Placement
-from gptbudget.core.memory.sharding import sharing_of
+from gptbudget.core.memory.sharding import data_parallel_mode
 from gptbudget.core.memory.states import States, training_states
 from gptbudget.core.parts import Parts
 from gptbudget.core.step import TrainingStep
@@ -34,44 +34,44 @@ class RankAmounts(NamedTuple):
     recipe: Recipe
     placement: Placement
     states: States
-    begin: Parts[Any]
+    begin: Parts[Bytes]
     """Alive before a step: weights, optimizer state, accumulated gradients, masks, buckets."""
     reduces_at_end: bool
     """Gradients are whole until the last micro-batch, and cut up for the optimizer."""
-    messages: Any
+    messages: Bytes
     """Buffers of communication while a pass runs."""
-    kept_by_blocks: Any
+    saved_by_layers: Bytes
     """What all blocks keep for the backward passes that are due."""
-    kept_by_each: Any
+    saved_per_checkpoint: Bytes
     """What one block keeps for one of them."""
-    kept_by_one: Any
+    saved_per_layer: Bytes
     """What one block keeps once it is computed again, or at once."""
-    computed_again: Any
+    recomputed: Bytes
     """What checkpointing brings back for the block being differentiated."""
-    mask: Any
+    mask: Bytes
     """A mask that is an input of every checkpointed block."""
-    residual: Any
+    residual: Bytes
     """One residual stream, and its gradient."""
-    head_saved: Any
-    logits_held: Any
-    forward_temporary: Any
-    loss_backward_temporary: Any
-    block_backward_temporary: Any
-    norm_backward_temporary: Any
-    block_copies: Any
+    head_saved: Bytes
+    logits_held: Bytes
+    forward_temporary: Bytes
+    loss_backward_temporary: Bytes
+    block_backward_temporary: Bytes
+    norm_backward_temporary: Bytes
+    block_copies: Bytes
     """Autocast copies of the matrices of all blocks."""
-    head_copy: Any
-    fused_head_gradient: Any
+    head_copy: Bytes
+    fused_head_gradient: Bytes
     """A fused loss has the gradient of the head ready with the loss."""
     gathering: Gathering | None
     """FSDP's buffers, where weights are gathered block by block."""
     flattens_gradients: bool
     """DeepSpeed copies gradients flat and to fp32 for the step."""
-    hole: Any
+    fragmentation: Bytes
     """What the allocator holds beside the loss because its last tensor fits no freed block."""
 
     @property
-    def layers(self) -> Any:
+    def layers(self) -> Bytes:
         """Blocks of the stage that are differentiated."""
         return maximum(self.placement.trained_layers, 1)
 
@@ -80,17 +80,17 @@ def rank_amounts(step: TrainingStep, placement: Placement) -> RankAmounts | None
     """Measure one rank; ``None`` when the attention kind does not exist in this precision."""
     model, recipe, how, micro_batch, seq_len, layout, _ = step
     states = training_states(placement, recipe, layout.zero, how.stack)
-    sharing = sharing_of(recipe, layout.zero, how.stack)
+    sharing = data_parallel_mode(recipe, layout.zero, how.stack)
     buckets = gradient_buckets(step, placement, states)
     gathered = gathering(step, placement) if sharing == "fsdp" else None
     whole = whole_gradients(step, placement) if gathered else None
     if gathered and recipe.mode == "autocast":  # FSDP casts the weights, autocast has nothing to do
-        recipe = recipe._replace(recipe="pure")
+        recipe = recipe._replace(weight_storage="pure")
     tensors, mode = layer_tensors(model, recipe, how), recipe.mode
     if tensors is None:
         return None
 
-    def size(part: Any) -> Any:
+    def size(part: Bytes) -> Bytes:
         return sized(model, part, micro_batch, seq_len, layout)
 
     tokens = micro_batch * seq_len / layout.cp
@@ -116,10 +116,10 @@ def rank_amounts(step: TrainingStep, placement: Placement) -> RankAmounts | None
         begin=_begin(model, recipe, how, accumulated, buckets, held),
         reduces_at_end=whole is not None,
         messages=messages(step._replace(recipe=recipe), placement.in_flight),
-        kept_by_blocks=placement.in_flight * placement.trained_layers * kept + mask,
-        kept_by_each=kept,
-        kept_by_one=layer,
-        computed_again={"none": 0, "selective": again, "full": layer}[recipe.checkpointing],
+        saved_by_layers=placement.in_flight * placement.trained_layers * kept + mask,
+        saved_per_checkpoint=kept,
+        saved_per_layer=layer,
+        recomputed={"none": 0, "selective": again, "full": layer}[recipe.checkpointing],
         mask=mask,
         residual=residual,
         head_saved=last * size(head_tensors(model, recipe, how)),
@@ -128,18 +128,21 @@ def rank_amounts(step: TrainingStep, placement: Placement) -> RankAmounts | None
         else 0,
         forward_temporary=last * size(how.loss.forward_temporary[mode]),
         loss_backward_temporary=last
-        * (size(how.loss.backward_temporary[mode]) + how.loss.table_gradients * states.table),
+        * (
+            size(how.loss.backward_temporary[mode])
+            + how.loss.table_gradients * states.table_gradient
+        ),
         block_backward_temporary=maximum(
             size(how.feed_forward.differentiated[mode]), size(attention) - network_freed, 0
         )
         + _unpacked(model, recipe, how, layout),
         norm_backward_temporary=width * how.norm.differentiated[mode],
         block_copies=_autocast_copies(recipe, placement.block_matrices * trained),
-        head_copy=_autocast_copies(recipe, last * placement.table),
-        fused_head_gradient=last * states.table if recipe.loss == "fused" else 0,
+        head_copy=_autocast_copies(recipe, last * placement.embedding_table),
+        fused_head_gradient=last * states.table_gradient if recipe.loss == "fused" else 0,
         gathering=gathered,
         flattens_gradients=sharing == "flattened",
-        hole=last * how.loss.hole * size({"vocabulary": 1}),
+        fragmentation=last * how.loss.fragmentation * size({"vocabulary": 1}),
     )
 
 
@@ -148,9 +151,9 @@ def _begin(
     recipe: Recipe,
     how: Implementation,
     states: States,
-    buckets: Any,
-    held: Any,
-) -> Parts[Any]:
+    buckets: Bytes,
+    held: Bytes,
+) -> Parts[Bytes]:
     registered = how.stack.registers_mask and recipe.attention == "eager"
     mask = (2 if recipe.mode == "pure" else 4) * model.layers * model.context**2
     return Parts(
@@ -167,8 +170,8 @@ def _begin(
 
 
 def _viewed(
-    model: ModelSpec, recipe: Recipe, how: Implementation, micro_batch: Any, seq_len: Any
-) -> Any:
+    model: ModelSpec, recipe: Recipe, how: Implementation, micro_batch: Count, seq_len: Count
+) -> Bytes:
     """Queries and keys that a view of the values keeps alive in one layer.
 
     Written-out attention multiplies matrices of all sequences and heads at once. In fp32 the
@@ -181,19 +184,19 @@ def _viewed(
     return where(micro_batch == 1, 4 * seq_len * (model.query_width + model.kv_width), 0)
 
 
-def _checkpointed_mask(recipe: Recipe, how: Implementation, pairs: Any) -> Any:
+def _checkpointed_mask(recipe: Recipe, how: Implementation, pairs: Count) -> Bytes:
     """A mask of each pair that is an input of every checkpointed block, kept once for all."""
     passed = recipe.attention == "eager" and how.stack.passes_mask
     checkpointed = recipe.checkpointing == "full"
     return (2 if recipe.mode == "pure" else 4) * pairs if passed and checkpointed else 0
 
 
-def _autocast_copies(recipe: Recipe, matrices: Any) -> Any:
+def _autocast_copies(recipe: Recipe, matrices: Count) -> Bytes:
     """16-bit copies that autocast keeps of fp32 matrices that multiply."""
     return _AUTOCAST_COPY_BYTES * matrices if recipe.mode == "autocast" else 0
 
 
-def _unpacked(model: ModelSpec, recipe: Recipe, how: Implementation, layout: Layout) -> Any:
+def _unpacked(model: ModelSpec, recipe: Recipe, how: Implementation, layout: Layout) -> Bytes:
     """The largest 4-bit matrix, unpacked to 16 bit while it multiplies."""
     if recipe.method.kind != "qlora":
         return 0

@@ -12,14 +12,14 @@ reduced in place (Megatron, llm.c); buckets and a flat copy for 16-bit weights w
 (DeepSpeed); weights that are put together block by block (FSDP2)."""
 
 
-def sharing_of(recipe: Recipe, zero: Zero, stack: Stack) -> Sharing:
+def data_parallel_mode(recipe: Recipe, zero: Zero, stack: Stack) -> Sharing:
     """The software that a stack, a recipe and a stage of ZeRO stand for.
 
     Stage 3 is FSDP2; so is stage 2 with fp32 weights, which then keeps all 16-bit weights between
     forward and backward pass (``reshard_after_forward=False``).
     """
-    if zero == 3 or (zero == 2 and recipe.recipe == "autocast"):  # noqa: PLR2004 - ZeRO stages
+    if zero == 3 or (zero == 2 and recipe.weight_storage == "autocast"):  # noqa: PLR2004 - ZeRO stages
         return "fsdp"
     if stack.keeps_gradients:
         return "buffer"
-    return "flattened" if zero and recipe.recipe == "master" else "replicas"
+    return "flattened" if zero and recipe.weight_storage == "master" else "replicas"

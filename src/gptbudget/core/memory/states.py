@@ -4,11 +4,11 @@ ZeRO shares them among data-parallel ranks: stage 1 optimizer state and masters,
 gradients too, stage 3 the weights too (Rajbhandari et al. 2020, arXiv 1910.02054, section 5).
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from gptbudget.core.arrays import added, maximum, minimum
-from gptbudget.core.memory.placement import Held, Placement
-from gptbudget.core.memory.sharding import sharing_of
+from gptbudget.core.arrays import Bytes, Count, Number, added, maximum, minimum
+from gptbudget.core.memory.placement import ParameterShard, Placement
+from gptbudget.core.memory.sharding import data_parallel_mode
 from gptbudget.core.parts import Parts
 from gptbudget.specs.layout import Zero
 from gptbudget.specs.recipe import Recipe
@@ -28,19 +28,19 @@ arXiv 2104.07857, section 5.2; not measured)."""
 class States(NamedTuple):
     """What a step begins with on one rank, and what its gradients and optimizer take."""
 
-    weights: Any
+    weights: Bytes
     """On the card."""
-    gradients: Any
+    gradients: Bytes
     """All gradients of the trained weights, as far as they stay on the card."""
-    optimizer_state: Any
-    masters: Any
+    optimizer_state: Bytes
+    masters: Bytes
     weight_bytes_each: int
     """Of a trained weight."""
-    trained: Any
+    trained: Count
     """Trained parameters whose optimizer state is on this rank."""
-    table: Any
+    table_gradient: Bytes
     """Bytes of the gradient of the vocabulary matrix; zero when it is frozen."""
-    host: Parts[Any]
+    host: Parts[Bytes]
     """What lives in host memory instead, and the copy of the weights that is updated there."""
 
 
@@ -56,21 +56,21 @@ def training_states(placement: Placement, recipe: Recipe, zero: Zero, stack: Sta
     weight = weight_bytes(recipe)
     gradient = gradient_bytes(recipe, stack)
     kinds = placement.kinds
-    fsdp = sharing_of(recipe, zero, stack) == "fsdp"
+    fsdp = data_parallel_mode(recipe, zero, stack) == "fsdp"
     cut = 2 if fsdp else 3
     if stack.quantizes_head:
-        kinds = (*kinds[:-1], kinds[-1]._replace(matrices=placement.table))
+        kinds = (*kinds[:-1], kinds[-1]._replace(matrices=placement.embedding_table))
     weights = added(_stored(held, recipe) / ways(held, zero, cut) for held in kinds)
     gradients = added(gradient * held.trained / ways(held, zero, 2) for held in kinds)
     if recipe.optimizer_impl == "in-backward":
         block = added(held.trained / ways(held, zero, 2) for held in placement.block_kinds)
-        ends = placement.ends.trained / ways(placement.ends, zero, 2)
+        ends = placement.embedding_and_head.trained / ways(placement.embedding_and_head, zero, 2)
         gradients = gradient * maximum(block, ends)
     shared = recipe.optimizer_spec.sharded_from
     state = added(optimizer_bytes(held, recipe) / ways(held, zero, shared) for held in kinds)
     trained = added(held.trained / ways(held, zero, shared) for held in kinds)
     masters = _master_bytes(recipe, stack) * trained
-    table = gradient * placement.table / ways(placement.ends, zero, 2)
+    table = gradient * placement.embedding_table / ways(placement.embedding_and_head, zero, 2)
     on_card = States(
         weights=weights,
         gradients=gradients,
@@ -78,7 +78,7 @@ def training_states(placement: Placement, recipe: Recipe, zero: Zero, stack: Sta
         masters=masters,
         weight_bytes_each=weight,
         trained=trained,
-        table=table if placement.trains_table else 0,
+        table_gradient=table if placement.trains_table else 0,
         host=Parts({}),
     )
     if recipe.offload != "none":
@@ -96,7 +96,7 @@ def _offloaded(
     FSDP's gathered weights are those at work, so that nothing else is on the card.
     """
     each = states.weight_bytes_each
-    own_copy = recipe.recipe == "master" and recipe.mode == "pure"
+    own_copy = recipe.weight_storage == "master" and recipe.mode == "pure"
     updated = {"masters": states.masters} if own_copy else {"weights": each * states.trained}
     everything = {"weights": states.weights} if recipe.offload == "all" else {}
     host = Parts(
@@ -111,24 +111,24 @@ def _offloaded(
     if recipe.offload == "optimizer":
         return card
     if fsdp:
-        return card._replace(weights=0, gradients=0, table=0)
+        return card._replace(weights=0, gradients=0, table_gradient=0)
     blocks = minimum(placement.layers, _BLOCKS_ON_CARD)
     weights = added(_stored(held, recipe) for held in placement.block_kinds)
     learned = added(held.trained for held in placement.block_kinds)
     trained_blocks = minimum(placement.trained_layers, _BLOCKS_ON_CARD)
     return card._replace(
-        weights=_stored(placement.ends, recipe) + blocks * weights,
-        gradients=gradient * (placement.ends.trained + trained_blocks * learned),
-        table=gradient * placement.table if placement.trains_table else 0,
+        weights=_stored(placement.embedding_and_head, recipe) + blocks * weights,
+        gradients=gradient * (placement.embedding_and_head.trained + trained_blocks * learned),
+        table_gradient=gradient * placement.embedding_table if placement.trains_table else 0,
     )
 
 
-def ways(held: Held, zero: Zero, stage: int) -> Any:
+def ways(held: ParameterShard, zero: Zero, stage: int) -> Count:
     """Into how many pieces a state of these parameters is cut, from ``stage`` on."""
     return held.shards if zero >= stage else 1
 
 
-def accumulates(recipe: Recipe, micro_batches: Any) -> Any:
+def accumulates(recipe: Recipe, micro_batches: Count) -> Number:
     """Whether a step adds up gradients: it has several micro-batches, and does not free each."""
     return (micro_batches > 1) & (recipe.optimizer_impl != "in-backward")
 
@@ -139,13 +139,13 @@ def gradients_are_narrow(recipe: Recipe, stack: Stack) -> bool:
     return not wide and gradient_bytes(recipe, stack) == 2  # noqa: PLR2004 - 16 bit
 
 
-def optimizer_bytes(held: Held, recipe: Recipe) -> Any:
+def optimizer_bytes(held: ParameterShard, recipe: Recipe) -> Bytes:
     """Bytes an optimizer keeps between steps: in fp32, in pure 16 bit in the type of the weights.
 
     AdamW on fp32 weights: 8 N, so 11.6 GiB for GPT-2 XL; bitsandbytes' 8-bit AdamW: 2.004 N.
     Muon keeps one tensor for the matrices of the blocks and AdamW's two for everything else.
     """
-    each = 2 if recipe.recipe == "pure" and weight_bytes(recipe) == 2 else 4  # noqa: PLR2004
+    each = 2 if recipe.weight_storage == "pure" and weight_bytes(recipe) == 2 else 4  # noqa: PLR2004
     state, matrix_state = recipe.optimizer_spec.state, recipe.optimizer_spec.matrix_state
     if matrix_state is None:
         return (each * state.tensors + state.fixed_bytes) * held.trained
@@ -156,7 +156,7 @@ def optimizer_bytes(held: Held, recipe: Recipe) -> Any:
     return each * values + fixed_bytes
 
 
-def nf4_bytes(weights: Any, *, double_quant: bool) -> Any:
+def nf4_bytes(weights: Count, *, double_quant: bool) -> Bytes:
     """Bytes of 4-bit NormalFloat weights with their scales."""
     return weights * (_NF4_DOUBLE_BYTES if double_quant else _NF4_BYTES)
 
@@ -175,14 +175,14 @@ def base_bytes(recipe: Recipe) -> int:
 
 def gradient_bytes(recipe: Recipe, stack: Stack) -> float:
     """Bytes of one gradient: as wide as its weight, but where masters are summed in fp32."""
-    if recipe.recipe == "master" and not _copies_gradients(recipe, stack):
+    if recipe.weight_storage == "master" and not _copies_gradients(recipe, stack):
         return stack.master_gradient_bytes
     return weight_bytes(recipe)
 
 
 def _master_bytes(recipe: Recipe, stack: Stack) -> int:
     """Bytes of an fp32 master, and of its own gradient where there is one."""
-    if recipe.recipe != "master" or recipe.mode != "pure":
+    if recipe.weight_storage != "master" or recipe.mode != "pure":
         return 0
     return 8 if _copies_gradients(recipe, stack) else 4
 
@@ -192,7 +192,7 @@ def _copies_gradients(recipe: Recipe, stack: Stack) -> bool:
     return recipe.precision == "fp16" and stack.copies_fp16_gradients
 
 
-def _stored(held: Held, recipe: Recipe) -> Any:
+def _stored(held: ParameterShard, recipe: Recipe) -> Bytes:
     """Weights as they lie in memory: quantized, 16 bit or fp32, and adapters beside them."""
     base = base_bytes(recipe)
     if not recipe.method.has_adapters:

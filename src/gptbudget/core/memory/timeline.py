@@ -26,9 +26,19 @@ Legend: b micro-batch (sequences), s sequence length, h model width, V vocabular
 
 from collections.abc import Iterator, Sequence
 from functools import reduce
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-from gptbudget.core.arrays import agreed, choose, maximum, minimum, somewhere, where, whole
+from gptbudget.core.arrays import (
+    Bytes,
+    Count,
+    any_true,
+    choose,
+    maximum,
+    minimum,
+    same_everywhere,
+    where,
+    whole,
+)
 from gptbudget.core.memory.fsdp import Gathering
 from gptbudget.core.memory.placement import Placement, place, stages_that_may_be_worst
 from gptbudget.core.memory.rank import RankAmounts, rank_amounts
@@ -57,17 +67,17 @@ Phase = Literal[
 class MemoryByPhase(NamedTuple):
     """Whole bytes at each phase, as named parts, and what lives in host memory instead."""
 
-    phases: dict[Phase, Parts[Any]]
-    host: Parts[Any]
+    phases: dict[Phase, Parts[Bytes]]
+    host: Parts[Bytes]
     rank: Placement
     """What the GPU that needs most holds."""
     amounts: RankAmounts
     """What of it is alive in a step, and when."""
-    cached: Any
+    cached: Bytes
     """What the allocator holds at the peak beside what is alive; given back before it runs out."""
 
     @property
-    def peak_bytes(self) -> Any:
+    def peak_bytes(self) -> Bytes:
         """The largest phase, in bytes."""
         return maximum(*(parts.total for parts in self.phases.values()))
 
@@ -99,8 +109,8 @@ def memory_by_phase(step: TrainingStep, stage: int | None = None) -> MemoryByPha
 class PeakBytes(NamedTuple):
     """The peak on the worst rank, and what that rank has in host memory."""
 
-    peak: Any
-    host: Any
+    peak: Bytes
+    host: Bytes
 
 
 def peak_bytes(step: TrainingStep) -> PeakBytes | None:
@@ -119,7 +129,7 @@ def peak_bytes(step: TrainingStep) -> PeakBytes | None:
 def _ranks(step: TrainingStep, stages: Sequence[int] | None = None) -> list[RankAmounts]:
     """The amounts of one rank of each stage; empty when this precision lacks the attention kind."""
     stack, layout = step.stack, step.layout
-    in_pipeline = agreed(layout.pp > 1) and somewhere(step.micro_batches > 1)
+    in_pipeline = same_everywhere(layout.pp > 1) and any_true(step.micro_batches > 1)
     if stack.keeps_gradients or in_pipeline:
         step = step._replace(recipe=step.recipe._replace(accumulate=True))
     model, method = step.model, step.recipe.method
@@ -136,7 +146,7 @@ def _ranks(step: TrainingStep, stages: Sequence[int] | None = None) -> list[Rank
     return found
 
 
-def _cached(rank: RankAmounts) -> Any:
+def _cached(rank: RankAmounts) -> Bytes:
     """Blocks that are free and fit nothing: a hole beside the loss, and FSDP's own pools.
 
     Shards of gradients and gathered weights are allocated in streams of their own, whose freed
@@ -144,18 +154,18 @@ def _cached(rank: RankAmounts) -> Any:
     """
     of = rank.gathering
     if of is None:
-        return rank.hole
+        return rank.fragmentation
     shards = 0 if rank.recipe.accumulate or of.frees else rank.layers * of.shard
-    return rank.hole + shards + of.ends
+    return rank.fragmentation + shards + of.embedding_and_head
 
 
-def _phases(rank: RankAmounts) -> dict[Phase, Parts[Any]]:
+def _phases(rank: RankAmounts) -> dict[Phase, Parts[Bytes]]:
     return {phase: _largest(moments) for phase, moments in _moments(rank)}
 
 
-def _moments(rank: RankAmounts) -> Iterator[tuple[Phase, list[Parts[Any]]]]:
+def _moments(rank: RankAmounts) -> Iterator[tuple[Phase, list[Parts[Bytes]]]]:
     """The moments of each phase of which one may be its largest, in whole bytes."""
-    moments: dict[Phase, list[Parts[Any]]] = {
+    moments: dict[Phase, list[Parts[Bytes]]] = {
         "start": [rank.begin],
         "forward_peak": _forward_peak(rank),
         "forward_end": [_forward_end(rank)],
@@ -168,7 +178,7 @@ def _moments(rank: RankAmounts) -> Iterator[tuple[Phase, list[Parts[Any]]]]:
         yield phase, [moment.whole() for moment in each]
 
 
-def _with(states: Parts[Any], **more: Any) -> Parts[Any]:
+def _with(states: Parts[Bytes], **more: Bytes) -> Parts[Bytes]:
     """``states`` with parts added to those of the same name."""
     amounts = dict(states.amounts)
     for part, amount in more.items():
@@ -176,7 +186,7 @@ def _with(states: Parts[Any], **more: Any) -> Parts[Any]:
     return Parts(amounts)
 
 
-def _largest(moments: list[Parts[Any]]) -> Parts[Any]:
+def _largest(moments: list[Parts[Bytes]]) -> Parts[Bytes]:
     """The moment that needs most, case by case."""
     peak, *others = moments
     for moment in others:
@@ -186,43 +196,43 @@ def _largest(moments: list[Parts[Any]]) -> Parts[Any]:
     return peak
 
 
-def _gradients(rank: RankAmounts, amount: Any) -> Any:
+def _gradients(rank: RankAmounts, amount: Bytes) -> Bytes:
     """Gradients that a phase adds: none where the accumulated ones are there already."""
     return 0 if rank.recipe.accumulate else amount
 
 
-def _gathered(rank: RankAmounts, blocks: int = 0) -> Any:
+def _gathered(rank: RankAmounts, blocks: int = 0) -> Bytes:
     """Weights that FSDP has together: those outside the blocks, and ``blocks`` of these."""
     of = rank.gathering
-    return of.ends + blocks * of.block if of else 0
+    return of.embedding_and_head + blocks * of.block if of else 0
 
 
-def _forward_end(rank: RankAmounts) -> Parts[Any]:
+def _forward_end(rank: RankAmounts) -> Parts[Bytes]:
     """Everything kept for the backward pass; checkpointed blocks keep no weight copies."""
     full, of = rank.recipe.checkpointing == "full", rank.gathering
     return _with(
         rank.begin,
         gradients=_gradients(rank, rank.fused_head_gradient),
         autocast_copies=rank.head_copy + (0 if full else rank.block_copies),
-        activations=rank.kept_by_blocks,
+        activations=rank.saved_by_layers,
         logits=rank.head_saved + rank.logits_held,
         gathered_weights=_gathered(rank, rank.layers) if of and of.keeps else 0,
         communication_buffers=rank.messages,
     )
 
 
-def _in_loss(rank: RankAmounts, *, forward: bool) -> dict[str, Any]:
+def _in_loss(rank: RankAmounts, *, forward: bool) -> dict[str, Bytes]:
     """Weights that FSDP has together while the loss is computed, and while it is differentiated."""
     of = rank.gathering
     if of is None:
         return {}
     return {
-        "gathered_weights": 0 if of.keeps else of.ends,
-        "communication_buffers": of.ahead if forward or not of.keeps else 0,
+        "gathered_weights": 0 if of.keeps else of.embedding_and_head,
+        "communication_buffers": of.prefetch if forward or not of.keeps else 0,
     }
 
 
-def _forward_peak(rank: RankAmounts) -> list[Parts[Any]]:
+def _forward_peak(rank: RankAmounts) -> list[Parts[Bytes]]:
     """The loss at work; autocast's cache still holds every copy, checkpointed or not.
 
     It holds those of trained weights only (PyTorch's autocast_mode.cpp, cached_cast). Logits that
@@ -242,17 +252,17 @@ def _forward_peak(rank: RankAmounts) -> list[Parts[Any]]:
     return [loss] if of is None or of.keeps else [loss, _gathered_forward(rank, of)]
 
 
-def _gathered_forward(rank: RankAmounts, of: Gathering) -> Parts[Any]:
+def _gathered_forward(rank: RankAmounts, of: Gathering) -> Parts[Bytes]:
     """The last block runs, with its weights as they came and the next group's behind them."""
     return _with(
         rank.begin,
         gathered_weights=_gathered(rank, 1),
-        communication_buffers=rank.messages + 2 * of.ahead,
-        activations=rank.kept_by_blocks,
+        communication_buffers=rank.messages + 2 * of.prefetch,
+        activations=rank.saved_by_layers,
     )
 
 
-def _loss_backward(rank: RankAmounts) -> Parts[Any]:
+def _loss_backward(rank: RankAmounts) -> Parts[Bytes]:
     return _with(
         _forward_end(rank),
         temporaries=rank.loss_backward_temporary,
@@ -260,7 +270,7 @@ def _loss_backward(rank: RankAmounts) -> Parts[Any]:
     )
 
 
-def _moments_below_head(rank: RankAmounts) -> list[Parts[Any]]:
+def _moments_below_head(rank: RankAmounts) -> list[Parts[Bytes]]:
     """The backward pass below the head: blocks from the last to the first, then the embedding."""
     if rank.gathering is not None:
         return _gathered_moments(rank, rank.gathering)
@@ -268,52 +278,52 @@ def _moments_below_head(rank: RankAmounts) -> list[Parts[Any]]:
     return [*moments, _embedding_backward(rank)] if rank.placement.first else moments
 
 
-def _copies_in_backward(rank: RankAmounts, *, first: bool) -> Any:
+def _copies_in_backward(rank: RankAmounts, *, first: bool) -> Bytes:
     """Autocast copies of the recomputed block, or of all blocks not yet differentiated."""
     one = rank.block_copies / rank.layers
     return one if first or rank.recipe.checkpointing == "full" else rank.block_copies
 
 
-def _last_block_backward(rank: RankAmounts) -> Parts[Any]:
+def _last_block_backward(rank: RankAmounts) -> Parts[Bytes]:
     """The last block, first to be differentiated: all blocks still hold what they keep."""
     return _with(
         rank.begin,
-        gradients=_gradients(rank, int(rank.placement.last) * rank.states.table),
+        gradients=_gradients(rank, int(rank.placement.last) * rank.states.table_gradient),
         autocast_copies=_copies_in_backward(rank, first=False),
-        activations=rank.kept_by_blocks + rank.computed_again,
+        activations=rank.saved_by_layers + rank.recomputed,
         logits=rank.logits_held,
         temporaries=rank.block_backward_temporary,
         communication_buffers=rank.messages,
     )
 
 
-def _first_block_backward(rank: RankAmounts) -> Parts[Any]:
+def _first_block_backward(rank: RankAmounts) -> Parts[Bytes]:
     """The first trained block, last to be differentiated: all gradients but its own.
 
     The gradient of an embedding is not there yet, unless the head is the same matrix.
     """
     states = rank.states
-    of_blocks = maximum(states.gradients - states.table, 0)
-    head = states.table if rank.model.head.tied else 0
+    of_blocks = maximum(states.gradients - states.table_gradient, 0)
+    head = states.table_gradient if rank.model.head.tied else 0
     full = rank.recipe.checkpointing == "full"
     return _with(
         rank.begin,
         gradients=_gradients(rank, of_blocks * (1 - 1 / rank.layers) + head),
         autocast_copies=_copies_in_backward(rank, first=True),
-        activations=rank.kept_by_one + (rank.residual if full else 0) + _of_others(rank),
+        activations=rank.saved_per_layer + (rank.residual if full else 0) + _of_others(rank),
         logits=rank.logits_held,
         temporaries=rank.block_backward_temporary,
         communication_buffers=rank.messages,
     )
 
 
-def _of_others(rank: RankAmounts) -> Any:
+def _of_others(rank: RankAmounts) -> Bytes:
     """What the other micro-batches in flight keep."""
     in_flight = rank.placement.in_flight
-    return (rank.kept_by_blocks - rank.mask) * (1 - 1 / in_flight)
+    return (rank.saved_by_layers - rank.mask) * (1 - 1 / in_flight)
 
 
-def _embedding_backward(rank: RankAmounts) -> Parts[Any]:
+def _embedding_backward(rank: RankAmounts) -> Parts[Bytes]:
     """Every gradient, and that of the residual; two gradients of a tied matrix are added."""
     twins = (1 if rank.recipe.mode == "autocast" else 2) if rank.model.head.tied else 0
     return _with(
@@ -322,11 +332,11 @@ def _embedding_backward(rank: RankAmounts) -> Parts[Any]:
         autocast_copies=0,
         activations=_of_others(rank),
         logits=rank.logits_held,
-        temporaries=twins * int(rank.placement.last) * rank.states.table + rank.residual,
+        temporaries=twins * int(rank.placement.last) * rank.states.table_gradient + rank.residual,
     )
 
 
-def _gathered_moments(rank: RankAmounts, of: Gathering) -> list[Parts[Any]]:
+def _gathered_moments(rank: RankAmounts, of: Gathering) -> list[Parts[Bytes]]:
     """The backward pass of FSDP: its blocks at either end, the embedding, the last reduction."""
     layers = rank.layers
     blocks = [0, minimum(layers - 1, 1), maximum(layers - 2, 0), layers - 1]
@@ -336,24 +346,24 @@ def _gathered_moments(rank: RankAmounts, of: Gathering) -> list[Parts[Any]]:
     return [*moments, _gathered_embedding(rank, of), _gathered_reduction(rank, of)]
 
 
-def _shards(rank: RankAmounts, of: Gathering, done: Any) -> Any:
+def _shards(rank: RankAmounts, of: Gathering, done: Count) -> Bytes:
     """Gradients of the blocks that are done, cut up; the optimizer may have used and freed them."""
     return _gradients(rank, minimum(done, 1) * of.shard if of.frees else done * of.shard)
 
 
-def _gathered_block(rank: RankAmounts, of: Gathering, done: Any) -> list[Parts[Any]]:
+def _gathered_block(rank: RankAmounts, of: Gathering, done: Count) -> list[Parts[Bytes]]:
     """A block at work with ``done`` behind it: its network differentiated, and its first norm.
 
     In the network all it keeps is alive; at its norm all its gradients are.
     """
     below = rank.layers - done - 1
-    ahead = 0 if of.keeps else minimum(below, 1) * of.ahead
-    kept = _of_others(rank) + rank.mask + below * rank.kept_by_each
-    checkpoint = rank.kept_by_each if rank.recipe.checkpointing == "full" else 0
+    ahead = 0 if of.keeps else minimum(below, 1) * of.prefetch
+    kept = _of_others(rank) + rank.mask + below * rank.saved_per_checkpoint
+    checkpoint = rank.saved_per_checkpoint if rank.recipe.checkpointing == "full" else 0
     common = _with(
         rank.begin,
         gathered_weights=_gathered(rank, below + 1 if of.keeps else 1),
-        communication_buffers=rank.messages + ahead + minimum(done, 1) * of.reduced,
+        communication_buffers=rank.messages + ahead + minimum(done, 1) * of.reduce_scatter_buffer,
         activations=kept,
         logits=rank.logits_held,
     )
@@ -363,45 +373,45 @@ def _gathered_block(rank: RankAmounts, of: Gathering, done: Any) -> list[Parts[A
         _with(
             common,
             gradients=shards + head + of.network,
-            activations=rank.kept_by_each + rank.computed_again,
+            activations=rank.saved_per_checkpoint + rank.recomputed,
             temporaries=rank.block_backward_temporary + 2 * rank.residual,
         ),
         _with(
             common,
-            gradients=shards + head + of.own,
+            gradients=shards + head + of.layer_gradients,
             activations=checkpoint,
             temporaries=rank.norm_backward_temporary,
         ),
     ]
 
 
-def _gathered_embedding(rank: RankAmounts, of: Gathering) -> Parts[Any]:
+def _gathered_embedding(rank: RankAmounts, of: Gathering) -> Parts[Bytes]:
     """All blocks are done; two gradients of a tied matrix become a third."""
     tied = rank.model.head.tied and rank.placement.last
     twins = _TWINS_OUT_OF_PLACE * of.table_gradient if tied else 0
     return _with(
         rank.begin,
         gathered_weights=_gathered(rank),
-        communication_buffers=of.reduced,
-        gradients=_shards(rank, of, rank.layers) + of.ends_gradients,
+        communication_buffers=of.reduce_scatter_buffer,
+        gradients=_shards(rank, of, rank.layers) + of.embedding_and_head_gradients,
         activations=_of_others(rank),
         logits=rank.logits_held,
         temporaries=twins,
     )
 
 
-def _gathered_reduction(rank: RankAmounts, of: Gathering) -> Parts[Any]:
+def _gathered_reduction(rank: RankAmounts, of: Gathering) -> Parts[Bytes]:
     """The gradients outside the blocks are reduced, after their weights were cut up again."""
     return _with(
         rank.begin,
-        communication_buffers=of.ends_reduced,
-        gradients=_shards(rank, of, rank.layers) + of.ends_gradients,
+        communication_buffers=of.embedding_and_head_reduced,
+        gradients=_shards(rank, of, rank.layers) + of.embedding_and_head_gradients,
         activations=_of_others(rank),
         logits=rank.logits_held,
     )
 
 
-def _embedded(rank: RankAmounts) -> Any:
+def _embedded(rank: RankAmounts) -> Bytes:
     """The embedding's output, which a checkpointed block with adapters needs as a leaf.
 
     Nothing below the first block is trained, so that it is asked for a gradient in place of the
@@ -411,7 +421,7 @@ def _embedded(rank: RankAmounts) -> Any:
     return rank.residual if recipe.method.has_adapters and recipe.checkpointing == "full" else 0
 
 
-def _backward_end(rank: RankAmounts) -> Parts[Any]:
+def _backward_end(rank: RankAmounts) -> Parts[Bytes]:
     cut_up = rank.states.gradients - rank.begin["gradients"]
     return _with(
         rank.begin,
@@ -422,11 +432,11 @@ def _backward_end(rank: RankAmounts) -> Parts[Any]:
     )
 
 
-def _optimizer_step(rank: RankAmounts) -> Parts[Any]:
+def _optimizer_step(rank: RankAmounts) -> Parts[Bytes]:
     return _with(_backward_end(rank), temporaries=_optimizer_temporaries(rank))
 
 
-def _optimizer_temporaries(rank: RankAmounts) -> Any:
+def _optimizer_temporaries(rank: RankAmounts) -> Bytes:
     """Fused kernels work in place; the others hold copies of one or of all tensors."""
     recipe, states = rank.recipe, rank.states
     if recipe.offload != "none":
@@ -437,5 +447,8 @@ def _optimizer_temporaries(rank: RankAmounts) -> Any:
     if copies is None or not any(copies):
         return 0
     weights = copies.weights * states.weight_bytes_each * states.trained
-    tables = copies.table_gradients * states.table + 4 * copies.fp32_tables * rank.placement.table
+    tables = (
+        copies.table_gradients * states.table_gradient
+        + 4 * copies.fp32_tables * rank.placement.embedding_table
+    )
     return weights + tables

@@ -4,9 +4,9 @@ Legend: T tokens of a micro-batch on this rank, t tensor-parallel degree.
 """
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from gptbudget.core.arrays import added, maximum
+from gptbudget.core.arrays import Count, Seconds, added, maximum
 from gptbudget.core.flops import Square, forward_flops_per_token
 from gptbudget.core.parameters import adapter_parameters
 from gptbudget.core.step import TrainingStep
@@ -60,13 +60,13 @@ _PER_OPERATION_PRODUCTS = 0.5
 class BlockTime(NamedTuple):
     """Seconds of one block and micro-batch on one rank."""
 
-    products: Any
-    attention: Any
-    elementwise: Any
-    recomputation: Any
+    products: Seconds
+    attention: Seconds
+    elementwise: Seconds
+    recomputation: Seconds
 
     @property
-    def total(self) -> Any:
+    def total(self) -> Seconds:
         """Forward and backward pass, and what is computed again."""
         return self.products + self.attention + self.elementwise + self.recomputation
 
@@ -81,16 +81,16 @@ class BlockTimes(NamedTuple):
 class Share(NamedTuple):
     """What of a block one rank works on."""
 
-    tokens: Any
+    tokens: Count
     """Of a micro-batch, on this rank."""
-    seq_len: Any
+    seq_len: Count
     """Of the whole sequence."""
-    tp: Any
-    tp_shared: Any
+    tp: Count
+    tp_shared: Count
     """Ranks that share norms and residuals: t with sequence parallelism, else 1."""
-    experts: Any
+    experts: Count
     """Experts of a layer on this rank."""
-    expert_cut: Any
+    expert_cut: Count
     """Tensor ranks over which each expert is cut: t without expert parallelism, else 1."""
 
 
@@ -105,7 +105,7 @@ def block_s(step: TrainingStep, machine: Machine, share: Share) -> BlockTimes:
     around = elementwise_s(step, machine, share)
     score_forward, score_backward = attention_s(step, machine, share)
     ahead = _FORWARD_SHARE * around
-    again: Any = 0
+    again: Count = 0
     if recipe.checkpointing == "full":
         again = forward + ahead + score_forward
     elif recipe.checkpointing == "selective":
@@ -117,7 +117,7 @@ def block_s(step: TrainingStep, machine: Machine, share: Share) -> BlockTimes:
     )
 
 
-def products_s(step: TrainingStep, machine: Machine, share: Share) -> tuple[Any, Any]:
+def products_s(step: TrainingStep, machine: Machine, share: Share) -> tuple[Count, Count]:
     """Seconds of the products of weights, forward and backward.
 
     Frozen weights need no gradient of their own; 4-bit ones are unpacked for each use.
@@ -150,7 +150,7 @@ def products_s(step: TrainingStep, machine: Machine, share: Share) -> tuple[Any,
     return forward + beside, forward + _BACKWARD_PRODUCTS * beside
 
 
-def _adapters_s(model: ModelSpec, recipe: Recipe, machine: Machine, share: Share) -> Any:
+def _adapters_s(model: ModelSpec, recipe: Recipe, machine: Machine, share: Share) -> Seconds:
     """Seconds of the adapters' own products, forward; their traffic is elementwise."""
     method = recipe.method
     weights = adapter_parameters(model, method.lora_rank, method.lora_targets) / model.layers
@@ -158,7 +158,7 @@ def _adapters_s(model: ModelSpec, recipe: Recipe, machine: Machine, share: Share
     return 2 * share.tokens * weights / share.tp / rate
 
 
-def attention_matrices(model: ModelSpec, tp: Any) -> list[tuple[Any, Any]]:
+def attention_matrices(model: ModelSpec, tp: Count) -> list[tuple[Count, Count]]:
     """Columns and depth of the products before and behind attention on one tensor rank."""
     first, *_ = tensors_of(model).layers
     return [
@@ -166,7 +166,7 @@ def attention_matrices(model: ModelSpec, tp: Any) -> list[tuple[Any, Any]]:
     ]
 
 
-def _network_matrices(layers: Layers, tp: Any) -> list[tuple[Any, Any]]:
+def _network_matrices(layers: Layers, tp: Count) -> list[tuple[Count, Count]]:
     """Columns and depth of the products of a dense network, or of the shared expert."""
     of_all = (
         each
@@ -177,16 +177,16 @@ def _network_matrices(layers: Layers, tp: Any) -> list[tuple[Any, Any]]:
 
 
 def _products_s(
-    rows: Any, matrices: Iterable[tuple[Any, Any]], machine: Machine, *, narrow: bool
-) -> Any:
+    rows: Count, matrices: Iterable[tuple[Count, Count]], machine: Machine, *, narrow: bool
+) -> Seconds:
     return added(product_s(rows, *matrix, machine, narrow=narrow) for matrix in matrices)
 
 
-def _size(matrices: Iterable[tuple[Any, Any]]) -> Any:
+def _size(matrices: Iterable[tuple[Count, Count]]) -> Count:
     return added(columns * depth for columns, depth in matrices)
 
 
-def _experts_s(model: ModelSpec, machine: Machine, share: Share, *, narrow: bool) -> Any:
+def _experts_s(model: ModelSpec, machine: Machine, share: Share, *, narrow: bool) -> Seconds:
     """Routed experts: every one gets half a tile of padding, and all their weights are read.
 
     Without expert parallelism a rank has a slice of every expert and all tokens, else whole experts
@@ -202,14 +202,14 @@ def _experts_s(model: ModelSpec, machine: Machine, share: Share, *, narrow: bool
     return routed + operands_s(others, machine) + elements_s(moved, machine) / 3
 
 
-def _expert_matrices(model: ModelSpec, share: Share) -> list[tuple[Any, Any]]:
+def _expert_matrices(model: ModelSpec, share: Share) -> list[tuple[Count, Count]]:
     """Columns and depth of the products of one routed expert on this rank."""
     assert model.experts is not None
     width = model.experts.width / share.expert_cut
     return [((2 if model.ffn.gated else 1) * width, model.width), (model.width, width)]
 
 
-def elementwise_s(step: TrainingStep, machine: Machine, share: Share) -> Any:
+def elementwise_s(step: TrainingStep, machine: Machine, share: Share) -> Seconds:
     """Seconds of norms, activations, rotations, residuals, forward and backward."""
     model, recipe, speed = step.model, step.recipe, step.stack.speed
     between = (_GATED_TRAFFIC if model.ffn.gated else _PLAIN_TRAFFIC) * model.active_ffn_width
@@ -224,7 +224,7 @@ def elementwise_s(step: TrainingStep, machine: Machine, share: Share) -> Any:
     return elements_s(share.tokens * elements, machine)
 
 
-def attention_s(step: TrainingStep, machine: Machine, share: Share) -> tuple[Any, Any]:
+def attention_s(step: TrainingStep, machine: Machine, share: Share) -> tuple[Count, Count]:
     """Seconds of the attention core, forward and backward.
 
     Flash works on the causal half, at a rate that grows with the sequence; written out, the full

@@ -4,9 +4,7 @@ Every figure is of one rank. Rings send (n - 1) / n of a buffer for each half of
 (NCCL tests, PERFORMANCE.md).
 """
 
-from typing import Any
-
-from gptbudget.core.arrays import maximum, minimum, where
+from gptbudget.core.arrays import Bytes, Count, Number, Seconds, maximum, minimum, where
 from gptbudget.specs.machine import Machine
 
 _MESSAGE_SHARE = 0.74
@@ -19,7 +17,7 @@ _RING_LATENCY_S = 2.5e-6
 and 512 GPUs."""
 
 
-def all_reduce_sent(buffer: Any, ranks: Any) -> Any:
+def all_reduce_sent(buffer: Number, ranks: Count) -> Number:
     """What a rank sends to sum a buffer over ``ranks``, in its unit: 2 (n - 1) / n of it.
 
     Llama-2 7B with 16-bit gradients over 8 ranks: 23.58 GB.
@@ -27,12 +25,12 @@ def all_reduce_sent(buffer: Any, ranks: Any) -> Any:
     return 2 * buffer * (ranks - 1) / ranks
 
 
-def gather_sent(buffer: Any, ranks: Any) -> Any:
+def gather_sent(buffer: Number, ranks: Count) -> Number:
     """What a rank sends to gather a buffer, or to reduce and scatter it: (n - 1) / n of it."""
     return buffer * (ranks - 1) / ranks
 
 
-def link_bytes_per_s(machine: Machine, ranks: Any, inner: Any = 1) -> Any:
+def link_bytes_per_s(machine: Machine, ranks: Count, inner: Count = 1) -> Bytes:
     """Bandwidth of a ring of ``ranks``, between which ``inner`` other ranks lie on each node.
 
     Within the domain of the fast link it is that link's; within a host that has several such
@@ -48,7 +46,7 @@ def link_bytes_per_s(machine: Machine, ranks: Any, inner: Any = 1) -> Any:
     return where(span <= machine.node_gpus, local, minimum(joined, crossing))
 
 
-def neighbour_bytes_per_s(machine: Machine, distance: Any) -> Any:
+def neighbour_bytes_per_s(machine: Machine, distance: Count) -> Bytes:
     """Bandwidth of one message between two ranks that lie ``distance`` ranks apart."""
     link = machine.link_bytes_per_s
     slots = minimum(link, machine.slot_bytes_per_s)
@@ -57,17 +55,19 @@ def neighbour_bytes_per_s(machine: Machine, distance: Any) -> Any:
     return where(distance < machine.node_gpus, local, network)
 
 
-def latency_s(machine: Machine, ranks: Any, inner: Any, collectives: Any) -> Any:
+def latency_s(machine: Machine, ranks: Count, inner: Count, collectives: Count) -> Seconds:
     """What a ring that leaves the node waits for, over ``collectives`` of them."""
     return where(ranks * inner <= machine.node_gpus, 0.0, _RING_LATENCY_S * ranks * collectives)
 
 
-def exposed_s(communication_s: Any, window_s: Any, overlap: Any) -> Any:
+def exposed_s(communication_s: Seconds, window_s: Seconds, overlap: Count) -> Seconds:
     """What is left of a communication that runs beside ``window_s`` of computation."""
     return communication_s - overlap * minimum(communication_s, window_s)
 
 
-def tensor_parallel_elements(tokens: Any, width: Any, tp: Any, *, recomputed: bool = False) -> Any:
+def tensor_parallel_elements(
+    tokens: Count, width: Count, tp: Count, *, recomputed: bool = False
+) -> Count:
     """Elements a rank sends for one block and micro-batch: two all-reduces each way.
 
     Korthikanti et al. 2022: sequence parallelism sends as much, in halves. A full recomputation
@@ -78,8 +78,8 @@ def tensor_parallel_elements(tokens: Any, width: Any, tp: Any, *, recomputed: bo
 
 
 def ring_attention_elements(
-    tokens: Any, kv_width: Any, cp: Any, *, recomputed: bool = False
-) -> Any:
+    tokens: Count, kv_width: Count, cp: Count, *, recomputed: bool = False
+) -> Count:
     """Elements of keys and values that a context-parallel rank passes on for one block.
 
     Each of c - 1 hops forward, twice as much backward (Liu et al. 2023, arXiv 2310.01889). A full
@@ -89,6 +89,6 @@ def ring_attention_elements(
     return passes * (cp - 1) * 2 * tokens * kv_width
 
 
-def boundary_elements(tokens: Any, width: Any, tp: Any) -> Any:
+def boundary_elements(tokens: Count, width: Count, tp: Count) -> Count:
     """Elements between pipeline stages for one micro-batch and direction, cut over tensor ranks."""
     return tokens * width / tp

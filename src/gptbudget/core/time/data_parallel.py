@@ -1,11 +1,11 @@
 """What data-parallel ranks wait for: gathering weights, reducing gradients, less what is hidden."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from gptbudget.core.arrays import agreed, maximum, somewhere, where
+from gptbudget.core.arrays import Bytes, Count, Seconds, any_true, maximum, same_everywhere, where
 from gptbudget.core.memory.fsdp import compute_bytes, gathered_bytes, whole_gradients
-from gptbudget.core.memory.placement import Held, Placement
-from gptbudget.core.memory.sharding import sharing_of
+from gptbudget.core.memory.placement import ParameterShard, Placement
+from gptbudget.core.memory.sharding import data_parallel_mode
 from gptbudget.core.memory.states import gradient_bytes, weight_bytes
 from gptbudget.core.step import TrainingStep
 from gptbudget.core.time import collectives as comm
@@ -38,18 +38,18 @@ def schedule_of(step: TrainingStep, placement: Placement) -> Schedule:
     1910.02054, section 7).
     """
     recipe, stage = step.recipe, step.layout.zero
-    if sharing_of(recipe, stage, step.stack) != "fsdp":
+    if data_parallel_mode(recipe, stage, step.stack) != "fsdp":
         return Schedule(0, reduces_each=stage == 2, gathers_once=stage > 0)  # noqa: PLR2004
     summed = recipe._replace(accumulate=True)  # of one micro-batch, each and once are the same
     once = whole_gradients(step._replace(recipe=summed), placement) is not None
-    if agreed(step.layout.pp > 1):
+    if same_everywhere(step.layout.pp > 1):
         return Schedule(0, reduces_each=not once, gathers_once=True)
     return Schedule(2 if stage == 3 else 1, reduces_each=not once, gathers_once=False)  # noqa: PLR2004
 
 
 def data_parallel_s(
-    step: TrainingStep, machine: Machine, placement: Placement, micro_batch_s: Any
-) -> Any:
+    step: TrainingStep, machine: Machine, placement: Placement, micro_batch_s: Seconds
+) -> Seconds:
     """Seconds of a step that data-parallel communication is not hidden.
 
     What happens in every micro-batch runs beside its computation, what happens once a step beside
@@ -71,19 +71,19 @@ def data_parallel_s(
     return others + comm.exposed_s(each_s + once_s, last_s, overlap)
 
 
-def _overlap(speed: Speed, layout: Layout) -> Any:
+def _overlap(speed: Speed, layout: Layout) -> Count:
     """Of what replicas send, the share that runs beside computation."""
     if speed.pipeline_overlap is None:
         return speed.overlap
     return where(layout.pp == 1, speed.overlap, speed.pipeline_overlap)
 
 
-def gather_s(step: TrainingStep, machine: Machine, placement: Placement) -> Any:
+def gather_s(step: TrainingStep, machine: Machine, placement: Placement) -> Seconds:
     """Seconds in which all weights that ranks share are put together."""
     recipe, layout = step.recipe, step.layout
-    fsdp = sharing_of(recipe, layout.zero, step.stack) == "fsdp"
+    fsdp = data_parallel_mode(recipe, layout.zero, step.stack) == "fsdp"
 
-    def whole_bytes(held: Held) -> Any:
+    def whole_bytes(held: ParameterShard) -> Bytes:
         if fsdp:
             return gathered_bytes(held, recipe, compute_bytes(recipe))
         return weight_bytes(recipe) * held.trained
@@ -98,7 +98,7 @@ def gather_s(step: TrainingStep, machine: Machine, placement: Placement) -> Any:
 
 def reduce_s(
     placement: Placement, gradient_bytes_each: float, machine: Machine, layout: Layout
-) -> Any:
+) -> Seconds:
     """Seconds in which all gradients are summed.
 
     Ranks that share states take a shard each; their copies, or replicas, all-reduce what they
@@ -116,19 +116,21 @@ def reduce_s(
     return seconds
 
 
-def _ways(held: Held, placement: Placement, layout: Layout) -> Any:
+def _ways(held: ParameterShard, placement: Placement, layout: Layout) -> Count:
     """Ranks with other parameters that lie between two with the same."""
     return layout.expert_ways if held is placement.experts else layout.tp
 
 
-def _collectives(held: Held, placement: Placement) -> Any:
+def _collectives(held: ParameterShard, placement: Placement) -> Count:
     """One for each block that has such parameters; the ends travel with them."""
-    if held is placement.ends or not somewhere(held.parameters > 0):
+    if held is placement.embedding_and_head or not any_true(held.parameters > 0):
         return 0
     return placement.layers
 
 
-def _ring_s(sent_bytes: Any, ranks: Any, inner: Any, collectives: Any, machine: Machine) -> Any:
+def _ring_s(
+    sent_bytes: Bytes, ranks: Count, inner: Count, collectives: Count, machine: Machine
+) -> Seconds:
     """Seconds of a ring; nothing where a rank is alone."""
     bandwidth = comm.link_bytes_per_s(machine, ranks, inner)
     seconds = sent_bytes / bandwidth + comm.latency_s(machine, ranks, inner, collectives)

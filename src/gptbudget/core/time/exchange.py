@@ -3,9 +3,9 @@
 What data-parallel ranks wait for is in ``data_parallel``.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from gptbudget.core.arrays import agreed, maximum, where
+from gptbudget.core.arrays import Count, Seconds, maximum, same_everywhere, where
 from gptbudget.core.time import collectives as comm
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.machine import Machine
@@ -18,8 +18,8 @@ _BALANCED_ALL_TO_ALL = 0.75
 
 
 def tensor_parallel_s(
-    model: ModelSpec, recipe: Recipe, machine: Machine, layout: Layout, tokens: Any
-) -> Any:
+    model: ModelSpec, recipe: Recipe, machine: Machine, layout: Layout, tokens: Count
+) -> Seconds:
     """Seconds of one block and micro-batch, none of it hidden."""
     sent = comm.tensor_parallel_elements(
         tokens, model.width, layout.tp, recomputed=recipe.checkpointing == "full"
@@ -32,10 +32,10 @@ def context_ring_s(
     recipe: Recipe,
     machine: Machine,
     layout: Layout,
-    tokens: Any,
-    attention_s: Any,
-    overlap: Any,
-) -> Any:
+    tokens: Count,
+    attention_s: Seconds,
+    overlap: Count,
+) -> Seconds:
     """Seconds of one block that keys and values come later than attention needs them.
 
     ``attention_s`` are those of all its passes. All wait for the slowest hop, that between the
@@ -50,8 +50,8 @@ def context_ring_s(
 
 
 def all_to_all_s(
-    model: ModelSpec, recipe: Recipe, machine: Machine, layout: Layout, tokens: Any
-) -> Any:
+    model: ModelSpec, recipe: Recipe, machine: Machine, layout: Layout, tokens: Count
+) -> Seconds:
     """Seconds of one expert block and micro-batch: to the experts and back, forward and backward.
 
     A full recomputation repeats the forward pass. Experts are whole on their ranks, which lie side
@@ -81,10 +81,10 @@ def messages_s(
     speed: Speed,
     machine: Machine,
     layout: Layout,
-    tokens: Any,
-    micro_batches: Any,
-    stage_s: Any,
-) -> Any:
+    tokens: Count,
+    micro_batches: Count,
+    stage_s: Seconds,
+) -> Seconds:
     """Seconds of a step that a stage waits for messages from and to its neighbours.
 
     Each chunk sends its output on and a gradient back. Tensor ranks send a part each and gather the
@@ -95,7 +95,7 @@ def messages_s(
 
     Example: GPT-3 175B on 8 tensor ranks sends 6.3 MB a chunk and micro-batch of 2,048 tokens.
     """
-    if agreed(layout.pp == 1):
+    if same_everywhere(layout.pp == 1):
         return 0
     pp, vp = layout.pp, layout.vp
     sent = machine.element_bytes * comm.boundary_elements(tokens, model.width, layout.tp)
@@ -114,13 +114,13 @@ def messages_s(
 class Exchanges(NamedTuple):
     """On the longest way through a step."""
 
-    exchanges: Any
+    exchanges: Count
     """How often stages wait for each other."""
-    messages: Any
+    messages: Count
     """How many messages pass one after the other."""
 
 
-def exchanges(pp: Any, vp: Any, micro_batches: Any) -> Exchanges:
+def exchanges(pp: Count, vp: Count, micro_batches: Count) -> Exchanges:
     """How often p stages of v chunks exchange in a step of m micro-batches.
 
     Counted by playing the two schedules of Narayanan et al. 2021 (arXiv 2104.04473, section 2.2)

@@ -1,7 +1,6 @@
 """Logits and loss on the last stage."""
 
-from typing import Any
-
+from gptbudget.core.arrays import Count, Seconds
 from gptbudget.core.time.matmul import product_s, traffic_s
 from gptbudget.specs.machine import Machine
 from gptbudget.specs.model import ModelSpec
@@ -13,8 +12,8 @@ _FUSED_BYTES = 8
 
 
 def head_s(
-    model: ModelSpec, recipe: Recipe, speed: Speed, machine: Machine, tokens: Any, tp: Any
-) -> Any:
+    model: ModelSpec, recipe: Recipe, speed: Speed, machine: Machine, tokens: Count, tp: Count
+) -> Seconds:
     """Seconds of the head's products and of the loss over the vocabulary, in 16 bit.
 
     Three products, two where the head is frozen: beside adapters, or tied to a frozen embedding. A

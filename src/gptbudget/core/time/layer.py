@@ -3,9 +3,9 @@
 A layer that is trained, and one below all that is, which has a forward pass alone.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from gptbudget.core.arrays import added, maximum
+from gptbudget.core.arrays import Count, Seconds, added, maximum
 from gptbudget.core.step import TrainingStep
 from gptbudget.core.time.block import BlockTime, Share, block_s
 from gptbudget.core.time.exchange import all_to_all_s, context_ring_s, tensor_parallel_s
@@ -27,18 +27,18 @@ _EXPERT_HOST_S = 2e-3
 class LayerTime(NamedTuple):
     """Seconds of one layer and micro-batch on one rank, by part."""
 
-    products: Any
-    attention: Any
-    elementwise: Any
-    recomputation: Any
-    tensor_parallel: Any
-    context_ring: Any
-    expert_all_to_all: Any
-    host: Any
+    products: Seconds
+    attention: Seconds
+    elementwise: Seconds
+    recomputation: Seconds
+    tensor_parallel: Seconds
+    context_ring: Seconds
+    expert_all_to_all: Seconds
+    host: Seconds
     """What the host needs beyond the time of the others."""
 
     @property
-    def total(self) -> Any:
+    def total(self) -> Seconds:
         """All of it."""
         return added(self)
 
@@ -71,7 +71,7 @@ def layer_s(step: TrainingStep, machine: Machine, share: Share) -> LayerTimes:
     )
 
 
-def _with_host(block: BlockTime, waits: tuple[Any, Any, Any], host_s: float) -> LayerTime:
+def _with_host(block: BlockTime, waits: tuple[Count, Count, Count], host_s: float) -> LayerTime:
     """A block and what it waits for; the host takes what is missing to its own time."""
     alone = LayerTime(*block, *waits, host=0)
     return alone._replace(host=maximum(host_s - alone.total, 0))

@@ -5,8 +5,7 @@ measured on the card; the last wave of 128 x 128 tiles is half empty on average;
 result pass through memory, of which six tenths are not hidden.
 """
 
-from typing import Any
-
+from gptbudget.core.arrays import Bytes, Count, Seconds
 from gptbudget.specs.machine import Machine
 
 MEMORY_SHARE = 0.85
@@ -21,8 +20,8 @@ _EXPOSED_OPERANDS = 0.6
 
 
 def product_s(
-    rows: Any, columns: Any, depth: Any, machine: Machine, *, narrow: bool = False
-) -> Any:
+    rows: Count, columns: Count, depth: Count, machine: Machine, *, narrow: bool = False
+) -> Seconds:
     """Seconds of one product of (rows x depth) and (depth x columns).
 
     Example: 8,192 x 14,336 results are 7,168 tiles, so that half a wave of the 132
@@ -37,16 +36,16 @@ def product_s(
     return arithmetic_s + operands_s(moved, machine)
 
 
-def operands_s(elements: Any, machine: Machine) -> Any:
+def operands_s(elements: Count, machine: Machine) -> Seconds:
     """Seconds that moving ``elements`` adds to products."""
     return _EXPOSED_OPERANDS * elements_s(elements, machine)
 
 
-def elements_s(elements: Any, machine: Machine) -> Any:
+def elements_s(elements: Count, machine: Machine) -> Seconds:
     """Seconds that ``elements`` of the compute precision need through memory."""
     return traffic_s(machine.element_bytes * elements, machine)
 
 
-def traffic_s(moved_bytes: Any, machine: Machine) -> Any:
+def traffic_s(moved_bytes: Bytes, machine: Machine) -> Seconds:
     """Seconds that ``moved_bytes`` need through memory."""
     return moved_bytes / (MEMORY_SHARE * machine.memory_bytes_per_s)

@@ -1,9 +1,17 @@
 """The whole step: blocks and head over micro-batches and stages, exchange, optimizer."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
-from gptbudget.core.arrays import added, agreed, choose, minimum, where
+from gptbudget.core.arrays import (
+    Count,
+    Number,
+    Seconds,
+    added,
+    choose,
+    minimum,
+    same_everywhere,
+    where,
+)
 from gptbudget.core.memory.placement import Placement, place, stages_that_may_be_worst
 from gptbudget.core.memory.states import gradient_bytes, training_states
 from gptbudget.core.parts import Parts
@@ -17,7 +25,7 @@ from gptbudget.core.time.update import host_update_s, offload_s, optimizer_s
 from gptbudget.specs.machine import Machine
 
 
-def step_time(step: TrainingStep, machine: Machine) -> Parts[Any]:
+def step_time(step: TrainingStep, machine: Machine) -> Parts[Seconds]:
     """Seconds of one optimizer step, by part; the step is their sum.
 
     The slowest stage sets the pace: that with most blocks to train, or the last with the head;
@@ -36,7 +44,7 @@ def step_time(step: TrainingStep, machine: Machine) -> Parts[Any]:
     trained, frozen, head_here, stage_s = _slowest(stages, layer.total, below.total, head)
     all_frozen = recipe.method.frozen_layers
     whole_s = (model.layers - all_frozen) * layer.total + all_frozen * below.total + head
-    bubble = (whole_s - stage_s) / layout.vp if agreed(layout.pp > 1) else 0
+    bubble = (whole_s - stage_s) / layout.vp if same_everywhere(layout.pp > 1) else 0
     of_layers = {
         part: micro_batches * (trained * each + frozen * each_below)
         for part, each, each_below in zip(LayerTime._fields, layer, below, strict=True)
@@ -55,8 +63,8 @@ def step_time(step: TrainingStep, machine: Machine) -> Parts[Any]:
 
 
 def _of_states(
-    step: TrainingStep, machine: Machine, busiest: Placement, stage_s: Any
-) -> dict[str, Any]:
+    step: TrainingStep, machine: Machine, busiest: Placement, stage_s: Seconds
+) -> dict[str, Seconds]:
     """What a step takes for weights, gradients and optimizer, on the stage that trains most."""
     model, recipe, layout, stack = step.model, step.recipe, step.layout, step.stack
     states = training_states(busiest, recipe, layout.zero, stack)
@@ -91,13 +99,15 @@ def busiest_of(stages: Sequence[Placement]) -> Placement:
     return found
 
 
-def _trained(of: Placement) -> Any:
+def _trained(of: Placement) -> Count:
     return added(held.trained for held in of.kinds)
 
 
-def _slowest(stages: Iterable[Placement], layer_s: Any, frozen_s: Any, head: Any) -> Any:
+def _slowest(
+    stages: Iterable[Placement], layer_s: Seconds, frozen_s: Seconds, head: Seconds
+) -> Seconds:
     """Trained and frozen blocks of the stage that sets the pace, its head's seconds, and all."""
-    found: Any = (0, 0, 0, -1)
+    found: tuple[Number, ...] = (0, 0, 0, -1)
     for of in stages:
         frozen, own_head = of.layers - of.trained_layers, head if of.last else 0
         seconds = of.trained_layers * layer_s + frozen * frozen_s + own_head

@@ -1,8 +1,6 @@
 """The optimizer's step, and the traffic of what lives on the host."""
 
-from typing import Any
-
-from gptbudget.core.arrays import added, minimum
+from gptbudget.core.arrays import Count, Seconds, added, minimum
 from gptbudget.core.memory.placement import Placement
 from gptbudget.core.memory.states import States, ways
 from gptbudget.core.time import collectives as comm
@@ -25,7 +23,7 @@ def optimizer_s(
     machine: Machine,
     zero: Zero,
     gradient_bytes_each: float,
-) -> Any:
+) -> Seconds:
     """Seconds of the update of what a rank holds: all it keeps is read and written once.
 
     Llama-3 8B unsharded on an H100 at 80 % of its bandwidth and 28 bytes, with neither norm nor
@@ -34,7 +32,9 @@ def optimizer_s(
     if recipe.offload != "none":
         return 0
     weights = states.weight_bytes_each * states.trained
-    passes = 1 if recipe.recipe == "master" else 2  # written from masters, else read and written
+    passes = (
+        1 if recipe.weight_storage == "master" else 2
+    )  # written from masters, else read and written
     kept = 2 * (states.masters + states.optimizer_state) + passes * weights
     gradients = gradient_bytes_each * states.trained
     seconds = traffic_s(kept + _GRADIENT_READS * gradients, machine)
@@ -49,7 +49,7 @@ def optimizer_s(
     return seconds
 
 
-def host_update_s(recipe: Recipe, states: States, speed: Speed, ranks_on_host: Any) -> Any:
+def host_update_s(recipe: Recipe, states: States, speed: Speed, ranks_on_host: Count) -> Seconds:
     """Seconds in which the host updates what an offload keeps there.
 
     The ranks of a host share its processors and memory. DeepSpeed's CPU Adam took 8.2 s for 11.6
@@ -65,10 +65,10 @@ def offload_s(
     recipe: Recipe,
     states: States,
     machine: Machine,
-    micro_batches: Any,
-    micro_batch_s: Any,
-    overlap: Any,
-) -> Any:
+    micro_batches: Count,
+    micro_batch_s: Seconds,
+    overlap: Count,
+) -> Seconds:
     """Seconds that a step waits for the host.
 
     Paged states come and go once a step. Of an optimizer on the host gradients go there and

@@ -1,4 +1,4 @@
-"""Where the `hole` of a loss in stacks.yaml comes from: freed logits that no next tensor can use.
+"""Where the `fragmentation` of a loss comes from: freed logits that no next tensor can use.
 
 A caching allocator takes the smallest free block that is large enough, cuts it, and joins free
 neighbours (PyTorch, c10/cuda/CUDACachingAllocator.cpp: best fit, split, coalesce; here without its
@@ -76,4 +76,4 @@ def test_hole(loss: str) -> None:
             allocator.allocate(name, float(size))
         most = max(most, allocator.alive)
 
-    assert allocator.reserved - most == LOSSES[loss].hole
+    assert allocator.reserved - most == LOSSES[loss].fragmentation
