@@ -140,7 +140,7 @@ def _refuse_what_does_not_divide(resolver: Resolver, layout: Layout, model: Mode
     ):
         if size % tp:
             raise UsageError(
-                f"--tp {tp} does not divide the {what} of {model.name}", "resolver a divisor"
+                f"--tp {tp} does not divide the {what} of {model.name}", "choose a divisor"
             )
     if resolver.options.ep is None or ep == 1:
         return
@@ -149,20 +149,20 @@ def _refuse_what_does_not_divide(resolver: Resolver, layout: Layout, model: Mode
     if model.experts.count % ep:
         raise UsageError(
             f"--ep {ep} does not divide the {model.experts.count} experts of {model.name}",
-            "resolver a divisor",
+            "choose a divisor",
         )
     inside = (resolver.options.dp_shard or layout.dp) * layout.cp * tp
     if inside % ep:
         raise UsageError(
             f"--ep {ep} does not divide the {inside} GPUs of a pipeline stage that it lies in",
-            "resolver a divisor",
+            "choose a divisor",
         )
 
 
 def _refuse_bad_shards(layout: Layout, dp_shard: int) -> None:
     if layout.dp % dp_shard:
         raise UsageError(
-            f"--dp-shard {dp_shard} does not divide --dp {layout.dp}", "resolver a divisor"
+            f"--dp-shard {dp_shard} does not divide --dp {layout.dp}", "choose a divisor"
         )
     if not layout.zero:
         raise UsageError("--dp-shard shares nothing with --zero 0", "add --zero 1, 2 or 3")

@@ -170,7 +170,7 @@ def _storage(resolver: Resolver, precision: Precision, stack: Stack, method: Met
     if method.has_adapters and recipe == "master":
         raise UsageError(
             "--recipe master has no effect on adapters, which have a precision of their own",
-            "drop it, or resolver --lora-precision",
+            "drop it, or choose --lora-precision",
         )
     return recipe
 
