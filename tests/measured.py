@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gptbudget.catalog.reference import load_evidence
 from gptbudget.core.implementation import Implementation, implementation
-from gptbudget.evidence.load import measured_stack
+from gptbudget.evidence.memory import measured_stack
 from gptbudget.specs.model import ModelSpec
 
 

@@ -16,7 +16,7 @@ from gptbudget.catalog.profiles import (
     remove_profile,
     save_profile,
 )
-from gptbudget.evidence.calibrated import carried_errors
+from gptbudget.evidence.speed import carried_errors
 from gptbudget.evidence.validate import against_runs
 from gptbudget.run.profiles import CARRIED
 from gptbudget.specs.profile import Profile

@@ -15,9 +15,9 @@ VALIDATION = {
     "gptbudget.specs.profile",
     "gptbudget.evidence.validate",
 }
-PLANNING = {"gptbudget.budget.plan", "gptbudget.budget", "gptbudget.core.laws.repeated"}
+PLANNING = {"gptbudget.budget.plan", "gptbudget.budget", "gptbudget.core.scaling_laws"}
 
-PAGES = {"gptbudget.render.html", "gptbudget.answer.page", "gptbudget.core.laws.kaplan"}
+PAGES = {"gptbudget.render.html", "gptbudget.answer.page", "gptbudget.core.scaling_laws"}
 
 PROGRAM = """
 import contextlib, io, sys

@@ -23,9 +23,8 @@ from gptbudget.catalog.catalog import load_catalog
 from gptbudget.catalog.paths import data_file
 from gptbudget.catalog.reference import load_evidence
 from gptbudget.core.time.step import step_time
-from gptbudget.evidence.baseline import constant_error
-from gptbudget.evidence.load import load_published_runs
-from gptbudget.evidence.speed import ScoredSpeed, score_speed
+from gptbudget.evidence.published import load_published_runs
+from gptbudget.evidence.speed import ScoredSpeed, constant_error, score_speed
 from gptbudget.evidence.validate import run_of
 from gptbudget.run.machine import SUSTAINED, SUSTAINED_ON_HOPPER, is_hopper
 from gptbudget.run.run import ModelRun, Prediction

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from gptbudget.answer.validation.speed import promised
-from gptbudget.evidence.calibrated import carried_errors
 from gptbudget.evidence.score import ScoredRow, score
+from gptbudget.evidence.speed import carried_errors
 from gptbudget.evidence.validate import AgainstRuns, against_runs
 
 README = Path(__file__).parents[2] / "README.md"

@@ -12,8 +12,7 @@ import pytest
 from gptbudget import load_catalog
 from gptbudget.catalog.paths import data_file
 from gptbudget.catalog.reference import load_evidence
-from gptbudget.evidence.load import load_published_runs
-from gptbudget.evidence.published import PublishedRun
+from gptbudget.evidence.published import PublishedRun, load_published_runs
 from gptbudget.evidence.score import ScoredRow, score
 from gptbudget.evidence.validate import AgainstRuns, against_runs, run_of
 from gptbudget.units import GIB

@@ -13,12 +13,16 @@ from gptbudget import load_catalog
 from gptbudget.answer.validation.speed import promised
 from gptbudget.catalog.paths import data_file
 from gptbudget.catalog.reference import load_evidence
-from gptbudget.evidence.baseline import constant_errors
-from gptbudget.evidence.load import load_cross, load_published_runs
-from gptbudget.evidence.published import LeftOutRow, PublishedRun
-from gptbudget.evidence.ranges import class_ranges, inside_of_others, untested
+from gptbudget.evidence.cross import (
+    LeftOutRow,
+    class_ranges,
+    inside_of_others,
+    load_cross,
+    untested,
+)
+from gptbudget.evidence.published import PublishedRun, load_published_runs
 from gptbudget.evidence.score import by_group, score, score_errors
-from gptbudget.evidence.speed import tokens_per_s
+from gptbudget.evidence.speed import constant_errors, tokens_per_s
 from gptbudget.evidence.validate import AgainstRuns, against_runs, run_of
 from gptbudget.run.profiles import CARRIED
 from tests.conftest import Cli

@@ -47,7 +47,7 @@ def _document(name: str | None, runs: Path | None, invocation: Invocation, *, cr
 
     if cross:
         from gptbudget.answer.validation.cross import cross_document
-        from gptbudget.evidence.load import load_cross
+        from gptbudget.evidence.cross import load_cross
 
         return cross_document(load_cross())
     if name:

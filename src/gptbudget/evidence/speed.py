@@ -1,6 +1,9 @@
-"""Published speeds against the predicted step."""
+"""Published speeds against the predicted step, one constant utilization, and one logged step."""
 
-from collections.abc import Mapping
+import math
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from gptbudget.core.conventions import CONVENTIONS, convention_flops_per_token
@@ -8,7 +11,9 @@ from gptbudget.core.flops import train_flops_per_token
 from gptbudget.core.parameters import count_parameters
 from gptbudget.core.parts import Parts
 from gptbudget.evidence.published import PublishedRun, PublishedSpeed
+from gptbudget.evidence.score import Group, Score, grouped, score_errors
 from gptbudget.run.estimate import step_parts
+from gptbudget.run.profiles import CARRIED
 from gptbudget.run.run import ModelRun
 from gptbudget.specs.gpu import GpuSpec
 from gptbudget.specs.layout import Layout
@@ -159,3 +164,90 @@ def _layout(layout: Layout) -> str:
     if layout.gpus == 1:
         return "one GPU"
     return "data, one node" if layout.gpus <= _GPUS_PER_NODE else "data, many nodes"
+
+
+def constant_errors(rows: Sequence[ScoredSpeed], *, leave_out: bool) -> list[float]:
+    """Errors of all rows that have such a constant; see :func:`constant_error`."""
+    errors = (constant_error(row, rows, leave_out=leave_out) for row in rows)
+    return [error for error in errors if error is not None]
+
+
+def constant_scores(rows: Sequence[ScoredSpeed], names: Sequence[str]) -> dict[Group, Score]:
+    """What the constants of ``rows`` miss in each group of them; see :func:`constant_error`.
+
+    Each is fitted without the row's source; a group without any other source has none.
+    """
+    found = {}
+    for group, members in grouped(rows, names):
+        errors = (constant_error(row, rows, leave_out=True) for row in members)
+        known = [error for error in errors if error is not None]
+        if known:
+            found[group] = score_errors(known, group)
+    return found
+
+
+def constant_error(
+    row: ScoredSpeed, rows: Sequence[ScoredSpeed], *, leave_out: bool
+) -> float | None:
+    """Predicted over published, less one, with the best constant of the row's family.
+
+    ``leave_out``: the constant is fitted without the row's source, on the same hardware and stack,
+    else the same hardware, else on everything; ``None`` where there are no others.
+    """
+    others = [each for each in rows if not leave_out or each.source != row.source]
+    alike = _most_alike(row, others)
+    if not alike:
+        return None
+    best = math.exp(statistics.median(math.log(each.published_mfu) for each in alike))
+    return best / row.published_mfu - 1
+
+
+def _most_alike(row: ScoredSpeed, others: Sequence[ScoredSpeed]) -> Sequence[ScoredSpeed]:
+    for names in (("hardware", "stack"), ("hardware",)):
+        alike = [
+            each for each in others if all(each.keys[name] == row.keys[name] for name in names)
+        ]
+        if alike:
+            return alike
+    return others
+
+
+_NAMES = ("source", "family", "card", "stack")
+_FEWEST = 3
+
+
+class Carried(NamedTuple):
+    """Errors of a group's other runs, without and with one of them logged."""
+
+    group: tuple[str, ...]
+    """Source, family, card, software."""
+    rows: int
+    before: float
+    """Median absolute error of the others, in the mean over which run is logged."""
+    after: float
+
+
+def carried_errors(rows: Iterable[ScoredSpeed], share: float = CARRIED) -> list[Carried]:
+    """Each group of at least three runs, with each of its runs logged in turn."""
+    groups: dict[tuple[str, ...], list[float]] = defaultdict(list)
+    for row in rows:
+        groups[tuple(row.keys[name] for name in _NAMES)].append(math.log1p(row.error))
+    return [
+        Carried(
+            group,
+            len(logs),
+            statistics.mean(_median_of_others(logs, index, 0) for index in range(len(logs))),
+            statistics.mean(_median_of_others(logs, index, share) for index in range(len(logs))),
+        )
+        for group, logs in sorted(groups.items())
+        if len(logs) >= _FEWEST
+    ]
+
+
+def _median_of_others(logs: Sequence[float], logged: int, share: float) -> float:
+    """Median absolute error of the others once ``share`` of the logged run's is taken off."""
+    return statistics.median(
+        abs(math.expm1(log - share * logs[logged]))
+        for index, log in enumerate(logs)
+        if index != logged
+    )

@@ -10,16 +10,16 @@ from gptbudget.catalog.catalog import Catalog, load_catalog
 from gptbudget.catalog.paths import data_file
 from gptbudget.catalog.reference import load_evidence
 from gptbudget.errors import FileError, UnknownNameError, UsageError
-from gptbudget.evidence.load import (
+from gptbudget.evidence.memory import (
     ONE_GPU,
     SHARDED,
     MeasuredSteps,
+    ScoredFit,
     load_measured_steps,
-    load_published_runs,
+    score_memory,
+    score_steps,
 )
-from gptbudget.evidence.memory import ScoredFit, score_memory
-from gptbudget.evidence.published import LeftOut, PublishedRun
-from gptbudget.evidence.pytorch import score_steps
+from gptbudget.evidence.published import LeftOut, PublishedRun, load_published_runs
 from gptbudget.evidence.score import ScoredRow
 from gptbudget.evidence.speed import ScoredSpeed, score_speed
 from gptbudget.run.calibration import fastest_flops_per_s, least_flops_per_s

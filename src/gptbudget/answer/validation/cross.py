@@ -14,9 +14,7 @@ from gptbudget.answer.validation.words import (
     score_data,
     scores_table,
 )
-from gptbudget.evidence.load import Cross
-from gptbudget.evidence.published import LeftOutRow
-from gptbudget.evidence.ranges import class_ranges, inside_of_others, untested
+from gptbudget.evidence.cross import Cross, LeftOutRow, class_ranges, inside_of_others, untested
 from gptbudget.evidence.score import Group, Score, by_group, grouped, score, score_errors
 from gptbudget.units import format_many
 

@@ -14,10 +14,14 @@ from gptbudget.answer.validation.words import (
     score_data,
     scores_table,
 )
-from gptbudget.evidence.baseline import constant_errors, constant_scores
-from gptbudget.evidence.calibrated import Carried, carried_errors
 from gptbudget.evidence.score import by_group, grouped, score, score_errors
-from gptbudget.evidence.speed import ScoredSpeed
+from gptbudget.evidence.speed import (
+    Carried,
+    ScoredSpeed,
+    carried_errors,
+    constant_errors,
+    constant_scores,
+)
 from gptbudget.evidence.validate import AgainstRuns
 from gptbudget.units import format_many, format_number
 
