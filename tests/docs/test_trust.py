@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gptbudget.answer.validation.speed import promised
+from gptbudget.answer.validation import promised
 from gptbudget.evidence.score import ScoredRow, score
 from gptbudget.evidence.speed import carried_errors
 from gptbudget.evidence.validate import AgainstRuns, against_runs

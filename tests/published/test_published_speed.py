@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gptbudget import load_catalog
-from gptbudget.answer.validation.speed import promised
+from gptbudget.answer.validation import promised
 from gptbudget.catalog.paths import data_file
 from gptbudget.catalog.reference import load_evidence
 from gptbudget.evidence.cross import (

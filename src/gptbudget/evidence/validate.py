@@ -13,7 +13,6 @@ from gptbudget.errors import FileError, UnknownNameError, UsageError
 from gptbudget.evidence.memory import (
     ONE_GPU,
     SHARDED,
-    MeasuredSteps,
     ScoredFit,
     load_measured_steps,
     score_memory,
@@ -56,20 +55,27 @@ class OneRun(NamedTuple):
 
 
 class AgainstPyTorch(NamedTuple):
-    """Steps that PyTorch's own trackers accounted for."""
+    """Steps that one of PyTorch's own trackers accounted for."""
 
-    measured: MeasuredSteps
+    title: str
+    source: str
+    what: str
     rows: list[ScoredRow]
+
+    @property
+    def peaks(self) -> list[ScoredRow]:
+        """The rows of whole steps."""
+        return [row for row in self.rows if row.figure == "peak"]
 
 
 def against_pytorch(catalogs: Iterable[Path] = ()) -> list[AgainstPyTorch]:
     """Score every measured step, on one GPU and under FSDP."""
     catalog, stacks = load_catalog(catalogs), load_evidence().stacks
     found = []
-    for file in (ONE_GPU, SHARDED):
+    for title, file in (("one GPU", ONE_GPU), ("FSDP", SHARDED)):
         measured = load_measured_steps(catalog, file)
         rows = score_steps(measured.steps, stacks, measured.source)
-        found.append(AgainstPyTorch(measured, rows))
+        found.append(AgainstPyTorch(title, measured.source, measured.what, rows))
     return found
 
 
