@@ -1,11 +1,12 @@
-"""Who is called what: forgiving names, the index of a section, and claims that clash."""
+"""Who is called what: forgiving names, the index of a section, claims that clash, the stacks."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gptbudget.catalog.paths import catalog_files, shipped_files
+from gptbudget.catalog.paths import catalog_files, data_file, shipped_files
 from gptbudget.catalog.yamlfile import YamlFile, read_yaml
 from gptbudget.errors import FileError, UnknownNameError
 from gptbudget.units import parse_count
@@ -187,3 +188,26 @@ def _entries_of(path: Path, kind: str) -> Iterable[tuple[str, Any]]:
         return ()
     entries = data.get(kind) if isinstance(data, dict) else None
     return entries.items() if isinstance(entries, dict) else ()
+
+
+@cache
+def _entries() -> Mapping[str, Any]:
+    """What stands under each stack of the file."""
+    entries: Mapping[str, Any] = read_yaml(data_file("stacks.yaml"), keep=True).data["stacks"]
+    return entries
+
+
+def stack_names() -> tuple[str, ...]:
+    """The stacks, in the order of their file."""
+    return tuple(_entries())
+
+
+def default_stacks() -> dict[str, str]:
+    """The stack that is the default for each kind of layout."""
+    return {
+        case: name for name, fields in _entries().items() for case in fields.get("default_for", ())
+    }
+
+
+CONTEXT: Mapping[str, Callable[[], tuple[str, ...]]] = {"stacks": stack_names}
+"""The context in which options are validated (:data:`gptbudget.specs.options.StackName`)."""

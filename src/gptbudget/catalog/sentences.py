@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from gptbudget.catalog.stack_names import CONTEXT
+from gptbudget.catalog.index import CONTEXT
 from gptbudget.catalog.yamlfile import YamlFile
 from gptbudget.errors import FileError
 
