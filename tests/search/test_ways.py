@@ -13,8 +13,7 @@ from gptbudget.errors import UsageError
 from gptbudget.run.estimate import ModelEstimate, estimate
 from gptbudget.run.question import given_options
 from gptbudget.run.run import NamedGpu, NamedModel
-from gptbudget.search.context import Setting
-from gptbudget.search.fastest import best_way
+from gptbudget.search.fastest import Setting, best_way
 from gptbudget.specs.own_options import PlanOptions
 
 SPACE: dict[str, tuple[Any, ...]] = {

@@ -12,7 +12,7 @@ from gptbudget.core.cost import energy_kwh, gpu_hours, rent_usd
 from gptbudget.core.parameters import count_parameters
 from gptbudget.errors import UsageError
 from gptbudget.run.run import CostAssumptions, ModelRun, NamedModel, Origin
-from gptbudget.search.context import Setting
+from gptbudget.search.fastest import Setting
 from gptbudget.specs.own_options import PlanOptions
 
 _NEAREST = 3

@@ -13,9 +13,9 @@ from gptbudget.core.arrays import about
 from gptbudget.core.chinchilla import predicted_loss
 from gptbudget.errors import UsageError
 from gptbudget.run.run import NamedModel
-from gptbudget.search.context import Setting
 from gptbudget.search.fastest import (
     ModelWay,
+    Setting,
     best_way,
     knows_memory,
     plain_model_way,
