@@ -22,7 +22,7 @@ from gptbudget.evidence.cross import (
 )
 from gptbudget.evidence.published import PublishedRun, load_published_runs
 from gptbudget.evidence.score import by_group, score, score_errors
-from gptbudget.evidence.speed import constant_errors, tokens_per_s
+from gptbudget.evidence.speed import constant_score, tokens_per_s
 from gptbudget.evidence.validate import AgainstRuns, against_runs, run_of
 from gptbudget.run.profiles import CARRIED
 from tests.conftest import Cli
@@ -65,8 +65,9 @@ def test_a_constant_utilization_is_far_worse() -> None:
     assert score(rows).median <= 0.4 * constant.median
     ours, theirs = (
         score(promised(scored().speeds)),
-        score_errors(constant_errors(promised(scored().speeds), leave_out=True)),
+        constant_score(promised(scored().speeds)),
     )
+    assert theirs is not None
     assert ours.median <= 0.4 * theirs.median
 
 
@@ -83,11 +84,12 @@ def test_each_group_stands_beside_the_best_constant(cli: Cli) -> None:
         and (group["group"]["family"], group["group"]["inputs"]) == ("dense", "complete")
     }
     whole = next(group for group in groups if not group["group"])["constant"]
-    errors = constant_errors(promised(scored().speeds), leave_out=True)
+    best = constant_score(promised(scored().speeds))
 
+    assert best is not None
     assert all({"median", "p90", "bias", "within_15"} <= set(each) for each in by_source.values())
-    assert sum(each["rows"] for each in by_source.values()) == len(errors) == whole["rows"]
-    assert whole["median"] == pytest.approx(score_errors(errors).median)
+    assert sum(each["rows"] for each in by_source.values()) == best.rows == whole["rows"]
+    assert whole["median"] == pytest.approx(best.median)
 
 
 def test_ranges_are_what_was_read_off() -> None:

@@ -16,12 +16,11 @@ from gptbudget.evidence.score import (
     by_group,
     grouped,
     score,
-    score_errors,
 )
 from gptbudget.evidence.speed import (
     ScoredSpeed,
     carried_errors,
-    constant_errors,
+    constant_score,
     constant_scores,
 )
 from gptbudget.evidence.validate import AgainstPyTorch, AgainstRuns
@@ -201,10 +200,9 @@ def _speed_headline(speeds: Sequence[ScoredSpeed]) -> Iterator[str]:
 
 def _best_constant(rows: Sequence[ScoredSpeed]) -> str:
     """What the best constant utilization of the same hardware and software would reach."""
-    errors = constant_errors(rows, leave_out=True)
-    if not errors:
+    best = constant_score(rows)
+    if best is None:
         return ""
-    best = score_errors(errors)
     return (
         "; the best constant utilization of the same hardware and software, without the run's "
         f"source: {percent(best.median, 1)}, {percent(best.within_15, 0)}"

@@ -4,6 +4,7 @@ import math
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import NamedTuple
 
 from gptbudget.core.conventions import CONVENTIONS, convention_flops_per_token
@@ -166,50 +167,49 @@ def _layout(layout: Layout) -> str:
     return "data, one node" if layout.gpus <= _GPUS_PER_NODE else "data, many nodes"
 
 
-def constant_errors(rows: Sequence[ScoredSpeed], *, leave_out: bool) -> list[float]:
-    """Errors of all rows that have such a constant; see :func:`constant_error`."""
-    errors = (constant_error(row, rows, leave_out=leave_out) for row in rows)
-    return [error for error in errors if error is not None]
+def constant_errors(rows: Sequence[ScoredSpeed]) -> list[float | None]:
+    """Predicted over published, less one, with the best constant utilization of a row's family.
+
+    It is what a calculator without a model of the step does at its best: the median of all
+    published utilizations of the same hardware and stack, else of the same hardware, else of
+    everything, each without the row's own source; ``None`` where there are no others.
+    """
+    known = [(row.source, *_alike(row), math.log(row.published_mfu)) for row in rows]
+
+    @cache
+    def best(source: str, hardware: str, stack: str) -> float | None:
+        others = [each for each in known if each[0] != source]
+        same = [each for each in others if each[1] == hardware]
+        logs = [each[3] for each in [each for each in same if each[2] == stack] or same or others]
+        return math.exp(statistics.median(logs)) if logs else None
+
+    constants = (best(row.source, *_alike(row)) for row in rows)
+    return [
+        None if constant is None else constant / row.published_mfu - 1
+        for constant, row in zip(constants, rows, strict=True)
+    ]
+
+
+def _alike(row: ScoredSpeed) -> tuple[str, str]:
+    keys = row.keys
+    return keys["hardware"], keys["stack"]
+
+
+def constant_score(rows: Sequence[ScoredSpeed]) -> Score | None:
+    """What the constants of ``rows`` miss; ``None`` where all are of one source."""
+    known = [error for error in constant_errors(rows) if error is not None]
+    return score_errors(known) if known else None
 
 
 def constant_scores(rows: Sequence[ScoredSpeed], names: Sequence[str]) -> dict[Group, Score]:
-    """What the constants of ``rows`` miss in each group of them; see :func:`constant_error`.
-
-    Each is fitted without the row's source; a group without any other source has none.
-    """
+    """What the constants of ``rows`` miss in each group of them that has one."""
+    errors = dict(zip((row.id for row in rows), constant_errors(rows), strict=True))
     found = {}
     for group, members in grouped(rows, names):
-        errors = (constant_error(row, rows, leave_out=True) for row in members)
-        known = [error for error in errors if error is not None]
+        known = [error for row in members if (error := errors[row.id]) is not None]
         if known:
             found[group] = score_errors(known, group)
     return found
-
-
-def constant_error(
-    row: ScoredSpeed, rows: Sequence[ScoredSpeed], *, leave_out: bool
-) -> float | None:
-    """Predicted over published, less one, with the best constant of the row's family.
-
-    ``leave_out``: the constant is fitted without the row's source, on the same hardware and stack,
-    else the same hardware, else on everything; ``None`` where there are no others.
-    """
-    others = [each for each in rows if not leave_out or each.source != row.source]
-    alike = _most_alike(row, others)
-    if not alike:
-        return None
-    best = math.exp(statistics.median(math.log(each.published_mfu) for each in alike))
-    return best / row.published_mfu - 1
-
-
-def _most_alike(row: ScoredSpeed, others: Sequence[ScoredSpeed]) -> Sequence[ScoredSpeed]:
-    for names in (("hardware", "stack"), ("hardware",)):
-        alike = [
-            each for each in others if all(each.keys[name] == row.keys[name] for name in names)
-        ]
-        if alike:
-            return alike
-    return others
 
 
 _NAMES = ("source", "family", "card", "stack")
