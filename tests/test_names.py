@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import get_args
 
 import gptbudget
-from gptbudget.catalog.stack_names import stack_names
+from gptbudget.catalog.index import stack_names
 from gptbudget.specs.command_options import (
     FIT_OPTIONS,
     LOGGED_OPTIONS,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gptbudget.budget.laws import Data, allocations, optimum
 from gptbudget.budget.shapes import LARGEST_SHAPE, candidates, parameters_of
-from gptbudget.core.laws.depth import deepest_layers, width_at_depth
+from gptbudget.core.scaling_laws import deepest_layers, width_at_depth
 
 FLOPS = st.floats(16, 27).map(lambda power: 10**power)
 SIZES = st.floats(6.85, math.log10(LARGEST_SHAPE)).map(lambda power: 10**power)

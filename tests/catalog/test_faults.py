@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gptbudget.catalog.check import check_catalog
-from gptbudget.catalog.entries import entry_faults
+from gptbudget.catalog.check import check_catalog, entry_faults
 from gptbudget.catalog.yamlfile import parse_yaml
 from tests.conftest import Cli
 

@@ -10,9 +10,8 @@ import pytest
 
 from gptbudget import load_catalog
 from gptbudget.catalog.catalog import Entry
-from gptbudget.catalog.check import check_catalog
+from gptbudget.catalog.check import check_catalog, tensor_rate_faults, tensor_rates
 from gptbudget.catalog.paths import shipped_files
-from gptbudget.catalog.tensor_rates import tensor_rate_faults, tensor_rates
 from gptbudget.catalog.yamlfile import read_yaml
 from gptbudget.specs.gpu import GpuSpec
 from gptbudget.specs.model import ModelSpec

@@ -16,11 +16,11 @@ from gptbudget.catalog.profiles import (
     remove_profile,
     save_profile,
 )
-from gptbudget.evidence.calibrated import carried_errors
-from gptbudget.evidence.validate import against_runs
+from gptbudget.evidence.speed import carried_errors
 from gptbudget.run.profiles import CARRIED
 from gptbudget.specs.profile import Profile
 from tests.conftest import Cli
+from tests.measured import scored_runs, validated
 
 RUN = ("--gpu", "4090", "--model", "gpt2", "--micro-batch", "16")
 
@@ -225,7 +225,7 @@ def test_a_rename_that_is_refused_is_tried_again(monkeypatch: pytest.MonkeyPatch
 
 def test_one_logged_step_helps_the_others() -> None:
     # Published runs of one program on one card: the mean over groups of the median error.
-    groups = carried_errors(against_runs().speeds)
+    groups = carried_errors(scored_runs().speeds)
     before, after = (
         statistics.mean(getattr(g, name) for g in groups) for name in ("before", "after")
     )
@@ -237,11 +237,13 @@ def test_one_logged_step_helps_the_others() -> None:
         assert statistics.mean(g.after for g in of) < statistics.mean(g.before for g in of)
 
 
-def test_groups_that_it_does_not_help_are_named(cli: Cli) -> None:
-    groups = carried_errors(against_runs().speeds)
+def test_groups_that_it_does_not_help_are_named() -> None:
+    groups = carried_errors(scored_runs().speeds)
 
-    answer = cli("validate").out
-    assert answer.count("(rises)") == sum(each.after > each.before for each in groups)
+    cells = [cell for table in validated().tables for row in table.rows for cell in row]
+    assert sum("(rises)" in cell for cell in cells) == sum(
+        each.after > each.before for each in groups
+    )
 
 
 def test_a_profile_that_is_gone_before_it_is_read_is_none(cli: Cli) -> None:

@@ -13,9 +13,8 @@ from pathlib import Path
 import pytest
 
 from gptbudget import load_catalog
-from gptbudget.catalog.index import names_beginning
+from gptbudget.catalog.index import names_beginning, stack_names
 from gptbudget.catalog.reference import load_evidence, load_grids
-from gptbudget.catalog.stack_names import stack_names
 from gptbudget.specs.command_options import (
     FIT_OPTIONS,
     READING_OPTIONS,

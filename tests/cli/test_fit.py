@@ -109,7 +109,7 @@ def test_flags_of_other_programs(cli: Cli) -> None:
 
 def test_a_front_over_hardware(cli: Cli) -> None:
     result = cli(
-        "fit", "--gpu", "a100", "--gpu", "h100", "--model", "llama-3-8b", "--gpus", "8..32"
+        "fit", "--gpu", "a100", "--gpu", "h100", "--model", "llama-3-8b", "--gpus", "8..16"
     )
 
     assert result.code == 0

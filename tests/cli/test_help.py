@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gptbudget.catalog.stack_names import default_stacks, stack_names
+from gptbudget.catalog.index import default_stacks, stack_names
 from gptbudget.specs.options import OPTIONS
 from tests.conftest import Cli
 

@@ -7,6 +7,9 @@ import sys
 
 import pytest
 
+from gptbudget.catalog.paths import data_file
+from gptbudget.catalog.yamlfile import read_yaml
+
 CATALOG = {"gptbudget.catalog.catalog", "gptbudget.run.estimate", "yaml", "numpy", "platformdirs"}
 TABLES = {"rich", "rich.table", "rich.console", "gptbudget.render.terminal"}
 
@@ -15,9 +18,16 @@ VALIDATION = {
     "gptbudget.specs.profile",
     "gptbudget.evidence.validate",
 }
-PLANNING = {"gptbudget.budget.plan", "gptbudget.budget", "gptbudget.core.laws.repeated"}
+PLANNING = {"gptbudget.budget.plan", "gptbudget.budget", "gptbudget.core.scaling_laws"}
 
-PAGES = {"gptbudget.render.html", "gptbudget.answer.page", "gptbudget.core.laws.kaplan"}
+PAGES = {"gptbudget.render.html", "gptbudget.answer.page", "gptbudget.core.scaling_laws"}
+
+
+@pytest.fixture(autouse=True)
+def _filled_cache() -> None:
+    """As after the first command: the stacks are not parsed again."""
+    _ = read_yaml(data_file("stacks.yaml"), keep=True).data
+
 
 PROGRAM = """
 import contextlib, io, sys

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from gptbudget import load_catalog
 from gptbudget.core import cost
+from gptbudget.core.chinchilla import compute_optimal_tokens
 from gptbudget.core.cost import delivered_flops_per_s, wall_clock_s
 from gptbudget.core.flops import (
     forward_flops_per_token,
@@ -18,7 +19,6 @@ from gptbudget.core.flops import (
     train_flops_per_token,
     train_flops_per_token_6n,
 )
-from gptbudget.core.laws.chinchilla import compute_optimal_tokens
 from gptbudget.core.memory.overhead import (
     ALLOCATOR_SLACK,
     CONTEXT_BYTES,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gptbudget.core.laws.chinchilla import (
+from gptbudget.core.chinchilla import (
     BESIROGLU,
     HOFFMANN,
     MUENNIGHOFF,
@@ -18,11 +18,12 @@ from gptbudget.core.laws.chinchilla import (
     compute_optimal_tokens,
     predicted_loss,
 )
-from gptbudget.core.laws.inference import parameters_for_inference, total_flops
-from gptbudget.core.laws.repeated import (
+from gptbudget.core.scaling_laws import (
     effective_tokens,
     loss_on_repeated_data,
     optimal_parameters_on_repeated_data,
+    parameters_for_inference,
+    total_flops,
 )
 
 FLOPS = st.floats(15, 27).map(lambda power: 10**power)

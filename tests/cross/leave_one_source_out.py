@@ -14,18 +14,20 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from gptbudget.catalog.catalog import load_catalog
 from gptbudget.catalog.paths import data_file
 from gptbudget.catalog.reference import load_evidence
 from gptbudget.core.time.step import step_time
-from gptbudget.evidence.baseline import constant_error
-from gptbudget.evidence.load import load_published_runs
-from gptbudget.evidence.speed import ScoredSpeed, score_speed
+from gptbudget.evidence.published import load_published_runs
+from gptbudget.evidence.score import grouped
+from gptbudget.evidence.speed import ScoredSpeed, constant_errors, score_speed
 from gptbudget.evidence.validate import run_of
 from gptbudget.run.machine import SUSTAINED, SUSTAINED_ON_HOPPER, is_hopper
 from gptbudget.run.run import ModelRun, Prediction
@@ -78,13 +80,13 @@ class Row(NamedTuple):
         """Whether constants are fitted on it."""
         return self.scored.keys["family"] in FITTED_ON
 
-    def log_error(self, constants: Fitted) -> float:
-        """Log of predicted over published tokens/s with these constants."""
-        run, assumed = self.run, self.prediction.machine
-        factor = constants.on_hopper if is_hopper(run.gpu.spec) else 1
-        machine = assumed.machine._replace(sustained_share=constants.sustained * factor)
-        seconds = float(step_time(run.step, machine).total)
-        return math.log(run.step_tokens / seconds / self.scored.published)
+    def log_errors(self, constants: Sequence[Fitted]) -> list[float]:
+        """Log of predicted over published tokens/s with each of these constants."""
+        run, hopper = self.run, is_hopper(self.run.gpu.spec)
+        shares = [each.sustained * (each.on_hopper if hopper else 1) for each in constants]
+        machine = self.prediction.machine.machine._replace(sustained_share=np.array(shares))
+        seconds = step_time(run.step, machine).total
+        return [math.log(run.step_tokens / each / self.scored.published) for each in seconds]
 
 
 def published_rows() -> list[Row]:
@@ -100,7 +102,7 @@ def published_rows() -> list[Row]:
     return found
 
 
-def fit(errors: dict[Fitted, list[float]], members: Iterable[int]) -> Fitted:
+def fit(errors: Mapping[Fitted, Sequence[float]], members: Iterable[int]) -> Fitted:
     """The constants with the smallest mean error over ``members``."""
     chosen = list(members)
 
@@ -115,7 +117,8 @@ def cross_validation(rows: Sequence[Row]) -> dict[str, Any]:
     """Constants and errors with each source left out."""
     fitted_on = [row for row in rows if row.is_fitted_on]
     grid = [Fitted(round(a, 2), round(b, 2)) for a, b in product(SHARES, FACTORS)]
-    errors = {each: [row.log_error(each) for row in fitted_on] for each in grid}
+    by_row = [row.log_errors(grid) for row in fitted_on]
+    errors = dict(zip(grid, zip(*by_row, strict=True), strict=True))
     sources = dict.fromkeys(row.scored.source for row in rows)
     without = {
         source: fit(
@@ -124,7 +127,12 @@ def cross_validation(rows: Sequence[Row]) -> dict[str, Any]:
         )
         for source in sources
     }
-    scored = [row.scored for row in rows]
+    families = grouped([row.scored for row in rows], ("family",))
+    constant = {
+        row.id: error
+        for _, members in families
+        for row, error in zip(members, constant_errors(members), strict=True)
+    }
     return {
         "made": dt.datetime.now(tz=dt.UTC).date().isoformat(),
         "script": "tests/cross/leave_one_source_out.py",
@@ -132,21 +140,19 @@ def cross_validation(rows: Sequence[Row]) -> dict[str, Any]:
         "fitted_on_all": list(fit(errors, range(len(fitted_on)))),
         "without": {source: list(constants) for source, constants in without.items()},
         "chosen_after_errors": CHOSEN_AFTER_ERRORS,
-        "rows": [_stored(row, without[row.scored.source], scored) for row in rows],
+        "rows": [_stored(row, without[row.scored.source], constant[row.scored.id]) for row in rows],
     }
 
 
-def _stored(row: Row, constants: Fitted, scored: Sequence[ScoredSpeed]) -> dict[str, Any]:
-    keys = row.scored.keys
-    alike = [each for each in scored if each.keys["family"] == keys["family"]]
-    constant = constant_error(row.scored, alike, leave_out=True)
+def _stored(row: Row, constants: Fitted, constant: float | None) -> dict[str, Any]:
+    keys, (log_error,) = row.scored.keys, row.log_errors([constants])
     return {
         "id": row.scored.id,
         "source": row.scored.source,
         "family": keys["family"],
         "inputs": keys["inputs"],
         "class": row.prediction.time_range.name,
-        "error": round(math.expm1(row.log_error(constants)), 4),
+        "error": round(math.expm1(log_error), 4),
         "constant_error": None if constant is None else round(constant, 4),
     }
 

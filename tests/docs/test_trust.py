@@ -6,55 +6,49 @@ import re
 import statistics
 from collections import Counter
 from collections.abc import Callable, Iterable
-from functools import cache
 from pathlib import Path
 
 import pytest
 
-from gptbudget.answer.validation.speed import promised
-from gptbudget.evidence.calibrated import carried_errors
+from gptbudget.answer.validation import promised
 from gptbudget.evidence.score import ScoredRow, score
-from gptbudget.evidence.validate import AgainstRuns, against_runs
+from gptbudget.evidence.speed import carried_errors
+from tests.measured import scored_runs
 
 README = Path(__file__).parents[2] / "README.md"
 WRITTEN_DOWN = {"litgpt", "torchtune", "torchtitan", "nanotron", "fsdp-qlora"}
 
 
-@cache
-def found() -> AgainstRuns:
-    return against_runs()
-
-
 def dense() -> str:
-    rows = promised(found().speeds)
+    rows = promised(scored_runs().speeds)
     (most, first), (second, count) = Counter(row.source for row in rows).most_common(2)
     return f"Of the {len(rows)} complete dense rows {first} are of {most} and {count} of {second}"
 
 
 def slow_scripts() -> str:
-    errors = [row.error for row in promised(found().speeds) if row.source == "qwen"]
+    errors = [row.error for row in promised(scored_runs().speeds) if row.source == "qwen"]
     return f"Qwen under DeepSpeed, {statistics.median(errors):+.0%} in the median".replace(
         "%", " %"
     )
 
 
 def slow_networks() -> str:
-    errors = [row.error for row in found().speeds if re.match("nanotron.*-64n", row.id)]
+    errors = [row.error for row in scored_runs().speeds if re.match("nanotron.*-64n", row.id)]
     return f"nanotron on 64 nodes, up to {max(errors):+.0%}".replace("%", " %")
 
 
 def old_cards() -> str:
-    rows = [row for row in found().speeds if row.keys["family"] == "old cards"]
+    rows = [row for row in scored_runs().speeds if row.keys["family"] == "old cards"]
     errors = [100 * row.error for row in rows if row.assumed_input is None]
     return f"is predicted {min(errors):.0f} % to {max(errors):.0f} % too fast"
 
 
 def peaks_written_down() -> str:
-    return _peaks(row for row in found().peaks if row.source in WRITTEN_DOWN)
+    return _peaks(row for row in scored_runs().peaks if row.source in WRITTEN_DOWN)
 
 
 def peaks_measured_before() -> str:
-    return _peaks(row for row in found().peaks if row.source not in WRITTEN_DOWN)
+    return _peaks(row for row in scored_runs().peaks if row.source not in WRITTEN_DOWN)
 
 
 def _peaks(rows: Iterable[ScoredRow]) -> str:
@@ -64,13 +58,13 @@ def _peaks(rows: Iterable[ScoredRow]) -> str:
 
 
 def gptq() -> str:
-    rows = [row for row in found().peaks if row.source == "qwen-gptq"]
+    rows = [row for row in scored_runs().peaks if row.source == "qwen-gptq"]
     low = statistics.median(row.error for row in rows)
     return f"{len(rows)} rows are of a 4-bit base (GPTQ), {-100 * low:.0f} % too low in the median"
 
 
 def four_bit() -> str:
-    whole = score([row for row in found().peaks if row.keys["method"] == "qlora"])
+    whole = score([row for row in scored_runs().peaks if row.keys["method"] == "qlora"])
     return (
         f"4-bit peaks alone are off by {100 * whole.median:.0f} % in the median, "
         f"{100 * whole.within_15:.0f} % within 15 %"
@@ -78,13 +72,13 @@ def four_bit() -> str:
 
 
 def out_of_memory() -> str:
-    out = [fit for fit in found().fits if not fit.published and not fit.border]
+    out = [fit for fit in scored_runs().fits if not fit.published and not fit.border]
     _, most = Counter(fit.source for fit in out).most_common(1)[0]
     return f"Only {len(out)} published runs that ran out of memory are complete, {most} of one"
 
 
 def border() -> str:
-    out = [fit for fit in found().fits if not fit.published and fit.border]
+    out = [fit for fit in scored_runs().fits if not fit.published and fit.border]
     shares = [fit.peak_bytes / fit.usable_bytes for fit in out if fit.usable_bytes]
     assert not any(fit.predicted is False for fit in out)
     return (
@@ -94,7 +88,7 @@ def border() -> str:
 
 
 def one_step() -> str:
-    groups = carried_errors(found().speeds)
+    groups = carried_errors(scored_runs().speeds)
     before, after = (
         statistics.mean(getattr(each, n) for each in groups) for n in ("before", "after")
     )

@@ -5,27 +5,21 @@ from __future__ import annotations
 import re
 import statistics
 from collections import Counter
-from functools import cache
 
 import pytest
 
 from gptbudget import load_catalog
 from gptbudget.catalog.paths import data_file
 from gptbudget.catalog.reference import load_evidence
-from gptbudget.evidence.load import load_published_runs
-from gptbudget.evidence.published import PublishedRun
+from gptbudget.evidence.published import PublishedRun, load_published_runs
 from gptbudget.evidence.score import ScoredRow, score
-from gptbudget.evidence.validate import AgainstRuns, against_runs, run_of
+from gptbudget.evidence.validate import run_of
 from gptbudget.units import GIB
 from tests.conftest import Cli
+from tests.measured import scored_runs
 
 RUNS, MEMORY_LEFT_OUT, LEFT_OUT = load_published_runs()
 ROWS = [row for row in RUNS if row.ran is not None]
-
-
-@cache
-def scored() -> AgainstRuns:
-    return against_runs()
 
 
 def within_15(rows: list[ScoredRow]) -> float:
@@ -37,16 +31,16 @@ def median(rows: list[ScoredRow]) -> float:
 
 
 def test_peaks() -> None:
-    rows = scored().peaks
+    rows = scored_runs().peaks
 
     assert len(rows) == sum(row.peak_bytes is not None for row in ROWS) >= 135
     assert median(rows) <= 0.08
     assert within_15(rows) >= 0.80
 
 
-@pytest.mark.parametrize("left", sorted({row.source for row in scored().peaks}))
+@pytest.mark.parametrize("left", sorted({row.source for row in scored_runs().peaks}))
 def test_peaks_do_not_rest_on_one_source(left: str) -> None:
-    rows = [row for row in scored().peaks if row.source != left]
+    rows = [row for row in scored_runs().peaks if row.source != left]
 
     assert median(rows) <= 0.08
     assert within_15(rows) >= 0.80
@@ -56,7 +50,7 @@ def test_what_more_shards_save() -> None:
     # torchtitan, llama3_h100_202412: 77.0 GiB on 8 GPUs, 62.0 on 128. 8 %: 16 bytes of states
     # alone are 14.02 of the 15.
     few, many = (
-        next(row for row in scored().peaks if row.id == f"titan-l8-{gpus}x-fsdp+compile")
+        next(row for row in scored_runs().peaks if row.id == f"titan-l8-{gpus}x-fsdp+compile")
         for gpus in (8, 128)
     )
 
@@ -66,7 +60,7 @@ def test_what_more_shards_save() -> None:
 
 @pytest.mark.parametrize(("ran", "share"), [(True, 0.97), (False, 0.90)])
 def test_outcomes(ran: bool, share: float) -> None:  # noqa: FBT001 - a parameter of the test
-    fits = [fit for fit in scored().fits if fit.published is ran and not fit.border]
+    fits = [fit for fit in scored_runs().fits if fit.published is ran and not fit.border]
 
     assert sum(fit.predicted is ran for fit in fits) >= share * len(fits)
 
@@ -75,7 +69,7 @@ def test_every_row_is_scored_or_left_out_once() -> None:
     ids = [row.id for row in RUNS] + [row for left in LEFT_OUT for row in left.ids]
 
     assert not [row for row, count in Counter(ids).items() if count > 1]
-    assert len(scored().fits) == len(ROWS)
+    assert len(scored_runs().fits) == len(ROWS)
 
 
 def test_a_configuration_is_scored_once() -> None:
@@ -128,7 +122,7 @@ def test_rows_are_the_runs_they_describe() -> None:
 
 def test_validate_prints_them(cli: Cli) -> None:
     printed = cli("validate", "-o", "json").json
-    ours = {row.id: row.error for row in scored().peaks}
+    ours = {row.id: row.error for row in scored_runs().peaks}
     shown = {
         row["id"]: row["error"]
         for row in printed["rows"]
@@ -141,7 +135,7 @@ def test_validate_prints_them(cli: Cli) -> None:
     )
 
     assert shown == pytest.approx(ours)
-    assert whole["median"] == pytest.approx(score(scored().peaks).median)
+    assert whole["median"] == pytest.approx(score(scored_runs().peaks).median)
     assert printed["fits"]["all"]["ran"] + printed["fits"]["all"]["out_of_memory"] + sum(
         printed["fits"]["at_the_border"][key] for key in ("ran", "out_of_memory")
     ) == len(ROWS)

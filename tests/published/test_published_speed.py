@@ -4,32 +4,31 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from functools import cache
 from pathlib import Path
 
 import pytest
 
 from gptbudget import load_catalog
-from gptbudget.answer.validation.speed import promised
+from gptbudget.answer.validation import promised
 from gptbudget.catalog.paths import data_file
 from gptbudget.catalog.reference import load_evidence
-from gptbudget.evidence.baseline import constant_errors
-from gptbudget.evidence.load import load_cross, load_published_runs
-from gptbudget.evidence.published import LeftOutRow, PublishedRun
-from gptbudget.evidence.ranges import class_ranges, inside_of_others, untested
+from gptbudget.evidence.cross import (
+    LeftOutRow,
+    class_ranges,
+    inside_of_others,
+    load_cross,
+    untested,
+)
+from gptbudget.evidence.published import PublishedRun, load_published_runs
 from gptbudget.evidence.score import by_group, score, score_errors
-from gptbudget.evidence.speed import tokens_per_s
-from gptbudget.evidence.validate import AgainstRuns, against_runs, run_of
+from gptbudget.evidence.speed import constant_score, tokens_per_s
+from gptbudget.evidence.validate import run_of
 from gptbudget.run.profiles import CARRIED
 from tests.conftest import Cli
+from tests.measured import scored_runs
 
 RUNS, _, LEFT_OUT = load_published_runs()
 SPEEDS = [row for row in RUNS if row.speed is not None]
-
-
-@cache
-def scored() -> AgainstRuns:
-    return against_runs()
 
 
 def left_out() -> list[LeftOutRow]:
@@ -38,7 +37,7 @@ def left_out() -> list[LeftOutRow]:
 
 
 def test_every_published_speed_is_scored() -> None:
-    assert len(scored().speeds) == len(SPEEDS) >= 450
+    assert len(scored_runs().speeds) == len(SPEEDS) >= 450
     assert {row.id for row in load_cross().rows} == {row.id for row in SPEEDS}
 
 
@@ -60,9 +59,10 @@ def test_a_constant_utilization_is_far_worse() -> None:
 
     assert score(rows).median <= 0.4 * constant.median
     ours, theirs = (
-        score(promised(scored().speeds)),
-        score_errors(constant_errors(promised(scored().speeds), leave_out=True)),
+        score(promised(scored_runs().speeds)),
+        constant_score(promised(scored_runs().speeds)),
     )
+    assert theirs is not None
     assert ours.median <= 0.4 * theirs.median
 
 
@@ -79,11 +79,12 @@ def test_each_group_stands_beside_the_best_constant(cli: Cli) -> None:
         and (group["group"]["family"], group["group"]["inputs"]) == ("dense", "complete")
     }
     whole = next(group for group in groups if not group["group"])["constant"]
-    errors = constant_errors(promised(scored().speeds), leave_out=True)
+    best = constant_score(promised(scored_runs().speeds))
 
+    assert best is not None
     assert all({"median", "p90", "bias", "within_15"} <= set(each) for each in by_source.values())
-    assert sum(each["rows"] for each in by_source.values()) == len(errors) == whole["rows"]
-    assert whole["median"] == pytest.approx(score_errors(errors).median)
+    assert sum(each["rows"] for each in by_source.values()) == best.rows == whole["rows"]
+    assert whole["median"] == pytest.approx(best.median)
 
 
 def test_ranges_are_what_was_read_off() -> None:
@@ -168,11 +169,11 @@ def test_row_says_what_a_speed_needs(row: PublishedRun) -> None:
 
 
 def test_tpus_and_old_cards_stand_in_lines_of_their_own() -> None:
-    families = {row.keys["hardware"]: row.keys["family"] for row in scored().speeds}
-    old = [row for row in scored().speeds if row.keys["family"] == "old cards"]
+    families = {row.keys["hardware"]: row.keys["family"] for row in scored_runs().speeds}
+    old = [row for row in scored_runs().speeds if row.keys["family"] == "old cards"]
 
     assert (families["TPU"], families["V100 and older"]) == ("TPUs", "old cards")
-    assert not {row.keys["hardware"] for row in promised(scored().speeds)} & {
+    assert not {row.keys["hardware"] for row in promised(scored_runs().speeds)} & {
         "TPU",
         "V100 and older",
     }
@@ -212,7 +213,7 @@ def test_a_card_that_no_source_names_is_assumed() -> None:
     ],
 )
 def test_published_tokens_per_s(name: str, published: float) -> None:
-    row = next(each for each in scored().speeds if each.id == name)
+    row = next(each for each in scored_runs().speeds if each.id == name)
 
     assert row.published == pytest.approx(published)
 

@@ -17,8 +17,7 @@ import math
 import numpy as np
 import pytest
 
-from gptbudget.core.flops import train_flops_per_token_6n
-from gptbudget.core.laws.chinchilla import (
+from gptbudget.core.chinchilla import (
     BESIROGLU,
     HOFFMANN,
     MUENNIGHOFF,
@@ -27,17 +26,19 @@ from gptbudget.core.laws.chinchilla import (
     compute_optimal_tokens,
     predicted_loss,
 )
-from gptbudget.core.laws.inference import parameters_for_inference, total_flops
-from gptbudget.core.laws.kaplan import kaplan_parameters
-from gptbudget.core.laws.power_laws import (
+from gptbudget.core.flops import train_flops_per_token_6n
+from gptbudget.core.scaling_laws import (
     APPROACH_1,
     APPROACH_2,
     SizeLaw,
     deepseek_model_flops,
     deepseek_tokens,
+    effective_tokens,
+    kaplan_parameters,
     parameters_at_fixed_ratio,
+    parameters_for_inference,
+    total_flops,
 )
-from gptbudget.core.laws.repeated import effective_tokens
 
 ROUNDED = ChinchillaLaw("rounded", 1.69, 406.4, 410.7, 0.34, 0.28, "equation 10")
 GOPHER = 5.76e23

@@ -6,8 +6,8 @@ from typing import get_args
 
 import pytest
 
+from gptbudget.catalog.index import default_stacks, stack_names
 from gptbudget.catalog.reference import load_evidence
-from gptbudget.catalog.stack_names import default_stacks, stack_names
 from gptbudget.specs.stack import DefaultFor
 from tests.conftest import Cli
 

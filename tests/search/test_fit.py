@@ -47,6 +47,12 @@ def one(gpu_name: str, model_name: str, **options: Any) -> ModelEstimate | None:
     return estimate(run)
 
 
+@cache
+def searched(**asked: Any) -> Fit:
+    """The answer to a question, searched once for all tests that ask it."""
+    return gptbudget.fit(**asked)
+
+
 def fits(found: ModelEstimate | None) -> bool:
     return found is not None and found.memory is not None and bool(found.memory.fits_accumulated)
 
@@ -174,17 +180,17 @@ SEARCHES: list[dict[str, Any]] = [
     {"gpu": "rtx-4090", "model": "llama-2-7b", "method": "qlora"},
     {"gpu": "h100", "model": "llama-3-8b", "gpus": 8},
     {"gpu": "h100", "model": "llama-3-8b", "gpus": 8, "stack": "nanotron"},
-    {"gpu": "h100", "model": "mixtral-8x7b", "gpus": 32},
+    {"gpu": "h100", "model": "mixtral-8x7b", "gpus": 16},
     {"gpu": "a100", "model": "gpt3-175b", "gpus": 1024},
     {"gpu": "a100", "model": "gpt3-175b", "gpus": 1024, "stack": "megatron-2021"},
-    {"gpu": "h100", "model": "deepseek-v3", "gpus": 2048},
+    {"gpu": "h100", "model": "deepseek-v3", "gpus": 2048, "cp": 1, "loss": "fused"},
     {"gpu": "h100", "model": "deepseek-v2-lite", "gpus": 24, "tp": 8, "zero": 0, "cp": 1},
 ]
 
 
 @pytest.mark.parametrize("asked", SEARCHES, ids=lambda asked: " ".join(map(str, asked.values())))
 def test_a_way_is_what_compare_says_of_it(asked: dict[str, Any]) -> None:
-    found = gptbudget.fit(**asked, top=80)
+    found = searched(**asked, top=80)
 
     assert found.ways
     for way in found.ways:
@@ -221,7 +227,7 @@ def seconds(found: Fit) -> list[float]:
 @given(
     name=st.sampled_from(["gpt2-medium", "gpt2-xl", "llama-3-8b", "mistral-7b-v0.1"]),
     card=st.sampled_from(["4070ti", "rtx-4090", "a100", "h100"]),
-    gpus=st.sampled_from([1, 2, 6, 8, 16, 24]),
+    gpus=st.sampled_from([1, 2, 6, 8, 12]),
     minimize=st.sampled_from(["time", "memory", "gpus"]),
 )
 @settings(deadline=None, max_examples=12)
@@ -238,8 +244,8 @@ def test_what_is_wanted_comes_first_and_all_of_it_fits(
 
 
 def test_more_freedom_is_never_slower() -> None:
-    asked: dict[str, Any] = {"gpu": "h100", "model": "llama-3-8b", "gpus": 16}
-    free = gptbudget.fit(**asked).ways[0].candidate.wall_clock_s
+    asked: dict[str, Any] = {"gpu": "h100", "model": "llama-3-8b", "gpus": 8}
+    free = searched(**asked, top=80).ways[0].candidate.wall_clock_s
     held: list[dict[str, Any]] = [
         {"tp": 2},
         {"zero": 3},
@@ -249,11 +255,11 @@ def test_more_freedom_is_never_slower() -> None:
         {"loss": "plain"},
     ]
     for fixed in held:
-        assert free <= gptbudget.fit(**asked, **fixed).ways[0].candidate.wall_clock_s
+        assert free <= gptbudget.fit(**asked, **fixed, top=1).ways[0].candidate.wall_clock_s
 
 
 def test_a_front_has_nothing_that_another_beats_in_time_and_cost() -> None:
-    found = gptbudget.fit(gpu=("a100", "h100"), model="llama-3-8b", gpus="8..64")
+    found = gptbudget.fit(gpu=("a100", "h100"), model="llama-3-8b", gpus="8..24", cp=1)
     rows = [(way.candidate.wall_clock_s, way.candidate.usd) for way in found.ways]
 
     assert found.over_hardware
@@ -268,13 +274,13 @@ def test_a_front_has_nothing_that_another_beats_in_time_and_cost() -> None:
 
 def test_a_deadline_and_a_price_are_held() -> None:
     days = 86_400.0
-    asked: dict[str, Any] = {"gpu": "h100", "model": "llama-3-8b", "tokens": 1e12}
-    cheap = gptbudget.fit(**asked, gpus="1..128", time=30 * days, minimize="cost").ways[0]
-    few = gptbudget.fit(**asked, gpus="1..128", time=30 * days, minimize="gpus").ways[0]
-    none = gptbudget.fit(**asked, gpus="1..16", time=1 * days)
+    asked: dict[str, Any] = {"gpu": "h100", "model": "llama-3-8b", "tokens": 1e11, "cp": 1}
+    cheap = gptbudget.fit(**asked, gpus="1..12", time=30 * days, minimize="cost").ways[0]
+    few = gptbudget.fit(**asked, gpus="1..12", time=30 * days, minimize="gpus").ways[0]
+    none = gptbudget.fit(**asked, gpus="1..4", time=1 * days)
 
     assert max(cheap.candidate.wall_clock_s, few.candidate.wall_clock_s) <= 30 * days
-    assert few.candidate.gpus <= cheap.candidate.gpus
+    assert 1 < few.candidate.gpus <= cheap.candidate.gpus
     assert not none.ways
     assert none.found.fastest is not None
     assert none.found.fastest.wall_clock_s > days

@@ -11,7 +11,7 @@ from gptbudget import load_catalog
 from gptbudget.core.memory import timeline
 from gptbudget.core.memory.timeline import memory_by_phase
 from gptbudget.core.step import TrainingStep
-from gptbudget.evidence.load import SHARDED, load_measured_steps
+from gptbudget.evidence.memory import SHARDED, load_measured_steps
 from gptbudget.specs.evidence import MeasuredStep
 from tests.measured import rules
 

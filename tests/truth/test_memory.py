@@ -13,7 +13,7 @@ import pytest
 from gptbudget import load_catalog
 from gptbudget.core.memory.timeline import memory_by_phase
 from gptbudget.core.step import TrainingStep
-from gptbudget.evidence.load import load_measured_steps
+from gptbudget.evidence.memory import load_measured_steps
 from gptbudget.specs.evidence import MeasuredStep
 from tests.conftest import Cli
 from tests.measured import rules

@@ -11,7 +11,7 @@ from gptbudget.budget.budget import Nearest, Plan
 from gptbudget.budget.laws import FOLLOWED, Allocation, optimum
 from gptbudget.budget.optimum import OnHardware, Trained
 from gptbudget.budget.shapes import catalog_entry, parameters_of
-from gptbudget.core.laws.inference import total_flops
+from gptbudget.core.scaling_laws import total_flops
 from gptbudget.run.run import NamedModel
 from gptbudget.units import (
     format_bytes,

@@ -14,7 +14,7 @@ from gptbudget.answer.verdict import host_amount, subject
 from gptbudget.run.estimate import Bill, Estimate, Memory
 from gptbudget.run.run import ModelRun
 from gptbudget.search.changes import Changed, single_changes
-from gptbudget.search.largest import Largest, largest_that_fit
+from gptbudget.search.remedies import Largest, largest_that_fit
 from gptbudget.units import format_bytes, format_percent
 
 

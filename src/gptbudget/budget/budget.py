@@ -7,12 +7,12 @@ from typing import NamedTuple
 from gptbudget.budget.laws import Allocation, Data, allocations
 from gptbudget.budget.optimum import Horizon, OnHardware, optimum_on
 from gptbudget.budget.shapes import DEFAULT_CONTEXT, LARGEST_SHAPE, candidates
+from gptbudget.core.chinchilla import predicted_loss
 from gptbudget.core.cost import energy_kwh, gpu_hours, rent_usd
-from gptbudget.core.laws.chinchilla import predicted_loss
 from gptbudget.core.parameters import count_parameters
 from gptbudget.errors import UsageError
 from gptbudget.run.run import CostAssumptions, ModelRun, NamedModel, Origin
-from gptbudget.search.context import Setting
+from gptbudget.search.fastest import Setting
 from gptbudget.specs.command_options import PlanOptions
 
 _NEAREST = 3

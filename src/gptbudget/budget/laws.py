@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from gptbudget.core.laws.chinchilla import (
+from gptbudget.core.chinchilla import (
     BESIROGLU,
     HOFFMANN,
     MUENNIGHOFF,
@@ -11,18 +11,19 @@ from gptbudget.core.laws.chinchilla import (
     compute_optimal_parameters,
     predicted_loss,
 )
-from gptbudget.core.laws.inference import parameters_for_inference
-from gptbudget.core.laws.kaplan import kaplan_parameters
-from gptbudget.core.laws.power_laws import (
+from gptbudget.core.scaling_laws import (
     APPROACH_1,
     APPROACH_2,
     TOKENS_PER_PARAMETER,
     SizeLaw,
     deepseek_model_flops,
     deepseek_tokens,
+    kaplan_parameters,
+    loss_on_repeated_data,
+    optimal_parameters_on_repeated_data,
     parameters_at_fixed_ratio,
+    parameters_for_inference,
 )
-from gptbudget.core.laws.repeated import loss_on_repeated_data, optimal_parameters_on_repeated_data
 from gptbudget.errors import UsageError
 
 FOLLOWED = "besiroglu"

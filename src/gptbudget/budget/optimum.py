@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 from gptbudget.budget.laws import Allocation, optimum
 from gptbudget.budget.shapes import DEFAULT_CONTEXT, LARGEST_SHAPE, candidates, parameters_of
 from gptbudget.core.arrays import about
-from gptbudget.core.laws.chinchilla import predicted_loss
+from gptbudget.core.chinchilla import predicted_loss
 from gptbudget.errors import UsageError
 from gptbudget.run.run import NamedModel
-from gptbudget.search.context import Setting
 from gptbudget.search.fastest import (
     ModelWay,
+    Setting,
     best_way,
     knows_memory,
     plain_model_way,

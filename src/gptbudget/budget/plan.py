@@ -12,7 +12,7 @@ from gptbudget.catalog.reference import load_evidence
 from gptbudget.errors import UsageError
 from gptbudget.run import question as questions
 from gptbudget.run.run import NamedGpu, NamedModel, Origin
-from gptbudget.search.context import Setting
+from gptbudget.search.fastest import Setting
 from gptbudget.search.gpu_count import Counted, Limits, Search, counted_best_first
 from gptbudget.specs.command_options import PlanOptions
 from gptbudget.specs.options import ADAPTER_OPTIONS, OPTIONS

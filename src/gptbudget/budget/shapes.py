@@ -11,8 +11,8 @@ so the hardware may choose.
 from collections.abc import Iterator
 from typing import Literal
 
-from gptbudget.core.laws.depth import deepest_layers, width_at_depth
 from gptbudget.core.parameters import count_parameters
+from gptbudget.core.scaling_laws import deepest_layers, width_at_depth
 from gptbudget.run.run import NamedModel
 from gptbudget.specs.model import Attention, FeedForward, Head, ModelSpec, Norms, Positions
 from gptbudget.units import format_count

@@ -15,8 +15,7 @@ from gptbudget.catalog import index
 from gptbudget.catalog.cache import cached
 from gptbudget.catalog.index import RawEntry, index_names, is_key, normalized, resolve
 from gptbudget.catalog.paths import catalog_files, shipped_files
-from gptbudget.catalog.textfile import read_text
-from gptbudget.catalog.yamlfile import YamlFile
+from gptbudget.catalog.yamlfile import YamlFile, read_text
 from gptbudget.errors import FileError, UnknownNameError
 from gptbudget.specs.gpu import GpuSpec
 from gptbudget.specs.model import ModelSpec

@@ -1,15 +1,23 @@
 """Every fault of a catalog file, for those who write one."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from functools import cache
 from itertools import takewhile
 from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
 
 from gptbudget.catalog.catalog import SECTIONS, structure_faults
-from gptbudget.catalog.entries import entry_faults
+from gptbudget.catalog.entries import SPECS, complete, source_faults
 from gptbudget.catalog.index import RawEntry, index_names
-from gptbudget.catalog.paths import catalog_files, shipped_files
+from gptbudget.catalog.paths import catalog_files, data_file, shipped_files
+from gptbudget.catalog.sentences import build, faults
 from gptbudget.catalog.yamlfile import YamlFile, read_yaml
 from gptbudget.errors import FileError
+from gptbudget.specs.base import Positive, Spec, Text
+from gptbudget.specs.gpu import GpuSpec
+from gptbudget.units import format_figure
 
 
 def check_catalog(path: Path, others: Iterable[Path] = ()) -> list[FileError]:
@@ -26,6 +34,23 @@ def check_catalog(path: Path, others: Iterable[Path] = ()) -> list[FileError]:
         for key, data in (file.data.get(kind) or {}).items():
             found += entry_faults(kind, key, data, file, shipped=shipped)
     return found + _name_faults(file, others)
+
+
+def entry_faults(
+    kind: str, key: str, data: Any, file: YamlFile, *, shipped: bool
+) -> Iterator[FileError]:
+    """Every fault of one entry."""
+    yield from source_faults(data, file, (kind, key), shipped=shipped)
+    spec = SPECS[kind]
+    try:
+        built = spec.model_validate(complete(data, file, kind, key))
+    except ValidationError as error:
+        yield from faults(error, spec, file, kind, key)
+    except FileError as fault:
+        yield fault
+    else:
+        if isinstance(built, GpuSpec):
+            yield from tensor_rate_faults(built, file, key)
 
 
 def _name_faults(file: YamlFile, others: Iterable[Path]) -> list[FileError]:
@@ -50,3 +75,90 @@ def _readable(path: Path) -> YamlFile | None:
     except FileError:
         return None
     return None if any(structure_faults(file)) else file
+
+
+_TOLERANCE = 0.01
+
+_ACCUMULATE = "peak_tflops_fp16_accumulate"
+_KEYS = {
+    "tf32": ("peak_tflops", "tf32"),
+    "fp16": ("peak_tflops", "fp16"),
+    "bf16": ("peak_tflops", "bf16"),
+    "fp8": ("peak_tflops", "fp8"),
+    "fp4": ("peak_tflops", "fp4"),
+    "fp16_accumulate": (_ACCUMULATE, "fp16"),
+    "fp8_accumulate": (_ACCUMULATE, "fp8"),
+    "int8": ("int8_tops",),
+}
+"""Where a catalog entry gives the rate of each factor."""
+
+
+class TensorFamily(Spec):
+    """How many times the fp32 rate each tensor rate of a family is."""
+
+    factors: dict[str, Positive]
+    source: Text
+    row: Text
+    """What the source prints for one card of the family."""
+
+
+class TensorRates(Spec):
+    """All families, and the cards whose published figure is another, with the reason."""
+
+    families: dict[str, TensorFamily]
+    exceptions: dict[str, dict[str, Text]]
+
+
+@cache
+def tensor_rates() -> TensorRates:
+    """The table of the package."""
+    file = read_yaml(data_file("tensor_rates.yaml"), keep=True)
+    return build(TensorRates, file.data, file)
+
+
+def tensor_rate_faults(spec: GpuSpec, file: YamlFile, key: str) -> Iterator[FileError]:
+    """Every tensor peak of the entry ``key`` that its ``tensor_family`` does not explain."""
+    if spec.tensor_family is None:
+        return
+    table = tensor_rates()
+    place: tuple[str, ...] = ("gpus", key, "tensor_family")
+    family, fp32 = table.families.get(spec.tensor_family), spec.peak_tflops.fp32
+    if family is None:
+        yield _fault(
+            file,
+            place,
+            f"{spec.tensor_family!r} is not known",
+            f"write one of {', '.join(table.families)}",
+        )
+        return
+    if fp32 is None:
+        yield _fault(file, place, "ties the tensor peaks to fp32", "give peak_tflops.fp32")
+        return
+    for rate, keys in _KEYS.items():
+        listed, factor = _listed(spec, keys), family.factors.get(rate)
+        if listed is None or rate in table.exceptions.get(key, {}):
+            continue
+        place = ("gpus", key, *keys)
+        if factor is None:
+            yield _fault(
+                file, place, f"the family {spec.tensor_family} has no such rate", "leave it out"
+            )
+        elif abs(listed / (factor * fp32) - 1) > _TOLERANCE:
+            yield _fault(
+                file,
+                place,
+                f"{format_figure(listed)} is not {factor:g} x fp32 = "
+                f"{format_figure(factor * fp32)}, as in the family {spec.tensor_family}",
+                "give the dense rate, or drop tensor_family",
+            )
+
+
+def _listed(spec: GpuSpec, keys: tuple[str, ...]) -> float | None:
+    part: object = spec
+    for key in keys:
+        part = getattr(part, key, None)
+    return part if isinstance(part, int | float) else None
+
+
+def _fault(file: YamlFile, keys: tuple[str, ...], what: str, hint: str) -> FileError:
+    return FileError(f"{file.where(*keys)}: {'.'.join(keys)}: {what}", hint)

@@ -6,21 +6,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from gptbudget.catalog.cache import cached, digest_of
 from gptbudget.catalog.index import RawEntry
 from gptbudget.catalog.paths import data_file
-from gptbudget.catalog.sentences import build, faults
-from gptbudget.catalog.textfile import read_text
-from gptbudget.catalog.yamlfile import YamlFile
+from gptbudget.catalog.sentences import build
+from gptbudget.catalog.yamlfile import YamlFile, read_text
 from gptbudget.errors import FileError
 from gptbudget.specs import base, gpu, model
 from gptbudget.specs.base import restored
 from gptbudget.specs.gpu import GpuSpec
 from gptbudget.specs.model import ModelSpec
 
-_SPECS: Mapping[str, type[GpuSpec | ModelSpec]] = {"gpus": GpuSpec, "models": ModelSpec}
+SPECS: Mapping[str, type[GpuSpec | ModelSpec]] = {"gpus": GpuSpec, "models": ModelSpec}
 """What the entries of a section are."""
 
 _VALIDATED_BY = (
@@ -49,38 +46,19 @@ def build_entry(raw: RawEntry) -> GpuSpec | ModelSpec:
         _VALIDATED_BY,
         lambda: _built(raw).model_dump(),
     )
-    return restored(_SPECS[raw.kind], found)
+    return restored(SPECS[raw.kind], found)
 
 
 def _built(raw: RawEntry) -> GpuSpec | ModelSpec:
     """Validate an entry."""
     data, place = raw.data, (raw.kind, raw.key)
-    fault = next(_source_faults(data, raw.file, place, shipped=raw.shipped), None)
+    fault = next(source_faults(data, raw.file, place, shipped=raw.shipped), None)
     if fault is not None:
         raise fault
-    return build(_SPECS[raw.kind], _complete(data, raw.file, *place), raw.file, *place)
+    return build(SPECS[raw.kind], complete(data, raw.file, *place), raw.file, *place)
 
 
-def entry_faults(
-    kind: str, key: str, data: Any, file: YamlFile, *, shipped: bool
-) -> Iterator[FileError]:
-    """Every fault of one entry."""
-    yield from _source_faults(data, file, (kind, key), shipped=shipped)
-    spec = _SPECS[kind]
-    try:
-        built = spec.model_validate(_complete(data, file, kind, key))
-    except ValidationError as error:
-        yield from faults(error, spec, file, kind, key)
-    except FileError as fault:
-        yield fault
-    else:
-        from gptbudget.catalog.tensor_rates import tensor_rate_faults
-
-        if isinstance(built, GpuSpec):
-            yield from tensor_rate_faults(built, file, key)
-
-
-def _complete(data: Any, file: YamlFile, kind: str, key: str) -> Any:
+def complete(data: Any, file: YamlFile, kind: str, key: str) -> Any:
     """An entry with what it may leave out."""
     return _named(data, key) if kind == "gpus" else _on_architecture(data, file, key)
 
@@ -130,7 +108,7 @@ def _architectures_file() -> YamlFile:
     return YamlFile(path, read_text(path, "a YAML file"), keep=True)
 
 
-def _source_faults(
+def source_faults(
     data: Any, file: YamlFile, keys: tuple[str, str], *, shipped: bool
 ) -> Iterator[FileError]:
     """A shipped entry cites where its numbers come from; a user's may leave that out."""

@@ -1,13 +1,16 @@
-"""Who is called what: forgiving names, the index of a section, and claims that clash."""
+"""Who is called what: forgiving names, the index of a section, claims that clash, the stacks."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gptbudget.catalog.paths import catalog_files, shipped_files
+from gptbudget.catalog.paths import catalog_files, data_file, shipped_files
 from gptbudget.catalog.yamlfile import YamlFile, read_yaml
 from gptbudget.errors import FileError, UnknownNameError
+from gptbudget.specs.options import Option
+from gptbudget.specs.values import one_of
 from gptbudget.units import parse_count
 
 EVERY, AUTO = "all", "auto"
@@ -187,3 +190,31 @@ def _entries_of(path: Path, kind: str) -> Iterable[tuple[str, Any]]:
         return ()
     entries = data.get(kind) if isinstance(data, dict) else None
     return entries.items() if isinstance(entries, dict) else ()
+
+
+@cache
+def _entries() -> Mapping[str, Any]:
+    """What stands under each stack of the file."""
+    entries: Mapping[str, Any] = read_yaml(data_file("stacks.yaml"), keep=True).data["stacks"]
+    return entries
+
+
+def stack_names() -> tuple[str, ...]:
+    """The stacks, in the order of their file."""
+    return tuple(_entries())
+
+
+def default_stacks() -> dict[str, str]:
+    """The stack that is the default for each kind of layout."""
+    return {
+        case: name for name, fields in _entries().items() for case in fields.get("default_for", ())
+    }
+
+
+def read_option(name: str, option: Option, raw: Any) -> Any:
+    """The value of an option that was typed; of a stack, one of the catalog's.
+
+    Raises:
+        ValueError: it cannot be read, as ``what is wrong: what to do``.
+    """
+    return one_of(stack_names())(raw) if name == "stack" else option.read(raw)

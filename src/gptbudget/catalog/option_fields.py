@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, create_model
 
-from gptbudget.catalog.stack_names import read_option
+from gptbudget.catalog.index import read_option
 from gptbudget.specs.base import Spec
 from gptbudget.specs.command_options import commands_with
 from gptbudget.specs.options import OPTIONS, called

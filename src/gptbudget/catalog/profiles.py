@@ -49,8 +49,8 @@ def load_profiles() -> "dict[str, Profile]":
 
 def _read(path: Path) -> "Profile | None":
     """The profile of a file; ``None`` where it was removed since the folder was listed."""
+    from gptbudget.catalog.index import stack_names
     from gptbudget.catalog.sentences import build
-    from gptbudget.catalog.stack_names import stack_names
     from gptbudget.catalog.yamlfile import read_yaml
     from gptbudget.specs.profile import Profile
 

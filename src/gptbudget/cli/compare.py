@@ -31,7 +31,7 @@ def command(invocation: Invocation) -> None:
     else:
         from gptbudget import __version__
         from gptbudget.answer.page.compare import compare_page
-        from gptbudget.render.html.file import write_with_page
+        from gptbudget.render.html.page import write_with_page
 
         page = compare_page(found.estimates, found.skipped)
         write_with_page(

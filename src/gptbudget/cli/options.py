@@ -12,7 +12,7 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from gptbudget.catalog.stack_names import default_stacks, stack_names
+from gptbudget.catalog.index import default_stacks, stack_names
 from gptbudget.cli import completion
 from gptbudget.errors import UsageError
 from gptbudget.specs.options import Option

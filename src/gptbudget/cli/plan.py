@@ -60,7 +60,7 @@ def _print(found: "Plan | CountPlan", document: "Document", invocation: Invocati
     from gptbudget import __version__
     from gptbudget.answer.page.plan import counts_page, plan_page
     from gptbudget.budget.plan import CountPlan
-    from gptbudget.render.html.file import write_with_page
+    from gptbudget.render.html.page import write_with_page
 
     if isinstance(found, CountPlan):
         page = counts_page(found.found, document)

@@ -9,8 +9,6 @@ from gptbudget.cli.options import Invocation, takes
 
 EPILOG = "Example: gptbudget validate --run llmc-gpt2-1558m-8h100"
 
-_TITLES = ("one GPU", "FSDP")
-
 _RUN = Annotated[
     str | None,
     typer.Option("--run", metavar="ID", help="One published run in full, part by part."),
@@ -40,22 +38,18 @@ def command(invocation: Invocation) -> None:
 
 
 def _document(name: str | None, runs: Path | None, invocation: Invocation, *, cross: bool) -> Any:
-    from gptbudget.answer.validation.document import validation_document
-    from gptbudget.answer.validation.pytorch import Measured
-    from gptbudget.answer.validation.run import run_document
     from gptbudget.evidence.validate import against_pytorch, against_runs, one_run
 
     if cross:
-        from gptbudget.answer.validation.cross import cross_document
-        from gptbudget.evidence.load import load_cross
+        from gptbudget.answer.cross_validation import cross_document
+        from gptbudget.evidence.cross import load_cross
 
         return cross_document(load_cross())
     if name:
+        from gptbudget.answer.published_run import run_document
+
         return run_document(one_run(name, runs, invocation.catalogs))
-    if runs:
-        return validation_document((), against_runs(runs, invocation.catalogs))
-    measured = [
-        Measured(title, found.measured.source, found.measured.what, found.rows)
-        for title, found in zip(_TITLES, against_pytorch(invocation.catalogs), strict=True)
-    ]
-    return validation_document(measured, against_runs())
+    from gptbudget.answer.validation import validation_document
+
+    measured = [] if runs else against_pytorch(invocation.catalogs)
+    return validation_document(measured, against_runs(runs, invocation.catalogs if runs else ()))

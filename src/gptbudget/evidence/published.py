@@ -1,12 +1,20 @@
-"""A published training run: its options, what was measured of it, and who says so."""
+"""Published training runs: read from their file, with what was measured and who says so."""
 
+from collections.abc import Iterable, Iterator, Mapping
+from math import prod
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from pydantic import field_validator, model_validator
 
 from gptbudget.catalog.option_fields import OptionFields
+from gptbudget.catalog.paths import data_file
+from gptbudget.catalog.sentences import build
+from gptbudget.catalog.yamlfile import YamlFile, read_yaml
+from gptbudget.errors import FileError
 from gptbudget.specs.base import Fraction, Positive, Spec, Text
 from gptbudget.specs.evidence import Figure
+from gptbudget.specs.options import OPTIONS
 from gptbudget.units import GIB
 
 SPEEDS = ("tokens_per_s", "tokens_per_s_per_gpu", "step_s", "tflops_per_gpu", "mfu")
@@ -157,26 +165,138 @@ class PublishedRun(NamedTuple):
     quote: str | None
 
 
-class LeftOutRow(NamedTuple):
-    """One published speed, predicted with constants that were fitted without its source."""
+_OWN = frozenset(set(RunRow.model_fields) - set(OPTIONS) | {"gpu", "model"})
+"""Fields of a row that are no options of a run."""
 
-    id: str
-    source: str
-    family: str
-    inputs: str
-    range_class: str
-    """The class of ``time_ranges.yaml`` it is of."""
-    error: float
-    """Predicted over published tokens/s, less one; measured over predicted time, less one."""
-    constant_error: float | None
-    """The same of the best constant utilization of the same hardware and software."""
+_NEEDED = ("seq_len", "micro_batch", "precision", "checkpointing", "attention", "stack")
+"""What a row must say, or its source, to be complete; model and card it cannot do without."""
+_CUTS = ("tp", "pp", "cp")
+_DEGREES = ("dp", *_CUTS)
 
-    @property
-    def keys(self) -> dict[str, str]:
-        """What the row may be grouped by."""
-        return {
-            "source": self.source,
-            "family": self.family,
-            "inputs": self.inputs,
-            "class": self.range_class,
-        }
+
+class PublishedRuns(NamedTuple):
+    """Every row that can be scored, and those that cannot with the reason."""
+
+    runs: tuple[PublishedRun, ...]
+    memory_left_out: tuple[LeftOut, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+def load_published_runs(path: Path | None = None) -> PublishedRuns:
+    """Read the runs of ``path``, or those of the package.
+
+    Raises:
+        FileError: a field is missing, misspelt or wrong, as ``file:line``.
+    """
+    file = read_yaml(path or data_file("published_runs.yaml"), keep=path is None)
+    data = build(RunsFile, file.data, file)
+    runs = tuple(run for key in data.sources for run in _runs_of(key, data.sources[key], file))
+    _refuse_one_id_twice(runs)
+    return PublishedRuns(runs, data.memory_left_out, data.left_out)
+
+
+def _refuse_one_id_twice(runs: Iterable[PublishedRun]) -> None:
+    """An id names one run: ``--run`` and rows left out go by it."""
+    first: dict[str, PublishedRun] = {}
+    for run in runs:
+        if run.id in first:
+            raise FileError(
+                f"{run.place}: the id {run.id!r} is given twice (first at {first[run.id].place})",
+                "give each run an id of its own",
+            )
+        first[run.id] = run
+
+
+def _runs_of(key: str, source: SourceFile, file: YamlFile) -> Iterator[PublishedRun]:
+    described = PublishedSource(
+        key,
+        source.title,
+        source.url,
+        source.stack_reason,
+        source.assumed,
+        source.off_because,
+        source.border,
+    )
+    shared = source.options.model_dump(exclude_unset=True)
+    for index, row in enumerate(source.rows):
+        line = file.line("sources", key, "rows", index)
+        place = f"{file.path}:{line}"
+        own = row.model_dump(exclude_unset=True, exclude={"speed"})
+        given = {name: value for name, value in {**shared, **own}.items() if value is not None}
+        for name in ("gpu", "model"):
+            if name not in given:
+                raise FileError(f"{place}: {row.id}: {name} is missing", "add it")
+        if row.peak_bytes is not None and source.figure is None:
+            raise FileError(
+                f"{place}: {row.id}: a peak needs to know what it is",
+                "add figure: allocated, reserved or card to its source",
+            )
+        options = {name: value for name, value in given.items() if name not in _OWN}
+        convention = options.pop("convention", None)
+        alone = row.speed.model_dump(exclude_unset=True)
+        if given.get("accumulates"):
+            for name in ("micro_batch", "seq_len"):
+                if name not in options:
+                    raise FileError(f"{place}: {row.id}: accumulates needs {name}", "add it")
+            one = options["micro_batch"] * options["seq_len"] * options.get("dp", 1)
+            if options.get("global_batch_tokens") == one:
+                alone["global_batch_tokens"] = one
+            options["global_batch_tokens"] = max(options.get("global_batch_tokens", 0), 2 * one)
+        yield PublishedRun(
+            id=row.id,
+            source=described,
+            place=place,
+            model=given["model"][0],
+            gpu=given["gpu"][0],
+            options=options,
+            speed_options=alone,
+            figure=source.figure,
+            peak_bytes=row.peak_bytes,
+            ran=True if row.ran is None and row.peak_bytes is not None else row.ran,
+            first_rank=given.get("rank") == "first",
+            speed=_speed_of(row, given, convention, place),
+            assumed_input=_assumed_input(given.get("assumed_input"), {**options, **alone}),
+            quote=row.quote,
+        )
+
+
+def _assumed_input(said: str | None, options: Mapping[str, Any]) -> str | None:
+    """What neither the row nor its source says: by their own word, or because it is not there."""
+    missing = [name for name in _NEEDED if name not in options]
+    missing += _missing_layout(options)
+    if not missing:
+        return said
+    defaults = f"{', '.join(missing)}: not in the row, taken from the defaults"
+    return f"{said}; {defaults}" if said else defaults
+
+
+def _missing_layout(options: Mapping[str, Any]) -> list[str]:
+    """Of several GPUs, how they are laid out, and what copies of a model share."""
+    gpus = options.get("gpus", 1)
+    if gpus == 1:
+        return []
+    if not any(name in options for name in _DEGREES):
+        return ["layout"]
+    copies = gpus // prod(options.get(name, 1) for name in _CUTS)
+    return ["zero"] if copies > 1 and not {"zero", "dp_shard"} & set(options) else []
+
+
+def _speed_of(
+    row: RunRow, given: dict[str, Any], convention: str | None, place: str
+) -> PublishedSpeed | None:
+    """The speed of a row, with what it takes to read it."""
+    kind = next((name for name in SPEEDS if getattr(row, name) is not None), None)
+    if kind is None:
+        return None
+    needs = {
+        "step_s": ("global_batch_tokens",),
+        "tflops_per_gpu": ("convention",),
+        "mfu": ("convention", "peak_tflops"),
+    }
+    for name in needs.get(kind, ()):
+        if given.get(name) is None:
+            raise FileError(f"{place}: {row.id}: {kind} needs {name}", f"add {name}")
+    peak = given.get("peak_tflops")
+    return PublishedSpeed(
+        kind, getattr(row, kind), convention, None if peak is None else peak * 1e12
+    )

@@ -1,6 +1,10 @@
-"""Published speeds against the predicted step."""
+"""Published speeds against the predicted step, one constant utilization, and one logged step."""
 
-from collections.abc import Mapping
+import math
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import NamedTuple
 
 from gptbudget.core.conventions import CONVENTIONS, convention_flops_per_token
@@ -8,7 +12,9 @@ from gptbudget.core.flops import train_flops_per_token
 from gptbudget.core.parameters import count_parameters
 from gptbudget.core.parts import Parts
 from gptbudget.evidence.published import PublishedRun, PublishedSpeed
+from gptbudget.evidence.score import Group, Score, grouped, score_errors
 from gptbudget.run.estimate import step_parts
+from gptbudget.run.profiles import CARRIED
 from gptbudget.run.run import ModelRun
 from gptbudget.specs.gpu import GpuSpec
 from gptbudget.specs.layout import Layout
@@ -159,3 +165,89 @@ def _layout(layout: Layout) -> str:
     if layout.gpus == 1:
         return "one GPU"
     return "data, one node" if layout.gpus <= _GPUS_PER_NODE else "data, many nodes"
+
+
+def constant_errors(rows: Sequence[ScoredSpeed]) -> list[float | None]:
+    """Predicted over published, less one, with the best constant utilization of a row's family.
+
+    It is what a calculator without a model of the step does at its best: the median of all
+    published utilizations of the same hardware and stack, else of the same hardware, else of
+    everything, each without the row's own source; ``None`` where there are no others.
+    """
+    known = [(row.source, *_alike(row), math.log(row.published_mfu)) for row in rows]
+
+    @cache
+    def best(source: str, hardware: str, stack: str) -> float | None:
+        others = [each for each in known if each[0] != source]
+        same = [each for each in others if each[1] == hardware]
+        logs = [each[3] for each in [each for each in same if each[2] == stack] or same or others]
+        return math.exp(statistics.median(logs)) if logs else None
+
+    constants = (best(row.source, *_alike(row)) for row in rows)
+    return [
+        None if constant is None else constant / row.published_mfu - 1
+        for constant, row in zip(constants, rows, strict=True)
+    ]
+
+
+def _alike(row: ScoredSpeed) -> tuple[str, str]:
+    keys = row.keys
+    return keys["hardware"], keys["stack"]
+
+
+def constant_score(rows: Sequence[ScoredSpeed]) -> Score | None:
+    """What the constants of ``rows`` miss; ``None`` where all are of one source."""
+    known = [error for error in constant_errors(rows) if error is not None]
+    return score_errors(known) if known else None
+
+
+def constant_scores(rows: Sequence[ScoredSpeed], names: Sequence[str]) -> dict[Group, Score]:
+    """What the constants of ``rows`` miss in each group of them that has one."""
+    errors = dict(zip((row.id for row in rows), constant_errors(rows), strict=True))
+    found = {}
+    for group, members in grouped(rows, names):
+        known = [error for row in members if (error := errors[row.id]) is not None]
+        if known:
+            found[group] = score_errors(known, group)
+    return found
+
+
+_NAMES = ("source", "family", "card", "stack")
+_FEWEST = 3
+
+
+class Carried(NamedTuple):
+    """Errors of a group's other runs, without and with one of them logged."""
+
+    group: tuple[str, ...]
+    """Source, family, card, software."""
+    rows: int
+    before: float
+    """Median absolute error of the others, in the mean over which run is logged."""
+    after: float
+
+
+def carried_errors(rows: Iterable[ScoredSpeed], share: float = CARRIED) -> list[Carried]:
+    """Each group of at least three runs, with each of its runs logged in turn."""
+    groups: dict[tuple[str, ...], list[float]] = defaultdict(list)
+    for row in rows:
+        groups[tuple(row.keys[name] for name in _NAMES)].append(math.log1p(row.error))
+    return [
+        Carried(
+            group,
+            len(logs),
+            statistics.mean(_median_of_others(logs, index, 0) for index in range(len(logs))),
+            statistics.mean(_median_of_others(logs, index, share) for index in range(len(logs))),
+        )
+        for group, logs in sorted(groups.items())
+        if len(logs) >= _FEWEST
+    ]
+
+
+def _median_of_others(logs: Sequence[float], logged: int, share: float) -> float:
+    """Median absolute error of the others once ``share`` of the logged run's is taken off."""
+    return statistics.median(
+        abs(math.expm1(log - share * logs[logged]))
+        for index, log in enumerate(logs)
+        if index != logged
+    )

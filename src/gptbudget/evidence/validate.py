@@ -10,16 +10,15 @@ from gptbudget.catalog.catalog import Catalog, load_catalog
 from gptbudget.catalog.paths import data_file
 from gptbudget.catalog.reference import load_evidence
 from gptbudget.errors import FileError, UnknownNameError, UsageError
-from gptbudget.evidence.load import (
+from gptbudget.evidence.memory import (
     ONE_GPU,
     SHARDED,
-    MeasuredSteps,
+    ScoredFit,
     load_measured_steps,
-    load_published_runs,
+    score_memory,
+    score_steps,
 )
-from gptbudget.evidence.memory import ScoredFit, score_memory
-from gptbudget.evidence.published import LeftOut, PublishedRun
-from gptbudget.evidence.pytorch import score_steps
+from gptbudget.evidence.published import LeftOut, PublishedRun, load_published_runs
 from gptbudget.evidence.score import ScoredRow
 from gptbudget.evidence.speed import ScoredSpeed, score_speed
 from gptbudget.run.calibration import fastest_flops_per_s, least_flops_per_s
@@ -56,20 +55,27 @@ class OneRun(NamedTuple):
 
 
 class AgainstPyTorch(NamedTuple):
-    """Steps that PyTorch's own trackers accounted for."""
+    """Steps that one of PyTorch's own trackers accounted for."""
 
-    measured: MeasuredSteps
+    title: str
+    source: str
+    what: str
     rows: list[ScoredRow]
+
+    @property
+    def peaks(self) -> list[ScoredRow]:
+        """The rows of whole steps."""
+        return [row for row in self.rows if row.figure == "peak"]
 
 
 def against_pytorch(catalogs: Iterable[Path] = ()) -> list[AgainstPyTorch]:
     """Score every measured step, on one GPU and under FSDP."""
     catalog, stacks = load_catalog(catalogs), load_evidence().stacks
     found = []
-    for file in (ONE_GPU, SHARDED):
+    for title, file in (("one GPU", ONE_GPU), ("FSDP", SHARDED)):
         measured = load_measured_steps(catalog, file)
         rows = score_steps(measured.steps, stacks, measured.source)
-        found.append(AgainstPyTorch(measured, rows))
+        found.append(AgainstPyTorch(title, measured.source, measured.what, rows))
     return found
 
 

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from gptbudget.core.laws.chinchilla import compute_optimal_tokens
+from gptbudget.core.chinchilla import compute_optimal_tokens
 from gptbudget.core.parameters import count_parameters
 from gptbudget.errors import UsageError
 from gptbudget.run.origins import Resolver

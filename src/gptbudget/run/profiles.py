@@ -2,7 +2,7 @@
 
 The step time is off by a factor that is partly the machine's and the program's, and so the same for
 other shapes. Carrying 70 % of its logarithm lowers errors of published runs most (see
-``evidence.calibrated``); the very run that was logged gets all of it.
+``evidence.speed``); the very run that was logged gets all of it.
 """
 
 from collections.abc import Mapping

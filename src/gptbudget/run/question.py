@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from gptbudget.catalog.catalog import Catalog, Entry, load_catalog
-from gptbudget.catalog.index import AUTO, EVERY, is_config_path, is_size
+from gptbudget.catalog.index import AUTO, EVERY, is_config_path, is_size, read_option
 from gptbudget.catalog.paths import holds_config
 from gptbudget.catalog.profiles import load_profiles
 from gptbudget.catalog.reference import grid_intensity, load_evidence
-from gptbudget.catalog.stack_names import read_option
 from gptbudget.errors import GptBudgetError, UnknownNameError, UsageError
 from gptbudget.run.run import (
     BareSize,

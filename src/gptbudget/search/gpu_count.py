@@ -11,8 +11,15 @@ from typing import Any, NamedTuple
 from gptbudget.core.arrays import about
 from gptbudget.errors import UsageError
 from gptbudget.run.run import NamedModel, Work
-from gptbudget.search.context import Setting
-from gptbudget.search.fastest import NoTimeError, Way, best_way, knows_memory, node_size, plain_way
+from gptbudget.search.fastest import (
+    NoTimeError,
+    Setting,
+    Way,
+    best_way,
+    knows_memory,
+    node_size,
+    plain_way,
+)
 
 MOST_GPUS = 2**17
 _TRIES_BEYOND = 3

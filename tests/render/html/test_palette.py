@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from gptbudget.render.html.palette import (
+from gptbudget.render.html.style import (
     DARK,
     LIGHT,
     OF_PART,

@@ -9,7 +9,7 @@ from gptbudget.answer.explain.step import Step
 from gptbudget.answer.explain.steps import Book
 from gptbudget.budget.budget import Plan
 from gptbudget.budget.optimum import Trained
-from gptbudget.core.laws.chinchilla import BESIROGLU, compute_optimal_parameters, predicted_loss
+from gptbudget.core.chinchilla import BESIROGLU, compute_optimal_parameters, predicted_loss
 from gptbudget.search.fastest import tokens_in_time
 from gptbudget.search.result import Way
 from gptbudget.units import format_bytes

@@ -10,7 +10,7 @@ from gptbudget.answer.explain.steps import Book
 from gptbudget.answer.prices import rent_source
 from gptbudget.catalog.reference import load_grids
 from gptbudget.core.arrays import whole
-from gptbudget.core.laws.chinchilla import BESIROGLU, ChinchillaLaw, compute_optimal_tokens
+from gptbudget.core.chinchilla import BESIROGLU, ChinchillaLaw, compute_optimal_tokens
 from gptbudget.core.parameters import count_parameters
 from gptbudget.run.job import BYTES_PER_TOKEN
 from gptbudget.run.machine import AssumedMachine, default_network_gb_per_s, machine_of

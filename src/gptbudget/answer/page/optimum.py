@@ -7,7 +7,7 @@ from gptbudget.answer.budget import best_name
 from gptbudget.answer.page.page import Axis, Chart, Curve, Mark, Rule
 from gptbudget.budget.budget import Plan
 from gptbudget.budget.laws import FOLLOWED, Allocation
-from gptbudget.core.laws.chinchilla import BESIROGLU, compute_optimal_parameters, predicted_loss
+from gptbudget.core.chinchilla import BESIROGLU, compute_optimal_parameters, predicted_loss
 from gptbudget.core.parameters import count_parameters
 from gptbudget.run.estimate import Estimate
 from gptbudget.run.run import FlopsAmount, ModelRun, Run, SizeAndTokens

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from gptbudget.answer.document import Table
 from gptbudget.answer.prices import median_in_words
-from gptbudget.core.laws.chinchilla import BESIROGLU
+from gptbudget.core.chinchilla import BESIROGLU
 from gptbudget.core.parameters import count_parameters
 from gptbudget.run.estimate import Estimate
 from gptbudget.run.run import ComputeRun

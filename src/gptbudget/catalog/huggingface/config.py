@@ -1,18 +1,15 @@
-"""Checked access to the keys of one ``config.json``.
+"""Checked access to the keys of one config, and the sizes, heads and experts that families share.
 
 Whatever is wrong is said with file, line and key. Which keys were read is remembered, so
 that the others can be named as ignored.
 """
 
 import json
-import math
 import re
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from gptbudget.catalog.textfile import read_text
 from gptbudget.errors import FileError
 
 _LARGEST = 10**9
@@ -137,54 +134,155 @@ class HfConfig:
         return key, value
 
 
-def read_config(path: Path) -> HfConfig:
-    """Read a ``config.json``, or the one inside a folder.
-
-    Raises:
-        FileError: it cannot be read, or is not a JSON object.
-    """
-    file = path / "config.json" if path.is_dir() else path
-    text = read_text(file, "a config.json")
-    try:
-        data = json.loads(
-            text,
-            parse_constant=_refuse_constant,
-            parse_int=_whole_number,
-            object_pairs_hook=partial(_object, file, text),
-        )
-    except RecursionError:
-        raise FileError(f"{file}:1: nested too deeply", "this is not a config.json") from None
-    except ValueError as error:
-        line = getattr(error, "lineno", 1)
-        what = getattr(error, "msg", str(error)).lower()
-        raise FileError(f"{file}:{line}: not valid JSON ({what})", "correct the line") from None
-    if not isinstance(data, dict):
-        raise FileError(f"{file}:1: is not a JSON object", "name a config.json")
-    return HfConfig(file, text, data)
-
-
-def _refuse_constant(name: str) -> None:
-    msg = f"{name} is not a number"
-    raise ValueError(msg)
-
-
-def _whole_number(digits: str) -> int | float:
-    """A number that is too long to be one is out of every range."""
-    return int(digits) if len(digits) <= _LONGEST_SHOWN else math.inf
-
-
-def _object(file: Path, text: str, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object in which no key has two values."""
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if found.setdefault(key, value) != value:
-            *_, start = [0, *(hit.start() for hit in re.finditer(re.escape(f'"{key}"'), text))]
-            line = text.count("\n", 0, start) + 1
-            raise FileError(f"{file}:{line}: {shown(key)} is given twice", "keep one of them")
-    return found
-
-
 def shown(value: Any) -> str:
     """A value as JSON writes it, shortened, in printable characters."""
     text = json.dumps(value, default=str)
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
+
+
+Model = dict[str, Any]
+LAYERNORM = {"kind": "layernorm", "bias": True}
+RMSNORM = {"kind": "rmsnorm"}
+LEARNED = {"kind": "learned"}
+ROTARY = {"kind": "rotary"}
+_MOST_LAYERS = 100_000
+_LAYER_TYPES = ("full_attention", "sliding_attention")
+
+
+class Names(NamedTuple):
+    """What a family calls its sizes; the first name is its own, the others are understood."""
+
+    layers: tuple[str, ...] = ("num_hidden_layers",)
+    width: tuple[str, ...] = ("hidden_size",)
+    heads: tuple[str, ...] = ("num_attention_heads",)
+    context: tuple[str, ...] = ("max_position_embeddings",)
+    ffn: str | None = "intermediate_size"
+
+
+USUAL = Names()
+
+
+def sizes(
+    c: HfConfig, names: Names = USUAL, *, context: int, vocabulary: int | None = None
+) -> Model:
+    """Sizes that every family has."""
+    return {
+        "layers": c.whole(*names.layers, most=_MOST_LAYERS),
+        "width": c.whole(*names.width),
+        "vocabulary": c.whole("vocab_size", default=vocabulary),
+        "context": c.whole(*names.context, default=context),
+    }
+
+
+def head_count(
+    c: HfConfig, width: int, names: Names = USUAL, *, default: int | None = None, own: bool = False
+) -> int:
+    """Heads, which divide the width unless they have a width of their own."""
+    heads = c.whole(*names.heads, default=default)
+    if not own and width % heads:
+        raise c.fault(names.heads[0], f"{heads} does not divide {names.width[0]} {width}")
+    return heads
+
+
+def kv_head_count(c: HfConfig, key: str, heads: int, default: int | None) -> int:
+    """Key/value heads: as given, the default, or as many as heads; they divide the heads."""
+    given = c.optional_whole(key)
+    count = given or (heads if default is None or c.is_null(key) else default)
+    told = str(count) if given else f"is missing, and its default {count}"
+    if count > heads:
+        raise c.fault(key, f"{told} is more than num_attention_heads {heads}")
+    if heads % count:
+        raise c.fault(key, f"{told} does not divide num_attention_heads {heads}")
+    return count
+
+
+def grouped_attention(
+    c: HfConfig,
+    width: int,
+    *,
+    kv_heads: int | None,
+    heads: int | None = None,
+    head_width: int | None = None,
+    fixed: bool = False,
+    divides: bool = False,
+) -> Model:
+    """Heads, key/value heads and head width; ``fixed``: the family has no width of its own.
+
+    Where ``num_key_value_heads`` is missing it is the default of the class, where it is null
+    (or has no default) as many as heads.
+    """
+    own = None if fixed else c.optional_whole("head_dim") or head_width
+    count = head_count(c, width, default=heads, own=own is not None and not divides)
+    return {
+        "heads": count,
+        "kv_heads": kv_head_count(c, "num_key_value_heads", count, kv_heads),
+        "head_width": own,
+        "qkv_bias": False,
+        "output_bias": False,
+    }
+
+
+def sliding_windows(c: HfConfig, layers: int, *, window: int | None, windowed: int) -> Model:
+    """Sliding windows: how wide, and in how many layers (listed, or the family's pattern).
+
+    A missing ``sliding_window`` is the default of the class; with null there is none.
+    """
+    width = c.optional_whole("sliding_window") or window
+    kinds = c.words("layer_types")
+    if kinds is not None:
+        for kind in kinds:
+            if kind not in _LAYER_TYPES:
+                raise c.fault("layer_types", f"{shown(kind)} is not one of {_LAYER_TYPES}")
+        if len(kinds) != layers:
+            raise c.fault("layer_types", f"lists {len(kinds)} layers, num_hidden_layers {layers}")
+        windowed = kinds.count("sliding_attention")
+    if width is None or c.is_null("sliding_window") or not windowed:
+        return {}
+    return {"window": width, "windowed_layers": windowed}
+
+
+def with_biases(model: Model, *, qkv: bool, output: bool) -> Model:
+    """The model with or without biases in its attention."""
+    model["attention"] |= {"qkv_bias": qkv, "output_bias": output}
+    return model
+
+
+def biased(c: HfConfig, model: Model, *, default: bool = False) -> Model:
+    """The model with or without all biases in its attention, as ``attention_bias`` says."""
+    bias = c.flag("attention_bias", default=default)
+    return with_biases(model, qkv=bias, output=bias)
+
+
+def tied_head(c: HfConfig, *, default: bool) -> Model:
+    """Whether the head is the embedding's matrix."""
+    return {"tied": c.flag("tie_word_embeddings", default=default)}
+
+
+def composed_activation(c: HfConfig, key: str, *, default: bool = True) -> Model:
+    """Whether the library writes the activation out in elementary operations."""
+    kind = c.raw(key)
+    if not isinstance(kind, str | None):
+        raise c.fault(key, f"a word belongs here, not {shown(kind)}")
+    composed = default if kind is None else kind in {"gelu_new", "gelu_fast"}
+    return {"composed_activation": True} if composed else {}
+
+
+def routed_experts(c: HfConfig, count: int, active: int, width: int) -> Model:
+    """Routed experts, of which each token visits a few."""
+    if active > count:
+        raise c.fault("num_experts_per_tok", f"{active} is more than the {count} experts there are")
+    return {"count": count, "active": active, "width": width}
+
+
+def sparse_layers(c: HfConfig, layers: int) -> int:
+    """Layers with experts: every ``decoder_sparse_step``-th that is not listed as dense."""
+    step = c.whole("decoder_sparse_step", default=1)
+    dense = set(c.numbers("mlp_only_layers"))
+    return sum((layer + 1) % step == 0 and layer not in dense for layer in range(layers))
+
+
+def without_empty_experts(model: Model) -> Model:
+    """A model none of whose layers has experts is a dense model."""
+    if not model["experts"]["layers"]:
+        del model["experts"]
+    return model

@@ -1,13 +1,16 @@
 """GPT-2's kin: LayerNorm and plain networks, each with names of its own for its sizes."""
 
-from gptbudget.catalog.huggingface.config import HfConfig
-from gptbudget.catalog.huggingface.shared import (
+from collections.abc import Callable
+
+from gptbudget.catalog.huggingface.config import (
     LAYERNORM,
     LEARNED,
     ROTARY,
     USUAL,
+    HfConfig,
     Model,
     Names,
+    biased,
     composed_activation,
     head_count,
     kv_head_count,
@@ -136,8 +139,7 @@ def gpt_neox(c: HfConfig) -> Model:
     model["ffn"]["width"] = c.whole("intermediate_size")
     model["positions"] = dict(ROTARY)
     model["head"] = tied_head(c, default=False)
-    bias = c.flag("attention_bias", default=True)
-    return with_biases(model, qkv=bias, output=bias)
+    return biased(c, model, default=True)
 
 
 def opt(c: HfConfig) -> Model:
@@ -193,3 +195,17 @@ def mpt(c: HfConfig) -> Model:
     model["norms"] = {"kind": "layernorm"}
     model["positions"] = {"kind": "alibi"}
     return with_biases(model, qkv=False, output=False)
+
+
+FAMILIES: tuple[Callable[[HfConfig], Model], ...] = (
+    gpt2,
+    gpt_bigcode,
+    gpt_neo,
+    gptj,
+    gpt_neox,
+    opt,
+    bloom,
+    falcon,
+    mpt,
+)
+"""Each is called as its ``model_type``."""

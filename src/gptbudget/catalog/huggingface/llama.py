@@ -1,15 +1,18 @@
-"""Llama's kin: gated networks, grouped queries, sliding windows, with and without experts."""
+"""Llama and DeepSeek kin: gated networks, grouped or latent attention, with or without experts."""
 
+from collections.abc import Callable
 from typing import Any
 
-from gptbudget.catalog.huggingface.config import HfConfig
-from gptbudget.catalog.huggingface.shared import (
+from gptbudget.catalog.huggingface.config import (
     LAYERNORM,
     RMSNORM,
     ROTARY,
+    HfConfig,
     Model,
+    biased,
     composed_activation,
     grouped_attention,
+    head_count,
     routed_experts,
     sizes,
     sliding_windows,
@@ -37,9 +40,8 @@ def _llama_like(c: HfConfig, *, context: int, tied: bool = False, **grouped: Any
 def llama(c: HfConfig) -> Model:
     """Llama, and everything that is published as it."""
     model = _llama_like(c, context=2048, divides=True)
-    bias = c.flag("attention_bias", default=False)
     model["ffn"]["bias"] = c.flag("mlp_bias", default=False)
-    return with_biases(model, qkv=bias, output=bias)
+    return biased(c, model)
 
 
 def mistral(c: HfConfig) -> Model:
@@ -131,8 +133,7 @@ def gemma(c: HfConfig) -> Model:
     """Gemma: Llama with heads of their own width and a tied head."""
     model = _llama_like(c, context=8192, tied=True, head_width=256, kv_heads=16)
     model["norms"]["unit_offset"] = True
-    bias = c.flag("attention_bias", default=False)
-    return with_biases(model, qkv=bias, output=bias)
+    return biased(c, model)
 
 
 def gemma2(c: HfConfig) -> Model:
@@ -141,8 +142,7 @@ def gemma2(c: HfConfig) -> Model:
     model["norms"] |= {"per_block": 4, "unit_offset": True}
     half = (model["layers"] + 1) // 2
     model["attention"] |= sliding_windows(c, model["layers"], window=4096, windowed=half)
-    bias = c.flag("attention_bias", default=False)
-    return with_biases(model, qkv=bias, output=bias)
+    return biased(c, model)
 
 
 def gemma3_text(c: HfConfig) -> Model:
@@ -177,11 +177,10 @@ def phi3(c: HfConfig) -> Model:
 def smollm3(c: HfConfig) -> Model:
     """SmolLM3: Llama with a tied head; some layers leave the rotation out."""
     model = _llama_like(c, context=32_768, tied=True, kv_heads=4)
-    bias = c.flag("attention_bias", default=False)
     model["ffn"]["bias"] = c.flag("mlp_bias", default=False)
     unrotated = _unrotated_layers(c, model["layers"])
     model = _switched_windows(c, model, None, unrotated)
-    return with_biases(model, qkv=bias, output=bias)
+    return biased(c, model)
 
 
 def _unrotated_layers(c: HfConfig, layers: int) -> int:
@@ -196,16 +195,14 @@ def olmo(c: HfConfig) -> Model:
     """OLMo: Llama with norms that hold nothing."""
     model = _llama_like(c, context=2048)
     model["norms"] = {"kind": "layernorm", "weight": False}
-    bias = c.flag("attention_bias", default=False)
-    return with_biases(model, qkv=bias, output=bias)
+    return biased(c, model)
 
 
 def olmo2(c: HfConfig) -> Model:
     """OLMo 2: norms behind attention and network, and on whole query and key projections."""
     model = _llama_like(c, context=2048)
     model["attention"]["qk_norm"] = "projection"
-    bias = c.flag("attention_bias", default=False)
-    return with_biases(model, qkv=bias, output=bias)
+    return biased(c, model)
 
 
 def olmoe(c: HfConfig) -> Model:
@@ -266,5 +263,97 @@ def gpt_oss(c: HfConfig) -> Model:
         "bias": True,
         "router_bias": True,
     }  # fmt: skip
-    bias = c.flag("attention_bias", default=True)
-    return with_biases(model, qkv=bias, output=bias)
+    return biased(c, model, default=True)
+
+
+def _latent(c: HfConfig, width: int, *, divides: bool) -> Model:
+    """DeepSeek's multi-head latent attention; without a query rank where that is null."""
+    bias = c.flag("attention_bias", default=False)
+    rank = c.whole("q_lora_rank", default=1536)
+    return {
+        "heads": head_count(c, width, own=not divides),
+        "qkv_bias": bias,
+        "output_bias": bias,
+        "latent": {
+            "query_rank": None if c.is_null("q_lora_rank") else rank,
+            "kv_rank": c.whole("kv_lora_rank", default=512),
+            "nope_width": c.whole("qk_nope_head_dim", default=128),
+            "rope_width": c.whole("qk_rope_head_dim", default=64),
+            "value_width": c.whole("v_head_dim", default=128),
+        },
+    }
+
+
+def _deepseek(c: HfConfig, *, context: int, divides: bool, **experts: int | None) -> Model:
+    """Latent attention, leading dense layers, then routed and shared experts."""
+    model = sizes(c, context=context)
+    dense = c.count("first_k_dense_replace", default=experts["dense"] or 0)
+    if dense > model["layers"]:
+        raise c.fault(
+            "first_k_dense_replace", f"{dense} is more than num_hidden_layers {model['layers']}"
+        )
+    count = c.whole(
+        "n_routed_experts", "num_experts", "num_local_experts", default=experts["count"]
+    )
+    width = c.whole("moe_intermediate_size", default=experts["width"])
+    shared = c.count("n_shared_experts", default=experts["shared"] or 0)
+    model |= {
+        "attention": _latent(c, model["width"], divides=divides),
+        "ffn": {"width": c.whole("intermediate_size"), "gated": True, "bias": False},
+        "norms": dict(RMSNORM),
+        "positions": dict(ROTARY),
+        "head": tied_head(c, default=False),
+        "experts": {
+            **routed_experts(
+                c, count, c.whole("num_experts_per_tok", default=experts["active"]), width
+            ),
+            "layers": model["layers"] - dense,
+            "shared_width": shared * width or None,
+        },
+    }
+    return without_empty_experts(model)
+
+
+def deepseek_v2(c: HfConfig) -> Model:
+    """DeepSeek-V2."""
+    if c.flag("mlp_bias", default=False):
+        raise c.fault("mlp_bias", "true is not supported")
+    return _deepseek(
+        c, context=2048, divides=True, dense=0, count=64, active=None, shared=2, width=1407
+    )
+
+
+def deepseek_v3(c: HfConfig) -> Model:
+    """DeepSeek-V3: V2 with a balancing term for each expert in the checkpoint."""
+    model = _deepseek(
+        c, context=4096, divides=False, dense=3, count=256, active=8, shared=1, width=2048
+    )
+    if "experts" in model:
+        model["experts"]["correction_bias"] = True
+    return model
+
+
+FAMILIES: tuple[Callable[[HfConfig], Model], ...] = (
+    llama,
+    mistral,
+    mixtral,
+    qwen2,
+    qwen2_moe,
+    qwen3,
+    qwen3_moe,
+    gemma,
+    gemma2,
+    gemma3_text,
+    phi3,
+    smollm3,
+    olmo,
+    olmo2,
+    olmoe,
+    stablelm,
+    starcoder2,
+    phi,
+    gpt_oss,
+    deepseek_v2,
+    deepseek_v3,
+)
+"""Each is called as its ``model_type``."""

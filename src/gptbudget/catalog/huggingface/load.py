@@ -1,14 +1,23 @@
-"""A model from a Hugging Face ``config.json``."""
+"""A model from a Hugging Face config.json."""
 
+import json
+import math
+import re
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
-from gptbudget.catalog.huggingface.config import HfConfig, read_config, shown
-from gptbudget.catalog.huggingface.families import FAMILIES
+from gptbudget.catalog.huggingface import gpt, llama
+from gptbudget.catalog.huggingface.config import HfConfig, shown
 from gptbudget.catalog.sentences import sentence
+from gptbudget.catalog.yamlfile import read_text
 from gptbudget.errors import FileError, printable
 from gptbudget.specs.model import ModelSpec
+
+FAMILIES = {family.__name__: family for family in (*gpt.FAMILIES, *llama.FAMILIES)}
+"""How each model type is read; ``gemma3`` holds a ``gemma3_text`` in its ``text_config``."""
 
 _ALWAYS_NOTED = ("auto_map", "quantization_config")
 _MOST_NOTED = 40
@@ -61,3 +70,53 @@ def _contradiction(config: HfConfig, error: ValidationError) -> FileError:
     what, hint = sentence(fault, ModelSpec)
     key = ".".join(str(part) for part in fault["loc"])
     return FileError(f"{config.path}:1: {f'{key}: ' if key else ''}{what}", hint)
+
+
+_LONGEST_NUMBER = 40
+
+
+def read_config(path: Path) -> HfConfig:
+    """Read a ``config.json``, or the one inside a folder.
+
+    Raises:
+        FileError: it cannot be read, or is not a JSON object.
+    """
+    file = path / "config.json" if path.is_dir() else path
+    text = read_text(file, "a config.json")
+    try:
+        data = json.loads(
+            text,
+            parse_constant=_refuse_constant,
+            parse_int=_whole_number,
+            object_pairs_hook=partial(_object, file, text),
+        )
+    except RecursionError:
+        raise FileError(f"{file}:1: nested too deeply", "this is not a config.json") from None
+    except ValueError as error:
+        line = getattr(error, "lineno", 1)
+        what = getattr(error, "msg", str(error)).lower()
+        raise FileError(f"{file}:{line}: not valid JSON ({what})", "correct the line") from None
+    if not isinstance(data, dict):
+        raise FileError(f"{file}:1: is not a JSON object", "name a config.json")
+    return HfConfig(file, text, data)
+
+
+def _refuse_constant(name: str) -> None:
+    msg = f"{name} is not a number"
+    raise ValueError(msg)
+
+
+def _whole_number(digits: str) -> int | float:
+    """A number that is too long to be one is out of every range."""
+    return int(digits) if len(digits) <= _LONGEST_NUMBER else math.inf
+
+
+def _object(file: Path, text: str, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object in which no key has two values."""
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if found.setdefault(key, value) != value:
+            *_, start = [0, *(hit.start() for hit in re.finditer(re.escape(f'"{key}"'), text))]
+            line = text.count("\n", 0, start) + 1
+            raise FileError(f"{file}:{line}: {shown(key)} is given twice", "keep one of them")
+    return found

@@ -1,6 +1,7 @@
-"""What all charts share: their frame, in a wide and a narrow drawing."""
+"""What charts share: their frame in a wide and a narrow drawing, text, lines, marks, legends."""
 
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
 from gptbudget.render.html.element import Content, el
@@ -51,6 +52,12 @@ def label(text: str, x: float, y: float, anchor: str = "start", kind: str = "") 
     return el("text", text, x=x, y=y, text_anchor=anchor, class_=kind or None)
 
 
+def label_within(text: str, x: float, y: float, width: float, kind: str = "") -> Element:
+    """Text in the middle over a point, or as near as a drawing of some width has room."""
+    half = text_width(text) / 2
+    return label(text, x, y, "start" if x < half else "end" if x > width - half else "middle", kind)
+
+
 def straight(x1: float, y1: float, x2: float, y2: float, kind: str) -> Element:
     """A straight line."""
     return el("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=kind)
@@ -65,3 +72,57 @@ def shortened(text: str, room: float) -> str:
     """Text that fits into a width; what is cut ends with an ellipsis."""
     most = max(1, int(room / CHARACTER))
     return text if len(text) <= most else f"{text[: most - 1]}\u2026"
+
+
+SHAPES = ("circle", "square", "diamond", "triangle")
+_HALF = 7
+"""Half of the side of a key, in its own units."""
+
+
+class Key(NamedTuple):
+    """One line of a legend."""
+
+    colour: str
+    """A class of the style."""
+    shape: str
+    label: str
+    text: str = ""
+
+
+def legend(keys: Iterable[Key]) -> Element:
+    """The list, in the order of the drawing."""
+    return el("ul", *map(_line, keys), class_="legend")
+
+
+def _line(key: Key) -> Element:
+    text = el("b", key.text) if key.text else None
+    return el("li", _picture(key), el("span", key.label), text)
+
+
+def _picture(key: Key) -> Element:
+    box = f"0 0 {2 * _HALF} {2 * _HALF}"
+    drawn = mark(key.shape, _HALF, _HALF, 6)
+    return el("svg", drawn, viewBox=box, class_=key.colour, aria_hidden="true")
+
+
+def mark(shape: str, x: float, y: float, size: float, **data: str | float | None) -> Element:
+    """A shape around a point; ``line`` and ``band`` are what keys of those look like."""
+    left, top = x - size, y - size
+    if shape == "circle":
+        return el("circle", cx=x, cy=y, r=size, class_="mark", **data)
+    if shape == "line":
+        return el("path", d=f"M{left:.1f} {y:.1f}h{2 * size:.1f}", class_="curve", **data)
+    if shape == "band":
+        return el("rect", x=left, y=top, width=2 * size, height=2 * size, class_="track", **data)
+    if shape in {"square", "block"}:
+        side = 2 * size if shape == "block" else 1.8 * size
+        at = size if shape == "block" else 0.9 * size
+        return el(
+            "rect", x=x - at, y=y - at, width=side, height=side, rx=1.5, class_="mark", **data
+        )
+    corners = {
+        "diamond": ((0, -1.2), (1.2, 0), (0, 1.2), (-1.2, 0)),
+        "triangle": ((0, -1.15), (1.15, 0.9), (-1.15, 0.9)),
+    }[shape]
+    points = " ".join(f"{x + dx * size:.1f},{y + dy * size:.1f}" for dx, dy in corners)
+    return el("polygon", points=points, class_="mark", **data)

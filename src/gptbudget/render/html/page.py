@@ -1,16 +1,17 @@
-"""A page as HTML: head, verdict, parts, all in one file."""
+"""A page as HTML: head, verdict, parts and tables in one file, written where the user wants it."""
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from xml.etree.ElementTree import Element
 
-from gptbudget.answer.document import Table
+from gptbudget.answer.document import Document, Table
 from gptbudget.answer.page.page import Amount, Chart, Figure, Page, Part, Ranges
-from gptbudget.render.html.chart import chart
+from gptbudget.errors import UsageError
+from gptbudget.render.html.charts import chart, ranges, stacked
 from gptbudget.render.html.element import Content, as_html, command, el, linked
-from gptbudget.render.html.ranges import ranges
-from gptbudget.render.html.stacked import stacked
 from gptbudget.render.html.style import STYLE
-from gptbudget.render.html.table import table
+from gptbudget.render.output import write
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 """The browser itself refuses whatever would leave the page."""
@@ -48,7 +49,7 @@ def _header(page: Page) -> Element:
         el("h1", page.title),
         el("p", *_said(page, text, state), class_="verdict"),
         _facts(page.facts),
-        el("ul", *map(_advice, page.advice), class_="advice") if page.advice else None,
+        _list(page.advice, "advice"),
     )
 
 
@@ -64,13 +65,6 @@ def _facts(facts: Iterable[Amount]) -> Element | None:
         for fact in facts
     ]
     return el("dl", *shown, class_="facts") if shown else None
-
-
-def _advice(sentence: str) -> Element:
-    words, colon, asked = sentence.partition(": gptbudget ")
-    if not colon:
-        return el("li", *linked(sentence))
-    return el("li", *linked(f"{words}: "), command(f"gptbudget {asked}"))
 
 
 def _part(part: Part) -> Element:
@@ -90,9 +84,7 @@ def _part(part: Part) -> Element:
         "section",
         el("h2", part.title),
         el("div", *body, class_="body") if body else None,
-        el("ul", *(el("li", *_note(note)) for note in part.notes), class_="notes")
-        if part.notes
-        else None,
+        _list(part.notes, "notes"),
     )
 
 
@@ -106,9 +98,16 @@ def _tables(of: Table, *, beside: bool) -> list[Element]:
     return [table(first, "half"), table(second._replace(title=""), "half later")]
 
 
-def _note(note: str) -> list[Content]:
-    words, colon, asked = note.partition(": gptbudget ")
-    return [*linked(f"{words}: "), command(f"gptbudget {asked}")] if colon else linked(note)
+def _list(sentences: Sequence[str], kind: str) -> Element | None:
+    """Sentences as a list, commands at their ends as such."""
+    return el("ul", *map(_item, sentences), class_=kind) if sentences else None
+
+
+def _item(sentence: str) -> Element:
+    words, colon, asked = sentence.partition(": gptbudget ")
+    if not colon:
+        return el("li", *linked(sentence))
+    return el("li", *linked(f"{words}: "), command(f"gptbudget {asked}"))
 
 
 def _by_width(figures: Iterable[Figure]) -> tuple[list[Element], list[Element]]:
@@ -119,3 +118,80 @@ def _by_width(figures: Iterable[Figure]) -> tuple[list[Element], list[Element]]:
         else:
             full.append(ranges(each) if isinstance(each, Ranges) else stacked(each))
     return full, half
+
+
+_ROOM = 3
+_LONG_CELL = 60
+"""Columns that a phone has room for."""
+
+
+def table(of: Table, width: str) -> Element:
+    """The table with its title; ``width`` is a class of the style."""
+    heads = [
+        el("th", column, scope="col", class_="right" if column in of.right else None)
+        for column in of.columns
+    ]
+    drawn = el(
+        "table",
+        el("caption", of.title) if of.title else None,
+        el("thead", el("tr", *heads)) if any(of.columns) else None,
+        el("tbody", *(_row(of, row) for row in of.rows)),
+        class_=_narrow(of),
+    )
+    return el("div", drawn, class_=f"table {width}")
+
+
+def _narrow(of: Table) -> str | None:
+    """How it is laid out on a phone: as rows, or as blocks of short or of long cells."""
+    if not any(of.columns):
+        return None
+    longest = max((len(cell) for row in of.rows for cell in row), default=0)
+    if len(of.columns) > _ROOM:
+        return "many"
+    return "long" if longest > _LONG_CELL else None
+
+
+def _row(of: Table, row: tuple[str, ...]) -> Element:
+    cells = []
+    for position, (column, cell) in enumerate(zip(of.columns, row, strict=True)):
+        kind = _kind(of, column, position, cell)
+        cells.append(el("td", *linked(cell.strip()), class_=kind, data_label=column or None))
+    return el("tr", *cells)
+
+
+def _kind(of: Table, column: str, position: int, cell: str) -> str | None:
+    if column in of.right:
+        return "right"
+    if any(of.columns):
+        return None
+    first = "part" if cell.startswith("  ") else None
+    return {0: first, 1: "value"}.get(position, "basis")
+
+
+def write_page(page: Page, path: Path) -> None:
+    """Write the page as a file, in place of an older one.
+
+    Raises:
+        UsageError: the path is no place for a file, or it cannot be written.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            what = "a folder" if path.is_dir() else "not an ordinary file"
+            raise UsageError(f"--html: {path} is {what}", "name a file, for example answer.html")
+        path.write_text(to_html(page), encoding="utf-8", newline="\n")
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        raise UsageError(
+            f"--html: {path} cannot be written ({reason})", "name another file"
+        ) from None
+
+
+def write_with_page(document: Document, fmt: str, page: Page, path: Path) -> None:
+    """Write the page, print the answer, and say on standard error where the page is.
+
+    Raises:
+        UsageError: there is no such format, or the page cannot be written.
+    """
+    write_page(page, path)
+    write(document, fmt)
+    print(f"gptbudget: the page is in {path}", file=sys.stderr)  # noqa: T201 - not the answer

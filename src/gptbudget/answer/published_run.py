@@ -1,13 +1,12 @@
 """One published run in full: predicted beside published, part by part."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gptbudget.answer.document import Document, Table
-from gptbudget.answer.validation.memory import outcome
-from gptbudget.answer.validation.speed import row_data as speed_data
-from gptbudget.answer.validation.words import fit_data, percent, row_data
+from gptbudget.answer.validation import fit_data, numbers_table, peak_data, percent, speed_data
 from gptbudget.core.arrays import added
+from gptbudget.evidence.memory import ScoredFit
 from gptbudget.evidence.validate import OneRun
 from gptbudget.specs.options import ASSUMED_OPTIONS
 from gptbudget.units import format_bytes, format_duration, format_number, format_percent
@@ -17,7 +16,7 @@ def run_document(found: OneRun) -> Document:
     """Everything that is known of one run."""
     records = [
         *([speed_data(found.speed)] if found.speed else []),
-        *([row_data(found.peak)] if found.peak else []),
+        *([peak_data(found.peak)] if found.peak else []),
         *([fit_data(found.fit)] if found.fit else []),
     ]
     row = found.row
@@ -49,7 +48,8 @@ def _headline(found: OneRun) -> str:
     if found.peak:
         said.append(f"peak {percent(found.peak.error, 1, signed=True)}")
     if found.fit and not found.peak:
-        said.append(outcome(found.fit))
+        ours, happened = _outcome(found.fit)
+        said.append(f"{ours}, and it {happened}")
     return f"{found.row.id}: predicted over published: {', '.join(said) or 'nothing to compare'}"
 
 
@@ -66,39 +66,35 @@ def _measured(found: OneRun) -> Table:
         amounts = (format_bytes(each) for each in (found.peak.predicted, found.peak.published))
         rows.append((f"peak, {found.row.figure}", *amounts))
     if found.fit:
-        words = {True: "fits", False: "does not fit", None: "unknown"}
-        happened = "ran" if found.fit.published else "ran out of memory"
-        rows.append(("outcome", words[found.fit.predicted], happened))
-    columns = ("", "predicted", "published")
-    return Table(columns, tuple(rows), right=frozenset(columns[1:]))
+        rows.append(("outcome", *_outcome(found.fit)))
+    return numbers_table(("", "predicted", "published"), rows)
+
+
+def _outcome(fit: ScoredFit) -> tuple[str, str]:
+    """What we say of a run, and what happened."""
+    ours = {True: "fits", False: "does not fit", None: "unknown"}[fit.predicted]
+    return ours, "ran" if fit.published else "ran out of memory"
 
 
 def _seconds(found: OneRun) -> Table:
-    columns = ("part of a step", "time", "share")
-    if found.speed is None:
-        return Table(columns, ())
-    parts = {name: each for name, each in found.speed.seconds.items() if each}
-    total = added(parts.values())
-    rows = tuple(
-        (name.replace("_", " "), format_duration(each), format_percent(each / total))
-        for name, each in parts.items()
-    )
-    return Table(columns, rows, right=frozenset(columns[1:]))
+    parts = found.speed.seconds if found.speed else {}
+    return _parts("part of a step", "time", {name: each for name, each in parts.items() if each})
 
 
 def _bytes(found: OneRun) -> Table:
-    columns = ("part of the bill", "size", "share")
-    if found.memory is None:
-        return Table(columns, ())
-    rows = tuple(
-        (
-            name.replace("_", " "),
-            format_bytes(amount),
-            format_percent(float(amount / found.memory.peak_bytes)),
-        )
-        for name, amount in found.memory.parts.items()
+    return _parts(
+        "part of the bill", "size", dict(found.memory.parts.items() if found.memory else ())
     )
-    return Table(columns, rows, right=frozenset(columns[1:]))
+
+
+def _parts(part: str, amount: str, parts: Mapping[str, float]) -> Table:
+    """Each part with its share of the whole."""
+    shown, total = format_duration if amount == "time" else format_bytes, added(parts.values())
+    rows = (
+        (name.replace("_", " "), shown(each), format_percent(float(each / total)))
+        for name, each in parts.items()
+    )
+    return numbers_table((part, amount, "share"), rows)
 
 
 def _options(found: OneRun) -> Table:

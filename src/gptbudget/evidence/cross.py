@@ -1,16 +1,66 @@
-"""Likely ranges of the step time, read off errors of runs whose source was left out.
+"""The stored cross-validation: errors with each source left out, and ranges read off them."""
 
-A range is the 5th to 95th percentile of measured over predicted time of a class, each source
-counted once. Percentiles of bare rows would be those of the source that has most of them, and hold
-a new source's runs far less often than they say.
-"""
-
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-from gptbudget.evidence.published import LeftOutRow
+from gptbudget.catalog.paths import data_file
+
+
+class LeftOutRow(NamedTuple):
+    """One published speed, predicted with constants that were fitted without its source."""
+
+    id: str
+    source: str
+    family: str
+    inputs: str
+    range_class: str
+    """The class of ``time_ranges.yaml`` it is of."""
+    error: float
+    """Predicted over published tokens/s, less one; measured over predicted time, less one."""
+    constant_error: float | None
+    """The same of the best constant utilization of the same hardware and software."""
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """What the row may be grouped by."""
+        return {
+            "source": self.source,
+            "family": self.family,
+            "inputs": self.inputs,
+            "class": self.range_class,
+        }
+
+
+class Cross(NamedTuple):
+    """Constants that were fitted without each source, and errors on what was left out."""
+
+    made: str
+    script: str
+    shipped: tuple[float, float]
+    fitted_on_all: tuple[float, float]
+    without: dict[str, tuple[float, float]]
+    chosen_after_errors: tuple[str, ...]
+    """Constants that were chosen, not fitted, with errors in view: no leaving out undoes that."""
+    rows: tuple[LeftOutRow, ...]
+
+
+def load_cross() -> Cross:
+    """Read it from the package."""
+    data = json.loads(data_file("cross_validation.json").read_text(encoding="utf-8"))
+    rows = tuple(LeftOutRow(range_class=row.pop("class"), **row) for row in data["rows"])
+    return Cross(
+        data["made"],
+        data["script"],
+        tuple(data["shipped"]),
+        tuple(data["fitted_on_all"]),
+        {source: tuple(constants) for source, constants in data["without"].items()},
+        tuple(data["chosen_after_errors"]),
+        rows,
+    )
+
 
 _ENDS = (0.05, 0.95)
 """Shares of the weight below either end of a range."""
