@@ -7,6 +7,7 @@ from gptbudget.answer.command import command
 from gptbudget.answer.data import SCHEMA, answer
 from gptbudget.answer.document import Document, Table
 from gptbudget.answer.notes import notes as run_notes
+from gptbudget.answer.quantities import OF_SHAPES, facts
 from gptbudget.budget.budget import Nearest, Plan
 from gptbudget.budget.laws import FOLLOWED, Allocation, optimum
 from gptbudget.budget.optimum import OnHardware, Trained
@@ -212,7 +213,7 @@ def _sizes(model: NamedModel, size: int) -> list[tuple[str, str]]:
 def _course(trained: Trained) -> list[tuple[str, str]]:
     """How a shape is trained, and what comes of it."""
     run, estimate = trained.way.run, trained.way.estimate
-    time, memory = trained.way.time, estimate.memory
+    memory = estimate.memory
     usable = "unknown" if run.usable_bytes is None else format_bytes(run.usable_bytes)
     needs = "unknown" if memory is None else format_bytes(memory.peak_bytes)
     host = "" if memory is None or not memory.host_bytes else format_bytes(memory.host_bytes)
@@ -227,9 +228,7 @@ def _course(trained: Trained) -> list[tuple[str, str]]:
         ("options", " ".join(chosen) or "default"),
         ("memory", f"{needs} of {usable}"),
         ("host memory", host or "none"),
-        ("MFU", "" if time.mfu is None else format_percent(round(time.mfu, 3))),
-        ("tokens/s", _tokens_per_s(trained)),
-        ("wall clock", format_duration(time.wall_clock_s)),
+        *((label, text) for label, _, text in facts(OF_SHAPES, estimate)),
     ]
 
 

@@ -9,7 +9,16 @@ from gptbudget.answer.data import SCHEMA, answer, request_data
 from gptbudget.answer.document import Document, Table
 from gptbudget.answer.frameworks import framework_flags
 from gptbudget.answer.notes import notes as estimate_notes
-from gptbudget.answer.quantities import assumed, tag
+from gptbudget.answer.quantities import (
+    OF_HARDWARE,
+    OF_WAYS,
+    assumed,
+    cells,
+    heads,
+    known,
+    table,
+    tag,
+)
 from gptbudget.run.estimate import Estimate
 from gptbudget.run.run import ModelRun
 from gptbudget.search.ablation import Distance
@@ -71,11 +80,11 @@ def fit_document(fit: Fit, *, tables: bool = True) -> Document:
 def _assumed(best: Way) -> Table:
     """The options of a way and where each is from; what the search chose says so."""
     chosen = {name.replace("_", "-") for name in choices(best)}
-    rows = tuple(
-        (row.label, row.value, "chosen" if row.label in chosen else row.basis)
-        for row in assumed(best.estimate)
+    lines = (
+        line._replace(basis="chosen") if line.label in chosen else line
+        for line in assumed(best.estimate)
     )
-    return Table(("", "", ""), rows, title="assumed, in the first row")
+    return table("assumed, in the first row", lines)
 
 
 def _reproduced(fit: Fit) -> tuple[str, ...]:
@@ -92,51 +101,32 @@ def _reproduced(fit: Fit) -> tuple[str, ...]:
 
 
 def _ways(shown: list[Way]) -> Table:
-    priced = any(way.candidate.usd is not None for way in shown)
-    hosted = any(way.candidate.host_bytes for way in shown)
-    columns = ["", "wall clock", *["cost"] * priced, "memory", *["host"] * hosted]
-    rows = []
-    for place, way in enumerate(shown, start=1):
-        row = [str(place), format_duration(way.candidate.wall_clock_s)]
-        row += [_usd(way)] * priced
-        row += [format_bytes(way.memory.needed_bytes)]
-        row += [_host(way)] * hosted
-        rows.append((*row, _quality(way), flags(way)))
-    right = frozenset(columns)
-    return Table((*columns, "quality", "with"), tuple(rows), right=right)
+    numbers = known(OF_WAYS, [way.estimate for way in shown])
+    columns = ("", *heads(numbers))
+    rows = tuple(
+        (str(place), *cells(numbers, way.estimate), _quality(way), flags(way))
+        for place, way in enumerate(shown, start=1)
+    )
+    return Table((*columns, "quality", "with"), rows, right=frozenset(columns))
 
 
 def _hardware(shown: list[Way]) -> Table:
-    columns = ("", "gpus", "gpu", "wall clock", "cost", "memory")
-    rows = []
-    for place, way in enumerate(shown, start=1):
-        rows.append(
-            (
-                str(place),
-                f"{way.candidate.gpus:,}",
-                way.candidate.gpu.key,
-                format_duration(way.candidate.wall_clock_s),
-                _usd(way),
-                format_bytes(way.memory.needed_bytes),
-                _quality(way),
-                flags(way),
-            )
+    columns = ("", "gpus", "gpu", *heads(OF_HARDWARE))
+    rows = tuple(
+        (
+            *(str(place), f"{way.candidate.gpus:,}", way.candidate.gpu.key),
+            *cells(OF_HARDWARE, way.estimate),
+            *(_quality(way), flags(way)),
         )
+        for place, way in enumerate(shown, start=1)
+    )
     right = frozenset(columns) - {"gpu"}
-    return Table((*columns, "quality", "with"), tuple(rows), right=right)
+    return Table((*columns, "quality", "with"), rows, right=right)
 
 
 def _quality(way: Way) -> str:
     """Whether all its choices keep quality; which do not stands under ``with``."""
     return "lower" if losses(way) else "kept"
-
-
-def _usd(way: Way) -> str:
-    return "?" if way.candidate.usd is None else format_usd(way.candidate.usd)
-
-
-def _host(way: Way) -> str:
-    return format_bytes(way.candidate.host_bytes) if way.candidate.host_bytes else ""
 
 
 def _distances(told: list[Way]) -> Table:

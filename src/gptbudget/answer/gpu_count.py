@@ -7,6 +7,7 @@ from gptbudget.answer.budget import CHOSEN
 from gptbudget.answer.command import command
 from gptbudget.answer.data import SCHEMA, answer, request_data
 from gptbudget.answer.document import Document, Table
+from gptbudget.answer.quantities import OF_COUNTS, cells, heads
 from gptbudget.run.machine import GPUS_PER_NODE
 from gptbudget.run.run import ComputeRun, FlopsAmount
 from gptbudget.search.gpu_count import Counted, Limits
@@ -145,21 +146,12 @@ def _chosen(counted: Counted) -> dict[str, Any]:
 
 
 def _table(found: Sequence[Counted]) -> Table:
-    columns = ("gpu", "model", "gpus", "met", "wall clock", "cost", "memory", "usable")
+    columns = ("gpu", "model", "gpus", "met", *heads(OF_COUNTS))
     return Table(columns, tuple(_row(counted) for counted in found), right=frozenset(columns[2:]))
 
 
 def _row(counted: Counted) -> tuple[str, ...]:
-    estimate, run = counted.way.estimate, counted.way.run
-    memory, usd = estimate.memory, counted.way.usd
-    unknown = "?"
-    return (
-        run.gpu.key,
-        _work(counted),
-        f"{run.gpus:,}",
-        {True: "yes", False: "no", None: unknown}[counted.feasible],
-        format_duration(counted.way.time.wall_clock_s),
-        unknown if usd is None else format_usd(usd),
-        unknown if memory is None else format_bytes(memory.peak_bytes),
-        unknown if run.usable_bytes is None else format_bytes(run.usable_bytes),
-    )
+    run = counted.way.run
+    met = {True: "yes", False: "no", None: "?"}[counted.feasible]
+    numbers = cells(OF_COUNTS, counted.way.estimate)
+    return (run.gpu.key, _work(counted), f"{run.gpus:,}", met, *numbers)

@@ -7,7 +7,7 @@ from gptbudget.answer.command import flags
 from gptbudget.answer.data import answer, request_data
 from gptbudget.answer.document import Document, Table
 from gptbudget.answer.notes import memory_notes
-from gptbudget.answer.quantities import assumed
+from gptbudget.answer.quantities import assumed, table
 from gptbudget.answer.remedies import advice, cost_in_words, remedies_data, remedy_data
 from gptbudget.answer.stage import where
 from gptbudget.answer.verdict import host_amount, subject
@@ -112,10 +112,7 @@ def _shown(value: int | None) -> str:
 
 
 def _assumed_table(estimate: Estimate) -> Table:
-    rows = tuple(
-        (row.label, row.value, row.basis) for row in assumed(estimate) if row.label != "goodput"
-    )
-    return Table(("", "", ""), rows, title="assumed")
+    return table("assumed", (line for line in assumed(estimate) if line.label != "goodput"))
 
 
 def _changes_table(run: ModelRun, changes: list[Changed]) -> Table:

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 from gptbudget.answer.command import command
-from gptbudget.answer.compare import comparison, section_table
+from gptbudget.answer.compare import comparison
 from gptbudget.answer.data import answer
+from gptbudget.answer.document import Table
 from gptbudget.answer.explain.estimate import explanation
 from gptbudget.answer.explain.step import Step
 from gptbudget.answer.explain.words import formula_tables
@@ -13,17 +14,10 @@ from gptbudget.answer.page.optimum import optimum_of_run
 from gptbudget.answer.page.page import Amount, Figure, Page, Part
 from gptbudget.answer.page.sources import options_table, sources_table
 from gptbudget.answer.page.time import time_figures, time_of_all
-from gptbudget.answer.quantities import Section, sections
+from gptbudget.answer.quantities import OF_A_PAGE, facts, sections
 from gptbudget.answer.remedies import advice
 from gptbudget.answer.verdict import subject
 from gptbudget.run.estimate import Estimate
-from gptbudget.units import (
-    format_bytes,
-    format_duration,
-    format_number,
-    format_percent,
-    format_usd,
-)
 
 MOST_IN_FULL = 12
 """Pairs of a grid that are shown in full, the best first."""
@@ -45,7 +39,7 @@ def _one(estimate: Estimate) -> Page:
         subject(estimate),
         estimate.feasible,
         result["verdict"]["text"],
-        tuple(facts(estimate)),
+        tuple(first_facts(estimate)),
         advice(result),
         parts,
     )
@@ -92,7 +86,7 @@ def _as_one_part(estimate: Estimate) -> Iterator[Part]:
 
 def in_full(estimate: Estimate) -> Iterator[Part]:
     """Memory, time, compute and cost: figures, and the tables of the answer."""
-    tables = {section.title: section_table(_undrawn(section)) for section in sections(estimate)}
+    tables = {each.title: _undrawn(each) for each in sections(estimate)}
     figures: dict[str, tuple[Figure, ...]] = {
         "memory on one GPU": memory_figures(estimate),
         "time": time_figures(estimate),
@@ -111,9 +105,10 @@ def formulas(steps: Sequence[Step], about: str) -> Part:
     return Part(title, (), tuple(formula_tables(steps)), folded=True)
 
 
-def _undrawn(section: Section) -> Section:
+def _undrawn(table: Table) -> Table:
     """The rows that the figures' legends do not say already."""
-    return section._replace(rows=tuple(row for row in section.rows if row.share is None))
+    rows = zip(table.rows, table.bars, strict=True)
+    return table._replace(rows=tuple(row for row, share in rows if share is None), bars=())
 
 
 def _closing(estimates: Sequence[Estimate], notes: Sequence[str]) -> Iterator[Part]:
@@ -126,16 +121,8 @@ def _closing(estimates: Sequence[Estimate], notes: Sequence[str]) -> Iterator[Pa
     yield Part("The same again", (), (), asked)
 
 
-def facts(estimate: Estimate) -> Iterator[Amount]:
+def first_facts(estimate: Estimate) -> Iterator[Amount]:
     """The numbers that are read first."""
-    time, memory, compute = estimate.time, estimate.memory, estimate.compute
-    if time is not None:
-        yield Amount("wall clock", time.wall_clock_s, format_duration(time.wall_clock_s))
-    if compute.ratio is not None:
-        yield Amount("available / required", compute.ratio, f"{format_number(compute.ratio)} x")
-    if memory is not None:
-        yield Amount("memory of one GPU", memory.peak_bytes, format_bytes(memory.peak_bytes))
-    if time is not None and time.mfu is not None:
-        yield Amount("MFU", time.mfu, format_percent(round(time.mfu, 3)))
-    if estimate.cost is not None and estimate.cost.usd is not None:
-        yield Amount("cost", float(estimate.cost.usd), format_usd(estimate.cost.usd))
+    for label, value, text in facts(OF_A_PAGE, estimate):
+        if value is not None:
+            yield Amount(label, float(value), text)

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 
 from gptbudget.answer.budget import best_name
 from gptbudget.answer.page.page import Axis, Chart, Curve, Mark, Rule
+from gptbudget.answer.quantities import active_parameters
 from gptbudget.budget.budget import Plan
 from gptbudget.budget.laws import FOLLOWED, Allocation
 from gptbudget.core.laws.chinchilla import BESIROGLU, compute_optimal_parameters, predicted_loss
-from gptbudget.core.parameters import count_parameters
 from gptbudget.run.estimate import Estimate
-from gptbudget.run.run import FlopsAmount, ModelRun, Run, SizeAndTokens
+from gptbudget.run.run import ModelRun
 from gptbudget.units import format_count, format_flops, format_number
 
 _AROUND = 100.0
@@ -25,7 +25,7 @@ _CAPTION = "On the line, parameters and tokens make the best of the compute"
 def optimum_of_run(estimate: Estimate) -> tuple[Chart, ...]:
     """Where a model on its tokens lies, and how much compute there is; for full training only."""
     compute, run = estimate.compute, estimate.run
-    six_nd, size = compute.required_flops_6nd, _size_of(run)
+    six_nd, size = compute.required_flops_6nd, active_parameters(estimate)
     if six_nd is None or size is None:
         return ()
     if isinstance(run, ModelRun) and run.recipe.method.kind != "full":
@@ -46,15 +46,6 @@ def optimum_of_run(estimate: Estimate) -> tuple[Chart, ...]:
             upright=None if budget is None else Rule("your budget", budget),
             caption=f"{_CAPTION}; right of it a model is trained longer than that, left shorter.",
         ),
-    )
-
-
-def _size_of(run: Run) -> float | None:
-    work = run.work
-    if isinstance(work, FlopsAmount):
-        return None
-    return (
-        work.parameters if isinstance(work, SizeAndTokens) else count_parameters(work.spec).active
     )
 
 

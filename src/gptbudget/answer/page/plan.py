@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from gptbudget.answer.document import Document, Table
 from gptbudget.answer.explain.budget import plan_explanation
 from gptbudget.answer.explain.estimate import explanation
-from gptbudget.answer.page.compare import facts, formulas, in_full
+from gptbudget.answer.page.compare import first_facts, formulas, in_full
 from gptbudget.answer.page.memory import memory_figures, memory_of_all
 from gptbudget.answer.page.optimum import optimum_of_plan
 from gptbudget.answer.page.page import Amount, Page, Part
@@ -77,15 +77,15 @@ def _sources(plan: Plan, estimates: Sequence[Estimate]) -> Iterator[Table]:
 def counts_page(found: list[Counted], document: Document) -> Page:
     """The page of GPU counts; ``document`` is the same answer as tables."""
     estimates = [counted.way.estimate for counted in found]
-    one = len(estimates) == 1
+    best, one = estimates[0], len(estimates) == 1
     parts = (
         Part(
             "How many GPUs",
             () if one else (*time_of_all(estimates), *memory_of_all(estimates)),
             document.tables,
         ),
-        *(in_full(estimates[0])),
-        Part("Options, and who said them", (), (options_table(estimates[:1]),)),
+        *in_full(best),
+        Part("Options, and who said them", (), (options_table([best]),)),
         Part("Notes", (), (), document.notes),
         Part("Where the numbers come from", (), (sources_table(estimates),)),
         *(formulas(explanation(each), subject(each)) for each in estimates),
@@ -94,7 +94,7 @@ def counts_page(found: list[Counted], document: Document) -> Page:
         "How many GPUs",
         found[0].feasible,
         document.headline,
-        (Amount("GPUs", estimates[0].run.gpus, f"{estimates[0].run.gpus:,}"), *facts(estimates[0])),
+        (Amount("GPUs", best.run.gpus, f"{best.run.gpus:,}"), *first_facts(best)),
         document.advice,
         parts,
     )
