@@ -5,7 +5,7 @@ from typing import Any
 
 from gptbudget.answer.command import command
 from gptbudget.answer.data import SCHEMA, answer
-from gptbudget.answer.document import Document, Table
+from gptbudget.answer.document import Document, Table, grid
 from gptbudget.answer.notes import notes as run_notes
 from gptbudget.answer.quantities import OF_SHAPES, facts
 from gptbudget.budget.budget import Nearest, Plan
@@ -166,21 +166,19 @@ def _tokens_per_s(trained: Trained) -> str:
 
 
 def _laws_table(plan: Plan) -> Table:
-    columns = ("law", "parameters", "tokens", "tokens/parameter", "own loss", "loss")
-    rows = tuple(
-        (
-            law.name + (" (taken)" if law.law == FOLLOWED else ""),
-            _size(law.parameters),
-            _size(law.tokens),
-            format_number(law.tokens / law.parameters),
-            "" if law.loss is None else format_number(law.loss, 4),
-            format_number(law.replication_loss, 4),
-        )
-        for law in plan.laws
-    )
     others = [law.parameters for law in plan.laws if law.law not in WITH_A_PREMISE]
-    title = f"laws, from {_size(min(others))} to {_size(max(others))} parameters"
-    return Table(columns, rows, title=title, right=frozenset(columns[1:]))
+    return grid(
+        plan.laws,
+        {
+            "law": lambda law: law.name + (" (taken)" if law.law == FOLLOWED else ""),
+            "parameters": lambda law: _size(law.parameters),
+            "tokens": lambda law: _size(law.tokens),
+            "tokens/parameter": lambda law: format_number(law.tokens / law.parameters),
+            "own loss": lambda law: "" if law.loss is None else format_number(law.loss, 4),
+            "loss": lambda law: format_number(law.replication_loss, 4),
+        },
+        f"laws, from {_size(min(others))} to {_size(max(others))} parameters",
+    )
 
 
 def _shape_table(plan: Plan, model: NamedModel) -> Table:
@@ -233,13 +231,16 @@ def _course(trained: Trained) -> list[tuple[str, str]]:
 
 
 def _nearest_table(plan: Plan) -> Table:
-    columns = ("model", "parameters", "tokens", "loss")
-    rows = tuple(
-        (near.key, _size(near.parameters), _size(near.tokens), format_number(near.loss, 4))
-        for near in plan.nearest
+    return grid(
+        plan.nearest,
+        {
+            "model": lambda near: near.key,
+            "parameters": lambda near: _size(near.parameters),
+            "tokens": lambda near: _size(near.tokens),
+            "loss": lambda near: format_number(near.loss, 4),
+        },
+        "nearest models of the catalog, on the same compute",
     )
-    title = "nearest models of the catalog, on the same compute"
-    return Table(columns, rows, title=title, right=frozenset(columns[1:]))
 
 
 def plan_data(plan: Plan, text: str, notes: list[str]) -> dict[str, Any]:

@@ -1,7 +1,9 @@
 """A table as plain data: what every command hands to every format."""
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+T = TypeVar("T")
 
 
 class Table(NamedTuple):
@@ -14,6 +16,17 @@ class Table(NamedTuple):
     """Columns whose values are numbers, set flush right."""
     bars: tuple[float | None, ...] = ()
     """The share of a whole that each row is, for formats that draw it; ``None``: no bar."""
+
+
+def grid(
+    things: Iterable[T],
+    columns: Mapping[str, Callable[[T], str]],
+    title: str = "",
+    words: Collection[str] = (),
+) -> Table:
+    """A table of one row a thing; columns are numbers, but for the first one and ``words``."""
+    rows = tuple(tuple(cell(each) for cell in columns.values()) for each in things)
+    return Table(tuple(columns), rows, title, frozenset(list(columns)[1:]) - set(words))
 
 
 class Document(NamedTuple):

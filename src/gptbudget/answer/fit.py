@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from gptbudget.answer.command import command, option_words
+from gptbudget.answer.command import command, framework_flags, option_words
 from gptbudget.answer.data import SCHEMA, answer, request_data
 from gptbudget.answer.document import Document, Table
-from gptbudget.answer.frameworks import framework_flags
 from gptbudget.answer.notes import notes as estimate_notes
 from gptbudget.answer.quantities import (
     OF_HARDWARE,

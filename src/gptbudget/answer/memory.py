@@ -5,11 +5,10 @@ from typing import Any
 
 from gptbudget.answer.command import flags
 from gptbudget.answer.data import answer, request_data
-from gptbudget.answer.document import Document, Table
-from gptbudget.answer.notes import memory_notes
+from gptbudget.answer.document import Document, Table, grid
+from gptbudget.answer.notes import memory_notes, where
 from gptbudget.answer.quantities import assumed, table
 from gptbudget.answer.remedies import advice, cost_in_words, remedies_data, remedy_data
-from gptbudget.answer.stage import where
 from gptbudget.answer.verdict import host_amount, subject
 from gptbudget.run.estimate import Bill, Estimate, Memory
 from gptbudget.run.run import ModelRun
@@ -117,17 +116,17 @@ def _assumed_table(estimate: Estimate) -> Table:
 
 def _changes_table(run: ModelRun, changes: list[Changed]) -> Table:
     """Each change for itself; also those that save nothing."""
-    rows = tuple(
-        (
-            flags(run, c.changes),
-            _saved(c.saved_bytes),
-            format_bytes(c.memory.peak_bytes),
-            cost_in_words(c),
-        )
-        for c in changes
+    return grid(
+        changes,
+        {
+            "one change": lambda each: flags(run, each.changes),
+            "saves": lambda each: _saved(each.saved_bytes),
+            "leaves": lambda each: format_bytes(each.memory.peak_bytes),
+            "costs": cost_in_words,
+        },
+        "what would change it",
+        words={"costs"},
     )
-    columns = ("one change", "saves", "leaves", "costs")
-    return Table(columns, rows, title="what would change it", right=frozenset({"saves", "leaves"}))
 
 
 def _saved(amount: float) -> str:

@@ -9,8 +9,8 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from gptbudget.answer.document import Table
+from gptbudget.answer.notes import rank_data, worst_rank
 from gptbudget.answer.prices import offers_data, spread_in_words, spread_of
-from gptbudget.answer.stage import rank_data, worst_rank
 from gptbudget.run.estimate import Estimate
 from gptbudget.run.run import ComputeRun, ModelRun, SizeAndTokens
 from gptbudget.specs.options import ADAPTER_OPTIONS, LAYOUT_OPTIONS, RECIPE_OPTIONS

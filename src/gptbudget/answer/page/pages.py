@@ -1,23 +1,35 @@
-"""The page of ``compare``: one estimate in full, or a grid with each of its best in full."""
+"""The pages: of ``compare``, and of ``plan`` for a budget and for numbers of GPUs."""
 
 from collections.abc import Iterator, Sequence
 
 from gptbudget.answer.command import command
 from gptbudget.answer.compare import comparison
 from gptbudget.answer.data import answer
-from gptbudget.answer.document import Table
+from gptbudget.answer.document import Document, Table
+from gptbudget.answer.explain.budget import plan_explanation
 from gptbudget.answer.explain.estimate import explanation
 from gptbudget.answer.explain.step import Step
 from gptbudget.answer.explain.words import formula_tables
-from gptbudget.answer.page.memory import memory_figures, memory_of_all
-from gptbudget.answer.page.optimum import optimum_of_run
+from gptbudget.answer.page.figures import (
+    memory_figures,
+    memory_of_all,
+    optimum_of_plan,
+    optimum_of_run,
+    time_figures,
+    time_of_all,
+)
 from gptbudget.answer.page.page import Amount, Figure, Page, Part
-from gptbudget.answer.page.sources import options_table, sources_table
-from gptbudget.answer.page.time import time_figures, time_of_all
+from gptbudget.answer.page.sources import options_table, shown_option, sources_table
 from gptbudget.answer.quantities import OF_A_PAGE, facts, sections
 from gptbudget.answer.remedies import advice
 from gptbudget.answer.verdict import subject
+from gptbudget.budget.budget import Plan
 from gptbudget.run.estimate import Estimate
+from gptbudget.search.gpu_count import Counted
+from gptbudget.units import format_count, format_flops, format_number
+
+# --- compare ----------------------------------------------------------------------------------
+
 
 MOST_IN_FULL = 12
 """Pairs of a grid that are shown in full, the best first."""
@@ -126,3 +138,88 @@ def first_facts(estimate: Estimate) -> Iterator[Amount]:
     for label, value, text in facts(OF_A_PAGE, estimate):
         if value is not None:
             yield Amount(label, float(value), text)
+
+
+# --- plan -------------------------------------------------------------------------------------
+
+
+def plan_page(plan: Plan, document: Document) -> Page:
+    """The page of a planned budget; ``document`` is the same answer as tables."""
+    budget, *others = document.tables
+    estimates = [] if plan.hardware is None else [plan.hardware.trained.way.estimate]
+    parts = (
+        Part("The budget", optimum_of_plan(plan), (budget._replace(title=""),)),
+        *map(_of_table, others),
+        *(part for each in estimates for part in _trained(each)),
+        Part("Notes", (), (), document.notes),
+        Part("Where the numbers come from", (), tuple(_sources(plan, estimates))),
+        formulas(plan_explanation(plan), "the budget"),
+    )
+    return Page(
+        "A planned budget",
+        plan.feasible,
+        document.headline,
+        tuple(_facts(plan)),
+        document.advice,
+        parts,
+    )
+
+
+def _of_table(table: Table) -> Part:
+    title = f"{table.title[:1].upper()}{table.title[1:]}"
+    return Part(title, (), (table._replace(title=""),))
+
+
+def _facts(plan: Plan) -> Iterator[Amount]:
+    best = plan.optimum
+    yield Amount("parameters", best.parameters, format_count(best.parameters, 3))
+    yield Amount("tokens", best.tokens, format_count(best.tokens, 3))
+    if best.loss is not None:
+        yield Amount("predicted loss", best.loss, format_number(best.loss, 4))
+    yield Amount("compute", plan.budget.flops, format_flops(plan.budget.flops))
+
+
+def _trained(estimate: Estimate) -> Iterator[Part]:
+    """How the shape near the optimum is trained."""
+    title = subject(estimate)
+    yield Part(f"{title}: memory", memory_figures(estimate))
+    yield Part(f"{title}: time", time_figures(estimate))
+
+
+def _sources(plan: Plan, estimates: Sequence[Estimate]) -> Iterator[Table]:
+    laws = tuple((law.name, law.source) for law in plan.laws)
+    yield Table(("law", "source"), laws)
+    given = tuple(
+        (name.replace("_", "-"), shown_option(name, getattr(plan.options, name)), origin)
+        for name, origin in plan.origins.items()
+    )
+    yield Table(("option", "value", "origin"), given, title="what was asked")
+    if estimates:
+        yield options_table(estimates)._replace(title=f"options of {subject(estimates[0])}")
+        yield sources_table(estimates)._replace(title="what else the numbers rest on")
+
+
+def counts_page(found: list[Counted], document: Document) -> Page:
+    """The page of GPU counts; ``document`` is the same answer as tables."""
+    estimates = [counted.way.estimate for counted in found]
+    best, one = estimates[0], len(estimates) == 1
+    parts = (
+        Part(
+            "How many GPUs",
+            () if one else (*time_of_all(estimates), *memory_of_all(estimates)),
+            document.tables,
+        ),
+        *in_full(best),
+        Part("Options, and who said them", (), (options_table([best]),)),
+        Part("Notes", (), (), document.notes),
+        Part("Where the numbers come from", (), (sources_table(estimates),)),
+        *(formulas(explanation(each), subject(each)) for each in estimates),
+    )
+    return Page(
+        "How many GPUs",
+        found[0].feasible,
+        document.headline,
+        (Amount("GPUs", best.run.gpus, f"{best.run.gpus:,}"), *first_facts(best)),
+        document.advice,
+        parts,
+    )
