@@ -1,9 +1,8 @@
 """What a logged step says of the built-in prediction, and the profiles there are."""
 
 from collections.abc import Mapping
-from typing import Any
 
-from gptbudget.answer.document import Document, Table, grid
+from gptbudget.answer.document import Data, Document, Table, grid
 from gptbudget.run.calibration import Calibration
 from gptbudget.run.profiles import CARRIED
 from gptbudget.specs.profile import Profile
@@ -97,7 +96,7 @@ def profiles_document(profiles: Mapping[str, Profile], path: str) -> Document:
     )
 
 
-def profile_data(profile: Profile) -> dict[str, Any]:
+def profile_data(profile: Profile) -> Data:
     """A profile as plain data, with what it makes of later predictions."""
     return {"name": profile.name, **profile.model_dump(), "carried": profile.slower**CARRIED}
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gptbudget.answer.document import Document, Table, grid
+from gptbudget.answer.document import Data, Document, Table, grid
 from gptbudget.answer.prices import median_in_words
 from gptbudget.catalog.catalog import Catalog, Entry, Section
 from gptbudget.core.conventions import CONVENTIONS, convention_flops_per_token, mfu
@@ -69,7 +69,7 @@ def _origins(entries: Iterable[Entry[Any]]) -> list[str]:
     return [f"entries without a file are from {file}" for file in shipped]
 
 
-def _record(entry: Entry[Any]) -> dict[str, Any]:
+def _record(entry: Entry[Any]) -> Data:
     return {"key": entry.key, "file": str(entry.file), **entry.spec.model_dump(mode="json")}
 
 
@@ -200,14 +200,14 @@ def models_document(section: Section[ModelSpec]) -> Document:
     return Document("", (table,), {"models": records}, records, (note, *_origins(entries)))
 
 
-def _model_record(entry: Entry[ModelSpec], count: ParameterCount) -> dict[str, Any]:
+def _model_record(entry: Entry[ModelSpec], count: ParameterCount) -> Data:
     return _record(entry) | {
         "parameters": {
             "total": count.total,
             "active": count.active,
             "parts": dict(count.parts),
             "checkpoint_only": dict(checkpoint_only(entry.spec)),
-        },
+        }
     }
 
 

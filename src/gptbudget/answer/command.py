@@ -56,7 +56,7 @@ def flags(run: ModelRun, changes: Iterable[Change]) -> str:
     return shlex.join([word for pair in changed.items() for word in _flag(*pair)])
 
 
-def option_words(options: Mapping[str, Any]) -> str:
+def option_words(options: Mapping[str, object]) -> str:
     """Options as they are typed."""
     return shlex.join([word for pair in options.items() for word in _flag(*pair)])
 
@@ -77,7 +77,7 @@ def _flag(option: str, value: Any) -> list[str]:
 # --- other programs ---------------------------------------------------------------------------
 
 
-OwnFlags = Mapping[str, Any] | None
+OwnFlags = Mapping[str, object] | None
 """What a stack adds to the flags of a program; ``None`` where it does not name the program."""
 
 _MEGATRON_POSITIONS = {"learned": "learned_absolute", "rotary": "rope"}
@@ -95,7 +95,7 @@ def framework_flags(run: ModelRun) -> dict[str, str]:
     return {name: flags for name, flags in found.items() if flags is not None}
 
 
-def _joined(flags: dict[str, Any], form: str) -> str:
+def _joined(flags: dict[str, object], form: str) -> str:
     words = []
     for name, value in flags.items():
         if value is True and form != "=":
@@ -163,7 +163,7 @@ def _torchtitan(run: ModelRun, model: ModelSpec, own: OwnFlags) -> str | None:
     if not plain:
         return None
     shard = layout.dp_shard or layout.dp
-    flags: dict[str, Any] = {
+    flags: dict[str, object] = {
         "training.seq_len": run.seq_len,
         "training.local_batch_size": run.micro_batch * (run.micro_batches if layout.pp > 1 else 1),
         "training.global_batch_size": run.micro_batch * run.micro_batches * layout.dp,
@@ -205,8 +205,8 @@ def _megatron(run: ModelRun, model: ModelSpec, own: OwnFlags) -> str | None:
     return f"pretrain_gpt.py {_joined(flags, ' ')}"
 
 
-def _megatron_shape(run: ModelRun, model: ModelSpec) -> dict[str, Any]:
-    flags: dict[str, Any] = {
+def _megatron_shape(run: ModelRun, model: ModelSpec) -> dict[str, object]:
+    flags: dict[str, object] = {
         "num-layers": model.layers,
         "hidden-size": model.width,
         "ffn-hidden-size": model.ffn_width,
@@ -231,9 +231,9 @@ def _megatron_shape(run: ModelRun, model: ModelSpec) -> dict[str, Any]:
     return flags
 
 
-def _megatron_layout(run: ModelRun, model: ModelSpec) -> dict[str, Any]:
+def _megatron_layout(run: ModelRun, model: ModelSpec) -> dict[str, object]:
     layout = run.layout
-    flags: dict[str, Any] = {
+    flags: dict[str, object] = {
         "tensor-model-parallel-size": layout.tp,
         "pipeline-model-parallel-size": layout.pp,
         "micro-batch-size": run.micro_batch,

@@ -1,16 +1,14 @@
 """Answers of ``compare`` as documents: one in full, several as a grid."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from gptbudget.answer.data import answers
-from gptbudget.answer.document import Document, Table
-from gptbudget.answer.quantities import OF_PAIRS, cells, heads, sections
+from gptbudget.answer.document import Data, Document, Table
+from gptbudget.answer.quantities import OF_PAIRS, cell, cells, heads, sections
 from gptbudget.answer.remedies import advice
 from gptbudget.answer.verdict import subject
 from gptbudget.run.estimate import Estimate
 from gptbudget.run.run import FlopsAmount
-from gptbudget.units import format_duration
 
 _MOST_NOTES = 12
 
@@ -38,7 +36,7 @@ def comparison(
     )
 
 
-def _in_full(estimate: Estimate, data: dict[str, Any]) -> Document:
+def _in_full(estimate: Estimate, data: Data) -> Document:
     result = data["results"][0]
     notes = tuple(result["notes"])
     text = result["verdict"]["text"]
@@ -61,11 +59,10 @@ def _grid_headline(estimates: Sequence[Estimate]) -> str:
         said = f"No: none of {len(estimates)} pairs is known to be feasible"
     else:
         best = feasible[0]
-        assert best.time is not None
         are = "is" if len(feasible) == 1 else "are"
         said = (
             f"Yes: {len(feasible)} of {len(estimates)} pairs {are} feasible; the fastest known is "
-            f"{subject(best)} in {format_duration(best.time.wall_clock_s)}"
+            f"{subject(best)} in {cell('time.wall_clock_s', best)}"
         )
     return f"{said}, {unknown} unknown." if unknown else f"{said}."
 

@@ -1,8 +1,8 @@
 """Estimates as plain data: the keys that scripts may rely on."""
 
 from collections.abc import Sequence
-from typing import Any
 
+from gptbudget.answer.document import Data
 from gptbudget.answer.notes import notes
 from gptbudget.answer.quantities import QUANTITIES
 from gptbudget.answer.remedies import remedies_data
@@ -14,7 +14,7 @@ SCHEMA = 1
 """Version of the JSON answer; raised when a key changes its meaning."""
 
 
-def answers(estimates: Sequence[Estimate]) -> dict[str, Any]:
+def answers(estimates: Sequence[Estimate]) -> Data:
     """The whole answer: the request with origins, and one result a row."""
     return {
         "schema": SCHEMA,
@@ -23,10 +23,10 @@ def answers(estimates: Sequence[Estimate]) -> dict[str, Any]:
     }
 
 
-def answer(estimate: Estimate, *, advise: bool = True) -> dict[str, Any]:
+def answer(estimate: Estimate, *, advise: bool = True) -> Data:
     """One estimate; unknown values are ``None``. Without ``advise`` no remedies are looked for."""
     gpu, work = estimate.run.gpu, estimate.run.work
-    data: dict[str, Any] = {
+    data: Data = {
         "model": {
             "name": None if isinstance(work, FlopsAmount) else work.key,
             "title": work.spec.name if isinstance(work, NamedModel) else None,
@@ -45,7 +45,7 @@ def answer(estimate: Estimate, *, advise: bool = True) -> dict[str, Any]:
     }
 
 
-def request_data(estimates: Sequence[Estimate]) -> dict[str, Any]:
+def request_data(estimates: Sequence[Estimate]) -> Data:
     """Each option with its value and origin; a list where the rows differ."""
     names = list(dict.fromkeys(name for e in estimates for name in e.run.values))
     request = {}

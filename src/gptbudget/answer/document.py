@@ -5,6 +5,9 @@ from typing import Any, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
+Data = dict[str, Any]
+"""Plain data, as it goes into JSON."""
+
 
 class Table(NamedTuple):
     """Columns and rows of text, with an optional title."""
@@ -36,21 +39,21 @@ class Document(NamedTuple):
     tables: tuple[Table, ...]
     data: Any
     """The whole answer as plain data, for JSON."""
-    records: Sequence[dict[str, Any]]
+    records: Sequence[Data]
     """One flat record a row, for CSV."""
     notes: tuple[str, ...] = ()
     advice: tuple[str, ...] = ()
     """What to do, each ending in a command; it stands below the first sentence."""
 
 
-def flatten(record: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def flatten(record: Data, prefix: str = "") -> Data:
     """A nested record as one level, keys joined by dots; lists of text by `` | ``.
 
     Example:
         >>> flatten({"time": {"mfu": 0.45}, "notes": ["a", "b"]})
         {'time.mfu': 0.45, 'notes': 'a | b'}
     """
-    flat: dict[str, Any] = {}
+    flat: Data = {}
     for key, value in record.items():
         name = f"{prefix}{key}"
         if isinstance(value, dict):

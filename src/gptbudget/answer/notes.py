@@ -1,7 +1,6 @@
 """Notes: what was assumed, what is unknown, and what would change the answer."""
 
-from typing import Any
-
+from gptbudget.answer.document import Data
 from gptbudget.answer.prices import median_in_words
 from gptbudget.core.memory.overhead import is_cuda
 from gptbudget.core.memory.placement import Placement
@@ -290,7 +289,7 @@ def _which(stage: int, stages: int) -> str:
     return f"the {'last' if stage else 'first'} of {stages} pipeline stages"
 
 
-def rank_data(estimate: Estimate) -> dict[str, Any] | None:
+def rank_data(estimate: Estimate) -> Data | None:
     """The same as plain data."""
     text, memory, run = worst_rank(estimate), estimate.memory, estimate.run
     if text is None or memory is None or isinstance(run, ComputeRun):

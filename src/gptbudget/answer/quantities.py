@@ -493,10 +493,12 @@ def heads(keys: Iterable[str]) -> tuple[str, ...]:
 
 def cells(keys: Iterable[str], estimate: Estimate) -> tuple[str, ...]:
     """One row of a grid."""
-    return tuple(_cell(_BY_KEY[key], estimate) for key in keys)
+    return tuple(cell(key, estimate) for key in keys)
 
 
-def _cell(quantity: Quantity, estimate: Estimate) -> str:
+def cell(key: str, estimate: Estimate) -> str:
+    """One number as it stands in a grid."""
+    quantity = _BY_KEY[key]
     value = quantity.value(estimate)
     return quantity.absent if value is None else IN_A_GRID[quantity.unit](value)
 

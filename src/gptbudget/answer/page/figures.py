@@ -1,7 +1,7 @@
 """The figures of a page: memory as bills, time as curves and ranges, sizes by compute."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from gptbudget.answer.budget import best_name
 from gptbudget.answer.page.page import (
@@ -11,6 +11,7 @@ from gptbudget.answer.page.page import (
     Bill,
     Chart,
     Curve,
+    Figure,
     Mark,
     Range,
     Ranges,
@@ -47,11 +48,11 @@ def memory_figures(estimate: Estimate) -> tuple[Stacked, ...]:
     if not memory.host_bytes:
         return (card,)
     host = _limit("host", memory.host_memory_bytes)
-    bill = Bill("host", parts_of(memory.by_phase.host), _amount("total", memory.host_bytes), host)
+    bill = Bill("host", _parts(memory.by_phase.host), _amount("total", memory.host_bytes), host)
     return (card, Stacked("Host memory", "bytes", (bill,)))
 
 
-def memory_of_all(estimates: Sequence[Estimate]) -> tuple[Stacked, ...]:
+def _memory_of_all(estimates: Sequence[Estimate]) -> tuple[Stacked, ...]:
     """One bar a pair, each against its own card."""
     bills = tuple(
         _bill(each.memory, subject(each)) for each in estimates if each.memory is not None
@@ -62,16 +63,18 @@ def memory_of_all(estimates: Sequence[Estimate]) -> tuple[Stacked, ...]:
 
 def _bill(memory: Memory, label: str) -> Bill:
     total = _amount("needed", memory.peak_bytes)
-    return Bill(label, parts_of(memory.parts), total, _limit("usable", memory.usable_bytes))
+    return Bill(label, _parts(memory.parts), total, _limit("usable", memory.usable_bytes))
 
 
-def parts_of(amounts: Mapping[str, float]) -> tuple[Amount, ...]:
-    """Bytes by part, in words."""
-    return tuple(_amount(name.replace("_", " "), amount) for name, amount in amounts.items())
+def _parts(
+    amounts: Mapping[str, float], write: Callable[[float], str] = format_bytes
+) -> tuple[Amount, ...]:
+    """Amounts by part, in words."""
+    return tuple(_amount(name.replace("_", " "), each, write) for name, each in amounts.items())
 
 
-def _amount(label: str, amount: float) -> Amount:
-    return Amount(label, float(amount), format_bytes(amount))
+def _amount(label: str, amount: float, write: Callable[[float], str] = format_bytes) -> Amount:
+    return Amount(label, float(amount), write(amount))
 
 
 def _limit(label: str, amount: float | None) -> Amount | None:
@@ -149,16 +152,12 @@ def _step(estimate: Estimate) -> tuple[Stacked, ...]:
     time = estimate.time
     if time is None or time.parts is None:
         return ()
-    parts = tuple(
-        Amount(name.replace("_", " "), float(seconds), format_duration(seconds))
-        for name, seconds in time.parts.items()
-    )
-    whole = float(time.parts.total)
-    bill = Bill("step", parts, Amount("step", whole, format_duration(whole)))
+    whole = _amount("step", time.parts.total, format_duration)
+    bill = Bill("step", _parts(time.parts, format_duration), whole)
     return (Stacked("Where a step's time goes", "seconds", (bill,)),)
 
 
-def time_of_all(estimates: Sequence[Estimate]) -> tuple[Ranges, ...]:
+def _time_of_all(estimates: Sequence[Estimate]) -> tuple[Ranges, ...]:
     """The wall clock of each pair with its likely range."""
     rows = tuple(_range(subject(each), each.time) for each in estimates if each.time is not None)
     if not rows:
@@ -175,6 +174,11 @@ def _range(label: str, time: Time) -> Range:
         spread = f"({format_duration(time.low_s)} to {format_duration(time.high_s)})"
     text = format_duration(time.wall_clock_s)
     return Range(label, time.wall_clock_s, time.low_s, time.high_s, text, spread)
+
+
+def of_all(estimates: Sequence[Estimate]) -> tuple[Figure, ...]:
+    """Time and memory of several pairs."""
+    return (*_time_of_all(estimates), *_memory_of_all(estimates))
 
 
 # --- compute-optimal sizes --------------------------------------------------------------------

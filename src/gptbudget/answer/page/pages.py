@@ -12,11 +12,10 @@ from gptbudget.answer.explain.step import Step
 from gptbudget.answer.explain.words import formula_tables
 from gptbudget.answer.page.figures import (
     memory_figures,
-    memory_of_all,
+    of_all,
     optimum_of_plan,
     optimum_of_run,
     time_figures,
-    time_of_all,
 )
 from gptbudget.answer.page.page import Amount, Figure, Page, Part
 from gptbudget.answer.page.sources import options_table, shown_option, sources_table
@@ -62,7 +61,7 @@ def _several(estimates: Sequence[Estimate], skipped: Sequence[str]) -> Page:
     shown = estimates[:MOST_IN_FULL]
     left = len(estimates) - len(shown)
     best = (f"below are the {MOST_IN_FULL} best in full; {left} more are in the grid",)
-    grid = Part("All pairs", _of_all(estimates), document.tables, best if left else ())
+    grid = Part("All pairs", of_all(estimates), document.tables, best if left else ())
     pairs = tuple(part for each in shown for part in _as_one_part(each))
     return Page(
         f"{len(estimates)} pairs",
@@ -77,10 +76,6 @@ def _several(estimates: Sequence[Estimate], skipped: Sequence[str]) -> Page:
             *(formulas(explanation(each), subject(each)) for each in shown),
         ),
     )
-
-
-def _of_all(estimates: Sequence[Estimate]) -> tuple[Figure, ...]:
-    return (*time_of_all(estimates), *memory_of_all(estimates))
 
 
 def _as_one_part(estimate: Estimate) -> Iterator[Part]:
@@ -107,8 +102,12 @@ def in_full(estimate: Estimate) -> Iterator[Part]:
     }
     for title, drawn in figures.items():
         if title in tables:
-            name = f"{title[:1].upper()}{title[1:]}"
-            yield Part(name, drawn, (tables[title]._replace(title=""),))
+            yield _of_table(tables[title], drawn)
+
+
+def _of_table(table: Table, figures: tuple[Figure, ...] = ()) -> Part:
+    title = f"{table.title[:1].upper()}{table.title[1:]}"
+    return Part(title, figures, (table._replace(title=""),))
 
 
 def formulas(steps: Sequence[Step], about: str) -> Part:
@@ -165,11 +164,6 @@ def plan_page(plan: Plan, document: Document) -> Page:
     )
 
 
-def _of_table(table: Table) -> Part:
-    title = f"{table.title[:1].upper()}{table.title[1:]}"
-    return Part(title, (), (table._replace(title=""),))
-
-
 def _facts(plan: Plan) -> Iterator[Amount]:
     best = plan.optimum
     yield Amount("parameters", best.parameters, format_count(best.parameters, 3))
@@ -204,11 +198,7 @@ def counts_page(found: list[Counted], document: Document) -> Page:
     estimates = [counted.way.estimate for counted in found]
     best, one = estimates[0], len(estimates) == 1
     parts = (
-        Part(
-            "How many GPUs",
-            () if one else (*time_of_all(estimates), *memory_of_all(estimates)),
-            document.tables,
-        ),
+        Part("How many GPUs", () if one else of_all(estimates), document.tables),
         *in_full(best),
         Part("Options, and who said them", (), (options_table([best]),)),
         Part("Notes", (), (), document.notes),
