@@ -178,32 +178,30 @@ def _laws_table(plan: Plan) -> Table:
 
 def _shape_table(plan: Plan, model: NamedModel) -> Table:
     if plan.hardware is None:
-        size = parameters_of(model)
-        shown = [(label, value) for label, value in _sizes(model, size)]
-        return Table(("", ""), tuple(shown), title="a shape near the optimum")
+        sizes = _sizes(model, parameters_of(model))
+        return Table(("", ""), tuple(sizes.items()), title="a shape near the optimum")
     found = _shapes(plan, plan.hardware)
-    columns = ("", *found)
-    per_model = [[*_sizes(each.model, each.parameters), *_course(each)] for each in found.values()]
-    labels = [label for label, _ in per_model[0]]
-    rows = tuple(
-        (label, *(each[position][1] for each in per_model)) for position, label in enumerate(labels)
-    )
-    return Table(columns, rows, title="shape", right=frozenset(columns[1:]))
+    said = {
+        name: _sizes(each.model, each.parameters) | _course(each) for name, each in found.items()
+    }
+    labels = next(iter(said.values()))
+    rows = tuple((label, *(each[label] for each in said.values())) for label in labels)
+    return Table(("", *said), rows, title="shape", right=frozenset(said))
 
 
-def _sizes(model: NamedModel, size: int) -> list[tuple[str, str]]:
+def _sizes(model: NamedModel, size: int) -> dict[str, str]:
     spec = model.spec
-    return [
-        ("parameters", _size(size)),
-        ("layers", str(spec.layers)),
-        ("width", str(spec.width)),
-        ("heads", f"{spec.attention.heads} of {spec.head_width}"),
-        ("vocabulary", f"{spec.vocabulary:,}"),
-        ("context", f"{spec.context:,}"),
-    ]
+    return {
+        "parameters": _size(size),
+        "layers": str(spec.layers),
+        "width": str(spec.width),
+        "heads": f"{spec.attention.heads} of {spec.head_width}",
+        "vocabulary": f"{spec.vocabulary:,}",
+        "context": f"{spec.context:,}",
+    }
 
 
-def _course(trained: Trained) -> list[tuple[str, str]]:
+def _course(trained: Trained) -> dict[str, str]:
     """How a shape is trained, and what comes of it."""
     run, estimate = trained.way.run, trained.way.estimate
     memory = estimate.memory
@@ -214,14 +212,14 @@ def _course(trained: Trained) -> list[tuple[str, str]]:
         for name, value in chosen_data(run).items()
         if name in trained.way.changes
     ]
-    return [
-        ("tokens", _size(trained.tokens)),
-        ("loss", format_number(trained.loss, 4)),
-        ("options", " ".join(chosen) or "default"),
-        ("memory", f"{needs} of {usable}"),
-        ("host memory", cell("memory.host_bytes", estimate) or "none"),
-        *((label, text) for label, _, text in facts(OF_SHAPES, estimate)),
-    ]
+    return {
+        "tokens": _size(trained.tokens),
+        "loss": format_number(trained.loss, 4),
+        "options": " ".join(chosen) or "default",
+        "memory": f"{needs} of {usable}",
+        "host memory": cell("memory.host_bytes", estimate) or "none",
+        **{label: text for label, _, text in facts(OF_SHAPES, estimate)},
+    }
 
 
 def _nearest_table(plan: Plan) -> Table:
@@ -252,12 +250,10 @@ def plan_data(plan: Plan, text: str, notes: list[str]) -> Data:
         "optimum": {**law_data(plan.optimum), "epochs": plan.epochs},
         "laws": [law_data(law) for law in plan.laws],
         "range": dict(zip(("low", "high"), _range(plan), strict=True)),
-        "shape": None if plan.shape is None else _shape_data(plan, plan.shape),
-        "fits": None if hardware is None else _fits(hardware),
-        "best_that_fits": _best_that_fits(hardware),
-        "best_with_offload": None
-        if hardware is None or hardware.best_with_offload is None
-        else trained_data(hardware.best_with_offload),
+        "shape": plan.shape and _shape_data(plan, plan.shape),
+        "fits": hardware and _fits(hardware),
+        "best_that_fits": hardware and trained_data(_best_that_fits(hardware)),
+        "best_with_offload": hardware and trained_data(hardware.best_with_offload),
         "nearest_models": [
             {
                 "name": each.key,
@@ -319,7 +315,7 @@ def _request(plan: Plan) -> Data:
     return {**given, **of_run}
 
 
-def _shape_data(plan: Plan, model: NamedModel) -> Data:
+def _shape_data(plan: Plan, model: NamedModel) -> Data | None:
     if plan.hardware is not None:
         return trained_data(plan.hardware.trained)
     size = parameters_of(model)
@@ -340,8 +336,10 @@ def _sizes_data(model: NamedModel) -> Data:
     }
 
 
-def trained_data(trained: Trained) -> Data:
+def trained_data(trained: Trained | None) -> Data | None:
     """A shape, how it is trained, and what comes of it."""
+    if trained is None:
+        return None
     run = trained.way.run
     whole = answer(trained.way.estimate)
     return {
@@ -377,11 +375,8 @@ def _fits(hardware: OnHardware) -> Data:
     }
 
 
-def _best_that_fits(hardware: OnHardware | None) -> Data | None:
-    if hardware is None:
-        return None
-    best = hardware.trained if hardware.without_offload else hardware.best_that_fits
-    return None if best is None else trained_data(best)
+def _best_that_fits(hardware: OnHardware) -> Trained | None:
+    return hardware.trained if hardware.without_offload else hardware.best_that_fits
 
 
 def plan_notes(plan: Plan) -> list[str]:
