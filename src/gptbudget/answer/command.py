@@ -197,54 +197,54 @@ def _megatron(run: ModelRun, model: ModelSpec, own: OwnFlags) -> str | None:
     uneven = model.layers % (layout.pp * layout.vp)
     if not plain or uneven:
         return None
-    flags = {**_megatron_shape(run, model), **_megatron_layout(run, model)}
-    if recipe.checkpointing != "none":
-        flags["recompute-granularity"] = recipe.checkpointing
-    if recipe.checkpointing == "full":
-        flags |= {"recompute-method": "uniform", "recompute-num-layers": 1}
-    return f"pretrain_gpt.py {_joined(flags, ' ')}"
+    full = recipe.checkpointing == "full"
+    flags = {
+        **_megatron_shape(run, model),
+        **_megatron_layout(run, model),
+        "recompute-granularity": recipe.checkpointing != "none" and recipe.checkpointing,
+        "recompute-method": full and "uniform",
+        "recompute-num-layers": full and 1,
+    }
+    said = {name: value for name, value in flags.items() if value}
+    return f"pretrain_gpt.py {_joined(said, ' ')}"
 
 
 def _megatron_shape(run: ModelRun, model: ModelSpec) -> dict[str, object]:
-    flags: dict[str, object] = {
+    """Flags of the model; one without a value is not said."""
+    attention, experts = model.attention, model.experts
+    grouped = model.kv_heads != attention.heads
+    return {
         "num-layers": model.layers,
         "hidden-size": model.width,
         "ffn-hidden-size": model.ffn_width,
-        "num-attention-heads": model.attention.heads,
+        "num-attention-heads": attention.heads,
         "seq-length": run.seq_len,
         "max-position-embeddings": max(model.context, run.seq_len),
         run.recipe.precision: True,
-    }
-    some = {
         "swiglu": model.ffn.gated,
         "normalization": model.norms.kind == "rmsnorm" and "RMSNorm",
         "disable-bias-linear": not model.ffn.bias,
-        "add-qkv-bias": model.attention.qkv_bias and not model.ffn.bias,
+        "add-qkv-bias": attention.qkv_bias and not model.ffn.bias,
         "untie-embeddings-and-output-weights": not model.head.tied,
         "position-embedding-type": _MEGATRON_POSITIONS[model.positions.kind],
+        "group-query-attention": grouped,
+        "num-query-groups": grouped and model.kv_heads,
+        "num-experts": experts and experts.count,
+        "moe-router-topk": experts and experts.active,
     }
-    flags |= {name: value for name, value in some.items() if value}
-    if model.kv_heads != model.attention.heads:
-        flags |= {"group-query-attention": True, "num-query-groups": model.kv_heads}
-    if model.experts is not None:
-        flags |= {"num-experts": model.experts.count, "moe-router-topk": model.experts.active}
-    return flags
 
 
 def _megatron_layout(run: ModelRun, model: ModelSpec) -> dict[str, object]:
     layout = run.layout
-    flags: dict[str, object] = {
+    layers = model.layers // (layout.pp * layout.vp)
+    return {
         "tensor-model-parallel-size": layout.tp,
         "pipeline-model-parallel-size": layout.pp,
         "micro-batch-size": run.micro_batch,
         "global-batch-size": run.micro_batch * run.micro_batches * layout.dp,
-    }
-    some = {
-        "num-layers-per-virtual-pipeline-stage": layout.vp > 1
-        and model.layers // (layout.pp * layout.vp),
+        "num-layers-per-virtual-pipeline-stage": layout.vp > 1 and layers,
         "context-parallel-size": layout.cp > 1 and layout.cp,
         "expert-model-parallel-size": layout.ep > 1 and layout.ep,
         "sequence-parallel": layout.sequence_parallel,
         "use-distributed-optimizer": layout.zero > 0,
     }
-    return flags | {name: value for name, value in some.items() if value}

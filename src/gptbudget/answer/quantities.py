@@ -92,7 +92,7 @@ class Quantity(NamedTuple):
     absent: str = "?"
     """What stands in that column where there is no value."""
     fact: str = ""
-    """What it is called where it stands alone, as at the top of a page."""
+    """What it is called where it stands alone, as at the top of a page; empty: as its column."""
     citation: str = ""
     """Where the way of counting it is from."""
 
@@ -409,7 +409,7 @@ QUANTITIES = (
         lambda _: "of wall clock",
         line=3,
     ),
-    Quantity("time.mfu", lambda e: e.time and e.time.mfu, "share", column="MFU", fact="MFU"),
+    Quantity("time.mfu", lambda e: e.time and e.time.mfu, "share", column="MFU"),
     Quantity("time.mfu_causal", lambda e: e.time and e.time.mfu_causal, "share"),
     Quantity("time.utilization", lambda e: e.time and e.time.utilization, "share"),
     Quantity(
@@ -421,7 +421,6 @@ QUANTITIES = (
         line=1,
         unknown="give --utilization",
         column="wall clock",
-        fact="wall clock",
     ),
     Quantity("time.low_s", lambda e: e.time and e.time.low_s, "s", line=2, lines=_likely_range),
     Quantity("time.high_s", lambda e: e.time and e.time.high_s, "s"),
@@ -435,9 +434,7 @@ QUANTITIES = (
     Quantity("time.profile", _profile),
     Quantity("time.by_stack", _by_stack_data, line=6, lines=_by_stack),
     Quantity("cost.gpu_hours", lambda e: e.cost and e.cost.gpu_hours, "h", "GPU-hours"),
-    Quantity(
-        "cost.usd", lambda e: e.cost and e.cost.usd, "USD", lines=_rent, column="cost", fact="cost"
-    ),
+    Quantity("cost.usd", lambda e: e.cost and e.cost.usd, "USD", lines=_rent, column="cost"),
     Quantity(
         "cost.energy_kwh", lambda e: e.cost and e.cost.energy_kwh, "kWh", "energy", _energy, line=3
     ),
@@ -514,7 +511,11 @@ def facts(keys: Iterable[str], estimate: Estimate) -> Iterator[tuple[str, Any, s
     """Label, value and text of numbers that stand alone; unknown ones have no text."""
     for quantity in (_BY_KEY[key] for key in keys):
         value = quantity.value(estimate)
-        yield quantity.fact, value, "" if value is None else ALONE[quantity.unit](value)
+        yield (
+            quantity.fact or quantity.column,
+            value,
+            "" if value is None else ALONE[quantity.unit](value),
+        )
 
 
 # --- the table of one answer ------------------------------------------------------------------
