@@ -6,7 +6,7 @@ from gptbudget.answer.command import command
 from gptbudget.answer.data import SCHEMA, answer
 from gptbudget.answer.document import Data, Document, Table, grid
 from gptbudget.answer.notes import notes as run_notes
-from gptbudget.answer.quantities import OF_SHAPES, cell, facts
+from gptbudget.answer.quantities import SHAPE_NUMBERS, cell, facts
 from gptbudget.budget.budget import Plan
 from gptbudget.budget.laws import FOLLOWED, Allocation, optimum
 from gptbudget.budget.optimum import OnHardware, Trained
@@ -218,7 +218,7 @@ def _course(trained: Trained) -> dict[str, str]:
         "options": " ".join(chosen) or "default",
         "memory": f"{needs} of {usable}",
         "host memory": cell("memory.host_bytes", estimate) or "none",
-        **{label: text for label, _, text in facts(OF_SHAPES, estimate)},
+        **{label: text for label, _, text in facts(SHAPE_NUMBERS, estimate)},
     }
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from gptbudget.answer.data import answers
 from gptbudget.answer.document import Data, Document, Table
-from gptbudget.answer.quantities import OF_PAIRS, cell, cells, heads, sections
+from gptbudget.answer.quantities import COMPARE_COLUMNS, cell, cells, heads, sections
 from gptbudget.answer.remedies import advice
 from gptbudget.answer.verdict import subject
 from gptbudget.run.estimate import Estimate
@@ -68,7 +68,7 @@ def _grid_headline(estimates: Sequence[Estimate]) -> str:
 
 
 def _grid(estimates: Sequence[Estimate]) -> Table:
-    columns = ("gpu", "model", "feasible", *heads(OF_PAIRS))
+    columns = ("gpu", "model", "feasible", *heads(COMPARE_COLUMNS))
     rows = tuple(_grid_row(estimate) for estimate in estimates)
     return Table(columns, rows, right=frozenset(columns[3:]))
 
@@ -79,5 +79,5 @@ def _grid_row(estimate: Estimate) -> tuple[str, ...]:
         run.gpu.key if run.gpus == 1 else f"{run.gpus} x {run.gpu.key}",
         "" if isinstance(run.work, FlopsAmount) else run.work.key,
         {True: "yes", False: "no", None: "?"}[estimate.feasible],
-        *cells(OF_PAIRS, estimate),
+        *cells(COMPARE_COLUMNS, estimate),
     )

@@ -7,8 +7,8 @@ from gptbudget.answer.data import SCHEMA, answer, request_data
 from gptbudget.answer.document import Data, Document, Table
 from gptbudget.answer.notes import notes as estimate_notes
 from gptbudget.answer.quantities import (
-    OF_HARDWARE,
-    OF_WAYS,
+    HARDWARE_COLUMNS,
+    WAY_COLUMNS,
     assumed,
     cells,
     heads,
@@ -89,7 +89,8 @@ def _reproduced(fit: Fit, best: Way) -> str:
 
 
 def _ways(fit: Fit, shown: list[Way]) -> Table:
-    keys = OF_HARDWARE if fit.over_hardware else known(OF_WAYS, [way.estimate for way in shown])
+    estimates = [way.estimate for way in shown]
+    keys = HARDWARE_COLUMNS if fit.over_hardware else known(WAY_COLUMNS, estimates)
     hardware = ("gpus", "gpu") if fit.over_hardware else ()
     columns = ("", *hardware, *heads(keys))
     rows = []

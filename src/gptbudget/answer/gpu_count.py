@@ -6,7 +6,7 @@ from gptbudget.answer.budget import chosen_data
 from gptbudget.answer.command import command
 from gptbudget.answer.data import SCHEMA, answer, request_data
 from gptbudget.answer.document import Data, Document, Table
-from gptbudget.answer.quantities import OF_COUNTS, cells, heads
+from gptbudget.answer.quantities import COUNT_COLUMNS, cells, heads
 from gptbudget.answer.verdict import WORD
 from gptbudget.run.machine import GPUS_PER_NODE
 from gptbudget.run.run import ComputeRun, FlopsAmount
@@ -133,12 +133,12 @@ def _batch_notes(counted: Counted) -> list[str]:
 
 
 def _table(found: Sequence[Counted]) -> Table:
-    columns = ("gpu", "model", "gpus", "met", *heads(OF_COUNTS))
+    columns = ("gpu", "model", "gpus", "met", *heads(COUNT_COLUMNS))
     return Table(columns, tuple(_row(counted) for counted in found), right=frozenset(columns[2:]))
 
 
 def _row(counted: Counted) -> tuple[str, ...]:
     run = counted.way.run
     met = {True: "yes", False: "no", None: "?"}[counted.feasible]
-    numbers = cells(OF_COUNTS, counted.way.estimate)
+    numbers = cells(COUNT_COLUMNS, counted.way.estimate)
     return (run.gpu.key, _work(counted), f"{run.gpus:,}", met, *numbers)

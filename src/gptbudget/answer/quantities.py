@@ -463,24 +463,28 @@ QUANTITIES = (
     ),
 )
 
-ACCUMULATED = Quantity(
+_NEEDED = Quantity(
     "memory.needed_bytes", lambda e: e.memory and e.memory.needed_bytes, "B", column="memory"
 )
-"""The bill with gradients accumulated; JSON has it as the larger of two."""
+"""The larger of ``peak_bytes`` and ``accumulated_bytes``, which JSON has both."""
 
-_BY_KEY = {quantity.key: quantity for quantity in (*QUANTITIES, ACCUMULATED)}
+_BY_KEY = {quantity.key: quantity for quantity in (*QUANTITIES, _NEEDED)}
 
 # --- which of them a grid and a page show -----------------------------------------------------
 
-OF_PAIRS = (
-    *("time.mfu", "compute.ratio", "time.wall_clock_s"),
-    *("memory.peak_bytes", "memory.usable_bytes", "cost.usd"),
+COUNT_COLUMNS = ("time.wall_clock_s", "cost.usd", "memory.peak_bytes", "memory.usable_bytes")
+COMPARE_COLUMNS = (
+    "time.mfu",
+    "compute.ratio",
+    "time.wall_clock_s",
+    "memory.peak_bytes",
+    "memory.usable_bytes",
+    "cost.usd",
 )
-OF_COUNTS = ("time.wall_clock_s", "cost.usd", "memory.peak_bytes", "memory.usable_bytes")
-OF_HARDWARE = ("time.wall_clock_s", "cost.usd", "memory.needed_bytes")
-OF_WAYS = (*OF_HARDWARE, "memory.host_bytes")
-OF_SHAPES = ("time.mfu", "time.tokens_per_s", "time.wall_clock_s")
-OF_A_PAGE = ("time.wall_clock_s", "compute.ratio", "memory.peak_bytes", "time.mfu", "cost.usd")
+HARDWARE_COLUMNS = ("time.wall_clock_s", "cost.usd", "memory.needed_bytes")
+WAY_COLUMNS = (*HARDWARE_COLUMNS, "memory.host_bytes")
+SHAPE_NUMBERS = ("time.mfu", "time.tokens_per_s", "time.wall_clock_s")
+PAGE_NUMBERS = ("time.wall_clock_s", "compute.ratio", "memory.peak_bytes", "time.mfu", "cost.usd")
 
 
 def heads(keys: Iterable[str]) -> tuple[str, ...]:
@@ -511,11 +515,8 @@ def facts(keys: Iterable[str], estimate: Estimate) -> Iterator[tuple[str, Any, s
     """Label, value and text of numbers that stand alone; unknown ones have no text."""
     for quantity in (_BY_KEY[key] for key in keys):
         value = quantity.value(estimate)
-        yield (
-            quantity.fact or quantity.column,
-            value,
-            "" if value is None else ALONE[quantity.unit](value),
-        )
+        text = "" if value is None else ALONE[quantity.unit](value)
+        yield quantity.fact or quantity.column, value, text
 
 
 # --- the table of one answer ------------------------------------------------------------------

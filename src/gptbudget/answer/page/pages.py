@@ -19,7 +19,7 @@ from gptbudget.answer.page.figures import (
 )
 from gptbudget.answer.page.page import Amount, Figure, Page, Part
 from gptbudget.answer.page.sources import options_table, shown_option, sources_table
-from gptbudget.answer.quantities import OF_A_PAGE, facts, sections
+from gptbudget.answer.quantities import PAGE_NUMBERS, facts, sections
 from gptbudget.answer.remedies import advice
 from gptbudget.answer.verdict import subject
 from gptbudget.budget.budget import Plan
@@ -134,7 +134,7 @@ def _closing(estimates: Sequence[Estimate], notes: Sequence[str]) -> Iterator[Pa
 
 def first_facts(estimate: Estimate) -> Iterator[Amount]:
     """The numbers that are read first."""
-    for label, value, text in facts(OF_A_PAGE, estimate):
+    for label, value, text in facts(PAGE_NUMBERS, estimate):
         if value is not None:
             yield Amount(label, float(value), text)
 
