@@ -54,6 +54,15 @@ def test_ratio_is_horizon_over_wall_clock(question: dict[str, Any]) -> None:
     assert delivered == pytest.approx(found.compute.required_flops / found.time.wall_clock_s)
 
 
+@given(question=questions)
+@settings(deadline=None, max_examples=20)
+def test_a_million_tokens_take_their_share_of_the_wall_clock(question: dict[str, Any]) -> None:
+    time = asked(question).time
+    assert time is not None
+    expected = time.wall_clock_s * 1e6 / question["tokens"]
+    assert time.s_per_million_tokens == pytest.approx(expected)
+
+
 @pytest.mark.parametrize(
     ("gpu", "gpus", "model"), [("4070ti", 1, "gpt2"), ("a100", 8, "llama-2-7b"), ("h100", 64, "1t")]
 )

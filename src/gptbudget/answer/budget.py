@@ -1,18 +1,18 @@
 """A planned budget in words: the answer in a sentence, the laws beside it, and a shape."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from gptbudget.answer.command import command
 from gptbudget.answer.data import SCHEMA, answer
-from gptbudget.answer.document import Document, Table
+from gptbudget.answer.document import Data, Document, Table, grid
 from gptbudget.answer.notes import notes as run_notes
-from gptbudget.budget.budget import Nearest, Plan
+from gptbudget.answer.quantities import SHAPE_NUMBERS, cell, facts
+from gptbudget.budget.budget import Plan
 from gptbudget.budget.laws import FOLLOWED, Allocation, optimum
 from gptbudget.budget.optimum import OnHardware, Trained
 from gptbudget.budget.shapes import catalog_entry, parameters_of
 from gptbudget.core.scaling_laws import total_flops
-from gptbudget.run.run import NamedModel
+from gptbudget.run.run import NamedModel, Run
 from gptbudget.units import (
     format_bytes,
     format_count,
@@ -27,7 +27,7 @@ _OF_A_RUN = ("precision", "compute", "memory", "time", "cost")
 _ASKED_ABOUT = frozenset({"tokens", "model", "time"})
 """Options of a run that the plan sets itself."""
 
-CHOSEN = ("recipe", "checkpointing", "loss", "offload", "micro_batch", "tp", "pp")
+_CHOSEN = ("recipe", "checkpointing", "loss", "offload", "micro_batch", "tp", "pp")
 """Options that a plan may choose, where the user did not."""
 
 _FITTED_FLOPS = (6e18, 3e21)
@@ -45,7 +45,7 @@ def plan_document(plan: Plan) -> Document:
         tables.append(_shape_table(plan, plan.shape))
     if plan.nearest:
         tables.append(_nearest_table(plan))
-    return Document(text, tuple(tables), data, records(data), tuple(notes), _advice(plan))
+    return Document(text, tuple(tables), data, data["laws"], tuple(notes), _advice(plan))
 
 
 def _headline(plan: Plan) -> str:
@@ -57,10 +57,9 @@ def _headline(plan: Plan) -> str:
     if hardware is None:
         return f"{format_flops(plan.budget.flops)} are best spent on {spent}."
     run, budget = hardware.trained.way.run, plan.budget
-    assert budget.seconds is not None
     return (
-        f"{run.gpus} x {run.gpu.key} in {format_duration(budget.seconds)}: best spent on {spent}; "
-        f"{_fit_in_words(plan.options.offload, hardware)}."
+        f"{run.gpus} x {run.gpu.key} in {format_duration(budget.seconds or 0)}: best spent on "
+        f"{spent}; {_fit_in_words(plan.options.offload, hardware)}."
     )
 
 
@@ -133,7 +132,7 @@ def entry_line(model: NamedModel) -> str:
     return f"models: {{{model.key}: {_flow(catalog_entry(model.spec))}}}"
 
 
-def _flow(value: Any) -> str:
+def _flow(value: object) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}: {_flow(inner)}" for key, inner in value.items()) + "}"
     return str(value)
@@ -157,109 +156,113 @@ def _budget_table(plan: Plan) -> Table:
 
 def _delivered(hardware: OnHardware) -> str:
     trained = hardware.trained
-    return f"at {_tokens_per_s(trained)} tokens/s of {trained.model.key}"
-
-
-def _tokens_per_s(trained: Trained) -> str:
-    return format_number(trained.way.time.tokens_per_s or 0, 4)
+    speed = format_number(trained.way.time.tokens_per_s or 0, 4)
+    return f"at {speed} tokens/s of {trained.model.key}"
 
 
 def _laws_table(plan: Plan) -> Table:
-    columns = ("law", "parameters", "tokens", "tokens/parameter", "own loss", "loss")
-    rows = tuple(
-        (
-            law.name + (" (taken)" if law.law == FOLLOWED else ""),
-            _size(law.parameters),
-            _size(law.tokens),
-            format_number(law.tokens / law.parameters),
-            "" if law.loss is None else format_number(law.loss, 4),
-            format_number(law.replication_loss, 4),
-        )
-        for law in plan.laws
+    low, high = map(_size, _range(plan))
+    return grid(
+        plan.laws,
+        {
+            "law": lambda law: law.name + (" (taken)" if law.law == FOLLOWED else ""),
+            "parameters": lambda law: _size(law.parameters),
+            "tokens": lambda law: _size(law.tokens),
+            "tokens/parameter": lambda law: format_number(law.tokens / law.parameters),
+            "own loss": lambda law: "" if law.loss is None else format_number(law.loss, 4),
+            "loss": lambda law: format_number(law.replication_loss, 4),
+        },
+        f"laws, from {low} to {high} parameters",
     )
-    others = [law.parameters for law in plan.laws if law.law not in WITH_A_PREMISE]
-    title = f"laws, from {_size(min(others))} to {_size(max(others))} parameters"
-    return Table(columns, rows, title=title, right=frozenset(columns[1:]))
 
 
 def _shape_table(plan: Plan, model: NamedModel) -> Table:
     if plan.hardware is None:
-        size = parameters_of(model)
-        shown = [(label, value) for label, value in _sizes(model, size)]
-        return Table(("", ""), tuple(shown), title="a shape near the optimum")
+        sizes = _sizes(model, parameters_of(model))
+        return Table(("", ""), tuple(sizes.items()), title="a shape near the optimum")
     found = _shapes(plan, plan.hardware)
-    columns = ("", *found)
-    per_model = [[*_sizes(each.model, each.parameters), *_course(each)] for each in found.values()]
-    labels = [label for label, _ in per_model[0]]
-    rows = tuple(
-        (label, *(each[position][1] for each in per_model)) for position, label in enumerate(labels)
-    )
-    return Table(columns, rows, title="shape", right=frozenset(columns[1:]))
+    said = {
+        name: _sizes(each.model, each.parameters) | _course(each) for name, each in found.items()
+    }
+    labels = next(iter(said.values()))
+    rows = tuple((label, *(each[label] for each in said.values())) for label in labels)
+    return Table(("", *said), rows, title="shape", right=frozenset(said))
 
 
-def _sizes(model: NamedModel, size: int) -> list[tuple[str, str]]:
+def _sizes(model: NamedModel, size: int) -> dict[str, str]:
     spec = model.spec
-    return [
-        ("parameters", _size(size)),
-        ("layers", str(spec.layers)),
-        ("width", str(spec.width)),
-        ("heads", f"{spec.attention.heads} of {spec.head_width}"),
-        ("vocabulary", f"{spec.vocabulary:,}"),
-        ("context", f"{spec.context:,}"),
-    ]
+    return {
+        "parameters": _size(size),
+        "layers": str(spec.layers),
+        "width": str(spec.width),
+        "heads": f"{spec.attention.heads} of {spec.head_width}",
+        "vocabulary": f"{spec.vocabulary:,}",
+        "context": f"{spec.context:,}",
+    }
 
 
-def _course(trained: Trained) -> list[tuple[str, str]]:
+def _course(trained: Trained) -> dict[str, str]:
     """How a shape is trained, and what comes of it."""
     run, estimate = trained.way.run, trained.way.estimate
-    time, memory = trained.way.time, estimate.memory
+    memory = estimate.memory
     usable = "unknown" if run.usable_bytes is None else format_bytes(run.usable_bytes)
     needs = "unknown" if memory is None else format_bytes(memory.peak_bytes)
-    host = "" if memory is None or not memory.host_bytes else format_bytes(memory.host_bytes)
     chosen = [
-        f"--{name.replace('_', '-')} {run.values[name]}"
-        for name in CHOSEN
+        f"--{name.replace('_', '-')} {value}"
+        for name, value in chosen_data(run).items()
         if name in trained.way.changes
     ]
-    return [
-        ("tokens", _size(trained.tokens)),
-        ("loss", format_number(trained.loss, 4)),
-        ("options", " ".join(chosen) or "default"),
-        ("memory", f"{needs} of {usable}"),
-        ("host memory", host or "none"),
-        ("MFU", "" if time.mfu is None else format_percent(round(time.mfu, 3))),
-        ("tokens/s", _tokens_per_s(trained)),
-        ("wall clock", format_duration(time.wall_clock_s)),
-    ]
+    return {
+        "tokens": _size(trained.tokens),
+        "loss": format_number(trained.loss, 4),
+        "options": " ".join(chosen) or "default",
+        "memory": f"{needs} of {usable}",
+        "host memory": cell("memory.host_bytes", estimate) or "none",
+        **{label: text for label, _, text in facts(SHAPE_NUMBERS, estimate)},
+    }
 
 
 def _nearest_table(plan: Plan) -> Table:
-    columns = ("model", "parameters", "tokens", "loss")
-    rows = tuple(
-        (near.key, _size(near.parameters), _size(near.tokens), format_number(near.loss, 4))
-        for near in plan.nearest
+    return grid(
+        plan.nearest,
+        {
+            "model": lambda near: near.key,
+            "parameters": lambda near: _size(near.parameters),
+            "tokens": lambda near: _size(near.tokens),
+            "loss": lambda near: format_number(near.loss, 4),
+        },
+        "nearest models of the catalog, on the same compute",
     )
-    title = "nearest models of the catalog, on the same compute"
-    return Table(columns, rows, title=title, right=frozenset(columns[1:]))
 
 
-def plan_data(plan: Plan, text: str, notes: list[str]) -> dict[str, Any]:
+def plan_data(plan: Plan, text: str, notes: list[str]) -> Data:
     """The whole answer; unknown values are ``None``."""
     hardware = plan.hardware
     return {
         "schema": SCHEMA,
         "request": _request(plan),
-        "budget": _budget(plan),
+        "budget": {
+            "flops": plan.budget.flops,
+            "time_s": plan.budget.seconds,
+            "gpu_hours": plan.budget.gpu_hours,
+            "usd": plan.budget.usd,
+        },
         "optimum": {**law_data(plan.optimum), "epochs": plan.epochs},
         "laws": [law_data(law) for law in plan.laws],
-        "range": _range(plan),
-        "shape": None if plan.shape is None else _shape_data(plan, plan.shape),
-        "fits": None if hardware is None else _fits(hardware),
-        "best_that_fits": _best_that_fits(hardware),
-        "best_with_offload": None
-        if hardware is None or hardware.best_with_offload is None
-        else trained_data(hardware.best_with_offload),
-        "nearest_models": [_nearest(model) for model in plan.nearest],
+        "range": dict(zip(("low", "high"), _range(plan), strict=True)),
+        "shape": plan.shape and _shape_data(plan, plan.shape),
+        "fits": hardware and _fits(hardware),
+        "best_that_fits": hardware and trained_data(_best_that_fits(hardware)),
+        "best_with_offload": hardware and trained_data(hardware.best_with_offload),
+        "nearest_models": [
+            {
+                "name": each.key,
+                "parameters": each.parameters,
+                "tokens": each.tokens,
+                "loss": each.loss,
+            }
+            for each in plan.nearest
+        ],
         "verdict": {"feasible": plan.feasible, "text": text},
         "notes": notes,
     }
@@ -269,10 +272,10 @@ WITH_A_PREMISE = frozenset({"data-constrained", "inference-adjusted"})
 """Laws that answer another question than which model is best for the compute."""
 
 
-def _range(plan: Plan) -> dict[str, float]:
-    """From the smallest to the largest model that a law asks for."""
+def _range(plan: Plan) -> tuple[float, float]:
+    """The smallest and the largest model that a law asks for."""
     sizes = [law.parameters for law in plan.laws if law.law not in WITH_A_PREMISE]
-    return {"low": min(sizes), "high": max(sizes)}
+    return min(sizes), max(sizes)
 
 
 def best_name(plan: Plan) -> str:
@@ -280,7 +283,7 @@ def best_name(plan: Plan) -> str:
     return "best without offload" if plan.options.offload is None else "best that fits"
 
 
-def law_data(law: Allocation) -> dict[str, Any]:
+def law_data(law: Allocation) -> Data:
     """One law's allocation."""
     return {
         "law": law.law,
@@ -295,7 +298,7 @@ def law_data(law: Allocation) -> dict[str, Any]:
     }
 
 
-def _request(plan: Plan) -> dict[str, Any]:
+def _request(plan: Plan) -> Data:
     """What was asked, and what was assumed of the run, with origins."""
     given = {
         name: {"value": getattr(plan.options, name), "origin": origin}
@@ -312,24 +315,14 @@ def _request(plan: Plan) -> dict[str, Any]:
     return {**given, **of_run}
 
 
-def _budget(plan: Plan) -> dict[str, Any]:
-    budget = plan.budget
-    return {
-        "flops": budget.flops,
-        "time_s": budget.seconds,
-        "gpu_hours": budget.gpu_hours,
-        "usd": budget.usd,
-    }
-
-
-def _shape_data(plan: Plan, model: NamedModel) -> dict[str, Any]:
+def _shape_data(plan: Plan, model: NamedModel) -> Data | None:
     if plan.hardware is not None:
         return trained_data(plan.hardware.trained)
     size = parameters_of(model)
     return {**_sizes_data(model), "parameters": size, "tokens": plan.budget.flops / (6 * size)}
 
 
-def _sizes_data(model: NamedModel) -> dict[str, Any]:
+def _sizes_data(model: NamedModel) -> Data:
     spec = model.spec
     return {
         "name": model.key,
@@ -343,8 +336,10 @@ def _sizes_data(model: NamedModel) -> dict[str, Any]:
     }
 
 
-def trained_data(trained: Trained) -> dict[str, Any]:
+def trained_data(trained: Trained | None) -> Data | None:
     """A shape, how it is trained, and what comes of it."""
+    if trained is None:
+        return None
     run = trained.way.run
     whole = answer(trained.way.estimate)
     return {
@@ -355,10 +350,15 @@ def trained_data(trained: Trained) -> dict[str, Any]:
         "gpu": {"name": run.gpu.key},
         "gpus": run.gpus,
         "fits": trained.fits,
-        "recipe": {name: run.values.get(name) for name in CHOSEN if name in run.values},
+        "recipe": chosen_data(run),
         **{name: whole[name] for name in _OF_A_RUN},
         "command": with_catalog(command(run, "compare")),
     }
+
+
+def chosen_data(run: Run) -> Data:
+    """The options that a plan may choose."""
+    return {name: run.values[name] for name in _CHOSEN if name in run.values}
 
 
 def with_catalog(text: str) -> str:
@@ -366,7 +366,7 @@ def with_catalog(text: str) -> str:
     return f"{text} --catalog planned.yaml"
 
 
-def _fits(hardware: OnHardware) -> dict[str, Any]:
+def _fits(hardware: OnHardware) -> Data:
     trained = hardware.trained
     return {
         "any_way": trained.fits,
@@ -375,25 +375,8 @@ def _fits(hardware: OnHardware) -> dict[str, Any]:
     }
 
 
-def _best_that_fits(hardware: OnHardware | None) -> dict[str, Any] | None:
-    if hardware is None:
-        return None
-    best = hardware.trained if hardware.without_offload else hardware.best_that_fits
-    return None if best is None else trained_data(best)
-
-
-def _nearest(model: Nearest) -> dict[str, Any]:
-    return {
-        "name": model.key,
-        "parameters": model.parameters,
-        "tokens": model.tokens,
-        "loss": model.loss,
-    }
-
-
-def records(data: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """One flat record a law, for CSV."""
-    return list(data["laws"])
+def _best_that_fits(hardware: OnHardware) -> Trained | None:
+    return hardware.trained if hardware.without_offload else hardware.best_that_fits
 
 
 def plan_notes(plan: Plan) -> list[str]:
@@ -406,7 +389,7 @@ def plan_notes(plan: Plan) -> list[str]:
         "higher",
         *_reach(plan),
         *_data_notes(plan),
-        *_law_notes(plan),
+        *(f"{law.name}: {law.note}" for law in plan.laws if law.note),
         *_shape_notes(plan),
     ]
     if plan.hardware is not None:
@@ -440,10 +423,6 @@ def _data_notes(plan: Plan) -> Iterator[str]:
             f"with {format_count(use, 3)} tokens of inference the smaller model takes "
             f"{format_flops(spent)} in all where the optimum takes {format_flops(usual)}"
         )
-
-
-def _law_notes(plan: Plan) -> Iterator[str]:
-    yield from (f"{law.name}: {law.note}" for law in plan.laws if law.note)
 
 
 def _shape_notes(plan: Plan) -> Iterator[str]:

@@ -1,9 +1,8 @@
 """What a logged step says of the built-in prediction, and the profiles there are."""
 
 from collections.abc import Mapping
-from typing import Any
 
-from gptbudget.answer.document import Document, Table
+from gptbudget.answer.document import Data, Document, Table, grid
 from gptbudget.run.calibration import Calibration
 from gptbudget.run.profiles import CARRIED
 from gptbudget.specs.profile import Profile
@@ -75,29 +74,29 @@ def _notes(found: Calibration) -> tuple[str, ...]:
 
 def profiles_document(profiles: Mapping[str, Profile], path: str) -> Document:
     """Every profile, with the run it was logged on."""
-    columns = ("profile", "made", "model", "logged tokens/s", "predicted", "carried")
-    rows = tuple(
-        (
-            name,
-            each.made,
-            str(each.run.get("model", "")),
-            format_number(each.tokens_per_s),
-            format_number(each.predicted_tokens_per_s),
-            f"x {each.slower**CARRIED:.3f}",
-        )
-        for name, each in profiles.items()
+    table = grid(
+        profiles.items(),
+        {
+            "profile": lambda each: each[0],
+            "made": lambda each: each[1].made,
+            "model": lambda each: str(each[1].run.get("model", "")),
+            "logged tokens/s": lambda each: format_number(each[1].tokens_per_s),
+            "predicted": lambda each: format_number(each[1].predicted_tokens_per_s),
+            "carried": lambda each: f"x {each[1].slower ** CARRIED:.3f}",
+        },
+        words={"made", "model"},
     )
     records = [profile_data(each) for each in profiles.values()]
     count = f"{format_many(len(profiles), 'profile')} in {path}"
     return Document(
         count,
-        (Table(columns, rows, right=frozenset(columns[3:])),) if rows else (),
+        (table,) if profiles else (),
         {"schema": 1, "folder": path, "profiles": records},
         records,
     )
 
 
-def profile_data(profile: Profile) -> dict[str, Any]:
+def profile_data(profile: Profile) -> Data:
     """A profile as plain data, with what it makes of later predictions."""
     return {"name": profile.name, **profile.model_dump(), "carried": profile.slower**CARRIED}
 

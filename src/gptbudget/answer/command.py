@@ -1,4 +1,10 @@
-"""A run as the command that asks for it, with changes laid over it."""
+"""A run as command lines: our own with changes laid over it, and those of other programs.
+
+Other programs: nanoGPT, train.py and configurator.py (https://github.com/karpathy/nanoGPT).
+torchtitan, ``--section.name`` of its job config (https://github.com/pytorch/torchtitan,
+torchtitan/config). Megatron-LM, megatron/training/arguments.py
+(https://github.com/NVIDIA/Megatron-LM). Data, learning rates and checkpoints are the user's.
+"""
 
 import shlex
 from collections.abc import Iterable, Mapping
@@ -7,6 +13,7 @@ from typing import Any
 from gptbudget.catalog.index import AUTO
 from gptbudget.run.run import ModelRun, Run
 from gptbudget.search.changes import Change
+from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.options import HOST_OPTIONS, OPTIONS
 from gptbudget.units import DAY_S
 
@@ -49,7 +56,7 @@ def flags(run: ModelRun, changes: Iterable[Change]) -> str:
     return shlex.join([word for pair in changed.items() for word in _flag(*pair)])
 
 
-def option_words(options: Mapping[str, Any]) -> str:
+def option_words(options: Mapping[str, object]) -> str:
     """Options as they are typed."""
     return shlex.join([word for pair in options.items() for word in _flag(*pair)])
 
@@ -70,3 +77,179 @@ def _flag(option: str, value: Any) -> list[str]:
 def _unit(option: str) -> str:
     """Of a plain number behind a flag."""
     return OPTIONS[option].unit if option in OPTIONS else ""
+
+
+# --- other programs ---------------------------------------------------------------------------
+
+
+OwnFlags = Mapping[str, object] | None
+"""What a stack adds to the flags of a program; ``None`` where it does not name the program."""
+
+_MEGATRON_POSITIONS = {"learned": "learned_absolute", "rotary": "rope"}
+
+
+def framework_flags(run: ModelRun) -> dict[str, str]:
+    """Command lines by program; none where a program cannot run it."""
+    own, optimizer = run.implementation.stack.program_flags, run.recipe.optimizer_spec
+    makers = {"nanoGPT": _nanogpt, "torchtitan": _torchtitan, "Megatron-LM": _megatron}
+    found = {
+        name: make(run, run.work.spec, own.get(name))
+        for name, make in makers.items()
+        if name in optimizer.default_in
+    }
+    return {name: flags for name, flags in found.items() if flags is not None}
+
+
+def _joined(flags: dict[str, object], form: str) -> str:
+    words = []
+    for name, value in flags.items():
+        if value is True and form != "=":
+            words.append(f"--{name}")
+        elif form == "=":
+            words.append(f"--{name}={value}")
+        else:
+            words += [f"--{name}", str(value)]
+    return shlex.join(words)
+
+
+def _nanogpt(run: ModelRun, model: ModelSpec, own: OwnFlags) -> str | None:
+    """One GPT-2 on replicas, with everything that train.py does not have left plain."""
+    recipe, layout = run.recipe, run.layout
+    plain = (
+        (model.block_kind, model.positions.kind) == ("layernorm+plain", "learned")
+        and recipe.method.kind == "full"
+        and recipe.weight_storage == "autocast"
+        and (recipe.checkpointing, recipe.loss, recipe.offload) == ("none", "plain", "none")
+        and layout.gpus == layout.dp
+        and layout.zero == 0
+        and recipe.precision in {"bf16", "fp16", "fp32"}
+    )
+    if not plain or own is None:
+        return None
+    types = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
+    flags = {
+        "n_layer": model.layers,
+        "n_head": model.attention.heads,
+        "n_embd": model.width,
+        "block_size": run.seq_len,
+        "batch_size": run.micro_batch,
+        "gradient_accumulation_steps": run.micro_batches * layout.dp,
+        "dtype": types[recipe.precision],
+        "dropout": recipe.dropout,
+        "bias": model.attention.qkv_bias,
+        **own,
+    }
+    return f"{_launched(run)} train.py {_joined(flags, '=')}"
+
+
+def _launched(run: ModelRun) -> str:
+    """One process for each GPU of each node."""
+    gpus = run.layout.gpus
+    if gpus == 1:
+        return "python"
+    here = min(gpus, run.values.get("gpus_per_node") or gpus)
+    nodes = -(-gpus // here)
+    return f"torchrun {f'--nnodes={nodes} ' if nodes > 1 else ''}--nproc_per_node={here}"
+
+
+def _torchtitan(run: ModelRun, model: ModelSpec, own: OwnFlags) -> str | None:
+    """A Llama on FSDP2 with fp32 weights, cut by tensor, context and pipeline."""
+    recipe, layout = run.recipe, run.layout
+    plain = (
+        (model.block_kind, model.positions.kind) == ("rmsnorm+gated", "rotary")
+        and model.experts is None
+        and recipe.method.kind == "full"
+        and recipe.weight_storage == "autocast"
+        and (recipe.loss, recipe.offload) == ("plain", "none")
+        and recipe.precision == "bf16"
+        and layout.zero == 3  # noqa: PLR2004 - FSDP
+        and layout.vp == 1
+    )
+    if not plain:
+        return None
+    shard = layout.dp_shard or layout.dp
+    flags: dict[str, object] = {
+        "training.seq_len": run.seq_len,
+        "training.local_batch_size": run.micro_batch * (run.micro_batches if layout.pp > 1 else 1),
+        "training.global_batch_size": run.micro_batch * run.micro_batches * layout.dp,
+        "parallelism.data_parallel_shard_degree": shard,
+        "parallelism.data_parallel_replicate_degree": layout.dp // shard,
+        "parallelism.tensor_parallel_degree": layout.tp,
+        "parallelism.pipeline_parallel_degree": layout.pp,
+        "parallelism.context_parallel_degree": layout.cp,
+        "activation_checkpoint.mode": recipe.checkpointing,
+    }
+    if layout.pp > 1:
+        flags["parallelism.pipeline_parallel_microbatch_size"] = run.micro_batch
+    flags |= own or {}
+    kept = {n: v for n, v in flags.items() if v is True or v != 1 or n.startswith("training")}
+    return _joined(kept, " ")
+
+
+def _megatron(run: ModelRun, model: ModelSpec, own: OwnFlags) -> str | None:
+    """Cut layouts of Megatron-LM: its own recipe, ZeRO at most in stage 1."""
+    recipe, layout = run.recipe, run.layout
+    plain = (
+        own is not None
+        and recipe.method.kind == "full"
+        and recipe.weight_storage == "master"
+        and recipe.offload == "none"
+        and layout.zero <= 1
+        and model.attention.latent is None
+        and recipe.loss == "plain"
+        and model.positions.kind in _MEGATRON_POSITIONS
+    )
+    uneven = model.layers % (layout.pp * layout.vp)
+    if not plain or uneven:
+        return None
+    full = recipe.checkpointing == "full"
+    flags = {
+        **_megatron_shape(run, model),
+        **_megatron_layout(run, model),
+        "recompute-granularity": recipe.checkpointing != "none" and recipe.checkpointing,
+        "recompute-method": full and "uniform",
+        "recompute-num-layers": full and 1,
+    }
+    said = {name: value for name, value in flags.items() if value}
+    return f"pretrain_gpt.py {_joined(said, ' ')}"
+
+
+def _megatron_shape(run: ModelRun, model: ModelSpec) -> dict[str, object]:
+    """Flags of the model; one without a value is not said."""
+    attention, experts = model.attention, model.experts
+    grouped = model.kv_heads != attention.heads
+    return {
+        "num-layers": model.layers,
+        "hidden-size": model.width,
+        "ffn-hidden-size": model.ffn_width,
+        "num-attention-heads": attention.heads,
+        "seq-length": run.seq_len,
+        "max-position-embeddings": max(model.context, run.seq_len),
+        run.recipe.precision: True,
+        "swiglu": model.ffn.gated,
+        "normalization": model.norms.kind == "rmsnorm" and "RMSNorm",
+        "disable-bias-linear": not model.ffn.bias,
+        "add-qkv-bias": attention.qkv_bias and not model.ffn.bias,
+        "untie-embeddings-and-output-weights": not model.head.tied,
+        "position-embedding-type": _MEGATRON_POSITIONS[model.positions.kind],
+        "group-query-attention": grouped,
+        "num-query-groups": grouped and model.kv_heads,
+        "num-experts": experts and experts.count,
+        "moe-router-topk": experts and experts.active,
+    }
+
+
+def _megatron_layout(run: ModelRun, model: ModelSpec) -> dict[str, object]:
+    layout = run.layout
+    layers = model.layers // (layout.pp * layout.vp)
+    return {
+        "tensor-model-parallel-size": layout.tp,
+        "pipeline-model-parallel-size": layout.pp,
+        "micro-batch-size": run.micro_batch,
+        "global-batch-size": run.micro_batch * run.micro_batches * layout.dp,
+        "num-layers-per-virtual-pipeline-stage": layout.vp > 1 and layers,
+        "context-parallel-size": layout.cp > 1 and layout.cp,
+        "expert-model-parallel-size": layout.ep > 1 and layout.ep,
+        "sequence-parallel": layout.sequence_parallel,
+        "use-distributed-optimizer": layout.zero > 0,
+    }

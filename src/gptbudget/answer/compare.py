@@ -1,24 +1,14 @@
 """Answers of ``compare`` as documents: one in full, several as a grid."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
 
 from gptbudget.answer.data import answers
-from gptbudget.answer.document import Document, Table
+from gptbudget.answer.document import Data, Document, Table
+from gptbudget.answer.quantities import COMPARE_COLUMNS, cell, cells, heads, sections
 from gptbudget.answer.remedies import advice
 from gptbudget.answer.verdict import subject
 from gptbudget.run.estimate import Estimate
 from gptbudget.run.run import FlopsAmount
-from gptbudget.units import (
-    format_bytes,
-    format_duration,
-    format_number,
-    format_percent,
-    format_usd,
-)
-
-if TYPE_CHECKING:
-    from gptbudget.answer.quantities import Section
 
 _MOST_NOTES = 12
 
@@ -46,24 +36,12 @@ def comparison(
     )
 
 
-def _in_full(estimate: Estimate, data: dict[str, Any]) -> Document:
-    from gptbudget.answer.quantities import sections
-
+def _in_full(estimate: Estimate, data: Data) -> Document:
     result = data["results"][0]
-    shown = tuple(section_table(section) for section in sections(estimate))
     notes = tuple(result["notes"])
     text = result["verdict"]["text"]
+    shown = tuple(sections(estimate))
     return Document(text, shown, data, data["results"], notes, advice(result))
-
-
-def section_table(section: "Section") -> Table:
-    """A section as a table of label, value and basis."""
-    return Table(
-        ("", "", ""),
-        tuple((row.label, row.value, row.basis) for row in section.rows),
-        title=section.title,
-        bars=tuple(row.share for row in section.rows),
-    )
 
 
 def _shortened(said: list[str]) -> list[str]:
@@ -81,33 +59,25 @@ def _grid_headline(estimates: Sequence[Estimate]) -> str:
         said = f"No: none of {len(estimates)} pairs is known to be feasible"
     else:
         best = feasible[0]
-        assert best.time is not None
         are = "is" if len(feasible) == 1 else "are"
         said = (
             f"Yes: {len(feasible)} of {len(estimates)} pairs {are} feasible; the fastest known is "
-            f"{subject(best)} in {format_duration(best.time.wall_clock_s)}"
+            f"{subject(best)} in {cell('time.wall_clock_s', best)}"
         )
     return f"{said}, {unknown} unknown." if unknown else f"{said}."
 
 
 def _grid(estimates: Sequence[Estimate]) -> Table:
-    columns = ("gpu", "model", "feasible", "MFU", "ratio", "wall clock", "memory", "usable", "cost")
+    columns = ("gpu", "model", "feasible", *heads(COMPARE_COLUMNS))
     rows = tuple(_grid_row(estimate) for estimate in estimates)
     return Table(columns, rows, right=frozenset(columns[3:]))
 
 
 def _grid_row(estimate: Estimate) -> tuple[str, ...]:
-    run, memory, time = estimate.run, estimate.memory, estimate.time
-    ratio, usd = estimate.compute.ratio, estimate.cost.usd if estimate.cost else None
-    unknown = "?"
+    run = estimate.run
     return (
         run.gpu.key if run.gpus == 1 else f"{run.gpus} x {run.gpu.key}",
         "" if isinstance(run.work, FlopsAmount) else run.work.key,
-        {True: "yes", False: "no", None: unknown}[estimate.feasible],
-        unknown if time is None or time.mfu is None else format_percent(round(time.mfu, 2)),
-        unknown if ratio is None else format_number(ratio),
-        unknown if time is None else format_duration(time.wall_clock_s),
-        unknown if memory is None else format_bytes(memory.peak_bytes),
-        unknown if run.usable_bytes is None else format_bytes(run.usable_bytes),
-        unknown if usd is None else format_usd(usd),
+        {True: "yes", False: "no", None: "?"}[estimate.feasible],
+        *cells(COMPARE_COLUMNS, estimate),
     )

@@ -1,7 +1,12 @@
 """A table as plain data: what every command hands to every format."""
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+T = TypeVar("T")
+
+Data = dict[str, Any]
+"""Plain data, as it goes into JSON."""
 
 
 class Table(NamedTuple):
@@ -16,6 +21,17 @@ class Table(NamedTuple):
     """The share of a whole that each row is, for formats that draw it; ``None``: no bar."""
 
 
+def grid(
+    things: Iterable[T],
+    columns: Mapping[str, Callable[[T], str]],
+    title: str = "",
+    words: Collection[str] = (),
+) -> Table:
+    """A table of one row a thing; columns are numbers, but for the first one and ``words``."""
+    rows = tuple(tuple(cell(each) for cell in columns.values()) for each in things)
+    return Table(tuple(columns), rows, title, frozenset(list(columns)[1:]) - set(words))
+
+
 class Document(NamedTuple):
     """An answer ready for printing: a first sentence, tables, and notes; and as plain data."""
 
@@ -23,21 +39,21 @@ class Document(NamedTuple):
     tables: tuple[Table, ...]
     data: Any
     """The whole answer as plain data, for JSON."""
-    records: Sequence[dict[str, Any]]
+    records: Sequence[Data]
     """One flat record a row, for CSV."""
     notes: tuple[str, ...] = ()
     advice: tuple[str, ...] = ()
     """What to do, each ending in a command; it stands below the first sentence."""
 
 
-def flatten(record: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def flatten(record: Data, prefix: str = "") -> Data:
     """A nested record as one level, keys joined by dots; lists of text by `` | ``.
 
     Example:
         >>> flatten({"time": {"mfu": 0.45}, "notes": ["a", "b"]})
         {'time.mfu': 0.45, 'notes': 'a | b'}
     """
-    flat: dict[str, Any] = {}
+    flat: Data = {}
     for key, value in record.items():
         name = f"{prefix}{key}"
         if isinstance(value, dict):

@@ -1,16 +1,22 @@
 """The answer of ``fit`` as a document: ways in a table, what each choice does, what to type."""
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
-from gptbudget.answer.command import command, option_words
+from gptbudget.answer.command import command, framework_flags, option_words
 from gptbudget.answer.data import SCHEMA, answer, request_data
-from gptbudget.answer.document import Document, Table
-from gptbudget.answer.frameworks import framework_flags
+from gptbudget.answer.document import Data, Document, Table
 from gptbudget.answer.notes import notes as estimate_notes
-from gptbudget.answer.quantities import assumed, tag
-from gptbudget.run.estimate import Estimate
+from gptbudget.answer.quantities import (
+    HARDWARE_COLUMNS,
+    WAY_COLUMNS,
+    assumed,
+    cells,
+    heads,
+    known,
+    table,
+    tag,
+)
+from gptbudget.answer.verdict import of_usable, subject
 from gptbudget.run.run import ModelRun
 from gptbudget.search.ablation import Distance
 from gptbudget.search.candidate import Candidate
@@ -54,74 +60,44 @@ def fit_document(fit: Fit, *, tables: bool = True) -> Document:
         data = _data(fit)
         return Document("", (), data, data["results"] or data["misses"])
     shown = fit.ways[: fit.top] if fit.top or fit.over_hardware else fit.best_of_families(_ROWS)
-    drawn = []
+    notes, drawn = [*search_notes(fit), *fit.skipped], []
     if shown:
-        drawn.append(_hardware(shown) if fit.over_hardware else _ways(shown))
-    told = [way for way in shown[:_TOLD] if way.distances]
-    if told:
-        drawn.append(_distances(told))
-    best = shown[0].estimate if shown else None
-    if best is not None:
-        drawn.append(_assumed(shown[0]))
-    of_best = () if best is None else tuple(estimate_notes(best))
-    notes = (*_reproduced(fit), *search_notes(fit), *fit.skipped, *of_best)
-    return Document(headline(fit), tuple(drawn), {}, [], notes, _commands(fit, shown))
+        notes = [_reproduced(fit, shown[0]), *notes, *estimate_notes(shown[0].estimate)]
+        told = [way for way in shown[:_TOLD] if way.distances]
+        drawn = [_ways(fit, shown), *([_distances(told)] if told else []), _assumed(shown[0])]
+    return Document(headline(fit), tuple(drawn), {}, [], tuple(notes), _commands(fit, shown))
 
 
 def _assumed(best: Way) -> Table:
     """The options of a way and where each is from; what the search chose says so."""
     chosen = {name.replace("_", "-") for name in choices(best)}
-    rows = tuple(
-        (row.label, row.value, "chosen" if row.label in chosen else row.basis)
-        for row in assumed(best.estimate)
+    lines = (
+        line._replace(basis="chosen") if line.label in chosen else line
+        for line in assumed(best.estimate)
     )
-    return Table(("", "", ""), rows, title="assumed, in the first row")
+    return table("assumed, in the first row", lines)
 
 
-def _reproduced(fit: Fit) -> tuple[str, ...]:
+def _reproduced(fit: Fit, best: Way) -> str:
     """The command that, with what stands in a row, answers it in full."""
-    if not fit.ways:
-        return ()
-    run = fit.ways[0].estimate.run
-    own = choices(fit.ways[0]).keys() | ({"gpu", "gpus"} if fit.over_hardware else set())
-    base = command(
-        replace(run, values={k: v for k, v in run.values.items() if k not in own}), "compare"
-    )
+    run = best.estimate.run
+    own = choices(best).keys() | ({"gpu", "gpus"} if fit.over_hardware else set())
+    values = {name: value for name, value in run.values.items() if name not in own}
+    base = command(replace(run, values=values), "compare")
     more = " --gpu GPU --gpus N" if fit.over_hardware else ""
-    return (f'any row in full: {base}{more}, and what stands under "with"',)
+    return f'any row in full: {base}{more}, and what stands under "with"'
 
 
-def _ways(shown: list[Way]) -> Table:
-    priced = any(way.candidate.usd is not None for way in shown)
-    hosted = any(way.candidate.host_bytes for way in shown)
-    columns = ["", "wall clock", *["cost"] * priced, "memory", *["host"] * hosted]
+def _ways(fit: Fit, shown: list[Way]) -> Table:
+    estimates = [way.estimate for way in shown]
+    keys = HARDWARE_COLUMNS if fit.over_hardware else known(WAY_COLUMNS, estimates)
+    hardware = ("gpus", "gpu") if fit.over_hardware else ()
+    columns = ("", *hardware, *heads(keys))
     rows = []
     for place, way in enumerate(shown, start=1):
-        row = [str(place), format_duration(way.candidate.wall_clock_s)]
-        row += [_usd(way)] * priced
-        row += [format_bytes(way.memory.needed_bytes)]
-        row += [_host(way)] * hosted
-        rows.append((*row, _quality(way), flags(way)))
-    right = frozenset(columns)
-    return Table((*columns, "quality", "with"), tuple(rows), right=right)
-
-
-def _hardware(shown: list[Way]) -> Table:
-    columns = ("", "gpus", "gpu", "wall clock", "cost", "memory")
-    rows = []
-    for place, way in enumerate(shown, start=1):
-        rows.append(
-            (
-                str(place),
-                f"{way.candidate.gpus:,}",
-                way.candidate.gpu.key,
-                format_duration(way.candidate.wall_clock_s),
-                _usd(way),
-                format_bytes(way.memory.needed_bytes),
-                _quality(way),
-                flags(way),
-            )
-        )
+        on = (f"{way.candidate.gpus:,}", way.candidate.gpu.key) if hardware else ()
+        numbers = cells(keys, way.estimate)
+        rows.append((str(place), *on, *numbers, _quality(way), flags(way)))
     right = frozenset(columns) - {"gpu"}
     return Table((*columns, "quality", "with"), tuple(rows), right=right)
 
@@ -129,14 +105,6 @@ def _hardware(shown: list[Way]) -> Table:
 def _quality(way: Way) -> str:
     """Whether all its choices keep quality; which do not stands under ``with``."""
     return "lower" if losses(way) else "kept"
-
-
-def _usd(way: Way) -> str:
-    return "?" if way.candidate.usd is None else format_usd(way.candidate.usd)
-
-
-def _host(way: Way) -> str:
-    return format_bytes(way.candidate.host_bytes) if way.candidate.host_bytes else ""
 
 
 def _distances(told: list[Way]) -> Table:
@@ -162,7 +130,7 @@ def _commands(fit: Fit, shown: list[Way]) -> tuple[str, ...]:
     return tuple(said)
 
 
-def _data(fit: Fit) -> dict[str, Any]:
+def _data(fit: Fit) -> Data:
     found = fit.found
     estimates = [way.estimate for way in (*fit.ways, *fit.misses)]
     return {
@@ -171,13 +139,14 @@ def _data(fit: Fit) -> dict[str, Any]:
             name: each
             for name, each in request_data(estimates).items()
             if not isinstance(each["origin"], list)
-        }
-        if estimates
-        else {},
+        },
         "results": [_result(way) for way in fit.ways],
         "misses": [_result(way) for way in fit.misses],
         "search": {
-            **settings(fit),
+            "gpus": [fit.hunt.counts[0], fit.hunt.counts[-1]],
+            "minimize": fit.hunt.minimize,
+            "max_wall_clock_s": fit.hunt.max_wall_clock_s,
+            "max_usd": fit.hunt.max_usd,
             "candidates": found.candidates,
             "evaluated": found.evaluated,
             "feasible": found.feasible,
@@ -190,7 +159,7 @@ def _data(fit: Fit) -> dict[str, Any]:
     }
 
 
-def _result(way: Way) -> dict[str, Any]:
+def _result(way: Way) -> Data:
     """One way: the answer of ``compare``, and what sets it apart."""
     run: ModelRun = way.estimate.run
     plain = answer(way.estimate, advise=False)
@@ -213,7 +182,7 @@ def _result(way: Way) -> dict[str, Any]:
     }
 
 
-def choices(way: Way) -> dict[str, Any]:
+def choices(way: Way) -> Data:
     """What a way chooses that is not the default, by option; the model and hardware aside."""
     run = way.estimate.run
     chosen = {name: run.values[name] for name in way.candidate.choices if name in run.values}
@@ -237,11 +206,11 @@ def losses(way: Way) -> list[str]:
     return [*found, "gradients summed in 16 bit"] if narrow else found
 
 
-def name_of(option: str, value: Any) -> str:
+def name_of(option: str, value: object) -> str:
     """One choice in words."""
     if option == "micro_batch":
         return f"micro-batch {value}"
-    return _NAMES.get((option, value), option_words({option: value}))
+    return _NAMES.get((option, str(value)), option_words({option: value}))
 
 
 def distance_text(distance: Distance) -> str:
@@ -272,9 +241,7 @@ def headline(fit: Fit) -> str:
     best = fit.ways[0]
     if fit.over_hardware:
         return f"{_yes(fit, best)}: {_front_in_words(fit)}."
-    return (
-        f"{_yes(fit, best)}: {_subject(best.estimate)} takes {amounts(best)}, with {flags(best)}."
-    )
+    return f"{_yes(fit, best)}: {subject(best.estimate)} takes {amounts(best)}, with {flags(best)}."
 
 
 def _yes(fit: Fit, best: Way) -> str:
@@ -285,15 +252,9 @@ def _yes(fit: Fit, best: Way) -> str:
     return f"{yes}, at a loss of quality ({', '.join(loses)})" if loses else yes
 
 
-def _subject(estimate: Estimate) -> str:
-    run = estimate.run
-    return f"{getattr(run.work, 'key', '')} on {run.gpus} x {run.gpu.key}"
-
-
 def amounts(way: Way) -> str:
     """Time, money and memory of a way."""
     estimate, run = way.estimate, way.estimate.run
-    assert run.usable_bytes is not None
     said = format_duration(way.candidate.wall_clock_s)
     if run.tokens is not None:
         said += f" for {format_count(run.tokens)} tokens{tag(estimate, 'tokens')}"
@@ -302,7 +263,7 @@ def amounts(way: Way) -> str:
         said += f" (likely {format_duration(time.low_s)} to {format_duration(time.high_s)})"
     if way.candidate.usd is not None:
         said += f", {format_usd(way.candidate.usd)}"
-    said += f" and {format_bytes(way.memory.needed_bytes)} of {format_bytes(run.usable_bytes)}"
+    said += f" and {format_bytes(way.memory.needed_bytes)} {of_usable(run.usable_bytes)}"
     if way.candidate.host_bytes:
         said += f" and {format_bytes(way.candidate.host_bytes)} of host memory"
     return said
@@ -321,7 +282,7 @@ def _front_in_words(fit: Fit) -> str:
         "gpus": "the fewest GPUs",
         "energy": "the least energy",
     }[fit.hunt.minimize]
-    return f"{wanted} is {_subject(best.estimate)}, {amounts(best)}; {others}"
+    return f"{wanted} is {subject(best.estimate)}, {amounts(best)}; {others}"
 
 
 def _no(fit: Fit) -> str:
@@ -355,13 +316,11 @@ def _nearest(fit: Fit) -> str:
     near = next((way for way in fit.misses if way.candidate is fit.found.nearest), None)
     if near is None:
         return "nothing was evaluated"
-    usable = near.estimate.run.usable_bytes
-    assert usable is not None
     host, given = near.candidate.host_bytes, near.estimate.run.host_memory_bytes
-    needs = [_needs(near.candidate.peak_bytes, usable, "")]
+    needs = [_needs(near.candidate.peak_bytes, near.estimate.run.usable_bytes or 0, "")]
     if given is not None and host:
         needs.append(_needs(host, given, " of host memory"))
-    said = f"the nearest, {_subject(near.estimate)} with {flags(near)}, needs"
+    said = f"the nearest, {subject(near.estimate)} with {flags(near)}, needs"
     return f"{said} {' and '.join(needs)}{_lower(near.candidate)}"
 
 
@@ -415,14 +374,3 @@ def _short_batch(fit: Fit) -> str | None:
     if sequences >= most:
         return said
     return f"{said}: {format_many(sequences, 'sequence')}, and so many replicas at most"
-
-
-def settings(fit: Fit) -> Mapping[str, Any]:
-    """What was made small, and what had to hold."""
-    counts = fit.hunt.counts
-    return {
-        "gpus": [counts[0], counts[-1]],
-        "minimize": fit.hunt.minimize,
-        "max_wall_clock_s": fit.hunt.max_wall_clock_s,
-        "max_usd": fit.hunt.max_usd,
-    }

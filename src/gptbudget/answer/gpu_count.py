@@ -1,16 +1,17 @@
 """How many GPUs a deadline needs, in words and as plain data."""
 
 from collections.abc import Sequence
-from typing import Any
 
-from gptbudget.answer.budget import CHOSEN
+from gptbudget.answer.budget import chosen_data
 from gptbudget.answer.command import command
 from gptbudget.answer.data import SCHEMA, answer, request_data
-from gptbudget.answer.document import Document, Table
+from gptbudget.answer.document import Data, Document, Table
+from gptbudget.answer.quantities import COUNT_COLUMNS, cells, heads
+from gptbudget.answer.verdict import WORD
 from gptbudget.run.machine import GPUS_PER_NODE
 from gptbudget.run.run import ComputeRun, FlopsAmount
 from gptbudget.search.gpu_count import Counted, Limits
-from gptbudget.units import format_bytes, format_count, format_duration, format_usd
+from gptbudget.units import format_count, format_duration, format_usd
 
 _MOST_NOTES = 12
 
@@ -47,7 +48,7 @@ def _headline(found: Sequence[Counted], limits: Limits) -> str:
 
 def _sentence(counted: Counted, limits: Limits) -> str:
     """Yes, no or unknown, the number of GPUs, and what it takes."""
-    run, word = counted.way.run, {True: "Yes", False: "No", None: "Unknown"}[counted.feasible]
+    run, word = counted.way.run, WORD[counted.feasible]
     if not counted.met:
         return f"No: {_why_not(counted, limits)}."
     unsure = "" if counted.fits is not None else ", if the memory suffices, which is not known"
@@ -77,36 +78,28 @@ def _why_not(counted: Counted, limits: Limits) -> str:
     if counted.fits is False:
         return f"{numbers} holds {work} without losing quality: {_too_much(counted)}"
     nearest = f"the nearest, {run.gpus:,} x {run.gpu.key}, needs {_amounts(counted)}"
-    if not limits.in_time(counted.way):
-        return f"{numbers} trains {work} in {_horizon(limits)}; {nearest}"
-    assert limits.usd is not None
-    within = "" if limits.seconds is None else f" in {_horizon(limits)}"
-    return f"{numbers} trains {work}{within} for {format_usd(limits.usd)}; {nearest}"
+    if limits.seconds is not None and not limits.in_time(counted.way):
+        return f"{numbers} trains {work} in {format_duration(limits.seconds)}; {nearest}"
+    within = "" if limits.seconds is None else f" in {format_duration(limits.seconds)}"
+    return f"{numbers} trains {work}{within} for {format_usd(limits.usd or 0)}; {nearest}"
 
 
 def _too_much(counted: Counted) -> str:
     """What the fewest GPUs need, as it was asked for, of the memory of one."""
-    run, memory = counted.way.run, counted.way.estimate.memory
-    assert memory is not None
-    assert run.usable_bytes is not None
-    needed, usable = format_bytes(memory.peak_bytes), format_bytes(run.usable_bytes)
+    run = counted.way.run
+    needed, usable = cells(("memory.peak_bytes", "memory.usable_bytes"), counted.way.estimate)
     where = "one GPU, which" if run.gpus == 1 else f"each of {run.gpus:,} GPUs, which"
     return f"as asked, it needs {needed} on {where} has {usable}"
 
 
-def _horizon(limits: Limits) -> str:
-    assert limits.seconds is not None
-    return format_duration(limits.seconds)
-
-
-def _result(counted: Counted, limits: Limits) -> dict[str, Any]:
+def _result(counted: Counted, limits: Limits) -> Data:
     estimate = counted.way.estimate
     whole = answer(estimate)
     whole.pop("remedies")
     notes = [*_batch_notes(counted), *_count_notes(counted), *whole.pop("notes")]
     return {
         **whole,
-        "recipe": _chosen(counted),
+        "recipe": chosen_data(estimate.run),
         "search": {"candidates": counted.tried},
         "verdict": {"feasible": counted.feasible, "text": _sentence(counted, limits)},
         "command": command(estimate.run, "compare"),
@@ -139,27 +132,13 @@ def _batch_notes(counted: Counted) -> list[str]:
     ]
 
 
-def _chosen(counted: Counted) -> dict[str, Any]:
-    values = counted.way.run.values
-    return {name: values[name] for name in CHOSEN if name in values}
-
-
 def _table(found: Sequence[Counted]) -> Table:
-    columns = ("gpu", "model", "gpus", "met", "wall clock", "cost", "memory", "usable")
+    columns = ("gpu", "model", "gpus", "met", *heads(COUNT_COLUMNS))
     return Table(columns, tuple(_row(counted) for counted in found), right=frozenset(columns[2:]))
 
 
 def _row(counted: Counted) -> tuple[str, ...]:
-    estimate, run = counted.way.estimate, counted.way.run
-    memory, usd = estimate.memory, counted.way.usd
-    unknown = "?"
-    return (
-        run.gpu.key,
-        _work(counted),
-        f"{run.gpus:,}",
-        {True: "yes", False: "no", None: unknown}[counted.feasible],
-        format_duration(counted.way.time.wall_clock_s),
-        unknown if usd is None else format_usd(usd),
-        unknown if memory is None else format_bytes(memory.peak_bytes),
-        unknown if run.usable_bytes is None else format_bytes(run.usable_bytes),
-    )
+    run = counted.way.run
+    met = {True: "yes", False: "no", None: "?"}[counted.feasible]
+    numbers = cells(COUNT_COLUMNS, counted.way.estimate)
+    return (run.gpu.key, _work(counted), f"{run.gpus:,}", met, *numbers)

@@ -1,16 +1,14 @@
 """The memory bill of one GPU: part by part, phase by phase, and what would change it."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from gptbudget.answer.command import flags
 from gptbudget.answer.data import answer, request_data
-from gptbudget.answer.document import Document, Table
-from gptbudget.answer.notes import memory_notes
-from gptbudget.answer.quantities import assumed
+from gptbudget.answer.document import Data, Document, Table, grid
+from gptbudget.answer.notes import memory_notes, where
+from gptbudget.answer.quantities import assumed, table
 from gptbudget.answer.remedies import advice, cost_in_words, remedies_data, remedy_data
-from gptbudget.answer.stage import where
-from gptbudget.answer.verdict import host_amount, subject
+from gptbudget.answer.verdict import WORD, host_amount, of_usable, subject
 from gptbudget.run.estimate import Bill, Estimate, Memory
 from gptbudget.run.run import ModelRun
 from gptbudget.search.changes import Changed, single_changes
@@ -47,18 +45,17 @@ def memory_document(bill: Bill) -> Document:
 
 def _headline(bill: Bill) -> str:
     estimate, run, memory = bill
-    word = {True: "Yes", False: "No", None: "Unknown"}[memory.fits_accumulated]
-    usable = memory.usable_bytes
-    of = "unknown memory" if usable is None else format_bytes(usable)
     needs = format_bytes(memory.peak_bytes)
     if memory.fits and not memory.fits_accumulated:
         needs += f", {format_bytes(memory.accumulated_bytes or 0)} accumulating gradients,"
     host = host_amount(memory)
     phase = f"at the peak, in {_words(memory.phase)}{where(run, memory)}"
-    return f"{word}: {subject(estimate)} needs {needs} of {of}{host} {phase}."
+    of = of_usable(memory.usable_bytes)
+    word = WORD[memory.fits_accumulated]
+    return f"{word}: {subject(estimate)} needs {needs} {of}{host} {phase}."
 
 
-def _data(bill: Bill, changes: list[Changed], largest: Largest) -> dict[str, Any]:
+def _data(bill: Bill, changes: list[Changed], largest: Largest) -> Data:
     estimate, run, memory = bill
     whole = answer(estimate, advise=False)
     result = {name: whole[name] for name in ("model", "gpu", "gpus", "precision", "memory")}
@@ -81,7 +78,7 @@ def _words(name: str) -> str:
 
 
 def _amounts(
-    title: str, column: str, amounts: Mapping[str, Any], memory: Memory, *, total: bool = False
+    title: str, column: str, amounts: Mapping[str, float], memory: Memory, *, total: bool = False
 ) -> Table:
     """Amounts and what they are of the usable memory of the card."""
     whole = memory.usable_bytes or memory.peak_bytes
@@ -112,25 +109,22 @@ def _shown(value: int | None) -> str:
 
 
 def _assumed_table(estimate: Estimate) -> Table:
-    rows = tuple(
-        (row.label, row.value, row.basis) for row in assumed(estimate) if row.label != "goodput"
-    )
-    return Table(("", "", ""), rows, title="assumed")
+    return table("assumed", (line for line in assumed(estimate) if line.label != "goodput"))
 
 
 def _changes_table(run: ModelRun, changes: list[Changed]) -> Table:
     """Each change for itself; also those that save nothing."""
-    rows = tuple(
-        (
-            flags(run, c.changes),
-            _saved(c.saved_bytes),
-            format_bytes(c.memory.peak_bytes),
-            cost_in_words(c),
-        )
-        for c in changes
+    return grid(
+        changes,
+        {
+            "one change": lambda each: flags(run, each.changes),
+            "saves": lambda each: _saved(each.saved_bytes),
+            "leaves": lambda each: format_bytes(each.memory.peak_bytes),
+            "costs": cost_in_words,
+        },
+        "what would change it",
+        words={"costs"},
     )
-    columns = ("one change", "saves", "leaves", "costs")
-    return Table(columns, rows, title="what would change it", right=frozenset({"saves", "leaves"}))
 
 
 def _saved(amount: float) -> str:

@@ -1,7 +1,8 @@
 """What an hour is taken to cost and who asks it, and what it costs elsewhere: dated prices."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from gptbudget.answer.document import Data
 from gptbudget.core.cost import rent_usd
 from gptbudget.run.estimate import Estimate
 from gptbudget.specs.gpu import GpuSpec, Price, ProviderPrice
@@ -46,7 +47,7 @@ def spread_of(estimate: Estimate, kind: str) -> Spread | None:
     return Spread(ordered[0], ordered[-1], len(offers), dates[0], dates[-1])
 
 
-def spread_in_words(gpu_hours: Any, spread: Spread) -> tuple[str, str]:
+def spread_in_words(gpu_hours: float, spread: Spread) -> tuple[str, str]:
     """The rent from cheapest to dearest, and who asks it."""
     low, high = spread.cheapest, spread.dearest
     if spread.offers == 1:
@@ -64,7 +65,7 @@ def spread_in_words(gpu_hours: Any, spread: Spread) -> tuple[str, str]:
     return money, who
 
 
-def offers_data(estimate: Estimate) -> list[dict[str, Any]]:
+def offers_data(estimate: Estimate) -> list[Data]:
     """Every provider's price, and what the run would cost there."""
     if estimate.cost is None:
         return []

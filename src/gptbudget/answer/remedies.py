@@ -1,9 +1,7 @@
 """What would make a run fit, in words and as plain data."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from gptbudget.answer.command import command, flags
+from gptbudget.answer.document import Data
 from gptbudget.run.estimate import Estimate
 from gptbudget.run.run import ComputeRun, ModelRun
 from gptbudget.search.changes import Changed
@@ -11,7 +9,7 @@ from gptbudget.search.remedies import moves_to_host, remedies
 from gptbudget.units import format_bytes
 
 
-def remedies_data(estimate: Estimate, name: str = "compare") -> list[dict[str, Any]]:
+def remedies_data(estimate: Estimate, name: str = "compare") -> list[Data]:
     """The changes that make it fit, where it does not."""
     run, memory = estimate.run, estimate.memory
     if isinstance(run, ComputeRun) or memory is None or memory.fits_accumulated is not False:
@@ -19,7 +17,7 @@ def remedies_data(estimate: Estimate, name: str = "compare") -> list[dict[str, A
     return [remedy_data(run, changed, name) for changed in remedies(run, memory)]
 
 
-def remedy_data(run: ModelRun, changed: Changed, name: str) -> dict[str, Any]:
+def remedy_data(run: ModelRun, changed: Changed, name: str) -> Data:
     """One remedy as plain data."""
     return {
         "text": _sentence(run, changed, name),
@@ -33,7 +31,7 @@ def remedy_data(run: ModelRun, changed: Changed, name: str) -> dict[str, Any]:
     }
 
 
-def advice(result: Mapping[str, Any]) -> tuple[str, ...]:
+def advice(result: Data) -> tuple[str, ...]:
     """The remedies of a result as sentences that end in a command; or that there is none."""
     memory = result["memory"]
     sentences = tuple(f"to fit: {remedy['text']}" for remedy in result["remedies"])

@@ -2,12 +2,9 @@
 
 from gptbudget.run.estimate import Estimate, Memory, unknown_memory
 from gptbudget.run.run import ComputeRun, FlopsAmount
-from gptbudget.units import (
-    format_bytes,
-    format_count,
-    format_duration,
-    format_flops,
-)
+from gptbudget.units import format_bytes, format_count, format_duration, format_flops
+
+WORD = {True: "Yes", False: "No", None: "Unknown"}
 
 
 def verdict(estimate: Estimate) -> str:
@@ -39,7 +36,7 @@ def _answer(estimate: Estimate) -> str:
         return clause[0].upper() + clause[1:]
     if estimate.feasible is False and compute and memory:
         clause = _unmet(estimate)
-    return f"{_WORD[estimate.feasible]}: {clause}"
+    return f"{WORD[estimate.feasible]}: {clause}"
 
 
 def _unmet(estimate: Estimate) -> str:
@@ -47,9 +44,6 @@ def _unmet(estimate: Estimate) -> str:
     if estimate.memory is not None and estimate.memory.fits_accumulated is False:
         return "compute suffices, memory only without gradient accumulation"
     return "compute and memory suffice, but a requirement of the scenario does not hold"
-
-
-_WORD = {True: "Yes", False: "No", None: "Unknown"}
 
 
 def _amounts(estimate: Estimate) -> str:
@@ -76,12 +70,17 @@ def _memory_amount(estimate: Estimate) -> str:
     memory = estimate.memory
     if memory is None:
         return f"unknown memory ({unknown_memory(estimate)})"
-    needed = format_bytes(memory.peak_bytes)
-    if memory.usable_bytes is None:
-        return f"{needed} of unknown memory"
+    more = ""
     if memory.fits and not memory.fits_accumulated:
-        needed += f" ({format_bytes(memory.accumulated_bytes or 0)} accumulating)"
-    return f"{needed} of {format_bytes(memory.usable_bytes)}{host_amount(memory)}"
+        more = f" ({format_bytes(memory.accumulated_bytes or 0)} accumulating)"
+    usable = memory.usable_bytes
+    host = "" if usable is None else host_amount(memory)
+    return f"{format_bytes(memory.peak_bytes)}{more} {of_usable(usable)}{host}"
+
+
+def of_usable(usable_bytes: float | None) -> str:
+    """The memory of a card that something is part of, as the end of a clause."""
+    return f"of {'unknown memory' if usable_bytes is None else format_bytes(usable_bytes)}"
 
 
 def host_amount(memory: Memory) -> str:

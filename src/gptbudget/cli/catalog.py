@@ -28,7 +28,7 @@ _FILES = Annotated[
 @takes(extra={"files": (_FILES, None)})
 def check(invocation: Invocation) -> None:
     """Report every fault of a catalog file as file:line: key: what."""
-    from gptbudget.answer.catalogs import check_document
+    from gptbudget.answer.catalog import check_document
     from gptbudget.catalog.check import check_catalog
     from gptbudget.catalog.paths import catalog_files
     from gptbudget.render.output import write
@@ -44,7 +44,7 @@ def check(invocation: Invocation) -> None:
 @takes()
 def path(invocation: Invocation) -> None:
     """Show which catalog files are read, in order; later ones win, whole entries."""
-    from gptbudget.answer.catalogs import paths_document
+    from gptbudget.answer.catalog import paths_document
     from gptbudget.catalog.catalog import load_catalog
     from gptbudget.catalog.paths import user_catalog
     from gptbudget.render.output import write

@@ -30,7 +30,7 @@ def command(invocation: Invocation) -> None:
         write(document, invocation.fmt)
     else:
         from gptbudget import __version__
-        from gptbudget.answer.page.compare import compare_page
+        from gptbudget.answer.page.pages import compare_page
         from gptbudget.render.html.page import write_with_page
 
         page = compare_page(found.estimates, found.skipped)

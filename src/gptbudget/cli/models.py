@@ -26,7 +26,7 @@ def command(invocation: Invocation) -> None:
 
     With --tokens-per-s (or --tflops) and --gpu, the MFU of that speed in every convention.
     """
-    from gptbudget.answer.models import model_document, models_document
+    from gptbudget.answer.catalog import model_document, models_document
     from gptbudget.catalog.catalog import load_catalog
     from gptbudget.errors import UsageError
     from gptbudget.render.output import write

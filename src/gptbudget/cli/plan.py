@@ -58,7 +58,7 @@ def _print(found: "Plan | CountPlan", document: "Document", invocation: Invocati
         write(document, invocation.fmt)
         return
     from gptbudget import __version__
-    from gptbudget.answer.page.plan import counts_page, plan_page
+    from gptbudget.answer.page.pages import counts_page, plan_page
     from gptbudget.budget.plan import CountPlan
     from gptbudget.render.html.page import write_with_page
 

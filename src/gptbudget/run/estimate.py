@@ -161,6 +161,13 @@ class Time(NamedTuple):
     """By what the predicted seconds were lengthened for it."""
     by_stack: "Mapping[str, Time]" = MappingProxyType({})
     """The same with other software."""
+    tokens: float | None = None
+    """Of the whole run; ``None`` for an amount of FLOPs."""
+
+    @property
+    def s_per_million_tokens(self) -> float | None:
+        """Wall clock of a million tokens, in seconds; what is lost beside steps is part of it."""
+        return None if self.tokens is None else self.wall_clock_s / self.tokens * 1e6
 
 
 class Cost(NamedTuple):
@@ -335,6 +342,7 @@ def _time_of(run: Run, wall: float, compute: Compute) -> Time:
         mfu_causal=None if causal is None else causal / peak_flops,
         tokens_per_s=tokens_per_s,
         step_s=None if batch is None or tokens_per_s is None else batch / tokens_per_s,
+        tokens=run.tokens,
     )
 
 

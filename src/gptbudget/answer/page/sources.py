@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from gptbudget.answer.document import Table
 from gptbudget.answer.prices import median_in_words
+from gptbudget.answer.quantities import QUANTITIES
 from gptbudget.core.chinchilla import BESIROGLU
 from gptbudget.core.parameters import count_parameters
 from gptbudget.run.estimate import Estimate
@@ -20,8 +21,6 @@ from gptbudget.units import (
 
 _Row = tuple[str, str, str]
 
-_SIX_ND = "Kaplan et al. 2020, section 2.1: https://arxiv.org/abs/2001.08361"
-_EXACT = "counted from the shape of the model; held against PyTorch's own FLOP counter"
 _PARAMETERS = "counted from the shape of the model, which the catalog gives"
 _OVERHEAD = {
     "driver context": "https://github.com/stas00/ml-engineering/blob/master/training/performance"
@@ -145,11 +144,9 @@ def _tokens_source(estimate: Estimate, cited: str) -> str:
 
 
 def _flops(estimate: Estimate) -> Iterator[_Row]:
-    compute = estimate.compute
-    if compute.required_flops_6nd is not None:
-        yield "FLOPs, 6ND", "6 a parameter and token", _SIX_ND
-    if compute.required_flops_exact is not None:
-        yield "FLOPs, exact", "every matrix product", _EXACT
+    for quantity in QUANTITIES:
+        if quantity.citation and quantity.value(estimate) is not None:
+            yield f"FLOPs, {quantity.label}", "", quantity.citation
 
 
 def _memory(estimate: Estimate) -> Iterator[_Row]:

@@ -1,0 +1,307 @@
+"""What ``gpus``, ``models`` and ``catalog`` have to say: lists, and one entry in full."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from gptbudget.answer.document import Data, Document, Table, grid
+from gptbudget.answer.prices import median_in_words
+from gptbudget.catalog.catalog import Catalog, Entry, Section
+from gptbudget.core.conventions import CONVENTIONS, convention_flops_per_token, mfu
+from gptbudget.core.flops import forward_flops_per_token, train_flops_per_token
+from gptbudget.core.parameters import ParameterCount, checkpoint_only, count_parameters
+from gptbudget.errors import FileError
+from gptbudget.run.published_rate import PublishedRate
+from gptbudget.specs.gpu import GpuSpec, Price
+from gptbudget.specs.model import ModelSpec
+from gptbudget.specs.values import FlopsConvention
+from gptbudget.units import (
+    format_count,
+    format_figure,
+    format_many,
+    format_number,
+    format_percent,
+    format_price,
+    format_usd,
+)
+
+_Amount = tuple[str, float | str | None, str]
+"""Label, value and unit."""
+
+
+def check_document(found: Mapping[Path, Sequence[FileError]]) -> Document:
+    """Every fault, one a line, or the word that there is none."""
+    faults = [str(fault) for faults in found.values() for fault in faults]
+    records = [{"file": str(path), "faults": list(map(str, f))} for path, f in found.items()]
+    headline = "\n".join([*faults, format_many(len(faults), "fault")])
+    if not faults:
+        headline = f"no fault in {', '.join(map(str, found))}"
+    return Document(headline, (), {"files": records}, records)
+
+
+def paths_document(catalog: Catalog, user: Path) -> Document:
+    """The files that are read, in order, and where a user's own would be."""
+    records = [
+        {
+            "file": str(path),
+            "gpus": sum(entry_file == path for entry_file in catalog.gpus.files()),
+            "models": sum(entry_file == path for entry_file in catalog.models.files()),
+        }
+        for path in catalog.files
+    ]
+    table = grid(records, {name: _key(name) for name in ("file", "gpus", "models")})
+    data = {"files": records, "user": str(user)}
+    return Document("", (table,), data, records, (f"your own catalog: {user}",))
+
+
+def _key(name: str) -> Callable[[Mapping[str, object]], str]:
+    return lambda record: str(record[name])
+
+
+def _file(entry: Entry[Any]) -> str:
+    """The file of an entry, where it is not shipped with the program."""
+    return "" if entry.shipped else str(entry.file)
+
+
+def _origins(entries: Iterable[Entry[Any]]) -> list[str]:
+    """Where the entries without a file came from."""
+    shipped = sorted({str(entry.file) for entry in entries if entry.shipped})
+    return [f"entries without a file are from {file}" for file in shipped]
+
+
+def _record(entry: Entry[Any]) -> Data:
+    return {"key": entry.key, "file": str(entry.file), **entry.spec.model_dump(mode="json")}
+
+
+# --- gpus -------------------------------------------------------------------------------------
+
+_GPU_COLUMNS: dict[str, Callable[[Entry[GpuSpec]], str]] = {
+    "gpu": lambda entry: entry.key,
+    "GiB": lambda entry: _figure(entry.spec.memory_reported_gib or entry.spec.memory_gib),
+    "bf16": lambda entry: _figure(entry.spec.peak_tflops.bf16),
+    "fp16": lambda entry: _figure(entry.spec.peak_tflops.fp16),
+    "fp32": lambda entry: _figure(entry.spec.peak_tflops.fp32),
+    "GB/s": lambda entry: _figure(entry.spec.memory_bandwidth_gb_per_s),
+    "W": lambda entry: _figure(entry.spec.tdp_w),
+    "$/h": lambda entry: f"{p.usd:.2f}" if (p := entry.spec.rent_per_hour) else "",
+    "file": _file,
+}
+
+
+def _figure(value: float | None) -> str:
+    return "" if value is None else format_figure(value)
+
+
+def gpus_document(section: Section[GpuSpec]) -> Document:
+    """All accelerators, one a row, in the order of the files."""
+    entries = list(section)
+    records = [_record(entry) for entry in entries]
+    notes = (
+        "peaks in dense TFLOP/s with fp32 accumulation; gpus NAME shows one with its sources",
+        "$/h is what an hour is taken to cost: the price of the catalog, else the median offer",
+        *_origins(entries),
+    )
+    table = grid(entries, _GPU_COLUMNS, words={"file"})
+    return Document("", (table,), {"gpus": records}, records, notes)
+
+
+def gpu_document(entry: Entry[GpuSpec]) -> Document:
+    """One accelerator in full."""
+    spec = entry.spec
+    table = Table(("", ""), tuple(_facts(spec)))
+    sources = Table(("",), tuple((source,) for source in spec.sources), title="sources")
+    record = _record(entry)
+    notes = (*filter(None, (spec.notes,)), f"from {entry.file}")
+    tables = (table, sources) if spec.sources else (table,)
+    return Document(f"{entry.key}: {spec.name}", tables, record, [record], notes)
+
+
+def _facts(spec: GpuSpec) -> Iterator[tuple[str, str]]:
+    """Label and value of everything that is known."""
+    for label, value, unit in (*_chip(spec), *_connections(spec)):
+        if value is not None:
+            text = value if isinstance(value, str) else format_figure(value)
+            yield label, f"{text} {unit}".rstrip()
+    yield from _prices(spec)
+    if spec.aliases:
+        yield "also called", ", ".join(spec.aliases)
+    if spec.nvml is not None:
+        yield "by its driver", f"{', '.join(spec.nvml.names)} ({spec.nvml.source})"
+
+
+def _chip(spec: GpuSpec) -> Iterator[_Amount]:
+    made = ", ".join(filter(None, (spec.vendor, spec.architecture, spec.segment)))
+    yield "vendor", made or None, ""
+    yield "released", spec.released, ""
+    yield "memory", spec.memory_gib, f"GiB {spec.memory_type or ''}"
+    yield "memory, reported", spec.memory_reported_gib, "GiB by CUDA"
+    yield "bandwidth", spec.memory_bandwidth_gb_per_s, "GB/s"
+    for precision, tflops in spec.peak_tflops:
+        yield f"peak {precision}", tflops, "TFLOP/s dense"
+    for precision, tflops in spec.peak_tflops_fp16_accumulate or ():
+        yield f"peak {precision}", tflops, "TFLOP/s, sums in fp16 (not for training)"
+    yield "int8", spec.int8_tops, "TOPS dense"
+    measured = spec.measured_matmul_tflops
+    if measured is not None:
+        yield "measured bf16", measured.bf16, f"TFLOP/s ({measured.source})"
+        yield "measured fp16", measured.fp16, f"TFLOP/s ({measured.source})"
+    yield "cores", spec.cores, ""
+    yield "boost", spec.boost_mhz, "MHz"
+    yield "TDP", spec.tdp_w, "W"
+
+
+def _connections(spec: GpuSpec) -> Iterator[_Amount]:
+    if spec.link is not None:
+        yield "link", spec.link.name, ""
+        yield "link rate", spec.link.gb_per_s_per_direction, "GB/s per direction"
+        yield "link domain", spec.link.domain_gpus, "accelerators"
+    if spec.pcie is not None:
+        yield "PCIe", f"{spec.pcie.generation}.0 x{spec.pcie.lanes}", ""
+    yield "compute capability", spec.compute_capability, ""
+
+
+def _prices(spec: GpuSpec) -> Iterator[tuple[str, str]]:
+    yield from _priced("price", spec.price)
+    yield from _priced("cloud price per hour", spec.cloud_price_per_hour)
+    yield from _priced("spot price per hour", spec.cloud_spot_price_per_hour)
+    median = median_in_words(spec)
+    if median is not None and spec.rent_per_hour is not None:
+        yield "taken per hour", f"{format_price(spec.rent_per_hour.usd)} ({median})"
+    for each in spec.cloud_prices:
+        yield from _priced(f"{each.provider}, per hour", each)
+
+
+def _priced(label: str, price: Price | None) -> Iterator[tuple[str, str]]:
+    if price is not None:
+        yield label, f"{format_usd(price.usd)} ({price.kind}, {price.date}: {price.source})"
+
+
+# --- models -----------------------------------------------------------------------------------
+
+_MODEL_COLUMNS: dict[str, Callable[[tuple[Entry[ModelSpec], ParameterCount]], str]] = {
+    "model": lambda each: each[0].key,
+    "parameters": lambda each: f"{each[1].total:,}",
+    "active": lambda each: "" if each[1].active == each[1].total else f"{each[1].active:,}",
+    "layers": lambda each: str(each[0].spec.layers),
+    "width": lambda each: str(each[0].spec.width),
+    "context": lambda each: str(each[0].spec.context),
+    "tokens": lambda each: format_count(n) if (n := each[0].spec.training_tokens) else "",
+    "file": lambda each: _file(each[0]),
+}
+
+
+def models_document(section: Section[ModelSpec]) -> Document:
+    """All models, one a row, in the order of the files."""
+    entries = list(section)
+    counted = [(entry, count_parameters(entry.spec)) for entry in entries]
+    records = [_model_record(*each) for each in counted]
+    note = "parameters are computed from the architecture; models NAME shows one by component"
+    table = grid(counted, _MODEL_COLUMNS, words={"file"})
+    return Document("", (table,), {"models": records}, records, (note, *_origins(entries)))
+
+
+def _model_record(entry: Entry[ModelSpec], count: ParameterCount) -> Data:
+    return _record(entry) | {
+        "parameters": {
+            "total": count.total,
+            "active": count.active,
+            "parts": dict(count.parts),
+            "checkpoint_only": dict(checkpoint_only(entry.spec)),
+        }
+    }
+
+
+def model_document(
+    entry: Entry[ModelSpec], seq_len: int | None, rate: PublishedRate | None = None
+) -> Document:
+    """One model: parameters and FLOPs per token by component, and in every convention."""
+    spec = entry.spec
+    length = seq_len or spec.default_seq_len
+    count = count_parameters(spec)
+    forward, training = forward_flops_per_token(spec, length), train_flops_per_token(spec, length)
+    conventions = {name: convention_flops_per_token(spec, length, name) for name in CONVENTIONS}
+    record = _model_record(entry, count)
+    record["flops_per_token"] = {
+        "seq_len": length,
+        "forward": forward.total,
+        "training": training.total,
+        "training_6nd": conventions["6nd"],
+        "training_causal": conventions["causal"],
+        "parts": dict(training),
+        "conventions": conventions,
+    }
+    headline, mfus = _headline(entry, count), {}
+    if rate is not None:
+        mfus = _mfus(conventions, rate)
+        headline += _said_of(rate, mfus)
+        record |= {"rate": rate._asdict(), "mfu": mfus}
+    return Document(
+        headline,
+        (
+            _by_component("parameters", "count", count.parts, count.total),
+            _by_component(
+                f"training FLOPs per token at {length:,} tokens", "FLOP", training, training.total
+            ),
+            _by_convention(conventions, mfus),
+        ),
+        record,
+        [record],
+        (*_stored(spec), *filter(None, (spec.notes,)), *spec.sources, f"from {entry.file}"),
+    )
+
+
+def _headline(entry: Entry[ModelSpec], count: ParameterCount) -> str:
+    active = "" if count.active == count.total else f", {count.active:,} active"
+    return f"{entry.key}: {entry.spec.name}, {count.total:,} parameters{active}"
+
+
+def _said_of(rate: PublishedRate, mfus: Mapping[FlopsConvention, float]) -> str:
+    """A published speed, as the end of a sentence."""
+    speed = f"{format_number(rate.tokens_per_s, 4)} tokens/s on {rate.gpus} x {rate.gpu}"
+    share = format_percent(mfus["exact"])
+    return f"; {speed} are {share} of the {rate.precision} peak by the exact count"
+
+
+def _mfus(
+    conventions: Mapping[FlopsConvention, float], rate: PublishedRate
+) -> dict[FlopsConvention, float]:
+    return {
+        name: mfu(rate.tokens_per_s, flops, rate.gpus, rate.peak_flops_per_s)
+        for name, flops in conventions.items()
+    }
+
+
+def _stored(spec: ModelSpec) -> tuple[str, ...]:
+    """What a checkpoint holds beside the parameters."""
+    return tuple(
+        f"the checkpoint also stores {amount:,} values that are no parameters "
+        f"({part.replace('_', ' ')})"
+        for part, amount in checkpoint_only(spec).items()
+    )
+
+
+def _by_convention(
+    flops: Mapping[FlopsConvention, float], mfus: Mapping[FlopsConvention, float]
+) -> Table:
+    """Every convention, its distance from the exact count, and the MFU it would print."""
+    columns: dict[str, Callable[[FlopsConvention], str]] = {
+        "convention": str,
+        "FLOP per token": lambda name: f"{flops[name]:,.0f}",
+        "from exact": lambda name: (
+            "" if name == "exact" else f"{flops[name] / flops['exact'] - 1:+.1%}"
+        ),
+    }
+    if mfus:
+        columns["MFU"] = lambda name: format_percent(mfus[name])
+    return grid(flops, columns, "in every convention")
+
+
+def _by_component(title: str, unit: str, parts: Mapping[str, float], total: float) -> Table:
+    """Components that visibly sum to the whole."""
+    rows = [
+        (name.replace("_", " "), f"{amount:,.0f}", format_percent(amount / total))
+        for name, amount in parts.items()
+    ]
+    rows.append(("total", f"{total:,.0f}", "100 %"))
+    columns = ("component", unit, "share")
+    return Table(columns, tuple(rows), title=title, right=frozenset(columns[1:]))

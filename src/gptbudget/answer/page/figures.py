@@ -1,0 +1,297 @@
+"""The figures of a page: memory as bills, time as curves and ranges, sizes by compute."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from gptbudget.answer.budget import best_name
+from gptbudget.answer.page.page import (
+    Amount,
+    Axis,
+    Band,
+    Bill,
+    Chart,
+    Curve,
+    Figure,
+    Mark,
+    Range,
+    Ranges,
+    Rule,
+    Stacked,
+)
+from gptbudget.answer.quantities import active_parameters
+from gptbudget.answer.verdict import subject
+from gptbudget.budget.budget import Plan
+from gptbudget.budget.laws import FOLLOWED, Allocation
+from gptbudget.core.chinchilla import BESIROGLU, compute_optimal_parameters, predicted_loss
+from gptbudget.core.cost import delivered_flops_per_s, wall_clock_s
+from gptbudget.run.estimate import Estimate, Memory, Time
+from gptbudget.run.run import ModelRun
+from gptbudget.units import (
+    format_bytes,
+    format_count,
+    format_duration,
+    format_flops,
+    format_number,
+    format_percent,
+)
+
+# --- memory -----------------------------------------------------------------------------------
+
+
+def memory_figures(estimate: Estimate) -> tuple[Stacked, ...]:
+    """The bill of the peak against the card, and of the host where something lives there."""
+    memory = estimate.memory
+    if memory is None:
+        return ()
+    phase = memory.phase.replace("_", " ")
+    card = Stacked(f"Memory at the peak: {phase}", "bytes", (_bill(memory, phase),))
+    if not memory.host_bytes:
+        return (card,)
+    host = _limit("host", memory.host_memory_bytes)
+    bill = Bill("host", _parts(memory.by_phase.host), _amount("total", memory.host_bytes), host)
+    return (card, Stacked("Host memory", "bytes", (bill,)))
+
+
+def _memory_of_all(estimates: Sequence[Estimate]) -> tuple[Stacked, ...]:
+    """One bar a pair, each against its own card."""
+    bills = tuple(
+        _bill(each.memory, subject(each)) for each in estimates if each.memory is not None
+    )
+    title = "Memory of one GPU against its card"
+    return (Stacked(title, "bytes", bills, each_its_own=True),) if bills else ()
+
+
+def _bill(memory: Memory, label: str) -> Bill:
+    total = _amount("needed", memory.peak_bytes)
+    return Bill(label, _parts(memory.parts), total, _limit("usable", memory.usable_bytes))
+
+
+def _parts(
+    amounts: Mapping[str, float], write: Callable[[float], str] = format_bytes
+) -> tuple[Amount, ...]:
+    """Amounts by part, in words."""
+    return tuple(_amount(name.replace("_", " "), each, write) for name, each in amounts.items())
+
+
+def _amount(label: str, amount: float, write: Callable[[float], str] = format_bytes) -> Amount:
+    return Amount(label, float(amount), write(amount))
+
+
+def _limit(label: str, amount: float | None) -> Amount | None:
+    return None if amount is None else _amount(label, amount)
+
+
+# --- time -------------------------------------------------------------------------------------
+
+
+_LOWEST = 0.02
+"""Utilization at which the curve begins."""
+
+_STEPS = 98
+"""Points of the curve to a utilization of one."""
+
+
+def time_figures(estimate: Estimate) -> tuple[Chart | Stacked, ...]:
+    """The wall clock at every utilization, and where the seconds of a step go."""
+    return (by_utilization(estimate), *_step(estimate))
+
+
+def by_utilization(estimate: Estimate) -> Chart:
+    """The wall clock at every utilization; the prediction and its likely range stand on it."""
+    run, time = estimate.run, estimate.time
+    furthest = max(1.0, 0.0 if time is None else time.utilization * 1.1)
+    shares = [_LOWEST + (furthest - _LOWEST) * step / _STEPS for step in range(_STEPS + 1)]
+    word = "exact" if run.convention == "exact" else "6ND"
+    basis = f"of the {run.precision} peak, {word}"
+    return Chart(
+        "Wall clock by utilization",
+        Axis(f"utilization {basis}", "share"),
+        Axis("wall clock", "seconds", log=True),
+        (Curve("at each utilization", tuple((share, _wall(estimate, share)) for share in shares)),),
+        tuple(_marks(estimate)),
+        across=Rule(f"horizon {format_duration(run.horizon_s)}", run.horizon_s),
+        band=_band(time),
+    )
+
+
+def _wall(estimate: Estimate, utilization: float) -> float:
+    """Seconds of the run at a utilization in the headline's convention."""
+    run = estimate.run
+    delivered = delivered_flops_per_s(run.gpus, run.peak_flops_per_s, utilization, run.goodput)
+    return float(wall_clock_s(estimate.compute.required_flops, delivered))
+
+
+def _marks(estimate: Estimate) -> Iterator[Mark]:
+    run, time = estimate.run, estimate.time
+    if time is None:
+        return
+    word = "predicted" if run.utilization is None else "as given"
+    stack = run.stack if isinstance(run, ModelRun) else ""
+    yield _mark(f"{word}, {stack}" if time.by_stack else word, time, main=True)
+    for name, other in time.by_stack.items():
+        if name != stack:
+            yield _mark(f"with {name}", other)
+
+
+def _mark(label: str, time: Time, *, main: bool = False) -> Mark:
+    share = format_percent(round(time.utilization, 3))
+    text = f"{format_duration(time.wall_clock_s)} at {share}"
+    return Mark(label, time.utilization, time.wall_clock_s, text, main)
+
+
+def _band(time: Time | None) -> Band | None:
+    """The utilizations at which the ends of the likely range are reached."""
+    if time is None or time.low_s is None or time.high_s is None:
+        return None
+    low, high = (time.utilization * time.wall_clock_s / end for end in (time.high_s, time.low_s))
+    text = f"likely range: {format_duration(time.low_s)} to {format_duration(time.high_s)}"
+    return Band(text, low, high)
+
+
+def _step(estimate: Estimate) -> tuple[Stacked, ...]:
+    time = estimate.time
+    if time is None or time.parts is None:
+        return ()
+    whole = _amount("step", time.parts.total, format_duration)
+    bill = Bill("step", _parts(time.parts, format_duration), whole)
+    return (Stacked("Where a step's time goes", "seconds", (bill,)),)
+
+
+def _time_of_all(estimates: Sequence[Estimate]) -> tuple[Ranges, ...]:
+    """The wall clock of each pair with its likely range."""
+    rows = tuple(_range(subject(each), each.time) for each in estimates if each.time is not None)
+    if not rows:
+        return ()
+    horizons = {each.run.horizon_s for each in estimates}
+    horizon = horizons.pop()
+    limit = None if horizons else Rule(f"horizon {format_duration(horizon)}", horizon)
+    return (Ranges("Wall clock", Axis("wall clock", "seconds", log=True), rows, limit),)
+
+
+def _range(label: str, time: Time) -> Range:
+    spread = ""
+    if time.low_s is not None and time.high_s is not None:
+        spread = f"({format_duration(time.low_s)} to {format_duration(time.high_s)})"
+    text = format_duration(time.wall_clock_s)
+    return Range(label, time.wall_clock_s, time.low_s, time.high_s, text, spread)
+
+
+def of_all(estimates: Sequence[Estimate]) -> tuple[Figure, ...]:
+    """Time and memory of several pairs."""
+    return (*_time_of_all(estimates), *_memory_of_all(estimates))
+
+
+# --- compute-optimal sizes --------------------------------------------------------------------
+
+
+_AROUND = 100.0
+"""How far the curve goes below and above what is shown."""
+
+_POINTS = 60
+_BUDGET = Axis("training compute, 6ND", "flops", log=True)
+_SIZE = Axis("parameters", "count", log=True)
+_CAPTION = "On the line, parameters and tokens make the best of the compute"
+
+
+def optimum_of_run(estimate: Estimate) -> tuple[Chart, ...]:
+    """Where a model on its tokens lies, and how much compute there is; for full training only."""
+    compute, run = estimate.compute, estimate.run
+    six_nd, size = compute.required_flops_6nd, active_parameters(estimate)
+    if six_nd is None or size is None:
+        return ()
+    if isinstance(run, ModelRun) and run.recipe.method.kind != "full":
+        return ()
+    budget = None if compute.ratio is None else six_nd * compute.ratio
+    shown = [six_nd] if budget is None else [six_nd, budget]
+    text = f"{format_count(size)} parameters on {format_count(run.tokens or 0)} tokens"
+    marks = [Mark(getattr(run.work, "key", ""), six_nd, size, text, main=True)]
+    if budget is not None:
+        marks.append(_best_at(budget))
+    return (
+        Chart(
+            "Compute-optimal size",
+            _BUDGET,
+            _SIZE,
+            (_curve(min(shown), max(shown)),),
+            tuple(marks),
+            upright=None if budget is None else Rule("your budget", budget),
+            caption=f"{_CAPTION}; right of it a model is trained longer than that, left shorter.",
+        ),
+    )
+
+
+def optimum_of_plan(plan: Plan) -> tuple[Chart, ...]:
+    """The best size by budget, and how little the loss depends on it."""
+    return (_by_budget(plan), _by_size(plan))
+
+
+def _by_budget(plan: Plan) -> Chart:
+    flops = plan.budget.flops
+    return Chart(
+        "Compute-optimal size",
+        _BUDGET,
+        _SIZE,
+        (_curve(flops, flops),),
+        (_best_at(flops)._replace(main=True),),
+        upright=Rule("your budget", flops),
+        caption=f"{_CAPTION}.",
+    )
+
+
+def _by_size(plan: Plan) -> Chart:
+    flops = plan.budget.flops
+    sizes = [law.parameters for law in plan.laws]
+    hardware = plan.hardware
+    marks = [_law_mark(law, law.parameters, law.replication_loss) for law in plan.laws]
+    if hardware is not None:
+        for name, trained in (
+            ("best with offload", hardware.best_with_offload),
+            (best_name(plan), hardware.best_that_fits),
+        ):
+            if trained is not None:
+                size, text = trained.parameters, _size_and_loss(trained.parameters, trained.loss)
+                marks.append(Mark(name, size, trained.loss, text))
+                sizes.append(size)
+    line = tuple(
+        (size, float(predicted_loss(size, flops / (6 * size))))
+        for size in _spread(min(sizes) / 3, max(sizes) * 3)
+    )
+    return Chart(
+        "Loss by size, on the same compute",
+        _SIZE,
+        Axis("predicted loss, nats a token", "loss"),
+        (Curve(f"{BESIROGLU.name}, {format_flops(flops)}", line),),
+        tuple(marks),
+        caption="Nats a token of the corpus of the fit. A shape that gets less compute out of the "
+        "hardware lies above the line.",
+    )
+
+
+def _law_mark(law: Allocation, x: float, y: float) -> Mark:
+    text = _size_and_loss(law.parameters, law.replication_loss)
+    return Mark(law.name, x, y, text, main=law.law == FOLLOWED)
+
+
+def _size_and_loss(parameters: float, loss: float) -> str:
+    return f"{format_count(parameters, 3)}, loss {format_number(loss, 4)}"
+
+
+def _best_at(budget: float) -> Mark:
+    size = float(compute_optimal_parameters(budget))
+    tokens = budget / (6 * size)
+    text = f"{format_count(size, 3)} parameters on {format_count(tokens, 3)} tokens"
+    return Mark("best use of your budget", budget, size, text)
+
+
+def _curve(low: float, high: float) -> Curve:
+    points = tuple(
+        (flops, float(compute_optimal_parameters(flops)))
+        for flops in _spread(low / _AROUND, high * _AROUND)
+    )
+    return Curve(BESIROGLU.name, points)
+
+
+def _spread(low: float, high: float) -> Iterator[float]:
+    """Values from low to high with the same ratio between neighbours."""
+    ratio = math.log(high / low) / _POINTS
+    return (low * math.exp(ratio * step) for step in range(_POINTS + 1))
