@@ -62,7 +62,7 @@ def test_a_name_of_other_programs_means_one_option() -> None:
     every = {**FIT_OPTIONS, **PLAN_OPTIONS, **READING_OPTIONS, **LOGGED_OPTIONS}
     meant: dict[str, set[str]] = {}
     for name, option in every.items():
-        for synonym in option.synonyms:
+        for synonym in option.also.split():
             meant.setdefault(synonym, set()).add(name)
     assert {synonym: names for synonym, names in meant.items() if len(names) > 1} == {}
     assert not meant.keys() & every.keys()

@@ -1,5 +1,6 @@
 """Options of single commands, beside those of a run."""
 
+from functools import partial
 from typing import Annotated
 
 from gptbudget import units
@@ -9,36 +10,31 @@ from gptbudget.specs.options import OPTIONS, Option, Options, OptionValues
 from gptbudget.specs.recipe import Precision
 from gptbudget.specs.values import FlopsConvention, Minimize
 
+_search = partial(Option, "Search and plan")
+_measured = partial(Option, "Measured")
+_job = partial(Option, "Job")
+_hardware = partial(Option, "Hardware")
+_assumption = partial(Option, "Assumptions")
+
 
 class PlanOptions(Options):
     """Options of ``plan``: a budget of money, and what is known of data and use."""
 
     cost: Annotated[
-        float | None,
-        Option(
-            units.parse_amount,
-            "Search and plan",
-            "US dollars to spend.",
-            "USD",
-            synonyms=("budget", "usd"),
-        ),
+        float | None, _search(units.parse_amount, "US dollars to spend.", "USD", also="budget usd")
     ] = None
     unique_tokens: Annotated[
         float | None,
-        Option(
+        _search(
             units.parse_count,
-            "Search and plan",
             "Tokens of text that there are; more than these are seen again.",
             "COUNT",
         ),
     ] = None
     inference_tokens: Annotated[
         float | None,
-        Option(
-            units.parse_count,
-            "Search and plan",
-            "Tokens that the model will read and write when it is used.",
-            "COUNT",
+        _search(
+            units.parse_count, "Tokens that the model will read and write when it is used.", "COUNT"
         ),
     ] = None
 
@@ -52,30 +48,27 @@ class ReadingOptions(OptionValues):
     precision: Annotated[Precision | None, OPTIONS["precision"]] = None
     tokens_per_s: Annotated[
         float | None,
-        Option(
+        _job(
             units.parse_count,
-            "Job",
             "Published speed of the whole run, to be read as an MFU.",
             "RATE",
+            affects=(),
+            in_headline=False,
         ),
     ] = None
     tflops: Annotated[
         float | None,
-        Option(
+        _job(
             units.parse_amount,
-            "Job",
             "Published TFLOP/s of one GPU, in the FLOPs of --convention.",
             "TFLOPS",
+            affects=(),
+            in_headline=False,
         ),
     ] = None
     convention: Annotated[
         FlopsConvention | None,
-        Option(
-            values.word(FlopsConvention),
-            "Assumptions",
-            "How --tflops was counted.",
-            default="exact",
-        ),
+        _assumption(values.word(FlopsConvention), "How --tflops was counted.", default="exact"),
     ] = None
 
 
@@ -84,40 +77,28 @@ class SearchOptions(OptionValues):
 
     gpus: Annotated[
         tuple[int, int] | None,
-        Option(
+        _hardware(
             units.parse_range,
-            "Hardware",
             "How many of them, or a range to search: 8, 1..1024.",
             "N|N..N",
             "1",
+            in_headline=False,
         ),
     ] = None
     """The fewest and the most GPUs."""
     minimize: Annotated[
-        Minimize | None,
-        Option(values.word(Minimize), "Search and plan", "What comes first.", default="time"),
+        Minimize | None, _search(values.word(Minimize), "What comes first.", default="time")
     ] = None
     cost: Annotated[
         float | None,
-        Option(
-            units.parse_amount,
-            "Search and plan",
-            "US dollars that it may cost.",
-            "USD",
-            "any",
-            synonyms=("budget", "usd"),
+        _search(
+            units.parse_amount, "US dollars that it may cost.", "USD", "any", also="budget usd"
         ),
     ] = None
     """At most, in US dollars."""
     top: Annotated[
         int | None,
-        Option(
-            units.parse_whole,
-            "Search and plan",
-            "Rows of the answer.",
-            "N",
-            "10 in a table, 300 in data",
-        ),
+        _search(units.parse_whole, "Rows of the answer.", "N", "10 in a table, 300 in data"),
     ] = None
     """Rows of the answer."""
 
@@ -127,21 +108,19 @@ class LoggedOptions(OptionValues):
 
     tokens_per_s: Annotated[
         float | None,
-        Option(
+        _measured(
             units.parse_count,
-            "Measured",
             "Logged speed of the whole run, steady, in tokens of all GPUs.",
             "RATE",
         ),
     ] = None
     peak: Annotated[
-        float | None, Option(units.parse_bytes, "Measured", "Logged peak of one GPU.", "SIZE")
+        float | None, _measured(units.parse_bytes, "Logged peak of one GPU.", "SIZE")
     ] = None
     figure: Annotated[
         Figure | None,
-        Option(
+        _measured(
             values.word(Figure),
-            "Measured",
             "What the peak is: torch's allocated or reserved, or all in use (nvidia-smi).",
             default="card",
         ),

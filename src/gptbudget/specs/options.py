@@ -7,6 +7,7 @@ optional; :mod:`gptbudget.run.complete` fills in what is not given.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, get_args
 
@@ -41,9 +42,9 @@ needed or delivered; money and energy."""
 class Option(NamedTuple):
     """What is known of an option beside its value."""
 
+    group: Group
     read: Callable[[Any], Any]
     """Takes what was typed and gives the value; raises ``ValueError`` as in :mod:`values`."""
-    group: Group
     help: str
     takes: str = ""
     """What is typed behind it; choices are parted by ``|``, and those of a type need no words."""
@@ -52,13 +53,19 @@ class Option(NamedTuple):
     affects: tuple[Effect, ...] = ()
     unit: str = ""
     """Of a plain number in a command line that is printed."""
-    synonyms: tuple[str, ...] = ()
-    """What other programs call it: answered with the name here."""
+    also: str = ""
+    """What other programs call it, in words parted by blanks: answered with the name here."""
     in_headline: bool = False
     """The answer says it elsewhere, so that it is not listed as assumed."""
 
 
 _STEP: tuple[Effect, ...] = ("step",)
+_hardware = partial(Option, "Hardware", in_headline=True)
+_job = partial(Option, "Job", affects=_STEP, in_headline=True)
+_recipe = partial(Option, "Recipe", affects=_STEP)
+_method = partial(Option, "Method", affects=_STEP)
+_layout = partial(Option, "Layout", affects=_STEP)
+_assumption = partial(Option, "Assumptions")
 
 
 def _choices(annotation: Any) -> str:
@@ -109,640 +116,194 @@ class OptionValues:
 class Options(OptionValues):
     """The options of a question, as given."""
 
-    gpu: Annotated[
-        tuple[str, ...] | None,
-        Option(
-            values.names,
-            "Hardware",
-            "Accelerator of the catalog; repeatable; all tries every one, auto takes the cards of "
-            "this machine.",
-            "NAME",
-            affects=("memory", "time", "compute", "cost"),
-            synonyms=("device", "accelerator", "gpu_type"),
-            in_headline=True,
-        ),
-    ] = None
-    gpus: Annotated[
-        int | None,
-        Option(
-            units.parse_whole,
-            "Hardware",
-            "How many of them.",
-            "N",
-            "1, or what the layout needs",
-            ("step", "compute", "cost"),
-            synonyms=("num_gpus", "n_gpus", "gpu_count", "world_size", "nproc_per_node"),
-            in_headline=True,
-        ),
-    ] = None
-    gpus_per_node: Annotated[
-        int | None,
-        Option(
-            units.parse_whole,
-            "Hardware",
-            "How many share a host: its memory, and what joins them.",
-            "N",
-            "8",
-            ("memory", "time"),
-            synonyms=("n_gpus_per_node", "devices_per_node"),
-        ),
-    ] = None
-    network: Annotated[
-        float | None,
-        Option(
-            units.parse_amount,
-            "Hardware",
-            "Network of one GPU to other nodes, in GB/s and one direction.",
-            "GB/S",
-            "25 up to A100, 50 from H100, 10 without a fast link",
-            ("time",),
-            synonyms=("bandwidth", "interconnect"),
-        ),
-    ] = None
-    gpu_memory: Annotated[
-        float | None,
-        Option(
-            units.parse_bytes,
-            "Hardware",
-            "Memory of one, in place of that of the catalog.",
-            "SIZE",
-            "catalog",
-            ("memory",),
-            "B",
-            synonyms=("vram", "memory"),
-            in_headline=True,
-        ),
-    ] = None
-    reserve: Annotated[
-        float | None,
-        Option(
-            values.bytes_or_none,
-            "Hardware",
-            "Memory to leave free, for a desktop say.",
-            "SIZE",
-            "0",
-            ("memory",),
-            "B",
-            in_headline=True,
-        ),
-    ] = None
-    host_memory: Annotated[
-        float | None,
-        Option(
-            units.parse_bytes,
-            "Hardware",
-            "Memory of the host, which an offload must fit into.",
-            "SIZE",
-            "unlimited",
-            ("host",),
-            "B",
-            synonyms=("ram", "cpu_memory"),
-            in_headline=True,
-        ),
-    ] = None
+    # fmt: off
 
-    reserve_host: Annotated[
-        float | None,
-        Option(
-            units.parse_bytes,
-            "Hardware",
-            "Of --host-memory, what other programs keep.",
-            "SIZE",
-            "0",
-            ("host",),
-            "B",
-            in_headline=True,
-        ),
-    ] = None
+    gpu: Annotated[tuple[str, ...] | None, _hardware(
+        values.names,
+        "Accelerator of the catalog; repeatable; all tries every one, auto takes the cards of "
+        "this machine.", "NAME", affects=("memory", "time", "compute", "cost"),
+        also="device accelerator gpu_type")] = None
+    gpus: Annotated[int | None, _hardware(
+        units.parse_whole, "How many of them.", "N", "1, or what the layout needs",
+        affects=("step", "compute", "cost"),
+        also="num_gpus n_gpus gpu_count world_size nproc_per_node")] = None
+    gpus_per_node: Annotated[int | None, _hardware(
+        units.parse_whole, "How many share a host: its memory, and what joins them.", "N", "8",
+        affects=("memory", "time"), also="n_gpus_per_node devices_per_node",
+        in_headline=False)] = None
+    network: Annotated[float | None, _hardware(
+        units.parse_amount, "Network of one GPU to other nodes, in GB/s and one direction.",
+        "GB/S", "25 up to A100, 50 from H100, 10 without a fast link", affects=("time",),
+        also="bandwidth interconnect", in_headline=False)] = None
+    gpu_memory: Annotated[float | None, _hardware(
+        units.parse_bytes, "Memory of one, in place of that of the catalog.", "SIZE", "catalog",
+        affects=("memory",), unit="B", also="vram memory")] = None
+    reserve: Annotated[float | None, _hardware(
+        values.bytes_or_none, "Memory to leave free, for a desktop say.", "SIZE", "0",
+        affects=("memory",), unit="B")] = None
+    host_memory: Annotated[float | None, _hardware(
+        units.parse_bytes, "Memory of the host, which an offload must fit into.", "SIZE",
+        "unlimited", affects=("host",), unit="B", also="ram cpu_memory")] = None
 
-    model: Annotated[
-        tuple[str, ...] | None,
-        Option(
-            values.names,
-            "Job",
-            "Model of the catalog, a Hugging Face config.json or its folder, or a bare size such "
-            "as 1.5B; repeatable.",
-            "NAME|SIZE",
-            affects=("step", "compute"),
-            synonyms=("model_name_or_path", "base_model", "parameters", "params"),
-            in_headline=True,
-        ),
-    ] = None
-    tokens: Annotated[
-        float | PerParameter | None,
-        Option(
-            units.parse_tokens,
-            "Job",
-            "Tokens to train on: 10B, or 20x for twenty a parameter.",
-            "COUNT",
-            "the published count, else compute-optimal",
-            ("compute",),
-            synonyms=("num_tokens", "train_tokens", "max_tokens"),
-            in_headline=True,
-        ),
-    ] = None
-    data: Annotated[
-        float | None,
-        Option(
-            units.parse_bytes,
-            "Job",
-            "Text to train on, in place of --tokens: 40GB.",
-            "SIZE",
-            affects=("compute",),
-            synonyms=("dataset_size",),
-            in_headline=True,
-        ),
-    ] = None
-    flops: Annotated[
-        float | None,
-        Option(
-            units.parse_count,
-            "Job",
-            "Amount of compute, in place of --model and --tokens.",
-            "COUNT",
-            affects=("compute",),
-            synonyms=("compute",),
-            in_headline=True,
-        ),
-    ] = None
-    epochs: Annotated[
-        float | None,
-        Option(
-            units.parse_amount,
-            "Job",
-            "Passes over those tokens.",
-            "N",
-            "1",
-            ("compute",),
-            synonyms=("num_train_epochs", "num_epochs"),
-            in_headline=True,
-        ),
-    ] = None
-    time: Annotated[
-        float | None,
-        Option(
-            units.parse_duration,
-            "Job",
-            "Horizon in which it must be done: 1y, 90d, 12h.",
-            "TIME",
-            "1y",
-            ("compute",),
-            "s",
-            synonyms=("deadline", "within", "horizon", "days"),
-            in_headline=True,
-        ),
-    ] = None
-    seq_len: Annotated[
-        int | None,
-        Option(
-            units.parse_length,
-            "Job",
-            "Tokens in a sequence; of a length k is 1,024 (4k is 4096), of an amount 1,000.",
-            "N",
-            "the model's own",
-            _STEP,
-            synonyms=(
-                "sequence_length",
-                "context_length",
-                "context",
-                "max_seq_length",
-                "max_seq_len",
-                "max_length",
-                "block_size",
-                "cutoff_len",
-            ),
-        ),
-    ] = None
-    micro_batch: Annotated[
-        int | None,
-        Option(
-            units.parse_whole,
-            "Job",
-            "Sequences on one GPU at a time.",
-            "N",
-            "1",
-            _STEP,
-            synonyms=(
-                "batch_size",
-                "batch",
-                "micro_batch_size",
-                "per_device_train_batch_size",
-                "train_micro_batch_size_per_gpu",
-            ),
-        ),
-    ] = None
-    global_batch_tokens: Annotated[
-        int | None,
-        Option(
-            units.parse_whole,
-            "Job",
-            "Tokens in an optimizer step; given, gradients are accumulated to it.",
-            "N",
-            "the catalog's, else 524288",
-            _STEP,
-            synonyms=("total_batch_size", "global_batch", "tokens_per_step"),
-            in_headline=True,
-        ),
-    ] = None
+    reserve_host: Annotated[float | None, _hardware(
+        units.parse_bytes, "Of --host-memory, what other programs keep.", "SIZE", "0",
+        affects=("host",), unit="B")] = None
 
-    precision: Annotated[
-        Precision | None,
-        Option(
-            values.word(Precision),
-            "Recipe",
-            "Number format of the matrix products.",
-            default="best the card has",
-            affects=("step", "compute"),
-            synonyms=("dtype", "torch_dtype", "mixed_precision"),
-        ),
-    ] = None
-    recipe: Annotated[
-        RecipeKind | None,
-        Option(
-            values.word(RecipeKind),
-            "Recipe",
-            "16-bit compute on fp32 weights, 16-bit weights with fp32 masters, or 16-bit "
-            "everything.",
-            "autocast|master|pure",
-            "autocast; master where the stack keeps masters; adapters: pure",
-            _STEP,
-        ),
-    ] = None
-    optimizer: Annotated[
-        str | None,
-        Option(
-            values.optimizer,
-            "Recipe",
-            "Optimizer.",
-            "|".join(OPTIMIZERS),
-            DEFAULT_OPTIMIZER,
-            _STEP,
-            synonyms=("optim",),
-        ),
-    ] = None
-    optimizer_impl: Annotated[
-        OptimizerImpl | None,
-        Option(
-            values.word(OptimizerImpl),
-            "Recipe",
-            "How it runs: kernels of PyTorch, or within the backward pass, which frees each "
-            "gradient.",
-            default="fused",
-            affects=_STEP,
-        ),
-    ] = None
-    attention: Annotated[
-        AttentionKind | None,
-        Option(
-            values.word(AttentionKind),
-            "Recipe",
-            "Attention kernel.",
-            default="flash where card and precision have it",
-            affects=_STEP,
-            synonyms=("attn_implementation", "flash_attention"),
-        ),
-    ] = None
-    checkpointing: Annotated[
-        Checkpointing | None,
-        Option(
-            values.word(Checkpointing),
-            "Recipe",
-            "Activation checkpointing: recompute attention scores, or whole blocks.",
-            default="none",
-            affects=_STEP,
-            synonyms=(
-                "gradient_checkpointing",
-                "activation_checkpointing",
-                "recompute_granularity",
-                "recompute",
-            ),
-        ),
-    ] = None
-    loss: Annotated[
-        LossKind | None,
-        Option(
-            values.word(LossKind),
-            "Recipe",
-            "Cross-entropy: on all logits, in chunks, or fused with the head.",
-            "plain|fused|chunked",
-            "plain",
-            _STEP,
-        ),
-    ] = None
-    dropout: Annotated[
-        float | None, Option(values.dropout, "Recipe", "Dropout rate.", "SHARE", "0", _STEP)
-    ] = None
-    keep_logits: Annotated[
-        bool | None,
-        Option(
-            values.switch,
-            "Recipe",
-            "The training loop keeps the logits until the step ends.",
-            default="no",
-            affects=_STEP,
-        ),
-    ] = None
-    offload: Annotated[
-        Offload | None,
-        Option(
-            values.word(Offload),
-            "Recipe",
-            "What lives in host memory: optimizer state, or weights and gradients too.",
-            default="none",
-            affects=_STEP,
-            synonyms=("cpu_offload", "offload_optimizer"),
-        ),
-    ] = None
+    model: Annotated[tuple[str, ...] | None, _job(
+        values.names,
+        "Model of the catalog, a Hugging Face config.json or its folder, or a bare size such "
+        "as 1.5B; repeatable.", "NAME|SIZE", affects=("step", "compute"),
+        also="model_name_or_path base_model parameters params")] = None
+    tokens: Annotated[float | PerParameter | None, _job(
+        units.parse_tokens, "Tokens to train on: 10B, or 20x for twenty a parameter.", "COUNT",
+        "the published count, else compute-optimal", affects=("compute",),
+        also="num_tokens train_tokens max_tokens")] = None
+    data: Annotated[float | None, _job(
+        units.parse_bytes, "Text to train on, in place of --tokens: 40GB.", "SIZE",
+        affects=("compute",), also="dataset_size")] = None
+    flops: Annotated[float | None, _job(
+        units.parse_count, "Amount of compute, in place of --model and --tokens.", "COUNT",
+        affects=("compute",), also="compute")] = None
+    epochs: Annotated[float | None, _job(
+        units.parse_amount, "Passes over those tokens.", "N", "1", affects=("compute",),
+        also="num_train_epochs num_epochs")] = None
+    time: Annotated[float | None, _job(
+        units.parse_duration, "Horizon in which it must be done: 1y, 90d, 12h.", "TIME", "1y",
+        affects=("compute",), unit="s", also="deadline within horizon days")] = None
+    seq_len: Annotated[int | None, _job(
+        units.parse_length,
+        "Tokens in a sequence; of a length k is 1,024 (4k is 4096), of an amount 1,000.", "N",
+        "the model's own",
+        also="sequence_length context_length context max_seq_length max_seq_len max_length "
+        "block_size cutoff_len", in_headline=False)] = None
+    micro_batch: Annotated[int | None, _job(
+        units.parse_whole, "Sequences on one GPU at a time.", "N", "1",
+        also="batch_size batch micro_batch_size per_device_train_batch_size "
+        "train_micro_batch_size_per_gpu", in_headline=False)] = None
+    global_batch_tokens: Annotated[int | None, _job(
+        units.parse_whole, "Tokens in an optimizer step; given, gradients are accumulated to it.",
+        "N", "the catalog's, else 524288",
+        also="total_batch_size global_batch tokens_per_step")] = None
 
-    method: Annotated[
-        str | None,
-        Option(
-            values.method,
-            "Method",
-            "What is trained: everything, adapters, adapters beside 4-bit weights, or all but the "
-            "embedding and the first K blocks.",
-            "full|lora|qlora|frozen:K",
-            "full",
-            _STEP,
-            synonyms=("finetuning_type", "adapter", "peft"),
-        ),
-    ] = None
-    lora_rank: Annotated[
-        int | None,
-        Option(
-            units.parse_whole,
-            "Method",
-            "Rank of the adapters.",
-            "N",
-            "16",
-            _STEP,
-            synonyms=("lora_r", "rank"),
-        ),
-    ] = None
-    lora_targets: Annotated[
-        LoraTargets | None,
-        Option(
-            values.word(LoraTargets),
-            "Method",
-            "Adapted matrices: queries and values, or all of the blocks.",
-            default="all",
-            affects=_STEP,
-            synonyms=("lora_target_modules", "target_modules", "lora_target"),
-        ),
-    ] = None
-    lora_precision: Annotated[
-        LoraPrecision | None,
-        Option(
-            values.word(LoraPrecision),
-            "Method",
-            "Number format of the adapters.",
-            default="fp32",
-            affects=_STEP,
-        ),
-    ] = None
-    lora_dropout: Annotated[
-        float | None,
-        Option(values.dropout, "Method", "Dropout in front of the adapters.", "SHARE", "0", _STEP),
-    ] = None
-    double_quant: Annotated[
-        bool | None,
-        Option(
-            values.switch,
-            "Method",
-            "Quantize the scales of the 4-bit weights too.",
-            default="yes",
-            affects=_STEP,
-            synonyms=("bnb_4bit_use_double_quant",),
-        ),
-    ] = None
+    precision: Annotated[Precision | None, _recipe(
+        values.word(Precision), "Number format of the matrix products.",
+        default="best the card has", affects=("step", "compute"),
+        also="dtype torch_dtype mixed_precision")] = None
+    recipe: Annotated[RecipeKind | None, _recipe(
+        values.word(RecipeKind),
+        "16-bit compute on fp32 weights, 16-bit weights with fp32 masters, or 16-bit "
+        "everything.", "autocast|master|pure",
+        "autocast; master where the stack keeps masters; adapters: pure")] = None
+    optimizer: Annotated[str | None, _recipe(
+        values.optimizer, "Optimizer.", "|".join(OPTIMIZERS), DEFAULT_OPTIMIZER,
+        also="optim")] = None
+    optimizer_impl: Annotated[OptimizerImpl | None, _recipe(
+        values.word(OptimizerImpl),
+        "How it runs: kernels of PyTorch, or within the backward pass, which frees each "
+        "gradient.", default="fused")] = None
+    attention: Annotated[AttentionKind | None, _recipe(
+        values.word(AttentionKind), "Attention kernel.",
+        default="flash where card and precision have it",
+        also="attn_implementation flash_attention")] = None
+    checkpointing: Annotated[Checkpointing | None, _recipe(
+        values.word(Checkpointing),
+        "Activation checkpointing: recompute attention scores, or whole blocks.", default="none",
+        also="gradient_checkpointing activation_checkpointing recompute_granularity "
+        "recompute")] = None
+    loss: Annotated[LossKind | None, _recipe(
+        values.word(LossKind), "Cross-entropy: on all logits, in chunks, or fused with the head.",
+        "plain|fused|chunked", "plain")] = None
+    dropout: Annotated[float | None, _recipe(values.dropout, "Dropout rate.", "SHARE", "0")] = None
+    keep_logits: Annotated[bool | None, _recipe(
+        values.switch, "The training loop keeps the logits until the step ends.",
+        default="no")] = None
+    offload: Annotated[Offload | None, _recipe(
+        values.word(Offload),
+        "What lives in host memory: optimizer state, or weights and gradients too.",
+        default="none", also="cpu_offload offload_optimizer")] = None
 
-    dp: Annotated[
-        int | None,
-        Option(
-            units.parse_whole,
-            "Layout",
-            "Data-parallel replicas.",
-            "N",
-            "what is left of --gpus",
-            _STEP,
-            synonyms=("data_parallel", "data_parallel_size"),
-        ),
-    ] = None
-    tp: Annotated[
-        int | None,
-        Option(
-            units.parse_whole,
-            "Layout",
-            "Tensor-parallel GPUs, which cut every matrix.",
-            "N",
-            "1",
-            _STEP,
-            synonyms=("tensor_parallel", "tensor_model_parallel_size", "tensor_parallel_size"),
-        ),
-    ] = None
-    pp: Annotated[
-        int | None,
-        Option(
-            units.parse_whole,
-            "Layout",
-            "Pipeline stages, which cut the layers.",
-            "N",
-            "1",
-            _STEP,
-            synonyms=(
-                "pipeline_parallel",
-                "pipeline_model_parallel_size",
-                "pipeline_parallel_size",
-            ),
-        ),
-    ] = None
-    vp: Annotated[
-        int | None,
-        Option(
-            units.parse_whole,
-            "Layout",
-            "Interleaved model chunks on each pipeline stage.",
-            "N",
-            "1",
-            _STEP,
-            synonyms=("virtual_pipeline", "virtual_pipeline_model_parallel_size"),
-        ),
-    ] = None
-    cp: Annotated[
-        int | None,
-        Option(
-            units.parse_whole,
-            "Layout",
-            "Context-parallel GPUs, which cut the sequence.",
-            "N",
-            "1",
-            _STEP,
-            synonyms=("context_parallel", "context_parallel_size"),
-        ),
-    ] = None
-    ep: Annotated[
-        int | None,
-        Option(
-            units.parse_whole,
-            "Layout",
-            "Expert-parallel GPUs, which cut the experts; inside the others.",
-            "N",
-            "1",
-            _STEP,
-            synonyms=("expert_parallel", "expert_model_parallel_size"),
-        ),
-    ] = None
-    zero: Annotated[
-        Zero | None,
-        Option(
-            values.zero_stage,
-            "Layout",
-            "What data-parallel GPUs share: 1 optimizer state, 2 gradients too, 3 weights too "
-            "(FSDP).",
-            "0|1|2|3",
-            "3; 1 with --tp, --pp or native kernels",
-            _STEP,
-            synonyms=("zero_stage", "stage", "fsdp"),
-        ),
-    ] = None
-    sequence_parallel: Annotated[
-        bool | None,
-        Option(
-            values.switch,
-            "Layout",
-            "Tensor-parallel GPUs share norms and residuals by position.",
-            default="no",
-            affects=_STEP,
-            synonyms=("sp",),
-        ),
-    ] = None
-    dp_shard: Annotated[
-        int | None,
-        Option(
-            units.parse_whole,
-            "Layout",
-            "Of the data-parallel GPUs, how many share one copy (hybrid sharding).",
-            "N",
-            "all",
-            _STEP,
-            synonyms=("hsdp", "data_parallel_shard_degree"),
-        ),
-    ] = None
+    method: Annotated[str | None, _method(
+        values.method,
+        "What is trained: everything, adapters, adapters beside 4-bit weights, or all but the "
+        "embedding and the first K blocks.", "full|lora|qlora|frozen:K", "full",
+        also="finetuning_type adapter peft")] = None
+    lora_rank: Annotated[int | None, _method(
+        units.parse_whole, "Rank of the adapters.", "N", "16", also="lora_r rank")] = None
+    lora_targets: Annotated[LoraTargets | None, _method(
+        values.word(LoraTargets), "Adapted matrices: queries and values, or all of the blocks.",
+        default="all", also="lora_target_modules target_modules lora_target")] = None
+    lora_precision: Annotated[LoraPrecision | None, _method(
+        values.word(LoraPrecision), "Number format of the adapters.", default="fp32")] = None
+    lora_dropout: Annotated[float | None, _method(
+        values.dropout, "Dropout in front of the adapters.", "SHARE", "0")] = None
+    double_quant: Annotated[bool | None, _method(
+        values.switch, "Quantize the scales of the 4-bit weights too.", default="yes",
+        also="bnb_4bit_use_double_quant")] = None
 
-    utilization: Annotated[
-        float | None,
-        Option(
-            units.parse_fraction,
-            "Assumptions",
-            "Share of the peak that reaches the model, in the FLOPs of --convention.",
-            "SHARE",
-            "predicted",
-            ("time", "compute"),
-            synonyms=("mfu", "efficiency"),
-            in_headline=True,
-        ),
-    ] = None
-    goodput: Annotated[
-        float | None,
-        Option(
-            units.parse_fraction,
-            "Assumptions",
-            "Share of the wall clock that is training steps.",
-            "SHARE",
-            "1, beyond 8 GPUs 0.9",
-            ("time", "compute"),
-        ),
-    ] = None
-    stack: Annotated[
-        StackName | None,
-        Option(
-            values.text,
-            "Assumptions",
-            "Software stack.",
-            "STACK",
-            "{node}; beyond 8 GPUs {nodes}; {cut} with --tp or --pp",
-            ("memory", "time"),
-            synonyms=("framework", "trainer", "program"),
-        ),
-    ] = None
-    no_profile: Annotated[
-        bool | None,
-        Option(
-            values.switch,
-            "Assumptions",
-            "Leave out what calibrate learned of this card and stack.",
-            affects=("time",),
-            in_headline=True,
-        ),
-    ] = None
-    convention: Annotated[
-        FlopsConvention | None,
-        Option(
-            values.word(FlopsConvention),
-            "Assumptions",
-            "FLOPs of the headline.",
-            "6nd|exact",
-            "6nd",
-            ("compute",),
-        ),
-    ] = None
-    price: Annotated[
-        float | None,
-        Option(
-            values.money_or_none,
-            "Assumptions",
-            "US dollars per GPU-hour.",
-            "USD",
-            "catalog",
-            ("cost",),
-            synonyms=("price_per_hour", "usd_per_hour", "hourly"),
-        ),
-    ] = None
-    kwh_price: Annotated[
-        float | None,
-        Option(
-            values.money_or_none,
-            "Assumptions",
-            "US dollars per kWh.",
-            "USD",
-            affects=("cost",),
-            synonyms=("electricity_price",),
-        ),
-    ] = None
-    power: Annotated[
-        float | None,
-        Option(
-            units.parse_amount,
-            "Assumptions",
-            "Mean draw of one GPU in watts.",
-            "W",
-            "TDP",
-            ("cost",),
-            synonyms=("watts", "tdp"),
-        ),
-    ] = None
-    pue: Annotated[
-        float | None,
-        Option(
-            values.factor,
-            "Assumptions",
-            "Power of the building per power of the machines.",
-            "N",
-            "1.0",
-            ("cost",),
-        ),
-    ] = None
-    grid: Annotated[
-        str | None,
-        Option(
-            values.text,
-            "Assumptions",
-            "Carbon intensity: g CO2 per kWh, or a grid.",
-            "G|germany|world",
-            affects=("cost",),
-            synonyms=("carbon_intensity", "co2"),
-        ),
-    ] = None
+    dp: Annotated[int | None, _layout(
+        units.parse_whole, "Data-parallel replicas.", "N", "what is left of --gpus",
+        also="data_parallel data_parallel_size")] = None
+    tp: Annotated[int | None, _layout(
+        units.parse_whole, "Tensor-parallel GPUs, which cut every matrix.", "N", "1",
+        also="tensor_parallel tensor_model_parallel_size tensor_parallel_size")] = None
+    pp: Annotated[int | None, _layout(
+        units.parse_whole, "Pipeline stages, which cut the layers.", "N", "1",
+        also="pipeline_parallel pipeline_model_parallel_size pipeline_parallel_size")] = None
+    vp: Annotated[int | None, _layout(
+        units.parse_whole, "Interleaved model chunks on each pipeline stage.", "N", "1",
+        also="virtual_pipeline virtual_pipeline_model_parallel_size")] = None
+    cp: Annotated[int | None, _layout(
+        units.parse_whole, "Context-parallel GPUs, which cut the sequence.", "N", "1",
+        also="context_parallel context_parallel_size")] = None
+    ep: Annotated[int | None, _layout(
+        units.parse_whole, "Expert-parallel GPUs, which cut the experts; inside the others.", "N",
+        "1", also="expert_parallel expert_model_parallel_size")] = None
+    zero: Annotated[Zero | None, _layout(
+        values.zero_stage,
+        "What data-parallel GPUs share: 1 optimizer state, 2 gradients too, 3 weights too "
+        "(FSDP).", "0|1|2|3", "3; 1 with --tp, --pp or native kernels",
+        also="zero_stage stage fsdp")] = None
+    sequence_parallel: Annotated[bool | None, _layout(
+        values.switch, "Tensor-parallel GPUs share norms and residuals by position.", default="no",
+        also="sp")] = None
+    dp_shard: Annotated[int | None, _layout(
+        units.parse_whole, "Of the data-parallel GPUs, how many share one copy (hybrid sharding).",
+        "N", "all", also="hsdp data_parallel_shard_degree")] = None
+
+    utilization: Annotated[float | None, _assumption(
+        units.parse_fraction,
+        "Share of the peak that reaches the model, in the FLOPs of --convention.", "SHARE",
+        "predicted", affects=("time", "compute"), also="mfu efficiency", in_headline=True)] = None
+    goodput: Annotated[float | None, _assumption(
+        units.parse_fraction, "Share of the wall clock that is training steps.", "SHARE",
+        "1, beyond 8 GPUs 0.9", affects=("time", "compute"))] = None
+    stack: Annotated[StackName | None, _assumption(
+        values.text, "Software stack.", "STACK",
+        "{node}; beyond 8 GPUs {nodes}; {cut} with --tp or --pp", affects=("memory", "time"),
+        also="framework trainer program")] = None
+    no_profile: Annotated[bool | None, _assumption(
+        values.switch, "Leave out what calibrate learned of this card and stack.",
+        affects=("time",), in_headline=True)] = None
+    convention: Annotated[FlopsConvention | None, _assumption(
+        values.word(FlopsConvention), "FLOPs of the headline.", "6nd|exact", "6nd",
+        affects=("compute",))] = None
+    price: Annotated[float | None, _assumption(
+        values.money_or_none, "US dollars per GPU-hour.", "USD", "catalog", affects=("cost",),
+        also="price_per_hour usd_per_hour hourly")] = None
+    kwh_price: Annotated[float | None, _assumption(
+        values.money_or_none, "US dollars per kWh.", "USD", affects=("cost",),
+        also="electricity_price")] = None
+    power: Annotated[float | None, _assumption(
+        units.parse_amount, "Mean draw of one GPU in watts.", "W", "TDP", affects=("cost",),
+        also="watts tdp")] = None
+    pue: Annotated[float | None, _assumption(
+        values.factor, "Power of the building per power of the machines.", "N", "1.0",
+        affects=("cost",))] = None
+    grid: Annotated[str | None, _assumption(
+        values.text, "Carbon intensity: g CO2 per kWh, or a grid.", "G|germany|world",
+        affects=("cost",), also="carbon_intensity co2")] = None
+
+    # fmt: on
 
 
 OPTIONS = Options.table
@@ -751,7 +312,7 @@ OPTIONS = Options.table
 def called(name: str, options: Mapping[str, Option]) -> str | None:
     """The option that other programs call ``name``."""
     plain = name.replace("-", "_").lower()
-    return next((known for known, option in options.items() if plain in option.synonyms), None)
+    return next((known for known, option in options.items() if plain in option.also.split()), None)
 
 
 def nearest_option(name: str, options: Mapping[str, Option]) -> str:
