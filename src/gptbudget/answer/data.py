@@ -27,6 +27,16 @@ def answers(estimates: Sequence[Estimate]) -> dict[str, Any]:
 
 def answer(estimate: Estimate, *, advise: bool = True) -> dict[str, Any]:
     """One estimate; unknown values are ``None``. Without ``advise`` no remedies are looked for."""
+    return {
+        **amounts(estimate),
+        "verdict": {"feasible": estimate.feasible, "text": verdict(estimate)},
+        "remedies": remedies_data(estimate) if advise else [],
+        "notes": notes(estimate),
+    }
+
+
+def amounts(estimate: Estimate) -> dict[str, Any]:
+    """What is estimated of what, as names and numbers."""
     run = estimate.run
     return {
         "model": _model(estimate),
@@ -46,9 +56,6 @@ def answer(estimate: Estimate, *, advise: bool = True) -> dict[str, Any]:
         "memory": _memory(estimate),
         "time": _time(estimate),
         "cost": _cost(estimate),
-        "verdict": {"feasible": estimate.feasible, "text": verdict(estimate)},
-        "remedies": remedies_data(estimate) if advise else [],
-        "notes": notes(estimate),
     }
 
 
@@ -159,5 +166,5 @@ def _cost(estimate: Estimate) -> dict[str, Any]:
     return {
         **cost,
         "providers": offers_data(estimate),
-        "purchase": None if bought is None else bought.model_dump(),
+        "purchase": None if bought is None else dict(bought),
     }

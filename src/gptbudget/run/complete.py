@@ -26,6 +26,7 @@ from gptbudget.run.run import (
     ComputeRun,
     CostAssumptions,
     FlopsAmount,
+    Inputs,
     ModelRun,
     NamedGpu,
     NamedModel,
@@ -68,7 +69,7 @@ def complete_run(
     """
     if isinstance(work, NamedModel):
         return complete_model_run(options, gpu, work, evidence, context, origins=origins)
-    return _complete_compute_run(options, gpu, work, context, origins=origins)
+    return _complete_compute_run(Inputs(options, gpu, work, evidence, context, origins or {}), work)
 
 
 def complete_model_run(
@@ -85,7 +86,8 @@ def complete_model_run(
     Raises:
         UsageError: values that cannot stand together, such as bf16 on a card without it.
     """
-    choose, model = Chooser(options, origins or {}), work.spec
+    choose = Chooser(Inputs(options, gpu, work, evidence, context, origins or {}))
+    model = work.spec
     _refuse_two_amounts(options)
     choose.derived("gpu", gpu.key, "gpu")
     choose.derived("model", work.asked or work.key, "model")
@@ -132,6 +134,7 @@ def complete_model_run(
         catalogs=context.catalogs,
         origins=choose.chosen_origins,
         values=choose.chosen,
+        inputs=choose.inputs,
         notes=(
             *notes,
             *batch.notes,
@@ -141,16 +144,10 @@ def complete_model_run(
     )
 
 
-def _complete_compute_run(
-    options: Options,
-    gpu: NamedGpu,
-    work: BareSize | FlopsAmount,
-    context: RunContext,
-    *,
-    origins: Mapping[str, Origin] | None,
-) -> ComputeRun:
+def _complete_compute_run(inputs: Inputs, work: BareSize | FlopsAmount) -> ComputeRun:
     """Complete one pair of accelerator and work without a shape."""
-    choose = Chooser(options, origins or {})
+    choose = Chooser(inputs)
+    options, gpu, context = inputs.options, inputs.gpu, inputs.context
     _refuse_two_amounts(options)
     utilization = _given_utilization(options, work)
     choose.derived("gpu", gpu.key, "gpu")
@@ -179,6 +176,7 @@ def _complete_compute_run(
         catalogs=context.catalogs,
         origins=choose.chosen_origins,
         values=choose.chosen,
+        inputs=choose.inputs,
         notes=(*notes, *_precision_notes(choose, gpu, precision)),
     )
 

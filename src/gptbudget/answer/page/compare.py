@@ -5,9 +5,8 @@ from collections.abc import Iterator, Sequence
 from gptbudget.answer.command import command
 from gptbudget.answer.compare import comparison, section_table
 from gptbudget.answer.data import answer
-from gptbudget.answer.explain.estimate import explanation
-from gptbudget.answer.explain.step import Step
-from gptbudget.answer.explain.words import formula_tables
+from gptbudget.answer.explain.document import formula_tables
+from gptbudget.answer.explain.named import Explained, explanation
 from gptbudget.answer.page.memory import memory_figures, memory_of_all
 from gptbudget.answer.page.optimum import optimum_of_run
 from gptbudget.answer.page.page import Amount, Figure, Page, Part
@@ -105,10 +104,10 @@ def in_full(estimate: Estimate) -> Iterator[Part]:
             yield Part(name, drawn, (tables[title]._replace(title=""),))
 
 
-def formulas(steps: Sequence[Step], about: str) -> Part:
+def formulas(explained: Explained, about: str) -> Part:
     """Every number as formula, with its numbers and its source."""
     title = f"Every number as formula: {about}"
-    return Part(title, (), tuple(formula_tables(steps)), folded=True)
+    return Part(title, (), tuple(formula_tables(explained.steps)), folded=True)
 
 
 def _undrawn(section: Section) -> Section:

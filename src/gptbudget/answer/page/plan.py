@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from gptbudget.answer.document import Document, Table
-from gptbudget.answer.explain.budget import plan_explanation
-from gptbudget.answer.explain.estimate import explanation
+from gptbudget.answer.explain.named import explanation, plan_explanation
 from gptbudget.answer.page.compare import facts, formulas, in_full
 from gptbudget.answer.page.memory import memory_figures, memory_of_all
 from gptbudget.answer.page.optimum import optimum_of_plan
