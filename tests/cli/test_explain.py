@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+import gptbudget
+from gptbudget.answer.explain.document import steps_of
+from gptbudget.answer.explain.named import explanation
 from gptbudget.catalog.catalog import load_catalog
 from gptbudget.cli.main import run
 from tests.answer.explain.arithmetic import evaluated
@@ -25,7 +28,7 @@ COMMANDS = {
 }
 
 
-def steps_of(command: str, data: dict[str, Any]) -> list[dict[str, Any]]:
+def data_of(command: str, data: dict[str, Any]) -> list[dict[str, Any]]:
     found = (
         data["explanation"] if command in {"plan", "flops"} else data["results"][0]["explanation"]
     )
@@ -35,7 +38,7 @@ def steps_of(command: str, data: dict[str, Any]) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_as_json(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([*COMMANDS[command], "--explain", "-o", "json"]) == 0
-    steps = steps_of(command, json.loads(capsys.readouterr().out))
+    steps = data_of(command, json.loads(capsys.readouterr().out))
     assert steps
     for step in steps:
         assert evaluated(step["with_numbers"]) == pytest.approx(step["value"], rel=1e-9)
@@ -79,8 +82,9 @@ def test_a_line_of_an_outline_is_a_number_and_its_formula(cli: Cli) -> None:
 def test_each_name_of_an_outline_can_be_asked_for(cli: Cli) -> None:
     out = cli(*QUESTION, "--explain").out
     rows = out[out.index("number ") : out.index("\n- ")].splitlines()[1:]
+    found = explanation(gptbudget.estimate(gpu="4070ti", model="gpt2-xl"))
     for name in (row.split()[0] for row in rows if row.strip() and not row.startswith(" ")):
-        assert cli(*QUESTION, "--explain", name, "-o", "json").code == 0
+        assert steps_of(found, name)[-1].name == name
 
 
 NAMES = {
@@ -104,26 +108,27 @@ NAMES = {
 }
 
 
-@pytest.mark.parametrize(("asked", "name"), NAMES.items())
-def test_a_number_is_explained_by_its_name(asked: str, name: str, cli: Cli) -> None:
-    answer = cli(*QUESTION, "--explain", asked, "-o", "json").json["results"][0]
-    steps = answer["explanation"]
-    every = cli(*QUESTION, "--explain", "-o", "json").json["results"][0]["explanation"]
-    assert steps[-1]["name"] == name
-    assert all(step in every for step in steps)
-    assert {each["name"] for step in steps for each in step["inputs"]} >= {
-        step["name"] for step in steps[:-1]
-    }
+def test_a_number_is_explained_by_its_name() -> None:
+    found = explanation(gptbudget.estimate(gpu="4070ti", model="gpt2-xl"))
+    for asked, name in NAMES.items():
+        steps = steps_of(found, asked)
+        needed = {each.name for step in steps for each in step.inputs}
+        assert steps[-1].name == name
+        assert all(step in found.steps for step in steps)
+        assert needed >= {step.name for step in steps[:-1]}
+
+
+@pytest.mark.parametrize("asked", ["time.parts.products", "products_s", "gpus"])
+def test_by_its_name_it_has_steps_of_its_own(asked: str, cli: Cli) -> None:
+    steps = cli(*QUESTION, "--explain", asked, "-o", "json").json["results"][0]["explanation"]
     out = cli(*QUESTION, "--explain", asked).out
-    assert f"\nexplained: {name}\n{name} = " in out
+    assert f"\nexplained: {steps[-1]['name']}\n{steps[-1]['name']} = " in out
 
 
 def test_a_number_stands_on_two_levels(cli: Cli) -> None:
     out = cli(*QUESTION, "--explain", "ratio").out
-    root, terms, short, taken = (
-        out.index(f"\n{title}")
-        for title in ("explained:", "of which\n", "of which, in", "taken in")
-    )
+    titles = ("explained:", "of which\n", "of which, in", "taken in")
+    root, terms, short, taken = (out.index(f"\n{title}") for title in titles)
     assert root < out.index("\nratio = available_flops / required_flops_6nd\n") < terms
     assert terms < out.index("\navailable_flops = required_flops_6nd x horizon_s") < short
     assert short < out.index("\nwall_clock_s ") < taken < out.index("\nhorizon_s ")
@@ -136,7 +141,7 @@ def test_a_number_stands_on_two_levels(cli: Cli) -> None:
         ("--model gpt2", "wall_clok_s", "no number of this answer is called so; the nearest are "),
         ("--model gpt2", "zzzzzzzz", "no number of this answer is called so; --explain lists them"),
         ("--model gpt2", "usd", "no price of this card is known; give --price (USD per GPU-hour)"),
-        ("--model gpt2", "cost.co2_kg", "the grid is not known; give --grid"),
+        ("--model gpt2", "cost.co2_kg", "it needs the grid and the power of the card; give --grid"),
         ("--model gpt2", "memory.masters", "it takes nothing in this answer; --explain lists"),
         ("--model gpt2", "time.host_update", "it takes nothing in this answer; --explain lists"),
         ("--model gpt2", "host_bytes", "nothing lives in host memory; add --offload"),
