@@ -231,6 +231,13 @@ def test_a_grid_explains_each_row_as_data_and_the_best_in_tables(cli: Cli) -> No
     assert best.count("explained, gpt2 on 1 x a100-sxm-80gb: wall_clock_s\n") == 1
 
 
+def test_a_number_that_only_other_rows_lack_has_no_steps_there(cli: Cli) -> None:
+    grid = ["compare", "--gpu", "4070ti", "--gpu", "a100", "--model", "gpt2", "--explain", "usd"]
+    best, other = cli(*grid, "-o", "json").json["results"]
+    assert best["explanation"][-1]["name"] == "usd"
+    assert (other["cost"]["usd"], other["explanation"]) == (None, [])
+
+
 def test_where_nothing_fits_the_nearest_miss_is_explained(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -319,7 +319,7 @@ def test_what_a_search_chose_is_not_called_given() -> None:
 def test_a_figure_that_is_not_the_answers_is_a_bug() -> None:
     tracing = Tracing()
     leaves = {"layers": Input("layers", 12, "", "catalog", "somewhere")}
-    book = Explanation(tracing, leaves, {"blocks": tracing.leaf("layers", 12) * 2}, {})
+    book = Explanation(leaves, {"blocks": tracing.leaf("layers", 12) * 2}, {})
     with pytest.raises(AssertionError):
         book.state("blocks", 25)
 

@@ -160,11 +160,21 @@ def _with(
     data = document.data
     if data:
         found = [dict(row) for row in data[rows]]
-        for row, each in zip(found, every, strict=False):
-            row["explanation"] = steps_data(steps_of(each, name))
+        for place, (row, each) in enumerate(zip(found, every, strict=False)):
+            row["explanation"] = steps_data(_steps_of_row(each, name, best=place == 0))
         data = {**data, rows: found}
     document = document._replace(data=data)
     return _shown(document, every[0], name, about) if every else document
+
+
+def _steps_of_row(of: Explained, name: str, *, best: bool) -> list[Step]:
+    """The steps to a number; none where only another row than the best does not have it."""
+    try:
+        return steps_of(of, name)
+    except UsageError:
+        if best:
+            raise
+        return []
 
 
 def _shown(document: Document, of: Explained, name: str, about: str = "") -> Document:

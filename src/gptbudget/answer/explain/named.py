@@ -153,10 +153,10 @@ def _steps(leaves: "_Leaves", wanted: list[Quantity], numbers: Mapping[str, Any]
     """The steps of the quantities wanted that are known."""
     known = [each for each in wanted if each.value is not None]
     special_first = sorted(known, key=lambda each: each.name in _GENERAL)
-    names = {each.name: numbers[each.path] for each in special_first}
+    names = {each.name: leaves.tracing.number(numbers[each.path]) for each in special_first}
     records = {name: each for name, each in numbers.items() if isinstance(each, Traced)}
     sections = _SECTIONS | {each.name: each.section for each in known}
-    book = Explanation(leaves.tracing, leaves.inputs, {**names, **records}, sections)
+    book = Explanation(leaves.inputs, names | records, sections)
     for _, name, value in wanted:
         if value is not None:
             book.state(name, value)
@@ -208,14 +208,14 @@ class _Leaves:
     def _named(self, of: Inputs) -> Inputs:
         """All inputs, field by field."""
         gpu, context = of.gpu, of.context
-        options = {name: self._option(name, value) for name, value in of.options}
+        options = {name: _walked(value, name, self._of_option(name)) for name, value in of.options}
         return Inputs(
             of.options.model_copy(update=options),
             gpu._replace(spec=_walked(gpu.spec, "gpu", self._by("catalog"))),
             self._work(of.work),
             self._evidence(of.evidence),
             context._replace(
-                grid_g_per_kwh=self._option("grid", context.grid_g_per_kwh),
+                grid_g_per_kwh=_walked(context.grid_g_per_kwh, "grid", self._of_option("grid")),
                 profiles=tuple(
                     _walked(each, self._own("profile", each.stack), self._by("given", each.name))
                     for each in context.profiles
@@ -231,7 +231,7 @@ class _Leaves:
             visit = self._by("given" if work.asked else "catalog", work.asked)
             return work._replace(spec=_walked(work.spec, "model", visit))
         option = "flops" if isinstance(work, FlopsAmount) else "model"
-        return _walked(work, "", lambda place, number, _: self._said(option, place, number))
+        return _walked(work, "", self._of_option(option))
 
     def _evidence(self, of: Evidence) -> Evidence:
         """Constants of the stacks, and how far predictions were off."""
@@ -250,14 +250,14 @@ class _Leaves:
             _walked(each, f"range_{place}", self._by("assumed", each.name))
             for place, each in enumerate(of.time_ranges)
         ]
-        wider: Any = [
-            self.leaf(f"uncompared_{end}", number, "assumed", "for a card without compared runs")
-            for end, number in zip(("low", "high"), of.uncompared, strict=True)
-        ]
+        wider = dict(zip(("low", "high"), of.uncompared, strict=True))
+        wider = _walked(
+            wider, "uncompared", self._by("assumed", "for a card without compared runs")
+        )
         return of._replace(
             stacks=of.stacks._replace(stacks=stacks),
             time_ranges=tuple(ranges),
-            uncompared=tuple(wider),
+            uncompared=(wider["low"], wider["high"]),
         )
 
     def _own(self, kind: str, stack: str) -> str:
@@ -274,26 +274,20 @@ class _Leaves:
 
         return visit
 
-    def _option(self, option: str, value: Any) -> Any:
-        """The value of an option that was given."""
-        return _walked(value, option, lambda place, number, _: self._said(option, place, number))
-
     def _completed(self, option: str, value: Any, origin: Origin) -> Any:
         """The value of an option as it was completed; one of a catalog is called as the option."""
         if not isinstance(value, Traced):
-            return _walked(
-                value, option, lambda place, number, _: self._said(option, place, number, origin)
-            )
+            return _walked(value, option, self._of_option(option, origin))
         if value.operation != LEAF or origin != "catalog" or value.name == _LEAVES.get(option):
             return value
         known = self.inputs[value.name]
         return self.leaf(option, value.value, origin, f"{known.name}: {known.source}", kept=True)
 
-    def _said(self, option: str, place: str, number: Any, origin: Origin | None = None) -> Traced:
-        """A number of an option, after the option and who gave it."""
+    def _of_option(self, option: str, origin: Origin | None = None) -> Visit:
+        """Names numbers of an option, after the option and who gave it."""
         assert self._of is not None
         run, flag = self._of.run, f"--{option.replace('_', '-')}"
-        origin = origin or run.origins.get(option, "given")
+        said: Origin = origin or run.origins.get(option, "given")
         grid = load_grids().get(run.values.get("grid", "")) if option == "grid" else None
         price = run.gpu.spec.rent_per_hour
         source = {
@@ -301,12 +295,12 @@ class _Leaves:
             "scenario": f"{option} of the scenario",
             "driver": "the driver of this machine",
             "default": f"default of {flag}",
-        }.get(origin, "")
+        }.get(said, "")
         if grid is not None:
-            origin, source = "catalog", f"--grid: {grid.source}, {grid.date}"
-        elif origin == "catalog" and option == "price" and price is not None:
+            said, source = "catalog", f"--grid: {grid.source}, {grid.date}"
+        elif said == "catalog" and option == "price" and price is not None:
             source = rent_source(run.gpu.spec, price)
-        return self.leaf(place, number, origin, source, kept=True)
+        return lambda place, number, _: self.leaf(place, number, said, source, kept=True)
 
 
 def _walked(record: Any, place: str, visit: Visit, cited: str = "") -> Any:

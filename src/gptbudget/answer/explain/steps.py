@@ -11,10 +11,10 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache, reduce
 from keyword import iskeyword
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from gptbudget.answer.explain.sources import SOURCES
-from gptbudget.answer.explain.traced import LEAF, NEGATIVE, NUMBER, Traced, Tracing, plain
+from gptbudget.answer.explain.traced import LEAF, NEGATIVE, NUMBER, Traced
 
 Origin = Literal["given", "scenario", "driver", "catalog", "default", "assumed", "computed"]
 """Said by the user, on the command line or in a scenario; of a catalog; a default of an option; an
@@ -104,15 +104,14 @@ class Explanation:
 
     def __init__(
         self,
-        tracing: Tracing,
         leaves: Mapping[str, Input],
-        numbers: Mapping[str, Any],
+        numbers: Mapping[str, Traced],
         sections: Mapping[str, str],
     ) -> None:
         """Take the leaves of all formulas, computed numbers by name, and the sections of some."""
         self.steps: list[Step] = []
-        self._tracing, self._leaves, self._sections = tracing, leaves, sections
-        self._numbers: dict[str, Any] = {}
+        self._leaves, self._sections = leaves, sections
+        self._numbers: dict[str, Traced] = {}
         self._names: dict[int, str] = {}
         self._said: set[str] = set()
         for name, number in numbers.items():
@@ -120,17 +119,15 @@ class Explanation:
 
     def state(self, name: str, figure: float) -> None:
         """Write down how the number of this name came about; it must be the ``figure`` answered."""
-        value = plain(self._numbers[name])
+        value = self._numbers[name].value
         assert math.isclose(value, figure, rel_tol=_AGREES), (name, value, figure)
         if name not in self._said:
             self._write("", name)
 
-    def _name(self, name: str, number: Any) -> None:
+    def _name(self, name: str, number: Traced) -> None:
         self._numbers[name] = number
-        if not isinstance(number, Traced):
-            number = self._tracing.number(number)
-        constant = number.operation == NUMBER
-        if number.operation != LEAF and not (constant and number.value < _SMALL):
+        small = number.operation == NUMBER and number.value < _SMALL
+        if number.operation != LEAF and not small:
             self._names.setdefault(id(number), name)
 
     def _write(self, section: str, name: str) -> None:
@@ -138,13 +135,13 @@ class Explanation:
         self._said.add(name)
         section = self._sections.get(name) or self._sections.get(name.partition(".")[0], section)
         number = self._numbers[name]
-        if not isinstance(number, Traced) or number.operation in {LEAF, NUMBER}:
+        if number.operation in {LEAF, NUMBER}:
             self.steps.append(self._taken(section, name, number))
             return
         names = dict(self._names)
         if names.get(id(number)) == name:
             del names[id(number)]
-        self._split(name, number, names)
+        self._split(number, names)
         needed = {known: each for each, known in _met(number, names)}
         for known in needed:
             if known not in self._leaves and known not in self._said:
@@ -162,13 +159,13 @@ class Explanation:
             )
         )
 
-    def _taken(self, section: str, name: str, number: Any) -> Step:
+    def _taken(self, section: str, name: str, number: Traced) -> Step:
         """A number of the answer that is not computed."""
-        value, leaf = plain(number), self._leaves.get(getattr(number, "name", ""))
+        value, leaf = number.value, self._leaves.get(number.name)
         source = f"{leaf.origin}: {leaf.source}" if leaf else _cited(name) or "a constant"
         return Step(section, name, repr(value), repr(value), value, unit_of(name), source, ())
 
-    def _split(self, name: str, number: Traced, names: dict[int, str]) -> None:
+    def _split(self, number: Traced, names: dict[int, str]) -> None:
         """Name terms of a formula that is too long to read, those first that stand there often."""
         while True:
             found = _terms(number, names)

@@ -57,29 +57,17 @@ class Traced:
     values are, and cannot be hashed, so that no cache keeps one.
     """
 
-    __slots__ = ("kept", "name", "operands", "operation", "place", "tracing", "value")
-
     def __init__(
-        self,
-        tracing: "Tracing",
-        value: Any,
-        operation: str,
-        operands: "tuple[Traced, ...]" = (),
-        *,
-        name: str = "",
-        kept: bool = False,
-        place: Place | None = None,
+        self, tracing: "Tracing", value: Any, operation: str, *operands: "Traced", **of: Any
     ) -> None:
-        self.tracing = tracing
-        self.value = value
-        self.operation = operation
-        self.operands = operands
-        self.name = name
+        self.tracing, self.value = tracing, value
+        self.operation, self.operands = operation, operands
+        self.name: str = of.get("name", "")
         """Of a leaf."""
-        self.kept = kept
+        self.kept: bool = of.get("kept", False)
         """Shown as a factor of 1 too."""
-        self.place = place
-        """Of what was computed."""
+        self.place: Place | None = of.get("place")
+        """Where it was computed."""
 
     @property
     def function(self) -> str:
@@ -145,7 +133,9 @@ class Tracing:
         return self._once((LEAF, name), value, LEAF, name=name, kept=kept)
 
     def number(self, value: Any) -> Traced:
-        """A number as it stands in a formula."""
+        """A number as it stands in a formula; one that is traced is itself."""
+        if isinstance(value, Traced):
+            return value
         value = int(value) if isinstance(value, bool) else value
         return self._once((NUMBER, value), value, NUMBER)
 
@@ -155,11 +145,11 @@ class Tracing:
             return of.operands[0]
         if of.operation == NUMBER:
             return self.number(-of.value)
-        return self._once((NEGATIVE, id(of)), -of.value, NEGATIVE, (of,), place=of.place)
+        return self._once((NEGATIVE, id(of)), -of.value, NEGATIVE, of, place=of.place)
 
     def made(self, operation: str, first: Any, second: Any) -> Traced:
         """The result of an operation."""
-        left, right = self._of(first), self._of(second)
+        left, right = self.number(first), self.number(second)
         value = _OPERATIONS[operation](left.value, right.value)
         if left.operation == right.operation == NUMBER:
             return self.number(value)
@@ -168,7 +158,7 @@ class Tracing:
             return shorter
         place = _place()
         key = (operation, id(left), id(right), place)
-        return self._once(key, value, operation, (left, right), place=place)
+        return self._once(key, value, operation, left, right, place=place)
 
     def _shorter(self, operation: str, left: Traced, right: Traced, value: Any) -> Traced | None:
         """The result where the operation changes nothing, or leaves nothing."""
@@ -184,25 +174,12 @@ class Tracing:
             return right
         return None
 
-    def _of(self, number: Any) -> Traced:
-        return number if isinstance(number, Traced) else self.number(number)
-
     def _once(
-        self,
-        key: tuple[Any, ...],
-        value: Any,
-        operation: str,
-        operands: tuple[Traced, ...] = (),
-        *,
-        name: str = "",
-        kept: bool = False,
-        place: Place | None = None,
+        self, key: tuple[Any, ...], value: Any, operation: str, *operands: Traced, **of: Any
     ) -> Traced:
-        found = self._made.get(key)
-        if found is None:
-            found = Traced(self, value, operation, operands, name=name, kept=kept, place=place)
-            self._made[key] = found
-        return found
+        if key not in self._made:
+            self._made[key] = Traced(self, value, operation, *operands, **of)
+        return self._made[key]
 
 
 def _place() -> Place:
