@@ -112,7 +112,7 @@ def steps_of(of: Explained, name: str) -> list[Step]:
     wanted = {_found(of, name)}
     for step in reversed(of.steps):
         if step.name in wanted:
-            wanted |= {each.name for each in step.inputs}
+            wanted |= {each.name for each in step.inputs if each.source == ABOVE}
     return [step for step in of.steps if step.name in wanted]
 
 
@@ -130,20 +130,13 @@ def _found(of: Explained, name: str) -> str:
     if found is not None and of.estimate is not None:
         why, hint = why_unknown(of.estimate, found.path)
         raise UsageError(f"{what}{why}", hint)
-    if name in {*SOURCES, *_parts(of.estimate)} and name.startswith(("memory.", "time.")):
+    if name in SOURCES and name.startswith(("memory.", "time.")):
         raise UsageError(f"{what}it takes nothing in this answer", "--explain lists what does")
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     raise UsageError(
         f"{what}no number of this answer is called so",
         f"the nearest are {', '.join(near)}" if near else "--explain lists them",
     )
-
-
-def _parts(estimate: Estimate | None) -> set[str]:
-    """The parts that memory may have."""
-    memory = estimate.memory if estimate else None
-    phases = memory.by_phase.phases.values() if memory else ()
-    return {f"memory.{part}" for parts in phases for part in parts}
 
 
 def _with(
@@ -200,10 +193,7 @@ def _outline(of: Explained, title: str) -> Table:
 
 def _line(step: Step) -> str:
     """A formula as far as a line goes; who says what is not computed."""
-    text = _symbols(step.formula) if step.inputs else step.source
-    if len(text) <= _LONGEST_FORMULA:
-        return text
-    return f"{text[:_LONGEST_FORMULA].rpartition(' ')[0]} ..."
+    return _cut(_symbols(step.formula) if step.inputs else step.source, _LONGEST_FORMULA)
 
 
 def _in_full(of: Explained, name: str, title: str) -> Iterator[Table]:
@@ -271,14 +261,16 @@ def _marks(inputs: Sequence[Input]) -> str:
 
 
 def _result(step: Step) -> str:
-    number = f"{_number(step.value)} {step.unit}".strip()
-    return f"{number}, {_amount(step)}" if step.unit in _SHOWN else number
+    number = f"{_number(step.value)} {step.unit}, " if step.unit in _SHOWN else ""
+    return f"{number}{_amount(step)}"
 
 
 def _amount(step: Step) -> str:
     """A number in the unit in which one reads it."""
     shown, sign = _SHOWN.get(step.unit), "-" if step.value < 0 else ""
-    return f"{sign}{shown(abs(step.value))}" if shown else f"{_number(step.value)} {step.unit}"
+    if shown is None:
+        return f"{_number(step.value)} {step.unit}".strip()
+    return f"{sign}{shown(abs(step.value))}"
 
 
 def _number(value: float) -> str:
@@ -295,6 +287,8 @@ def _symbols(formula: str) -> str:
 def _short(source: str) -> str:
     """The first of several sources, as far as a line goes."""
     first, *others = source.split(" ; ")
-    if len(first) > _LONGEST_SOURCE:
-        first = f"{first[:_LONGEST_SOURCE].rsplit(' ', 1)[0]} ..."
-    return f"{first} and {len(others)} more" if others else first
+    return f"{_cut(first, _LONGEST_SOURCE)}{f' and {len(others)} more' if others else ''}"
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[:most].rpartition(' ')[0]} ..."

@@ -144,7 +144,7 @@ def plan_explanation(plan: Plan) -> Explained:
     budget = {"budget.flops": (plan.budget.flops, flops)}
     for name in ("parameters", "tokens", "loss"):
         budget[f"optimum.{name}"] = (getattr(best, name), getattr(found, name))
-    wanted += [Quantity(name, name, value) for name, (value, _) in budget.items()]
+    wanted = [*(Quantity(name, name, value) for name, (value, _) in budget.items()), *wanted]
     numbers |= {name: number for name, (_, number) in budget.items()}
     return Explained(wanted, _steps(leaves, wanted, numbers), estimate)
 

@@ -25,7 +25,8 @@ _SAID = {
     "memory.logits": "what loss and final norm keep, measured in PyTorch (stacks.yaml)",
     "time.logits_and_loss": "products of the head as above, and the stack's bytes for each logit "
     "through memory",
-    "memory.phases": "alive at once in this phase, as PyTorch's MemTracker has it (tests/truth)",
+    "memory.phases memory.temporaries memory.buffers": "alive at once in this phase, as PyTorch's "
+    "MemTracker has it (tests/truth)",
     "rank.gathering memory.gathered_weights": "torch.distributed.fsdp.fully_shard, held against "
     "PyTorch's own FSDP tracker",
     "memory.communication_buffers": "buckets of DistributedDataParallel or DeepSpeed, FSDP's "
