@@ -16,7 +16,7 @@ CALLED_BY_OTHERS = {
     *("command", "EPILOG", "app"),  # the program, by the name of the module
     "_repr_markdown_",  # notebooks
     *("ascend_resolver", "descend_resolver"),  # PyYAML
-    "format_help",  # Typer
+    *("format_help", "parse_args"),  # Typer
 }
 VALIDATORS = {"field_validator", "model_validator"}
 

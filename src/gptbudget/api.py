@@ -46,6 +46,23 @@ class ShownEstimate(Shown, Estimate):
 
         return comparison([self])
 
+    def explain(self, name: str = "") -> list[dict[str, Any]]:
+        """The steps to the number of this name, the last of which is it; all without a name.
+
+        Raises:
+            UsageError: there is no such number, or it is not known.
+
+        Example:
+            >>> import gptbudget
+            >>> answer = gptbudget.estimate(gpu="4070ti", model="gpt2", tokens=10e9)
+            >>> answer.explain("required_flops_6nd")[-1]["formula"]
+            '6 * parameters * tokens'
+        """
+        from gptbudget.answer.explain.document import steps_data, steps_of
+        from gptbudget.answer.explain.named import explanation
+
+        return steps_data(steps_of(explanation(self), name))
+
 
 def estimate(**options: Any) -> ShownEstimate:
     """Estimate one training run; the keywords are the options of the command line.

@@ -172,6 +172,14 @@ def test_a_description_stays_on_its_line(cli: Cli, monkeypatch: pytest.MonkeyPat
     assert all(re.fullmatch(r"--[a-z0-9-]+\t[^']+", row) for row in rows)
 
 
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_number_to_explain_takes_no_other_word(offered: Offered, shell: str) -> None:
+    for explain in ("--explain", "--explain wall_clock_s", "--explain=usd"):
+        assert "rtx-4090" in offered(f"gptbudget compare {explain} --gpu rtx-40", shell)
+    assert offered("gptbudget compare --explain memory.wei", shell) == ["memory.weights"]
+    assert "--gpu" in offered("gptbudget compare --explain --g", shell)
+
+
 MODULES = """
 import sys
 from gptbudget.cli.main import run

@@ -25,6 +25,16 @@ def answers(estimates: Sequence[Estimate]) -> Data:
 
 def answer(estimate: Estimate, *, advise: bool = True) -> Data:
     """One estimate; unknown values are ``None``. Without ``advise`` no remedies are looked for."""
+    return {
+        **amounts(estimate),
+        "verdict": {"feasible": estimate.feasible, "text": verdict(estimate)},
+        "remedies": remedies_data(estimate) if advise else [],
+        "notes": notes(estimate),
+    }
+
+
+def amounts(estimate: Estimate) -> Data:
+    """What is estimated of what, as names and numbers."""
     gpu, work = estimate.run.gpu, estimate.run.work
     data: Data = {
         "model": {
@@ -37,12 +47,7 @@ def answer(estimate: Estimate, *, advise: bool = True) -> Data:
         part, _, name = quantity.key.rpartition(".")
         place = data.setdefault(part, {}) if part else data
         place[name] = quantity.value(estimate)
-    return {
-        **data,
-        "verdict": {"feasible": estimate.feasible, "text": verdict(estimate)},
-        "remedies": remedies_data(estimate) if advise else [],
-        "notes": notes(estimate),
-    }
+    return data
 
 
 def request_data(estimates: Sequence[Estimate]) -> Data:

@@ -457,7 +457,7 @@ QUANTITIES = (
     Quantity("cost.providers", offers_data, line=1, lines=_elsewhere),
     Quantity(
         "cost.purchase",
-        lambda e: e.run.gpu.spec.price and e.run.gpu.spec.price.model_dump(),
+        lambda e: e.run.gpu.spec.price and dict(e.run.gpu.spec.price),
         line=2,
         lines=_purchase,
     ),

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from gptbudget.core.arrays import real
 from gptbudget.core.chinchilla import (
     BESIROGLU,
     HOFFMANN,
@@ -79,9 +80,9 @@ def allocations(flops: float, data: Data) -> list[Allocation]:
 
 
 def _by_fit(law: str, fit: ChinchillaLaw, flops: float) -> Allocation:
-    parameters = float(compute_optimal_parameters(flops, fit))
+    parameters = real(compute_optimal_parameters(flops, fit))
     tokens = flops / (6 * parameters)
-    loss = float(predicted_loss(parameters, tokens, fit))
+    loss = real(predicted_loss(parameters, tokens, fit))
     return Allocation(law, fit.name, parameters, tokens, loss, fit.source)
 
 

@@ -1,5 +1,6 @@
 """The command and the group of commands that the program is made of."""
 
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -7,6 +8,7 @@ import typer.core
 
 from gptbudget.cli.manual import page
 
+_EXPLAIN = "--explain="
 _TEXT = (str, list[str])
 
 
@@ -40,6 +42,26 @@ def _process(parameter: Any, context: Any, value: Any) -> Any:
 
 class Command(_Light, typer.core.TyperCommand):
     """One command."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the words behind the command."""
+        return super().parse_args(ctx, with_names(args))
+
+
+def with_names(words: Iterable[str]) -> list[str]:
+    """The words with ``--explain`` and its name as one, as an option may not lack its value.
+
+    Example:
+        >>> with_names(["--explain", "--gpu", "4070ti", "--explain", "usd", "--explain"])
+        ['--explain=', '--gpu', '4070ti', '--explain=usd', '--explain=']
+    """
+    found: list[str] = []
+    for word in words:
+        if found and found[-1] == _EXPLAIN and not word.startswith("-"):
+            found[-1] += word
+        else:
+            found.append(_EXPLAIN if word == "--explain" else word)
+    return found
 
 
 class Group(_Light, typer.core.TyperGroup):

@@ -22,10 +22,10 @@ def command(invocation: Invocation) -> None:
     found = compare(question, invocation.catalogs)
     tables = invocation.fmt not in DATA_FORMATS
     document = comparison(found.estimates, found.skipped, tables=tables)
-    if invocation.explain:
+    if invocation.explain is not None:
         from gptbudget.answer.explain.document import explained
 
-        document = explained(document, found.estimates)
+        document = explained(document, found.estimates, invocation.explain)
     if invocation.html is None:
         write(document, invocation.fmt)
     else:

@@ -51,6 +51,13 @@ def models(incomplete: str) -> list[str]:
     return names_beginning("models", incomplete)
 
 
+def numbers(incomplete: str) -> list[str]:
+    """Numbers of an answer that can be explained."""
+    from gptbudget.answer.explain.sources import SOURCES
+
+    return [name for name in SOURCES if name.startswith(incomplete)]
+
+
 def choices(metavar: str) -> Complete | None:
     """The words that an option takes, where its metavar lists any: ``none|optimizer|all``."""
     offered = [word for word in metavar.split("|") if word == word.lower()]

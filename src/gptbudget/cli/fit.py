@@ -25,10 +25,10 @@ def command(invocation: Invocation) -> None:
     with watching() as watch:
         found = fit.answer(asked, invocation.catalogs, watch)
     document = fit_document(found, tables=invocation.fmt not in DATA_FORMATS)
-    if invocation.explain:
+    if invocation.explain is not None:
         from gptbudget.answer.explain.document import explained_fit
 
-        document = explained_fit(document, found)
+        document = explained_fit(document, found, invocation.explain)
     write(document, invocation.fmt)
     if not found.ways:
         raise typer.Exit(_THE_ANSWER_IS_NO)

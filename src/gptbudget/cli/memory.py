@@ -30,10 +30,10 @@ def command(invocation: Invocation) -> None:
             "--gpus-per-node has no effect without --offload", "add --offload optimizer or all"
         )
     document = memory_document(bill)
-    if invocation.explain:
+    if invocation.explain is not None:
         from gptbudget.answer.explain.document import explained_memory
 
-        document = explained_memory(document, bill)
+        document = explained_memory(document, bill, invocation.explain)
     write(document, invocation.fmt)
     if invocation.check and not bill.memory.fits_accumulated:
         raise typer.Exit(_THE_ANSWER_IS_NO)

@@ -58,7 +58,8 @@ class Invocation(NamedTuple):
     scenario: Path | None = None
     check: bool = False
     html: Path | None = None
-    explain: bool = False
+    explain: str | None = None
+    """The number to explain; empty: all of them."""
     extra: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -110,11 +111,13 @@ _HTML = Annotated[
     ),
 ]
 _EXPLAIN = Annotated[
-    bool,
+    str | None,
     typer.Option(
         "--explain",
-        help="Each number as formula, with its numbers and with its source.",
+        metavar="[NAME]",
+        help="Formulas of all numbers in short, or of one in full: --explain wall_clock_s.",
         rich_help_panel=_OUTPUT,
+        autocompletion=completion.numbers,
     ),
 ]
 
@@ -149,7 +152,7 @@ def takes(
         asked.pop("check", None)
     page = {"html": (_HTML, None)} if html else {}
     if explain:
-        asked["explain"] = (_EXPLAIN, False)
+        asked["explain"] = (_EXPLAIN, None)
     output = {**_OUTPUT_PARAMETERS, **page, **asked}
     parameters = {
         **own,
@@ -159,7 +162,7 @@ def takes(
 
     def decorate(function: Callable[[Invocation], None]) -> Callable[..., None]:
         def command(**values: Any) -> None:
-            if values.get("explain") and values["fmt"] == "csv":
+            if values.get("explain") is not None and values["fmt"] == "csv":
                 raise UsageError("--explain has no place in csv", "use -o json, markdown or table")
             function(
                 Invocation(
@@ -171,7 +174,7 @@ def takes(
                     scenario=values.get("scenario"),
                     check=values.get("check", False),
                     html=values.get("html"),
-                    explain=values.get("explain", False),
+                    explain=values.get("explain"),
                     extra={name: values[name] for name in own},
                 )
             )

@@ -31,18 +31,18 @@ def command(invocation: Invocation) -> None:
     found = plan.answer(question, invocation.catalogs)
     if isinstance(found, plan.CountPlan):
         document = counts_document(found.found, found.limits)
-        if invocation.explain:
+        if invocation.explain is not None:
             from gptbudget.answer.explain.document import explained_counts
 
-            document = explained_counts(document, found.found)
+            document = explained_counts(document, found.found, invocation.explain)
         no = found.feasible is False
         unmet = not all(counted.feasible for counted in found.found)
     else:
         document = plan_document(found)
-        if invocation.explain:
+        if invocation.explain is not None:
             from gptbudget.answer.explain.document import explained_plan
 
-            document = explained_plan(document, found)
+            document = explained_plan(document, found, invocation.explain)
         no = found.nothing_fits
         unmet = found.hardware is not None and found.feasible is not True
     _print(found, document, invocation)

@@ -26,6 +26,7 @@ from gptbudget.run.run import (
     ComputeRun,
     CostAssumptions,
     FlopsAmount,
+    Inputs,
     ModelRun,
     NamedGpu,
     NamedModel,
@@ -69,7 +70,7 @@ def complete_run(
     """
     if isinstance(work, NamedModel):
         return complete_model_run(options, gpu, work, evidence, context, origins=origins)
-    return _complete_compute_run(options, gpu, work, context, origins=origins)
+    return _complete_compute_run(Inputs(options, gpu, work, evidence, context, origins or {}), work)
 
 
 def complete_model_run(
@@ -86,7 +87,8 @@ def complete_model_run(
     Raises:
         UsageError: values that cannot stand together, such as bf16 on a card without it.
     """
-    resolver, model = Resolver(options, origins or {}), work.spec
+    resolver = Resolver(Inputs(options, gpu, work, evidence, context, origins or {}))
+    model = work.spec
     _refuse_two_amounts(options)
     resolver.derived("gpu", gpu.key, "gpu")
     resolver.derived("model", work.asked or work.key, "model")
@@ -133,6 +135,7 @@ def complete_model_run(
         catalogs=context.catalogs,
         origins=resolver.chosen_origins,
         values=resolver.chosen,
+        inputs=resolver.inputs,
         notes=(
             *notes,
             *batch.notes,
@@ -142,16 +145,10 @@ def complete_model_run(
     )
 
 
-def _complete_compute_run(
-    options: Options,
-    gpu: NamedGpu,
-    work: BareSize | FlopsAmount,
-    context: RunContext,
-    *,
-    origins: Mapping[str, Origin] | None,
-) -> ComputeRun:
+def _complete_compute_run(inputs: Inputs, work: BareSize | FlopsAmount) -> ComputeRun:
     """Complete one pair of accelerator and work without a shape."""
-    resolver = Resolver(options, origins or {})
+    resolver = Resolver(inputs)
+    options, gpu, context = inputs.options, inputs.gpu, inputs.context
     _refuse_two_amounts(options)
     utilization = _given_utilization(options, work)
     resolver.derived("gpu", gpu.key, "gpu")
@@ -180,6 +177,7 @@ def _complete_compute_run(
         catalogs=context.catalogs,
         origins=resolver.chosen_origins,
         values=resolver.chosen,
+        inputs=resolver.inputs,
         notes=(*notes, *_precision_notes(resolver, gpu, precision)),
     )
 

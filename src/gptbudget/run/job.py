@@ -83,7 +83,7 @@ def batch_of(resolver: Resolver, model: ModelSpec, replicas: int) -> Batch:
     whole = max(1, round(wanted / smallest)) * smallest
     resolver.chosen["global_batch_tokens"] = whole
     rounded = (f"a step of {wanted} tokens is rounded to whole micro-batches: {whole} tokens",)
-    notes = rounded if resolver.options.global_batch_tokens not in {None, whole} else ()
+    notes = rounded if resolver.options.global_batch_tokens not in (None, whole) else ()
     return Batch(seq_len, micro_batch, whole, (*notes, *_length_notes(resolver, model, seq_len)))
 
 

@@ -178,4 +178,4 @@ def _pcie_bytes_per_s(gpu: GpuSpec) -> float:
     generation, lanes = (
         (gpu.pcie.generation, gpu.pcie.lanes) if gpu.pcie is not None else _USUAL_PCIE
     )
-    return _PCIE_LANE_GB_PER_S[generation] * 1e9 * lanes
+    return _PCIE_LANE_GB_PER_S[int(generation)] * 1e9 * lanes

@@ -1,10 +1,8 @@
 """Take each value from the first place that has it, and remember which."""
 
-from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from gptbudget.run.run import Origin
-from gptbudget.specs.options import Options
+from gptbudget.run.run import Inputs, Origin
 
 T = TypeVar("T")
 
@@ -12,9 +10,10 @@ T = TypeVar("T")
 class Resolver:
     """Chooses between what was given, what the catalog says, and a default."""
 
-    def __init__(self, options: Options, origins: Mapping[str, Origin]) -> None:
-        self.options = options
-        self.origins = origins
+    def __init__(self, inputs: Inputs) -> None:
+        self.inputs = inputs
+        self.options = inputs.options
+        self.origins = inputs.origins
         """Where the given options came from: flag or scenario."""
         self.chosen: dict[str, Any] = {}
         self.chosen_origins: dict[str, Origin] = {}
@@ -33,6 +32,7 @@ class Resolver:
         return self._record(name, value, self.origins.get(source, "given"))
 
     def _record(self, name: str, value: T, origin: Origin) -> T:
+        value = self.inputs.context.named(name, value, origin)
         self.chosen[name] = value
         self.chosen_origins[name] = origin
         return value

@@ -1,6 +1,6 @@
 """A complete question: every value an estimate needs, and where each came from."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -13,11 +13,13 @@ from gptbudget.specs.evidence import TimeRange
 from gptbudget.specs.gpu import GpuSpec
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.model import ModelSpec
+from gptbudget.specs.options import Options
 from gptbudget.specs.recipe import Precision, Recipe
 from gptbudget.specs.stack import Stack
 from gptbudget.specs.values import Convention, StackName
 
 if TYPE_CHECKING:
+    from gptbudget.specs.evidence import Evidence
     from gptbudget.specs.profile import Profile
 
 Origin = Literal["given", "scenario", "driver", "catalog", "default"]
@@ -81,6 +83,21 @@ class RunContext(NamedTuple):
     profiles: "tuple[Profile, ...]" = ()
     catalogs: tuple[Path, ...] = ()
     """Files or folders that were named beside the usual ones."""
+    named: Callable[[str, Any, Origin], Any] = lambda _, value, __: value
+    """Takes the name, value and origin of each option that is chosen, and gives the value back.
+
+    An explanation gives back a number that knows its name."""
+
+
+class Inputs(NamedTuple):
+    """All that a run is completed from, in the order in which ``complete_run`` takes it."""
+
+    options: Options
+    gpu: NamedGpu
+    work: Work
+    evidence: "Evidence"
+    context: RunContext
+    origins: Mapping[str, Origin]
 
 
 class CostAssumptions(NamedTuple):
@@ -128,6 +145,8 @@ class RunBasis:
     origins: Mapping[str, Origin]
     values: Mapping[str, Any]
     """The options as they apply to this run, by option name, for showing."""
+    inputs: Inputs
+    """What it was completed from."""
     notes: tuple[str, ...] = ()
 
     def asked(self, option: str) -> bool:

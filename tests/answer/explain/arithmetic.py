@@ -37,8 +37,8 @@ def evaluated(formula: str, values: Mapping[str, float] | None = None) -> Any:
                 return of(body)
             case ast.Constant(value=int() | float() as number):
                 return number
-            case ast.Name(id=name):
-                return names[name]
+            case ast.Name() | ast.Attribute():
+                return names[ast.unparse(node)]
             case ast.BinOp(left=left, op=op, right=right):
                 return _OPERATIONS[type(op)](of(left), of(right))
             case ast.UnaryOp(op=ast.USub(), operand=operand):

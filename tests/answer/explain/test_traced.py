@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gptbudget.answer.explain.formula import met, terms, written
+from gptbudget.answer.explain.steps import written
 from gptbudget.answer.explain.traced import Traced, Tracing
-from gptbudget.core.arrays import maximum, minimum, real, whole
+from gptbudget.core.arrays import added, maximum, minimum, real, whole
+from gptbudget.core.parts import Parts
 from tests.answer.explain.arithmetic import evaluated
 
 NUMBERS = st.sampled_from([0, 1, 2, 3, 0.5, 1.0, 7, -2, 1e9])
@@ -105,15 +106,33 @@ def test_brackets_stand_where_they_are_needed_and_only_there() -> None:
     assert text(-(a**c)) == "-a ** c"
 
 
-def test_what_was_made_alike_is_one_number_and_has_one_name() -> None:
+def product(one: Any, other: Any) -> Any:
+    return one * other
+
+
+def test_what_was_made_alike_in_one_place_is_one_number_and_has_one_name() -> None:
     tracing = Tracing()
     a, b = tracing.leaf("a", 5), tracing.leaf("b", 3)
-    assert a * b is a * b
-    names = {id(a * b): "product"}
-    assert written(a * b + 1, names, lambda _, name: name) == "product + 1"
-    assert [name for _, name in met(a * b + a, names)] == ["product", "a"]
-    _, size, times = terms((a + b) * (a + b), {})[id(a + b)]
-    assert (size, times) == (2, 2)
+    assert product(a, b) is product(a, b)
+    assert product(a, b) is not a * b
+    assert product(a, b).function == "product"
+    names = {id(product(a, b)): "product"}
+    assert written(product(a, b) + 1, names, lambda _, name: name) == "product + 1"
+    assert written(a * b + 1, names, lambda _, name: name) == "a * b + 1"
+
+
+def test_what_computes_for_others_computes_nothing_itself() -> None:
+    tracing = Tracing()
+    numbers = [tracing.leaf("a", 5), tracing.leaf("b", 3)]
+    assert added(numbers).function == ("test_what_computes_for_others_computes_nothing_itself")
+    assert Parts({"a": numbers[0], "b": numbers[1]}).total.function == added(numbers).function
+
+
+@pytest.mark.parametrize("value", [2.4, 2.5, 3.5, 2.6, 3])
+def test_rounds_as_numbers_do(value: float) -> None:
+    rounded = round(Tracing().leaf("a", value))
+    assert rounded == round(value)
+    assert evaluated(text(rounded), {"a": value}) == round(value)
 
 
 def test_no_cache_takes_one() -> None:
@@ -131,7 +150,8 @@ def test_compares_and_counts_as_its_value() -> None:
     assert layers % 5 == 3
     assert 2**layers == 2**48
     assert 100 // layers == 2
-    assert repr(layers) == "Traced(48)"
+    assert (repr(layers), str(layers), f"{layers:.1f}") == ("Traced(48)", "48", "48.0")
+    assert abs(-layers) is layers
 
 
 @pytest.mark.parametrize("text", ["__import__('os')", "a.b", "[1]", "'a' * 3", "not 1"])

@@ -1,49 +1,294 @@
-"""Answers with the explanation that was asked for behind them."""
+"""Answers with the explanation that was asked for behind them: in words, and as plain data."""
 
-from collections.abc import Sequence
+import difflib
+import math
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
-from gptbudget.answer.document import Document
-from gptbudget.answer.explain.budget import chosen_by_search, plan_explanation
-from gptbudget.answer.explain.estimate import explanation, memory_explanation
-from gptbudget.answer.explain.words import shown_with, steps_data, with_steps
+from gptbudget.answer.document import Document, Table
+from gptbudget.answer.explain.named import (
+    NOTHING_CHOSEN,
+    Explained,
+    Quantity,
+    explanation,
+    plan_explanation,
+)
+from gptbudget.answer.explain.sources import SOURCES
+from gptbudget.answer.explain.steps import ABOVE, Input, Step
+from gptbudget.answer.unknown import why_unknown
 from gptbudget.answer.verdict import subject
 from gptbudget.budget.budget import Plan
+from gptbudget.errors import UsageError
 from gptbudget.run.estimate import Bill, Estimate
 from gptbudget.search.gpu_count import Counted
-from gptbudget.search.result import Fit
+from gptbudget.search.result import Fit, Way
+from gptbudget.units import format_bytes, format_duration, format_usd
+
+_NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?:e[+-]?\d+)?")
+_LONGEST_SOURCE, _LONGEST_FORMULA = 120, 48
+_LONG = 1e12
+_OF_OUTLINE = re.compile(r"[^.]+(\.parts)?(\.[^.]+)?")
+"""Numbers of an answer that an outline has: neither those of phases nor of other software."""
+
+_SYMBOLS = (
+    "in an explanation x is times, ^ a power and // the whole part of a quotient; what is no whole "
+    "number is shown in six digits, and in full in -o json"
+)
+_MORE = "more of a number: --explain NAME, with a name of the first column"
+
+_SHOWN: dict[str, Callable[[float], str]] = {
+    "B": format_bytes,
+    "s": format_duration,
+    "USD": format_usd,
+}
 
 
-def explained(document: Document, estimates: Sequence[Estimate]) -> Document:
-    """An answer of ``compare``: every row as data, the best one in tables."""
+def explained(document: Document, estimates: Sequence[Estimate], name: str) -> Document:
+    """An answer of ``compare``: every row as data, the best one in tables.
+
+    Here and below ``name`` asks for one number; an empty one for all of them.
+    """
     wanted = estimates if document.data and not document.tables else estimates[:1]
     about = subject(estimates[0]) if len(estimates) > 1 else ""
-    return with_steps(document, [explanation(each) for each in wanted], about=about)
+    return _with(document, [explanation(each) for each in wanted], name, about=about)
 
 
-def explained_memory(document: Document, bill: Bill) -> Document:
+def explained_memory(document: Document, bill: Bill, name: str) -> Document:
     """An answer of ``memory``."""
-    return with_steps(document, [memory_explanation(bill)])
+    sections = {"run", "model", "memory"}
+    return _with(document, [explanation(bill.estimate, NOTHING_CHOSEN, sections)], name)
 
 
-def explained_fit(document: Document, fit: Fit) -> Document:
+def explained_fit(document: Document, fit: Fit, name: str) -> Document:
     """An answer of ``fit``: the best way, or else the nearest miss."""
     found = [*fit.ways, *fit.misses][:1]
-    steps = [explanation(way.estimate, chosen_by_search(way)) for way in found]
-    about = "way 1" if fit.ways else "the nearest miss"
-    return with_steps(document, steps, "results" if fit.ways else "misses", about)
+    rows, about = ("results", "way 1") if fit.ways else ("misses", "the nearest miss")
+    every = [explanation(way.estimate, chosen_by_search(way)) for way in found]
+    return _with(document, every, name, rows, about)
 
 
-def explained_counts(document: Document, found: Sequence[Counted]) -> Document:
+def chosen_by_search(way: Way) -> dict[str, str]:
+    """What a search set, and nobody gave."""
+    run, host = way.estimate.run, format_bytes(way.candidate.host_bytes or 0)
+    said = "chosen by fit: no other way that was tried comes before it"
+    found = {name: said for name in run.values if run.asked(name) and name not in way.given}
+    if way.candidate.host_bytes:
+        found["host_memory"] = f"chosen by fit: the offload needs {host}"
+    return found
+
+
+def explained_counts(document: Document, found: Sequence[Counted], name: str) -> Document:
     """An answer of ``plan`` with a model: every row as data, the best one in tables."""
-    steps = [
+    every = [
         explanation(each.way.estimate, dict.fromkeys(each.way.changes, "chosen by plan"))
         for each in found
     ]
-    return with_steps(document, steps, about=subject(found[0].way.estimate))
+    return _with(document, every, name, about=subject(found[0].way.estimate))
 
 
-def explained_plan(document: Document, plan: Plan) -> Document:
+def explained_plan(document: Document, plan: Plan, name: str) -> Document:
     """An answer of ``plan`` without a model."""
-    steps = plan_explanation(plan)
-    data = {**document.data, "explanation": steps_data(steps)}
-    return shown_with(document._replace(data=data), steps)
+    found = plan_explanation(plan)
+    data = {**document.data, "explanation": steps_data(steps_of(found, name))}
+    return _shown(document._replace(data=data), found, name)
+
+
+def steps_data(steps: Sequence[Step]) -> list[dict[str, Any]]:
+    """Steps as plain data; ``with_numbers`` is arithmetic that any language evaluates."""
+    return [
+        {**step._asdict(), "inputs": [each._asdict() for each in step.inputs]} for step in steps
+    ]
+
+
+def steps_of(of: Explained, name: str) -> list[Step]:
+    """The steps to the number of this name, which is the last; all steps without a name.
+
+    Raises:
+        UsageError: there is no such number, or it is not known.
+    """
+    if not name:
+        return of.steps
+    wanted = {_found(of, name)}
+    for step in reversed(of.steps):
+        if step.name in wanted:
+            wanted |= {each.name for each in step.inputs if each.source == ABOVE}
+    return [step for step in of.steps if step.name in wanted]
+
+
+def _found(of: Explained, name: str) -> str:
+    """What the number that is asked for is called in formulas."""
+    names = {step.name: Quantity(step.name, step.name, step.value) for step in of.steps}
+    ends = [each.path.rpartition(".")[2] for each in of.quantities]
+    for each, end in zip(of.quantities, ends, strict=True):
+        ways = (each.name, each.path, each.path.replace(".parts.", "."))
+        names |= dict.fromkeys(ways + ((end,) if ends.count(end) == 1 else ()), each)
+    found = names.get(name)
+    if found is not None and found.value is not None:
+        return found.name
+    what = f"--explain {name}: "
+    if found is not None and of.estimate is not None:
+        why, hint = why_unknown(of.estimate, found.path)
+        raise UsageError(f"{what}{why}", hint)
+    if name in SOURCES and name.startswith(("memory.", "time.")):
+        raise UsageError(f"{what}it takes nothing in this answer", "--explain lists what does")
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    raise UsageError(
+        f"{what}no number of this answer is called so",
+        f"the nearest are {', '.join(near)}" if near else "--explain lists them",
+    )
+
+
+def _with(
+    document: Document,
+    every: Sequence[Explained],
+    name: str,
+    rows: str = "results",
+    about: str = "",
+) -> Document:
+    """An answer with an explanation of its first rows, and that of the best in its tables.
+
+    ``about`` says which one that is, where there are several.
+    """
+    data = document.data
+    if data:
+        found = [dict(row) for row in data[rows]]
+        for place, (row, each) in enumerate(zip(found, every, strict=False)):
+            row["explanation"] = steps_data(_steps_of_row(each, name, best=place == 0))
+        data = {**data, rows: found}
+    document = document._replace(data=data)
+    return _shown(document, every[0], name, about) if every else document
+
+
+def _steps_of_row(of: Explained, name: str, *, best: bool) -> list[Step]:
+    """The steps to a number; none where only another row than the best does not have it."""
+    try:
+        return steps_of(of, name)
+    except UsageError:
+        if best:
+            raise
+        return []
+
+
+def _shown(document: Document, of: Explained, name: str, about: str = "") -> Document:
+    """A document with the tables of an explanation behind its own."""
+    if not document.tables:
+        return document
+    title = f"explained, {about}" if about else "explained"
+    tables = (_outline(of, title),) if not name else tuple(_in_full(of, name, title))
+    notes = (*document.notes, _SYMBOLS, *(() if name else (_MORE,)))
+    return document._replace(tables=(*document.tables, *tables), notes=notes)
+
+
+def _outline(of: Explained, title: str) -> Table:
+    """One line for each number of the answer."""
+    steps = {step.name: step for step in of.steps}
+    rows = [
+        (each.name, _amount(steps[each.name]), _line(steps[each.name]))
+        for each in of.quantities
+        if each.name in steps and _OF_OUTLINE.fullmatch(each.path)
+    ]
+    return Table(("number", "value", "formula"), tuple(rows), title=title)
+
+
+def _line(step: Step) -> str:
+    """A formula as far as a line goes; who says what is not computed."""
+    return _cut(_symbols(step.formula) if step.inputs else step.source, _LONGEST_FORMULA)
+
+
+def _in_full(of: Explained, name: str, title: str) -> Iterator[Table]:
+    """A number, the terms of its formula, and in short the terms of theirs."""
+    steps = {step.name: step for step in steps_of(of, name)}
+    *_, root = steps.values()
+    terms = _computed([root], steps, {root.name})
+    below = _computed(terms, steps, {root.name, *(step.name for step in terms)})
+    yield Table(("",), ((_text(root),),), title=f"{title}: {root.name}")
+    if terms:
+        yield Table(("",), tuple((_text(step),) for step in terms), title="of which")
+    if below:
+        rows = tuple((step.name, _amount(step), _line(step)) for step in below)
+        yield Table(("number", "value", "formula"), rows, title="of which, in short")
+    inputs = [each for step in (root, *terms, *below) for each in step.inputs]
+    taken = {each.name: each for each in inputs if each.source != ABOVE}
+    rows_of_inputs = tuple(
+        (each.name, f"{_number(each.value)} {each.unit}".strip(), each.origin, _short(each.source))
+        for each in taken.values()
+    )
+    if rows_of_inputs:
+        yield Table(("input", "value", "origin", "source"), rows_of_inputs, title="taken in")
+
+
+def _computed(of: Sequence[Step], steps: dict[str, Step], said: set[str]) -> list[Step]:
+    """The steps of the inputs of some steps, without those that were said."""
+    inputs = [each for step in of for each in step.inputs if each.source == ABOVE]
+    return [steps[name] for name in dict.fromkeys(each.name for each in inputs) if name not in said]
+
+
+def formula_tables(steps: Sequence[Step]) -> Iterator[Table]:
+    """All steps, section by section, with what is said of a number in cells of their own."""
+    for section in dict.fromkeys(step.section for step in steps):
+        rows = tuple(
+            (step.name, "\n= ".join(_equations(step)), f"{step.source}{_marks(step.inputs)}")
+            for step in steps
+            if step.section == section
+        )
+        yield Table(("number", "formula", "source"), rows, title=section)
+
+
+def _text(step: Step) -> str:
+    first, *others = _equations(step)
+    lines = [f"{step.name} = {first}", *(f"  = {each}" for each in others)]
+    return "\n".join((*lines, f"  {step.source}{_marks(step.inputs)}"))
+
+
+def _equations(step: Step) -> Iterator[str]:
+    """The formula, with its numbers where they are no single one, and what comes out."""
+    if step.inputs:
+        yield _symbols(step.formula)
+    if step.with_numbers != repr(step.value):
+        yield _symbols(step.with_numbers)
+    yield _result(step)
+
+
+def _marks(inputs: Sequence[Input]) -> str:
+    """What of a step was neither said nor computed."""
+    said = [
+        f"{origin}: {', '.join(names)}"
+        for origin in ("default", "assumed")
+        if (names := [each.name for each in inputs if each.origin == origin])
+    ]
+    return f" [{'; '.join(said)}]" if said else ""
+
+
+def _result(step: Step) -> str:
+    number = f"{_number(step.value)} {step.unit}, " if step.unit in _SHOWN else ""
+    return f"{number}{_amount(step)}"
+
+
+def _amount(step: Step) -> str:
+    """A number in the unit in which one reads it."""
+    shown, sign = _SHOWN.get(step.unit), "-" if step.value < 0 else ""
+    if shown is None:
+        return f"{_number(step.value)} {step.unit}".strip()
+    return f"{sign}{shown(abs(step.value))}"
+
+
+def _number(value: float) -> str:
+    """Whole numbers as far as one reads them, others in six digits."""
+    whole = value == int(value) and abs(value) < _LONG if math.isfinite(value) else False
+    return f"{value:,.0f}" if whole else f"{value:.6g}"
+
+
+def _symbols(formula: str) -> str:
+    shown = formula.replace("**", "^").replace(" * ", " x ")
+    return _NUMBER.sub(lambda match: _number(float(match[0])).replace(",", ""), shown)
+
+
+def _short(source: str) -> str:
+    """The first of several sources, as far as a line goes."""
+    first, *others = source.split(" ; ")
+    return f"{_cut(first, _LONGEST_SOURCE)}{f' and {len(others)} more' if others else ''}"
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[:most].rpartition(' ')[0]} ..."

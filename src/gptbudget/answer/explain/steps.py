@@ -1,160 +1,269 @@
-"""Where named numbers and steps are written down, and steps put in the order of their use."""
+"""The steps of an explanation: named numbers as formulas, in the order of their use.
 
+A number has the name under which the answer has it, or the record that it is a field of. What is
+left, in a formula that is too long to read, is named after the function that computed it.
+"""
+
+import inspect
 import math
-from collections.abc import Iterable
-from itertools import count
-from typing import Any, NamedTuple
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache, reduce
+from keyword import iskeyword
+from typing import Literal, NamedTuple
 
-from gptbudget.answer.explain.formula import met, terms, written
-from gptbudget.answer.explain.step import Input, Origin, Step
-from gptbudget.answer.explain.traced import LEAF, NUMBER, Traced, Tracing
-from gptbudget.core.arrays import added
+from gptbudget.answer.explain.sources import SOURCES
+from gptbudget.answer.explain.traced import LEAF, NEGATIVE, NUMBER, Traced
 
+Origin = Literal["given", "scenario", "driver", "catalog", "default", "assumed", "computed"]
+"""Said by the user, on the command line or in a scenario; of a catalog; a default of an option; an
+assumption without an option; an earlier step."""
+
+ABOVE = "a step above"
 _AGREES = 1e-9
-_ABOVE = "a step above"
 _READABLE = 16
 """Numbers in a formula."""
 
-_FOREIGN = {
-    "B": ("FLOP/token", "FLOP", "s"),
-    "FLOP/token": ("B",),
-    "s": ("FLOP/token",),
-    "": ("FLOP/token", "B"),
-}
-"""By the unit of a step, units of numbers that cannot be in it, though they were computed alike."""
+_SHORT = 2
+"""Numbers in a formula that needs no name."""
+
+_SMALL = 1e4
+"""Constants below it are factors of many formulas, and no name stands for them."""
+
+_RANK = {"+": 1, "-": 1, "*": 2, "/": 2, "//": 2, "%": 2, NEGATIVE: 3, "**": 4}
+_WHOLE = 5
+_BOUND_LEFT = frozenset({"-", "/", "//", "%", "*"})
+"""Operations that need brackets around a right operand of the same rank."""
+
+_UNITS = (
+    (r"gb_per_s", "GB/s"),
+    (r"_gib$", "GiB"),
+    (r"tflops", "TFLOP/s"),
+    (r"flops_per_s", "FLOP/s"),
+    (r"tokens_per_s", "tokens/s"),
+    (r"bytes_per_s", "B/s"),
+    (r"^memory\.(?!rank)|^rank\.(?!placement|states\.(trained|weight_b))|(^|_)bytes", "B"),
+    (r"^time\.(?!by_stack|profile|utilization)|_s(_\d+)?$|(^|\.)s_per_", "s"),
+    (r"flops", "FLOP"),
+    (r"(^|\.|_)tokens(_\d+)?$", "tokens"),
+    (r"(^|\.)usd$|_usd$", "USD"),
+    (r"usd_per_hour$", "USD/h"),
+    (r"g_per_kwh$", "g/kWh"),
+    (r"_w$", "W"),
+    (r"_hours$", "h"),
+    (r"_kwh$", "kWh"),
+    (r"_kg$", "kg"),
+)
+"""By what a name has in it; the first that fits."""
 
 
-class _Defined(NamedTuple):
-    """A number that has a name of its own, and becomes a step where another one needs it."""
+class Input(NamedTuple):
+    """A number that a step takes in."""
 
     name: str
-    number: Traced
+    value: float
+    unit: str
+    origin: Origin
+    source: str
+
+
+class Step(NamedTuple):
+    """A number of the answer: its formula, and everything that is in it."""
+
+    section: str
+    name: str
+    formula: str
+    with_numbers: str
+    value: float
     unit: str
     source: str
-    shown: Traced
-    """The same number, as the sum of others that have names."""
+    inputs: tuple[Input, ...]
 
 
-class Book:
-    """The inputs and steps of one explanation."""
+class Term(NamedTuple):
+    """A part of a formula."""
 
-    def __init__(self) -> None:
-        self.tracing = Tracing()
-        self.inputs: dict[str, Input] = {}
+    number: Traced
+    size: int
+    """Numbers that are written."""
+    times: int
+    """How often it stands there."""
+    is_result: bool
+    """A function gave it back: what it is part of was computed by others."""
+
+
+@cache
+def unit_of(name: str) -> str:
+    """The unit of a number, which its name says."""
+    return next((unit for pattern, unit in _UNITS if re.search(pattern, name)), "")
+
+
+class Explanation:
+    """Writes down every number that has a name, each after those that it needs."""
+
+    def __init__(
+        self,
+        leaves: Mapping[str, Input],
+        numbers: Mapping[str, Traced],
+        sections: Mapping[str, str],
+    ) -> None:
+        """Take the leaves of all formulas, computed numbers by name, and the sections of some."""
         self.steps: list[Step] = []
-        self._defined: dict[str, _Defined] = {}
+        self._leaves, self._sections = leaves, sections
+        self._numbers: dict[str, Traced] = {}
+        self._names: dict[int, str] = {}
         self._said: set[str] = set()
+        for name, number in numbers.items():
+            self._name(name, number)
 
-    def take(
-        self,
-        name: str,
-        value: Any,
-        unit: str,
-        origin: Origin,
-        source: str = "",
-        *,
-        kept: bool = False,
-    ) -> Traced:
-        """A number that comes from outside; a name is one number only."""
-        known = self.inputs.setdefault(name, Input(name, value, unit, origin, source))
-        assert known.value == value, (name, known.value, value)
-        return self.tracing.leaf(name, value, kept=kept)
-
-    def define(self, name: str, number: Any, unit: str, source: str, parts: Any = ()) -> Any:
-        """Give a computed number a name, by which later formulas call it.
-
-        It may be said as the sum of its ``parts``.
-        """
-        if isinstance(number, Traced) and number.operation not in {LEAF, NUMBER}:
-            whole = added(parts)
-            said = isinstance(whole, Traced) and self._agree(whole.value, number.value)
-            shown = whole if said else number
-            self._defined.setdefault(name, _Defined(name, number, unit, source, shown))
-        return number
-
-    def state(
-        self,
-        section: str,
-        name: str,
-        number: Any,
-        unit: str,
-        source: str,
-        figure: Any,
-        *,
-        parts: Iterable[Any] = (),
-    ) -> Traced:
-        """Write a step down, after all that it needs; it must come to the ``figure`` answered.
-
-        A sum may be said by the steps that are its ``parts``. The answer stands for the step in
-        such a sum.
-        """
-        self.define(name, number, unit, source)
-        shown: Any = added(parts) or number
-        if not isinstance(shown, Traced) or shown.operation == NUMBER:
-            shown = self.take(f"assumed_{name}", shown * 1, unit, "assumed", source)
-        assert self._agree(shown.value, figure), (name, shown.value, figure)
+    def state(self, name: str, figure: float) -> None:
+        """Write down how the number of this name came about; it must be the ``figure`` answered."""
+        value = self._numbers[name].value
+        assert math.isclose(value, figure, rel_tol=_AGREES), (name, value, figure)
         if name not in self._said:
-            self._write(section, _Defined(name, shown, unit, source, shown))
-        return self.take(name, shown.value, unit, "computed", _ABOVE)
+            self._write("", name)
 
-    def _write(self, section: str, defined: _Defined) -> None:
-        self._said.add(defined.name)
-        number, names = defined.shown, self._split(defined)
-        needed = {name: each for each, name in met(number, names)}
-        for name in needed:
-            if name in self._defined and name not in self._said:
-                self._write(section, self._defined[name])
+    def _name(self, name: str, number: Traced) -> None:
+        self._numbers[name] = number
+        small = number.operation == NUMBER and number.value < _SMALL
+        if number.operation != LEAF and not small:
+            self._names.setdefault(id(number), name)
+
+    def _write(self, section: str, name: str) -> None:
+        """Write a step down, of its own section or else of that in which it is needed."""
+        self._said.add(name)
+        section = self._sections.get(name) or self._sections.get(name.partition(".")[0], section)
+        number = self._numbers[name]
+        if number.operation in {LEAF, NUMBER}:
+            self.steps.append(self._taken(section, name, number))
+            return
+        names = dict(self._names)
+        if names.get(id(number)) == name:
+            del names[id(number)]
+        self._split(number, names)
+        needed = {known: each for each, known in _met(number, names)}
+        for known in needed:
+            if known not in self._leaves and known not in self._said:
+                self._write(section, known)
         self.steps.append(
             Step(
                 section,
-                defined.name,
-                written(number, names, lambda _, name: name),
+                name,
+                written(number, names, lambda _, known: known),
                 written(number, names, lambda each, _: repr(each.value)),
                 number.value,
-                defined.unit,
-                defined.source,
-                tuple(self._input(each, name) for name, each in needed.items()),
+                unit_of(name),
+                _source(name, number),
+                tuple(self._input(known, each) for known, each in needed.items()),
             )
         )
 
-    @staticmethod
-    def _agree(one: float, other: float) -> bool:
-        return math.isclose(one, other, rel_tol=_AGREES)
+    def _taken(self, section: str, name: str, number: Traced) -> Step:
+        """A number of the answer that is not computed."""
+        value, leaf = number.value, self._leaves.get(number.name)
+        source = f"{leaf.origin}: {leaf.source}" if leaf else _cited(name) or "a constant"
+        return Step(section, name, repr(value), repr(value), value, unit_of(name), source, ())
 
-    def _split(self, defined: _Defined) -> dict[int, str]:
+    def _split(self, number: Traced, names: dict[int, str]) -> None:
         """Name terms of a formula that is too long to read, those first that stand there often."""
-        for place in count(1):
-            names = self._names_in(defined)
-            found = terms(defined.shown, names)
-            _, size, _ = found.pop(id(defined.shown))
-            if size <= _READABLE:
-                return names
-            fitting = [each for each in found.values() if each[1] <= _READABLE]
-            term, _, _ = max(fitting, key=lambda each: (each[1] - 1) * each[2])
-            same = all(above in {"+", "-"} for above in self._above(defined.shown, term))
-            unit = defined.unit if same else ""
-            self.define(f"{defined.name}_term_{place}", term, unit, defined.source)
-        raise AssertionError
+        while True:
+            found = _terms(number, names)
+            if found.pop(id(number)).size <= _READABLE:
+                return
+            term = max((each for each in found.values() if each.size <= _READABLE), key=_worth)
+            name = re.sub(r"(^|\.)_", r"\1", term.number.function)
+            self._name(self._unused(name if term.is_result else f"{name}.part"), term.number)
+            names[id(term.number)] = self._names[id(term.number)]
 
-    def _names_in(self, defined: _Defined) -> dict[int, str]:
-        """What may be called by its name in a formula: the first name that is of its kind."""
-        names: dict[int, str] = {}
-        for each in self._defined.values():
-            if each.unit not in _FOREIGN.get(defined.unit, ()):
-                names.setdefault(id(each.number), each.name)
-        return names
+    def _unused(self, name: str) -> str:
+        """The name, or the name with the first number that makes it another."""
+        taken, place, found = {*self._numbers, *self._leaves}, 1, name
+        while found in taken or iskeyword(found):
+            place, found = place + 1, f"{name}_{place + 1}"
+        return found
 
-    def _above(self, root: Traced, term: Traced) -> list[str]:
-        """The operations between a formula and a term of it."""
-        for operand in root.operands:
-            if operand is term:
-                return [root.operation]
-            below = self._above(operand, term)
-            if below:
-                return [root.operation, *below]
-        return []
+    def _input(self, name: str, number: Traced) -> Input:
+        return self._leaves.get(name) or Input(name, number.value, unit_of(name), "computed", ABOVE)
 
-    def _input(self, number: Traced, name: str) -> Input:
-        if number.operation == LEAF and name not in self._defined:
-            return self.inputs[name]
-        return Input(name, number.value, self._defined[name].unit, "computed", _ABOVE)
+
+def _cited(name: str) -> str | None:
+    """The citation of a number, or of the whole that it is a part of."""
+    return SOURCES.get(name) or SOURCES.get(name.rpartition(".")[0])
+
+
+def _source(name: str, number: Traced) -> str:
+    """Who says that it is computed so: a citation, else the function that does, in its words."""
+    cited, place = _cited(name), number.place
+    if cited is not None or place is None:
+        return cited or ""
+    function = reduce(getattr, place.function.split("."), sys.modules[place.module])
+    text = inspect.getdoc(getattr(function, "fget", function)) or ""
+    said = " ".join(text.partition("\n\n")[0].split())
+    where = f"{place.module.removeprefix('gptbudget.')}.{place.function}"
+    return f"{where}: {said}" if said else where
+
+
+def written(of: Traced, names: Mapping[int, str], say: Callable[[Traced, str], str]) -> str:
+    """The formula of a number; what has a name stands for itself, said as ``say`` wants it.
+
+    ``names`` is what has a name, by identity.
+    """
+    return _written(of, names, say)[0]
+
+
+def _written(
+    of: Traced, names: Mapping[int, str], say: Callable[[Traced, str], str]
+) -> tuple[str, int]:
+    name = _name(of, names)
+    if name or of.operation == NUMBER:
+        text = say(of, name) if name else repr(of.value)
+        return text, _WHOLE if of.value >= 0 else _RANK[NEGATIVE]
+    rank = _RANK[of.operation]
+    inner = [_written(each, names, say) for each in of.operands]
+    if of.operation == NEGATIVE:
+        return f"-{_bracketed(*inner[0], rank)}", rank
+    left = _bracketed(*inner[0], rank + (of.operation == "**"))
+    right = _bracketed(*inner[1], rank + (of.operation in _BOUND_LEFT))
+    return f"{left} {of.operation} {right}", rank
+
+
+def _bracketed(text: str, rank: int, least: int) -> str:
+    return text if rank >= least else f"({text})"
+
+
+def _name(of: Traced, names: Mapping[int, str]) -> str:
+    return of.name if of.operation == LEAF else names.get(id(of), "")
+
+
+def _met(of: Traced, names: Mapping[int, str]) -> Iterator[tuple[Traced, str]]:
+    """The numbers with names that a formula has in it, in order."""
+    name = _name(of, names)
+    if name:
+        yield of, name
+    else:
+        for operand in of.operands:
+            yield from _met(operand, names)
+
+
+def _terms(of: Traced, names: Mapping[int, str]) -> dict[int, Term]:
+    """What could be named inside a formula, by identity."""
+    found: dict[int, Term] = {}
+
+    def size(part: Traced, above: Traced | None) -> int:
+        if part.operation in {LEAF, NUMBER} or _name(part, names):
+            return 1
+        gave = above is None or above.function != part.function
+        known = found.get(id(part))
+        if known is None:
+            known = Term(part, sum(size(each, part) for each in part.operands), 0, is_result=True)
+        found[id(part)] = Term(part, known.size, known.times + 1, known.is_result and gave)
+        return known.size
+
+    size(of, None)
+    return found or {id(of): Term(of, 1, 0, is_result=False)}
+
+
+def _worth(of: Term) -> tuple[bool, int]:
+    """How much shorter a formula gets by a name; results of functions come first."""
+    return of.is_result and of.size > _SHORT, (of.size - 1) * of.times

@@ -7,8 +7,9 @@ What changes nothing is left out: adding or subtracting 0, multiplying with or d
 """
 
 import operator
+import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 _OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
     "+": operator.add,
@@ -22,76 +23,75 @@ _OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
 
 LEAF, NUMBER, NEGATIVE = "leaf", "number", "negative"
 
+_ARITHMETIC = frozenset({__name__, "gptbudget.core.arrays", "gptbudget.core.parts"})
+"""Modules that compute for others: what they make was made by who called them."""
+
+
+class Place(NamedTuple):
+    """Where an operation stands in the code."""
+
+    module: str
+    function: str
+    line: int
+
+
+Method = Callable[[Any, Any], Any]
+
+
+def _operator(operation: str) -> tuple[Method, Method]:
+    """The methods of an operation, with the number on its left and on its right."""
+    return (
+        lambda self, other: self.tracing.made(operation, self, other),
+        lambda self, other: self.tracing.made(operation, other, self),
+    )
+
+
+def _comparison(compare: Callable[[Any, Any], bool]) -> Method:
+    return lambda self, other: compare(self.value, plain(other))
+
 
 class Traced:
     """A number with the operation and the operands that made it.
 
-    Two that were made alike in one :class:`Tracing` are one object. They compare as their values
-    do, and cannot be hashed, so that no cache keeps one.
+    Two that were made alike in one place are one object. They compare and are shown as their
+    values are, and cannot be hashed, so that no cache keeps one.
     """
 
-    __slots__ = ("kept", "name", "operands", "operation", "tracing", "value")
-
     def __init__(
-        self,
-        tracing: "Tracing",
-        value: Any,
-        operation: str,
-        operands: "tuple[Traced, ...]" = (),
-        *,
-        name: str = "",
-        kept: bool = False,
+        self, tracing: "Tracing", value: Any, operation: str, *operands: "Traced", **of: Any
     ) -> None:
-        self.tracing = tracing
-        self.value = value
-        self.operation = operation
-        self.operands = operands
-        self.name = name
+        self.tracing, self.value = tracing, value
+        self.operation, self.operands = operation, operands
+        self.name: str = of.get("name", "")
         """Of a leaf."""
-        self.kept = kept
+        self.kept: bool = of.get("kept", False)
         """Shown as a factor of 1 too."""
+        self.place: Place | None = of.get("place")
+        """Where it was computed."""
+
+    @property
+    def function(self) -> str:
+        """What computed it; nothing of a number that was not computed."""
+        return self.place.function if self.place else ""
 
     def __repr__(self) -> str:
         return f"Traced({self.value!r})"
 
-    def __add__(self, other: Any) -> "Traced":
-        return self.tracing.made("+", self, other)
+    def __str__(self) -> str:
+        return str(self.value)
 
-    def __radd__(self, other: Any) -> "Traced":
-        return self.tracing.made("+", other, self)
+    def __format__(self, spec: str) -> str:
+        return format(self.value, spec)
 
-    def __sub__(self, other: Any) -> "Traced":
-        return self.tracing.made("-", self, other)
-
-    def __rsub__(self, other: Any) -> "Traced":
-        return self.tracing.made("-", other, self)
-
-    def __mul__(self, other: Any) -> "Traced":
-        return self.tracing.made("*", self, other)
-
-    def __rmul__(self, other: Any) -> "Traced":
-        return self.tracing.made("*", other, self)
-
-    def __truediv__(self, other: Any) -> "Traced":
-        return self.tracing.made("/", self, other)
-
-    def __rtruediv__(self, other: Any) -> "Traced":
-        return self.tracing.made("/", other, self)
-
-    def __floordiv__(self, other: Any) -> "Traced":
-        return self.tracing.made("//", self, other)
-
-    def __rfloordiv__(self, other: Any) -> "Traced":
-        return self.tracing.made("//", other, self)
-
-    def __mod__(self, other: Any) -> "Traced":
-        return self.tracing.made("%", self, other)
-
-    def __pow__(self, other: Any) -> "Traced":
-        return self.tracing.made("**", self, other)
-
-    def __rpow__(self, other: Any) -> "Traced":
-        return self.tracing.made("**", other, self)
+    __add__, __radd__ = _operator("+")
+    __sub__, __rsub__ = _operator("-")
+    __mul__, __rmul__ = _operator("*")
+    __truediv__, __rtruediv__ = _operator("/")
+    __floordiv__, __rfloordiv__ = _operator("//")
+    __mod__, __rmod__ = _operator("%")
+    __pow__, __rpow__ = _operator("**")
+    __lt__, __le__ = _comparison(operator.lt), _comparison(operator.le)
+    __gt__, __ge__ = _comparison(operator.gt), _comparison(operator.ge)
 
     def __neg__(self) -> "Traced":
         return self.tracing.negative(self)
@@ -101,17 +101,13 @@ class Traced:
 
     __hash__ = None  # type: ignore[assignment]
 
-    def __lt__(self, other: Any) -> bool:
-        return bool(self.value < plain(other))
+    def __abs__(self) -> "Traced":
+        return -self if self < 0 else self
 
-    def __le__(self, other: Any) -> bool:
-        return bool(self.value <= plain(other))
-
-    def __gt__(self, other: Any) -> bool:
-        return bool(self.value > plain(other))
-
-    def __ge__(self, other: Any) -> bool:
-        return bool(self.value >= plain(other))
+    def __round__(self) -> Any:
+        """To the nearest whole number, of two as near the even one, as arithmetic."""
+        whole = (self + 0.5) // 1
+        return whole if whole == round(self.value) else (self - 0.5) // 1
 
     def __bool__(self) -> bool:
         return bool(self.value)
@@ -137,7 +133,10 @@ class Tracing:
         return self._once((LEAF, name), value, LEAF, name=name, kept=kept)
 
     def number(self, value: Any) -> Traced:
-        """A number as it stands in a formula."""
+        """A number as it stands in a formula; one that is traced is itself."""
+        if isinstance(value, Traced):
+            return value
+        value = int(value) if isinstance(value, bool) else value
         return self._once((NUMBER, value), value, NUMBER)
 
     def negative(self, of: Traced) -> Traced:
@@ -146,17 +145,20 @@ class Tracing:
             return of.operands[0]
         if of.operation == NUMBER:
             return self.number(-of.value)
-        return self._once((NEGATIVE, id(of)), -of.value, NEGATIVE, (of,))
+        return self._once((NEGATIVE, id(of)), -of.value, NEGATIVE, of, place=of.place)
 
     def made(self, operation: str, first: Any, second: Any) -> Traced:
         """The result of an operation."""
-        left, right = self._of(first), self._of(second)
+        left, right = self.number(first), self.number(second)
         value = _OPERATIONS[operation](left.value, right.value)
         if left.operation == right.operation == NUMBER:
             return self.number(value)
-        return self._shorter(operation, left, right, value) or self._once(
-            (operation, id(left), id(right)), value, operation, (left, right)
-        )
+        shorter = self._shorter(operation, left, right, value)
+        if shorter is not None:
+            return shorter
+        place = _place()
+        key = (operation, id(left), id(right), place)
+        return self._once(key, value, operation, left, right, place=place)
 
     def _shorter(self, operation: str, left: Traced, right: Traced, value: Any) -> Traced | None:
         """The result where the operation changes nothing, or leaves nothing."""
@@ -172,24 +174,21 @@ class Tracing:
             return right
         return None
 
-    def _of(self, number: Any) -> Traced:
-        return number if isinstance(number, Traced) else self.number(number)
-
     def _once(
-        self,
-        key: tuple[Any, ...],
-        value: Any,
-        operation: str,
-        operands: tuple[Traced, ...] = (),
-        *,
-        name: str = "",
-        kept: bool = False,
+        self, key: tuple[Any, ...], value: Any, operation: str, *operands: Traced, **of: Any
     ) -> Traced:
-        found = self._made.get(key)
-        if found is None:
-            found = Traced(self, value, operation, operands, name=name, kept=kept)
-            self._made[key] = found
-        return found
+        if key not in self._made:
+            self._made[key] = Traced(self, value, operation, *operands, **of)
+        return self._made[key]
+
+
+def _place() -> Place:
+    """The function that computes, outside of those that compute for others."""
+    frame: Any = sys._getframe(2)  # noqa: SLF001 - the documented way to a caller
+    while frame.f_globals.get("__name__") in _ARITHMETIC:
+        frame = frame.f_back
+    function = frame.f_code.co_qualname.partition(".<locals>")[0]
+    return Place(frame.f_globals.get("__name__", ""), function, frame.f_lineno)
 
 
 def plain(number: Any) -> Any:

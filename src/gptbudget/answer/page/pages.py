@@ -6,10 +6,8 @@ from gptbudget.answer.command import command
 from gptbudget.answer.compare import comparison
 from gptbudget.answer.data import answer
 from gptbudget.answer.document import Document, Table
-from gptbudget.answer.explain.budget import plan_explanation
-from gptbudget.answer.explain.estimate import explanation
-from gptbudget.answer.explain.step import Step
-from gptbudget.answer.explain.words import formula_tables
+from gptbudget.answer.explain.document import formula_tables
+from gptbudget.answer.explain.named import Explained, explanation, plan_explanation
 from gptbudget.answer.page.figures import (
     memory_figures,
     of_all,
@@ -110,10 +108,10 @@ def _of_table(table: Table, figures: tuple[Figure, ...] = ()) -> Part:
     return Part(title, figures, (table._replace(title=""),))
 
 
-def formulas(steps: Sequence[Step], about: str) -> Part:
+def formulas(explained: Explained, about: str) -> Part:
     """Every number as formula, with its numbers and its source."""
     title = f"Every number as formula: {about}"
-    return Part(title, (), tuple(formula_tables(steps)), folded=True)
+    return Part(title, (), tuple(formula_tables(explained.steps)), folded=True)
 
 
 def _undrawn(table: Table) -> Table:
