@@ -1,6 +1,6 @@
 """What a logged step says of the built-in prediction, and the profiles there are."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from gptbudget.answer.document import Data, Document, Table, grid
 from gptbudget.run.calibration import Calibration
@@ -12,29 +12,22 @@ from gptbudget.units import format_bytes, format_many, format_number, format_per
 def calibration_document(found: Calibration) -> Document:
     """How far the prediction was off, and what later commands make of it."""
     profile = found.profile
-    rows = [
-        (
-            "tokens/s",
-            format_number(profile.predicted_tokens_per_s),
-            format_number(profile.tokens_per_s),
-            _off(profile.predicted_tokens_per_s, profile.tokens_per_s),
-        )
+    compared: list[tuple[str, float, float, Callable[[float], str]]] = [
+        ("tokens/s", profile.predicted_tokens_per_s, profile.tokens_per_s, format_number)
     ]
     if profile.peak_bytes and profile.predicted_peak_bytes:
-        rows.append(
-            (
-                f"peak, {profile.figure}",
-                format_bytes(profile.predicted_peak_bytes),
-                format_bytes(profile.peak_bytes),
-                _off(profile.predicted_peak_bytes, profile.peak_bytes),
-            )
-        )
+        peaks = profile.predicted_peak_bytes, profile.peak_bytes
+        compared.append((f"peak, {profile.figure}", *peaks, format_bytes))
     columns = ("", "predicted", "logged", "predicted over logged")
+    rows = tuple(
+        (label, write(predicted), write(logged), f"{predicted / logged - 1:+.1%}")
+        for label, predicted, logged, write in compared
+    )
     record = profile_data(profile)
     data = {"schema": 1, "profile": record, "replaced": found.replaced}
     return Document(
         _headline(found),
-        (Table(columns, tuple(rows), right=frozenset(columns[1:])),),
+        (Table(columns, rows, right=frozenset(columns[1:])),),
         data,
         [record],
         _notes(found),
@@ -99,7 +92,3 @@ def profiles_document(profiles: Mapping[str, Profile], path: str) -> Document:
 def profile_data(profile: Profile) -> Data:
     """A profile as plain data, with what it makes of later predictions."""
     return {"name": profile.name, **profile.model_dump(), "carried": profile.slower**CARRIED}
-
-
-def _off(predicted: float, logged: float) -> str:
-    return f"{predicted / logged - 1:+.1%}"

@@ -92,15 +92,12 @@ def _card(estimate: Estimate) -> Iterator[_Row]:
     median = median_in_words(spec)
     if median is not None and spec.rent_per_hour is not None:
         yield f"{key}: price taken, hour", median, spec.rent_per_hour.source
-    for price in (spec.cloud_price_per_hour, *spec.cloud_prices):
+    prices = [("price, hour", spec.cloud_price_per_hour), ("purchase", spec.price)]
+    prices[1:1] = [(f"price, {each.provider}", each) for each in spec.cloud_prices]
+    for name, price in prices:
         if price is not None:
-            name = getattr(price, "provider", "hour")
             text = f"{format_price(price.usd)}, {price.kind}, {price.date}"
-            yield f"{key}: price, {name}", text, price.source
-    if spec.price is not None:
-        bought = spec.price
-        text = f"{format_price(bought.usd)}, {bought.kind}, {bought.date}"
-        yield f"{key}: purchase", text, bought.source
+            yield f"{key}: {name}", text, price.source
     if spec.notes:
         yield f"{key}: note", "", spec.notes
 
@@ -108,18 +105,16 @@ def _card(estimate: Estimate) -> Iterator[_Row]:
 def _datasheet(estimate: Estimate) -> Iterator[str]:
     """Figures of the card that the answer stands on."""
     run, spec = estimate.run, estimate.run.gpu.spec
-    memory = spec.memory_reported_gib or spec.memory_gib
-    if memory is not None:
-        how = "as CUDA reports it" if spec.memory_reported_gib else "nominal"
-        yield f"{format_figure(memory)} GiB {how}"
-    peak = format_figure(run.peak_flops_per_s / 1e12)
-    yield f"{peak} TFLOP/s {run.precision} dense"
-    if spec.memory_bandwidth_gb_per_s is not None:
-        yield f"{format_figure(spec.memory_bandwidth_gb_per_s)} GB/s memory"
-    if spec.link is not None and spec.link.gb_per_s_per_direction is not None:
-        yield f"{format_figure(spec.link.gb_per_s_per_direction)} GB/s {spec.link.name}"
-    if spec.tdp_w is not None:
-        yield f"{format_figure(spec.tdp_w)} W"
+    link = spec.link
+    how = "as CUDA reports it" if spec.memory_reported_gib else "nominal"
+    figures = (
+        (spec.memory_reported_gib or spec.memory_gib, f"GiB {how}"),
+        (run.peak_flops_per_s / 1e12, f"TFLOP/s {run.precision} dense"),
+        (spec.memory_bandwidth_gb_per_s, "GB/s memory"),
+        (link.gb_per_s_per_direction, f"GB/s {link.name}") if link else (None, ""),
+        (spec.tdp_w, "W"),
+    )
+    return (f"{format_figure(value)} {unit}" for value, unit in figures if value is not None)
 
 
 def _model(estimate: Estimate) -> Iterator[_Row]:
