@@ -92,9 +92,8 @@ def test_each_choice_is_held_against_the_run_without_it(cli: Cli) -> None:
 
 
 def test_flags_of_other_programs(cli: Cli) -> None:
-    megatron = cli(*GPT3, "--loss", "plain", "--top", "1", "-o", "json").json["results"][0][
-        "programs"
-    ]
+    gpt3 = (*GPT3, "--tp", "8", "--cp", "1", "--loss", "plain", "--top", "1")
+    megatron = cli(*gpt3, "-o", "json").json["results"][0]["programs"]
     nano = cli("fit", "--gpu", "rtx-4090", "--model", "gpt2", "--loss", "plain", "-o", "json")
     llama = ("fit", "--gpu", "h100", "--model", "llama-3-8b", "--gpus", "64")
     titan = cli(*llama, "--zero", "3", "--loss", "plain", "--tp", "1", "-o", "json")
@@ -108,9 +107,8 @@ def test_flags_of_other_programs(cli: Cli) -> None:
 
 
 def test_a_front_over_hardware(cli: Cli) -> None:
-    result = cli(
-        "fit", "--gpu", "a100", "--gpu", "h100", "--model", "llama-3-8b", "--gpus", "8..16"
-    )
+    hardware = ("--gpu", "a100", "--gpu", "h100", "--gpus", "8..12")
+    result = cli("fit", *hardware, "--model", "llama-3-8b", "--cp", "1", "--loss", "fused")
 
     assert result.code == 0
     assert "h100-sxm-80gb" in result.out
