@@ -208,15 +208,8 @@ def _refuse_one_id_twice(runs: Iterable[PublishedRun]) -> None:
 
 
 def _runs_of(key: str, source: SourceFile, file: YamlFile) -> Iterator[PublishedRun]:
-    described = PublishedSource(
-        key,
-        source.title,
-        source.url,
-        source.stack_reason,
-        source.assumed,
-        source.off_because,
-        source.border,
-    )
+    about = (getattr(source, name) for name in PublishedSource._fields[1:])
+    described = PublishedSource(key, *about)
     shared = source.options.model_dump(exclude_unset=True)
     for index, row in enumerate(source.rows):
         line = file.line("sources", key, "rows", index)

@@ -44,27 +44,21 @@ class HfConfig:
             return default
         raise self.fault(keys[0], "is missing", "the model's size depends on it")
 
-    def optional_whole(self, *keys: str, most: int = _LARGEST) -> int | None:
-        """A positive whole number, or ``None`` where the key is missing or null."""
+    def optional_whole(self, *keys: str, least: int = 1, most: int = _LARGEST) -> int | None:
+        """A whole number in a range, or ``None`` where the key is missing or null."""
         key, value = self._first(keys)
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, int):
             raise self.fault(key, f"a whole number belongs here, not {shown(value)}")
-        if not 0 < value <= most:
-            raise self.fault(key, f"{shown(value)} is not between 1 and {most}")
+        if not least <= value <= most:
+            raise self.fault(key, f"{shown(value)} is not between {least} and {most}")
         return value
 
     def count(self, *keys: str, default: int) -> int:
         """A whole number that may be zero, such as a number of leading dense layers."""
-        key, value = self._first(keys)
-        if value is None:
-            return default
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise self.fault(key, f"a whole number belongs here, not {shown(value)}")
-        if not 0 <= value <= _LARGEST:
-            raise self.fault(key, f"{shown(value)} is not between 0 and {_LARGEST}")
-        return value
+        value = self.optional_whole(*keys, least=0)
+        return default if value is None else value
 
     def flag(self, key: str, *, default: bool) -> bool:
         """True or false."""
