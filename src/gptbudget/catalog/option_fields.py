@@ -14,8 +14,8 @@ class _Fields(Spec):
     """Fields of a file that are options, or stand beside them."""
 
     @classmethod
-    def unknown_key(cls, name: str) -> str:
-        """What to do about a key that is none of the fields; empty where nothing is known of it."""
+    def key_hint(cls, name: str) -> str:
+        """The command that has such an option, or what it is called here."""
         if commands := commands_with(name):
             flag = f"--{name.replace('_', '-')}"
             return f"it is an option of {' and '.join(commands)}: give it there as {flag}"

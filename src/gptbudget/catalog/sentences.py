@@ -106,7 +106,7 @@ def _nearest_key(loc: tuple[Any, ...], model: type[BaseModel]) -> str:
     import difflib  # only for the unhappy path
 
     inner = _model_at(loc[:-1], model)
-    said = inner.unknown_key(str(loc[-1])) if inner and issubclass(inner, Spec) else ""
+    said = inner.key_hint(str(loc[-1])) if inner and issubclass(inner, Spec) else ""
     if said:
         return said
     known = list(inner.model_fields if inner else ())

@@ -42,11 +42,11 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
 
     _depth = 0
 
-    def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> str:  # noqa: ARG002
+    def resolve(self, kind: type[yaml.Node], _value: Any, _implicit: Any) -> str:
         """Every untagged scalar is text for now."""
         return _TAGS[kind]
 
-    def descend_resolver(self, current_node: Any, current_index: Any) -> None:  # noqa: ARG002
+    def descend_resolver(self, current_node: Any, _current_index: Any) -> None:
         """Count the levels on the way down; called before each node."""
         self._depth += 1
         if self._depth > _DEEPEST:

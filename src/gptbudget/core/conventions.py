@@ -46,12 +46,12 @@ def causal(model: ModelSpec, seq_len: int) -> float:
     return float(train_flops_per_token(model, seq_len, "causal").total)
 
 
-def six_n(model: ModelSpec, seq_len: int) -> float:  # noqa: ARG001 - the common signature
+def six_n(model: ModelSpec, _seq_len: int) -> float:
     """6 N with all parameters."""
     return float(train_flops_per_token_6n(count_parameters(model).active))
 
 
-def six_n_no_embedding(model: ModelSpec, seq_len: int) -> float:  # noqa: ARG001
+def six_n_no_embedding(model: ModelSpec, _seq_len: int) -> float:
     """6 N without embeddings, positions and head (Kaplan et al. 2020, arXiv 2001.08361, 2.1)."""
     count = count_parameters(model)
     left_out = added(count.parts.get(part, 0) for part in ("embedding", "positions", "head"))

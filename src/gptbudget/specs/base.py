@@ -15,8 +15,8 @@ class Spec(BaseModel):
     )
 
     @classmethod
-    def unknown_key(cls, name: str) -> str:  # noqa: ARG003 - what is known of any key
-        """What to do about a key that is none of the fields, where something is known of it."""
+    def key_hint(cls, _name: str) -> str:
+        """What to do about a key that is none of the fields; empty where nothing is known of it."""
         return ""
 
 
