@@ -79,7 +79,7 @@ class Space:
         catalog, evidence = load_catalog(), load_evidence()
         gpu, self.model = catalog.gpus.find("a100").spec, catalog.models.find("gpt3-175b").spec
         self.stack = evidence.stacks.stacks["megatron"]
-        self.machine = machine_of(gpu, "bf16", 312e12, self.stack.speed, 25.0).machine
+        self.machine = machine_of(gpu, "bf16", 312e12, self.stack.speed, 25.0).rates
         self.recipe = Recipe(precision="bf16", weight_storage="master", checkpointing="full")
         self.how = implementation(self.model, "megatron", evidence.stacks, self.recipe.loss)
         self.chunks: list[Chunk] = []

@@ -33,7 +33,7 @@ def main() -> None:
     """Time the formula and print it beside the yardstick."""
     catalog, stack = load_catalog(), load_evidence().stacks.stacks["megatron"]
     gpu, model = catalog.gpus.find("h100").spec, catalog.models.find("llama-2-7b").spec
-    machine = machine_of(gpu, "bf16", 989e12, stack.speed, 50.0).machine
+    machine = machine_of(gpu, "bf16", 989e12, stack.speed, 50.0).rates
     how = implementation(model, "megatron", load_evidence().stacks, "plain")
     recipe, layout = (
         Recipe(precision="bf16", weight_storage="master"),

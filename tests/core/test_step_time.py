@@ -40,7 +40,7 @@ def machine(name: str = "h100", stack: str = "compiled") -> Machine:
     gpu = load_catalog().gpus.find(name).spec
     peak = gpu.peak_flops_per_s("bf16")
     assert peak is not None
-    return machine_of(gpu, "bf16", peak, STACKS[stack].speed, 50.0).machine
+    return machine_of(gpu, "bf16", peak, STACKS[stack].speed, 50.0).rates
 
 
 def seconds(

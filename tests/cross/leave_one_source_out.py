@@ -84,7 +84,7 @@ class Row(NamedTuple):
         """Log of predicted over published tokens/s with each of these constants."""
         run, hopper = self.run, is_hopper(self.run.gpu.spec)
         shares = [each.sustained * (each.on_hopper if hopper else 1) for each in constants]
-        machine = self.prediction.machine.machine._replace(sustained_share=np.array(shares))
+        machine = self.prediction.machine.rates._replace(sustained_share=np.array(shares))
         seconds = step_time(run.step, machine).total
         return [math.log(run.step_tokens / each / self.scored.published) for each in seconds]
 

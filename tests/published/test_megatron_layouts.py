@@ -17,7 +17,7 @@ import pytest
 import gptbudget
 from gptbudget.catalog.reference import load_evidence
 from gptbudget.search.best import Found
-from gptbudget.search.candidate import Hunt
+from gptbudget.search.candidate import SearchSpec
 from gptbudget.search.search import search
 from tests.published.megatron_2021 import gpu, model, options
 
@@ -90,8 +90,8 @@ def searched(name: str, *, then: bool) -> Found:
         "micro_batch": row.micro_batch,
     }
     wanted = options(row.batch, **fixed)
-    hunt = Hunt(wanted, dict.fromkeys(wanted.given, "given"), (row.gpus,))
-    return search(hunt, [gpu()], model(row.layers, row.width, row.heads), load_evidence())
+    space = SearchSpec(wanted, dict.fromkeys(wanted.given, "given"), (row.gpus,))
+    return search(space, [gpu()], model(row.layers, row.width, row.heads), load_evidence())
 
 
 def place_and_distance(name: str) -> tuple[int, float]:

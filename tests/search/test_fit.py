@@ -98,7 +98,7 @@ def test_fewest_gpus_are_found_where_one_needs_an_offload() -> None:
     few = gptbudget.fit(gpu="4070ti", model="gpt2-xl", gpus="1..8", minimize="gpus").ways[0]
 
     assert few.candidate.gpus == 1
-    assert few.candidate.loss == 0
+    assert few.candidate.quality_cost == 0
 
 
 def test_a_default_step_is_raised_where_nothing_else_divides() -> None:
@@ -215,7 +215,7 @@ def test_of_ways_that_cost_the_same_the_fastest_is_the_answer(minimize: Any) -> 
 
 def test_a_way_that_costs_quality_comes_after_all_that_do_not() -> None:
     found = gptbudget.fit(gpu="4070ti", model="gpt2-xl")
-    losses = [way.candidate.loss for way in found.ways]
+    losses = [way.candidate.quality_cost for way in found.ways]
 
     assert losses == sorted(losses)
     assert {0, 2} <= set(losses)

@@ -18,7 +18,7 @@ from gptbudget.answer.quantities import (
 )
 from gptbudget.answer.verdict import of_usable, subject
 from gptbudget.run.run import ModelRun
-from gptbudget.search.ablation import Distance
+from gptbudget.search.ablation import Ablation
 from gptbudget.search.candidate import Candidate
 from gptbudget.search.evaluate import BATCH_TOLERANCE
 from gptbudget.search.result import Fit, Way
@@ -125,7 +125,7 @@ def _commands(fit: Fit, shown: list[Way]) -> tuple[str, ...]:
     first, lines = next((pair for pair in mapped if pair[1]), (0, {}))
     said += [f"{first}, {program}: {line}" for program, line in lines.items()]
     for way in fit.misses:
-        quality = ", at lower quality" if way.candidate.loss else ""
+        quality = ", at lower quality" if way.candidate.quality_cost else ""
         said.append(f"nearest{quality}: {command(way.estimate.run, 'compare')}")
     return tuple(said)
 
@@ -143,10 +143,10 @@ def _data(fit: Fit) -> Data:
         "results": [_result(way) for way in fit.ways],
         "misses": [_result(way) for way in fit.misses],
         "search": {
-            "gpus": [fit.hunt.counts[0], fit.hunt.counts[-1]],
-            "minimize": fit.hunt.minimize,
-            "max_wall_clock_s": fit.hunt.max_wall_clock_s,
-            "max_usd": fit.hunt.max_usd,
+            "gpus": [fit.space.counts[0], fit.space.counts[-1]],
+            "minimize": fit.space.minimize,
+            "max_wall_clock_s": fit.space.max_wall_clock_s,
+            "max_usd": fit.space.max_usd,
             "candidates": found.candidates,
             "evaluated": found.evaluated,
             "feasible": found.feasible,
@@ -213,7 +213,7 @@ def name_of(option: str, value: object) -> str:
     return _NAMES.get((option, str(value)), option_words({option: value}))
 
 
-def distance_text(distance: Distance) -> str:
+def distance_text(distance: Ablation) -> str:
     """What a choice does: ``full checkpointing: +31 % time, -14.00 GiB``."""
     layout = len(distance.choice) > 1 or not _NAMES.keys() & set(distance.choice.items())
     only = next(iter(distance.choice.items()))
@@ -246,7 +246,7 @@ def headline(fit: Fit) -> str:
 
 def _yes(fit: Fit, best: Way) -> str:
     """How good a yes it is."""
-    long = fit.hunt.max_wall_clock_s is None and best.candidate.wall_clock_s > YEAR_S
+    long = fit.space.max_wall_clock_s is None and best.candidate.wall_clock_s > YEAR_S
     yes = "It fits, in more than a year" if long else "Yes"
     loses = losses(best)
     return f"{yes}, at a loss of quality ({', '.join(loses)})" if loses else yes
@@ -273,33 +273,33 @@ def _front_in_words(fit: Fit) -> str:
     best = fit.ways[0]
     ways = len(fit.ways)
     others = "nothing else is faster or cheaper" if ways == 1 else f"{ways} rows"
-    if len(fit.hunt.counts) > 1:
-        others += f", of {len(fit.hunt.counts)} numbers of GPUs tried"
+    if len(fit.space.counts) > 1:
+        others += f", of {len(fit.space.counts)} numbers of GPUs tried"
     wanted = {
         "time": "the fastest",
         "cost": "the cheapest",
         "memory": "the one with most room",
         "gpus": "the fewest GPUs",
         "energy": "the least energy",
-    }[fit.hunt.minimize]
+    }[fit.space.minimize]
     return f"{wanted} is {subject(best.estimate)}, {amounts(best)}; {others}"
 
 
 def _no(fit: Fit) -> str:
-    model, hunt, found = fit.work.key, fit.hunt, fit.found
+    model, space, found = fit.work.key, fit.space, fit.found
     if found.interrupted:
         return f"Unknown: the search for {model} was interrupted before it found a way."
     limits = []
-    if found.fastest is not None and hunt.max_wall_clock_s is not None:
+    if found.fastest is not None and space.max_wall_clock_s is not None:
         fastest = format_duration(found.fastest.wall_clock_s)
         limits.append(
-            f"the fastest that fits takes {fastest} of {format_duration(hunt.max_wall_clock_s)}"
+            f"the fastest that fits takes {fastest} of {format_duration(space.max_wall_clock_s)}"
             f"{_lower(found.fastest)}"
         )
-    if found.cheapest is not None and hunt.max_usd is not None:
+    if found.cheapest is not None and space.max_usd is not None:
         cheapest = format_usd(found.cheapest.usd or 0)
         limits.append(
-            f"the cheapest that fits costs {cheapest} of {format_usd(hunt.max_usd)}"
+            f"the cheapest that fits costs {cheapest} of {format_usd(space.max_usd)}"
             f"{_lower(found.cheapest)}"
         )
     if limits:
@@ -309,7 +309,7 @@ def _no(fit: Fit) -> str:
 
 def _lower(row: Candidate) -> str:
     """That a candidate costs quality, as the end of a clause."""
-    return " at lower quality" if row.loss else ""
+    return " at lower quality" if row.quality_cost else ""
 
 
 def _nearest(fit: Fit) -> str:
@@ -350,8 +350,8 @@ def search_notes(fit: Fit) -> list[str]:
         said.append(f"quality is lower with {', '.join(lower)}: such ways come after all others")
     if fit.ways and (short := _short_batch(fit)):
         said.append(short)
-    counts = fit.hunt.counts
-    if fit.ways and "pp" not in fit.hunt.options.given:
+    counts = fit.space.counts
+    if fit.ways and "pp" not in fit.space.options.given:
         said.append("stages of unequal numbers of layers are tried without interleaving")
     if len(counts) > 1:
         said.append(
@@ -363,7 +363,7 @@ def search_notes(fit: Fit) -> list[str]:
 
 def _short_batch(fit: Fit) -> str | None:
     """That a default batch is what keeps replicas few."""
-    run, most = fit.ways[0].estimate.run, fit.hunt.counts[-1]
+    run, most = fit.ways[0].estimate.run, fit.space.counts[-1]
     if run.asked("global_batch_tokens") or not run.seq_len or not run.global_batch_tokens:
         return None
     sequences = run.global_batch_tokens // run.seq_len

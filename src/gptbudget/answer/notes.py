@@ -92,7 +92,7 @@ def _machine_notes(run: ModelRun, assumed: AssumedMachine) -> list[str]:
     if not assumed.matmul_is_measured and run.recipe.mode != "fp32":
         found.append(
             f"nobody published a measured matmul rate of {run.gpu.key}: "
-            f"{format_number(assumed.machine.matmul_flops_per_s / 1e12, 4)} TFLOP/s from its "
+            f"{format_number(assumed.rates.matmul_flops_per_s / 1e12, 4)} TFLOP/s from its "
             "nominal peak, as for its kin"
         )
     found += [

@@ -67,7 +67,7 @@ def profile_of(
 
 def fastest_flops_per_s(run: ModelRun, prediction: Prediction) -> float:
     """What no step of ``run`` can pass on one GPU: its peak, or a measured rate above that."""
-    machine = prediction.machine.machine
+    machine = prediction.machine.rates
     return max(run.peak_flops_per_s, float(machine.matmul_flops_per_s * machine.narrow_ratio))
 
 

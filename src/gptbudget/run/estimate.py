@@ -320,7 +320,7 @@ def _predicted_time(run: ModelRun, prediction: Prediction, compute: Compute) -> 
 
 def step_parts(step: TrainingStep, prediction: Prediction) -> Parts[Any]:
     """Seconds of one step by part."""
-    return step_time(step, prediction.machine.machine).present()
+    return step_time(step, prediction.machine.rates).present()
 
 
 def _wall_of(run: ModelRun, parts: Parts[Any]) -> float:

@@ -46,7 +46,7 @@ less for cards at home and those without a fast link; defaults by hand."""
 class AssumedMachine(NamedTuple):
     """The machine, and what had to be assumed of it."""
 
-    machine: Machine
+    rates: Machine
     matmul_is_measured: bool
     missing: tuple[str, ...]
     """Figures that nobody publishes: the parts they stand for are left out, or a default."""

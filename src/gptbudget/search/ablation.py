@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from gptbudget.errors import UsageError
 from gptbudget.run.estimate import ModelEstimate, estimate
 from gptbudget.run.run import NamedModel, RunContext
-from gptbudget.search.candidate import Candidate, Hunt, complete
+from gptbudget.search.candidate import Candidate, SearchSpec, complete
 from gptbudget.search.evaluate import BATCH_TOLERANCE
 from gptbudget.specs.evidence import Evidence
 from gptbudget.specs.optimizers import DEFAULT_OPTIMIZER
@@ -26,7 +26,7 @@ _DEGREES = ("tp", "pp", "vp", "cp", "ep", "zero", "sequence_parallel")
 """Together they are one choice: one degree alone does not divide."""
 
 
-class Distance(NamedTuple):
+class Ablation(NamedTuple):
     """One choice, and what is otherwise the same run without it."""
 
     choice: Mapping[str, Any]
@@ -37,16 +37,16 @@ class Distance(NamedTuple):
 
 
 def distances(
-    hunt: Hunt,
+    space: SearchSpec,
     candidate: Candidate,
     work: NamedModel,
     evidence: Evidence,
     context: RunContext,
-) -> list[Distance]:
+) -> list[Ablation]:
     """Each choice of a candidate that is not plain, beside the same run without it."""
 
     def run_of(choices: Mapping[str, Any]) -> ModelEstimate:
-        return estimate(complete(hunt, candidate.gpu, work, evidence, choices, context=context))
+        return estimate(complete(space, candidate.gpu, work, evidence, choices, context=context))
 
     whole = run_of(candidate.choices)
     found = []
@@ -54,19 +54,19 @@ def distances(
         try:
             found.append(_distance(choice, whole, run_of(without)))
         except UsageError:
-            found.append(Distance(choice, None, None))
+            found.append(Ablation(choice, None, None))
     return found
 
 
-def _distance(choice: Mapping[str, Any], whole: ModelEstimate, other: ModelEstimate) -> Distance:
+def _distance(choice: Mapping[str, Any], whole: ModelEstimate, other: ModelEstimate) -> Ablation:
     """What a choice does; unknown where a step has another number of tokens without it."""
     steps = whole.run.global_batch_tokens / other.run.global_batch_tokens
     if abs(steps - 1) > BATCH_TOLERANCE:
-        return Distance(choice, None, None)
+        return Ablation(choice, None, None)
     if not (whole.time and other.time and whole.memory and other.memory):
-        return Distance(choice, None, None)
+        return Ablation(choice, None, None)
     ratio = whole.time.wall_clock_s / other.time.wall_clock_s
-    return Distance(choice, ratio, other.memory.needed_bytes - whole.memory.needed_bytes)
+    return Ablation(choice, ratio, other.memory.needed_bytes - whole.memory.needed_bytes)
 
 
 def _taken_back(

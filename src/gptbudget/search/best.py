@@ -11,8 +11,8 @@ from gptbudget.core.memory.states import accumulates, gradients_are_narrow
 from gptbudget.errors import UsageError
 from gptbudget.run.estimate import cost_of
 from gptbudget.run.run import ModelRun, NamedGpu
-from gptbudget.search.candidate import COUNTED, Candidate, Hunt, Rank, choices_of
-from gptbudget.search.evaluate import Evaluated, LaidOut, index_of
+from gptbudget.search.candidate import COUNTED, Candidate, Rank, SearchSpec, choices_of
+from gptbudget.search.evaluate import Evaluated, LayoutGrid, index_of
 from gptbudget.search.variants import Variant
 from gptbudget.specs.values import Minimize
 
@@ -51,11 +51,11 @@ class Progress(NamedTuple):
     best: Candidate | None
 
 
-class Tally:
+class BestSoFar:
     """What a search has seen and kept so far."""
 
-    def __init__(self, hunt: Hunt) -> None:
-        self.hunt = hunt
+    def __init__(self, space: SearchSpec) -> None:
+        self.space = space
         self.ranked: list[tuple[Rank, Candidate]] = []
         self.by_hardware: dict[tuple[str, int], Candidate] = {}
         self.nearest: tuple[float, Candidate] | None = None
@@ -72,7 +72,7 @@ class Tally:
         """So many more programs are to be evaluated, or fewer where it is negative."""
         self.programs += programs
 
-    def count(self, laid: LaidOut) -> None:
+    def count(self, laid: LayoutGrid) -> None:
         """A program was enumerated."""
         self.done += 1
         self.candidates += laid.candidates
@@ -92,7 +92,7 @@ class Tally:
         best = self.ranked[0][1] if self.ranked else None
         return Progress(self.done, self.programs, self.evaluated, best)
 
-    def keep(self, run: ModelRun, variant: Variant, laid: LaidOut, found: Evaluated) -> None:
+    def keep(self, run: ModelRun, variant: Variant, laid: LayoutGrid, found: Evaluated) -> None:
         """Count the candidates of a program, and keep its best."""
         self.usable_bytes = run.usable_bytes
         cost = cost_of(run.cost, laid.degrees.gpus, found.wall_clock_s)
@@ -104,21 +104,21 @@ class Tally:
         fits = laid.valid & found.fits
         holds = fits & self._limits(found.wall_clock_s, usd)
         self.feasible += int(holds.sum())
-        self.lossless += int((holds & (kept.loss == 0)).sum())
+        self.lossless += int((holds & (kept.quality_cost == 0)).sum())
         self._note_misses(kept, fits, holds, run)
         if not holds.any():
             return
-        key = kept.amount(self.hunt.minimize)
+        key = kept.amount(self.space.minimize)
         rows = [kept.candidate(index) for index in _smallest(kept, key, holds)]
         ranked = [*self.ranked, *((self._rank(row), row) for row in rows)]
         self.ranked = sorted(ranked, key=itemgetter(0))[:_KEPT]
         self._keep_by_hardware(kept, key, holds)
 
     def _rank(self, row: Candidate) -> Rank:
-        return row.rank(self.hunt.minimize)
+        return row.rank(self.space.minimize)
 
     def _limits(self, wall_clock_s: Any, usd: Any) -> Any:
-        longest, most = self.hunt.max_wall_clock_s, self.hunt.max_usd
+        longest, most = self.space.max_wall_clock_s, self.space.max_usd
         holds = wall_clock_s <= (np.inf if longest is None else longest)
         return holds if most is None else holds & (usd <= most)
 
@@ -183,7 +183,7 @@ class Tally:
         """Which rule left nothing; a refusal of the options themselves says it best."""
         if self.refusals:
             return next(iter(self.refusals.values()))
-        counts = self.hunt.counts
+        counts = self.space.counts
         of = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]}..{counts[-1]}"
         never = [rule for rule, holds in self.obeyed.items() if not holds]
         what = f"nothing divides {never[0]}" if never else "no layout obeys all rules at once"
@@ -199,16 +199,16 @@ class Program(NamedTuple):
 
     gpu: NamedGpu
     variant: Variant
-    laid: LaidOut
+    laid: LayoutGrid
     found: Evaluated
     usd: Any
     energy_kwh: Any
     sums_in_16_bit: Any
 
     @property
-    def loss(self) -> Any:
+    def quality_cost(self) -> Any:
         """How much quality each candidate costs."""
-        return np.maximum(self.variant.loss, self.sums_in_16_bit)
+        return np.maximum(self.variant.quality_cost, self.sums_in_16_bit)
 
     def amount(self, minimize: Minimize) -> Any:
         """What is made small, for every candidate."""
@@ -245,7 +245,7 @@ def _ranks(kept: Program, key: Any, flat: Any) -> tuple[Any, ...]:
     """What candidates are sorted by, the last first: quality, what is wanted, time."""
     return tuple(
         np.broadcast_to(each, kept.laid.valid.shape).ravel()[flat]
-        for each in (about(kept.found.wall_clock_s), key, kept.loss)
+        for each in (about(kept.found.wall_clock_s), key, kept.quality_cost)
     )
 
 
@@ -257,7 +257,7 @@ def _smallest(kept: Program, key: Any, holds: Any) -> Iterator[tuple[int, ...]]:
         yield index_of(position, holds.shape)
 
 
-def _sums_in_16_bit(run: ModelRun, variant: Variant, laid: LaidOut) -> Any:
+def _sums_in_16_bit(run: ModelRun, variant: Variant, laid: LayoutGrid) -> Any:
     """Where gradients of several micro-batches are added in 16 bit, and no recipe was given."""
     narrow = "recipe" in variant.options and gradients_are_narrow(
         run.recipe, run.implementation.stack
@@ -277,7 +277,7 @@ def front(rows: Mapping[tuple[str, int], Candidate]) -> list[Candidate]:
 
     kept: list[Candidate] = []
     for row in sorted(rows.values(), key=lambda row: (about(row.wall_clock_s), cost(row))):
-        better = [b for b in kept if b.loss <= row.loss]
+        better = [b for b in kept if b.quality_cost <= row.quality_cost]
         if not better or cost(row) < min(map(cost, better)):
             kept.append(row)
     return kept

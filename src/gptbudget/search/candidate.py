@@ -9,7 +9,7 @@ from gptbudget.run.complete import complete_model_run
 from gptbudget.run.layout import default_zero
 from gptbudget.run.machine import node_of
 from gptbudget.run.run import ModelRun, NamedGpu, NamedModel, Origin, RunContext
-from gptbudget.search.evaluate import LaidOut
+from gptbudget.search.evaluate import LayoutGrid
 from gptbudget.search.variants import Variant
 from gptbudget.specs.evidence import Evidence
 from gptbudget.specs.layout import Layout
@@ -25,7 +25,7 @@ Rank: TypeAlias = tuple[int, float, float]
 """What candidates are sorted by: quality lost, what is wanted, time."""
 
 
-class Hunt(NamedTuple):
+class SearchSpec(NamedTuple):
     """What is searched for: what stays fixed, what is made small, and what must hold."""
 
     options: Options
@@ -53,9 +53,9 @@ class Candidate(NamedTuple):
     energy_kwh: float | None
 
     @property
-    def loss(self) -> int:
+    def quality_cost(self) -> int:
         """How much quality it costs; 0 where none."""
-        return max(self.variant.loss, int(self.sums_in_16_bit))
+        return max(self.variant.quality_cost, int(self.sums_in_16_bit))
 
     @property
     def gpus(self) -> int:
@@ -77,10 +77,10 @@ class Candidate(NamedTuple):
 
     def rank(self, minimize: Minimize) -> Rank:
         """What it is sorted by: quality, what is wanted, time."""
-        return self.loss, self.amount(minimize), about(self.wall_clock_s)
+        return self.quality_cost, self.amount(minimize), about(self.wall_clock_s)
 
 
-def choices_of(variant: Variant, laid: LaidOut, index: tuple[int, ...]) -> dict[str, Any]:
+def choices_of(variant: Variant, laid: LayoutGrid, index: tuple[int, ...]) -> dict[str, Any]:
     """Everything that a candidate chooses, by option."""
     chosen = {**variant.options, **laid.one(index)}
     if laid.kind.zero is not None:
@@ -90,7 +90,7 @@ def choices_of(variant: Variant, laid: LaidOut, index: tuple[int, ...]) -> dict[
 
 
 def complete(
-    hunt: Hunt,
+    space: SearchSpec,
     gpu: NamedGpu,
     work: NamedModel,
     evidence: Evidence,
@@ -103,7 +103,7 @@ def complete(
 
     Its horizon is long enough for ``wall_clock_s``, unless one was given.
     """
-    options = hunt.options
+    options = space.options
     given = {name: value for name, value in choices.items() if not _is_default(name, value)}
     if given.get("zero") == _default_zero(options, choices, evidence):
         given.pop("zero")
@@ -111,7 +111,7 @@ def complete(
     if options.time is None and wall_clock_s > YEAR_S:
         given["time"] = math.ceil(wall_clock_s / DAY_S) * float(DAY_S)
     chosen = options.changed(**given, **dict.fromkeys(dropped))
-    origins = {name: origin for name, origin in hunt.origins.items() if name not in dropped}
+    origins = {name: origin for name, origin in space.origins.items() if name not in dropped}
     origins |= dict.fromkeys(given, "given")
     return complete_model_run(chosen, gpu, work, evidence, context, origins=origins)
 

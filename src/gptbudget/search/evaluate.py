@@ -18,7 +18,7 @@ from gptbudget.run.estimate import headline_flops
 from gptbudget.run.machine import GPUS_PER_NODE
 from gptbudget.run.profiles import time_factor
 from gptbudget.run.run import ModelRun
-from gptbudget.search.layouts import Kind
+from gptbudget.search.layouts import LayoutFamily
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.options import Options
 from gptbudget.specs.stack import AttentionKind
@@ -45,10 +45,10 @@ class Degrees(NamedTuple):
     """Where degrees multiply to the number of GPUs; elsewhere ``dp`` is one."""
 
 
-class LaidOut(NamedTuple):
+class LayoutGrid(NamedTuple):
     """Every candidate of a program, and which of them obey all rules."""
 
-    kind: Kind
+    kind: LayoutFamily
     degrees: Degrees
     micro_batches: Any
     candidates: int
@@ -81,7 +81,7 @@ def index_of(position: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(int(each) for each in np.unravel_index(position, shape))
 
 
-def degrees_of(kind: Kind) -> Degrees:
+def degrees_of(kind: LayoutFamily) -> Degrees:
     """The axes of a program, spread over dimensions."""
 
     def axis(values: Any, dimension: int) -> Any:
@@ -103,14 +103,14 @@ def degrees_of(kind: Kind) -> Degrees:
 
 
 def lay_out(
-    kind: Kind,
+    kind: LayoutFamily,
     options: Options,
     seq_len: int,
     wanted_tokens: int,
     attention: AttentionKind,
     *,
     raised: bool = False,
-) -> LaidOut:
+) -> LayoutGrid:
     """The candidates of a program.
 
     ``wanted_tokens`` are those of a step, which may be ``raised`` to a micro-batch of each replica.
@@ -131,11 +131,11 @@ def lay_out(
     for holds in obeyed.values():
         valid &= holds
     anywhere = {rule: bool(np.any(holds)) for rule, holds in obeyed.items()}
-    laid = LaidOut(kind, of, micro_batches, valid.size, anywhere, valid)
+    laid = LayoutGrid(kind, of, micro_batches, valid.size, anywhere, valid)
     return _only_valid(laid) if valid.mean() < _FEW else laid
 
 
-def _only_valid(laid: LaidOut) -> LaidOut:
+def _only_valid(laid: LayoutGrid) -> LayoutGrid:
     """A list of the valid candidates, where most are not: nothing is computed for the others."""
     valid = laid.valid
 
@@ -149,7 +149,7 @@ def _only_valid(laid: LaidOut) -> LaidOut:
     )
 
 
-def evaluate(run: ModelRun, laid: LaidOut) -> Evaluated:
+def evaluate(run: ModelRun, laid: LayoutGrid) -> Evaluated:
     """Evaluate a program; ``run`` is one of its candidates, completed.
 
     What does not obey the rules is computed too, and may be no number.
@@ -158,7 +158,7 @@ def evaluate(run: ModelRun, laid: LaidOut) -> Evaluated:
         return _evaluated(run, laid)
 
 
-def _evaluated(run: ModelRun, laid: LaidOut) -> Evaluated:
+def _evaluated(run: ModelRun, laid: LayoutGrid) -> Evaluated:
     of = laid.degrees
     layout = run.layout._replace(dp=of.dp, tp=of.tp, pp=of.pp, vp=of.vp, cp=of.cp)
     peak, host = _memory(run, layout, of.micro_batch, laid.micro_batches)
@@ -171,7 +171,7 @@ def _evaluated(run: ModelRun, laid: LaidOut) -> Evaluated:
 
 
 def _rules(
-    kind: Kind, options: Options, of: Degrees, seq_len: int, attention: AttentionKind
+    kind: LayoutFamily, options: Options, of: Degrees, seq_len: int, attention: AttentionKind
 ) -> dict[str, Any]:
     """What must divide what; each rule in words.
 
@@ -243,6 +243,6 @@ def _seconds(run: ModelRun, layout: Layout, micro_batch: Any, micro_batches: Any
         rate = delivered_flops_per_s(gpus, run.peak_flops_per_s, run.utilization, goodput)
         return wall_clock_s(headline_flops(run), rate)
     step = run.step._replace(micro_batch=micro_batch, layout=layout, micro_batches=micro_batches)
-    step_s = step_time(step, prediction.machine.machine).total
+    step_s = step_time(step, prediction.machine.rates).total
     steps = run.tokens / (micro_batch * run.seq_len * layout.dp * micro_batches)
     return steps * step_s * time_factor(prediction.profiles.get(run.stack), run) / goodput

@@ -14,7 +14,7 @@ from gptbudget.run.estimate import bill_of, estimate, memory_of, unknown_memory
 from gptbudget.run.run import NamedGpu, NamedModel, RunContext
 from gptbudget.search.ablation import distances
 from gptbudget.search.best import Found, front
-from gptbudget.search.candidate import Candidate, Hunt, complete
+from gptbudget.search.candidate import Candidate, SearchSpec, complete
 from gptbudget.search.layouts import counts_of
 from gptbudget.search.result import Fit, Way
 from gptbudget.search.search import Watch, search
@@ -71,17 +71,17 @@ def answer(asked: Asked, catalogs: Iterable[Path] = (), watch: Watch | None = No
     question = asked.question
     work = _work(question, catalog)
     evidence = load_evidence()
-    hunt = _hunt(asked)
+    space = _search_space(asked)
     context = questions.run_context(question, catalogs)
-    gpus, skipped = _gpus(question, catalog, hunt, work, evidence, context)
-    found = search(hunt, gpus, work, evidence, watch, context=context)
-    over_hardware = len(gpus) > 1 or len(hunt.counts) > 1
-    rows = _front(hunt, found) if over_hardware else found.rows
+    gpus, skipped = _gpus(question, catalog, space, work, evidence, context)
+    found = search(space, gpus, work, evidence, watch, context=context)
+    over_hardware = len(gpus) > 1 or len(space.counts) > 1
+    rows = _front(space, found) if over_hardware else found.rows
     rows = rows[: asked.search.top or _TOP]
 
     def way(candidate: Candidate, *, told: bool) -> Way:
         run = complete(
-            hunt,
+            space,
             candidate.gpu,
             work,
             evidence,
@@ -90,14 +90,14 @@ def answer(asked: Asked, catalogs: Iterable[Path] = (), watch: Watch | None = No
             context=context,
         )
         answered = estimate(run)
-        off = distances(hunt, candidate, work, evidence, context) if told else ()
-        return Way(candidate, answered, bill_of(answered).memory, off, frozenset(hunt.origins))
+        off = distances(space, candidate, work, evidence, context) if told else ()
+        return Way(candidate, answered, bill_of(answered).memory, off, frozenset(space.origins))
 
     late = [row for row in (found.fastest, found.cheapest) if row is not None]
     short = [] if found.nearest is None else [found.nearest]
     nearest = {id(row): row for row in late or short}
     return Fit(
-        hunt=hunt,
+        space=space,
         found=found,
         work=work,
         gpus=gpus,
@@ -108,13 +108,13 @@ def answer(asked: Asked, catalogs: Iterable[Path] = (), watch: Watch | None = No
     )
 
 
-def _front(hunt: Hunt, found: Found) -> list[Candidate]:
+def _front(space: SearchSpec, found: Found) -> list[Candidate]:
     """The hardware that nothing beats in both time and cost, what is wanted first."""
     kept = front(found.by_hardware)
-    best = min(found.by_hardware.values(), key=lambda row: row.rank(hunt.minimize), default=None)
+    best = min(found.by_hardware.values(), key=lambda row: row.rank(space.minimize), default=None)
     if best is not None and best not in kept:
         kept.append(best)
-    return sorted(kept, key=lambda row: row.rank(hunt.minimize))
+    return sorted(kept, key=lambda row: row.rank(space.minimize))
 
 
 def _work(question: questions.Question, catalog: Catalog) -> NamedModel:
@@ -130,13 +130,13 @@ def _work(question: questions.Question, catalog: Catalog) -> NamedModel:
     return work
 
 
-def _hunt(asked: Asked) -> Hunt:
+def _search_space(asked: Asked) -> SearchSpec:
     options, wanted = asked.question.options, asked.search
     ways = (options.dp or 1) * (options.tp or 1) * (options.pp or 1) * (options.cp or 1)
     first, last = wanted.gpus or (ways, ways)
     if last > _MOST_GPUS:
         raise UsageError(f"--gpus: {last} is more than {_MOST_GPUS:,}", "search fewer")
-    return Hunt(
+    return SearchSpec(
         options=options,
         origins=asked.question.origins,
         counts=tuple(counts_of(first, last)),
@@ -149,7 +149,7 @@ def _hunt(asked: Asked) -> Hunt:
 def _gpus(
     question: questions.Question,
     catalog: Catalog,
-    hunt: Hunt,
+    space: SearchSpec,
     work: NamedModel,
     evidence: Evidence,
     context: RunContext,
@@ -158,7 +158,7 @@ def _gpus(
     found, skipped = [], []
     for gpu in questions.named_gpus(question, catalog):
         try:
-            _refuse_unknown(hunt, gpu, work, evidence, context)
+            _refuse_unknown(space, gpu, work, evidence, context)
         except UsageError as error:
             if EVERY not in (question.options.gpu or ()):
                 raise
@@ -171,14 +171,14 @@ def _gpus(
 
 
 def _refuse_unknown(
-    hunt: Hunt, gpu: NamedGpu, work: NamedModel, evidence: Evidence, context: RunContext
+    space: SearchSpec, gpu: NamedGpu, work: NamedModel, evidence: Evidence, context: RunContext
 ) -> None:
     """Refuse what has no memory, time or price that could be compared."""
     freed = dict.fromkeys(("dp", "tp", "pp", "vp", "cp", "ep", "zero", "sequence_parallel"))
     freed |= dict.fromkeys(("dp_shard", "network", "gpus_per_node", "micro_batch", *HOST_OPTIONS))
     freed |= dict.fromkeys(("global_batch_tokens",))
-    plain = hunt.options.changed(**freed)
-    run = complete_model_run(plain, gpu, work, evidence, context, origins=hunt.origins)
+    plain = space.options.changed(**freed)
+    run = complete_model_run(plain, gpu, work, evidence, context, origins=space.origins)
     if memory_of(run) is None:
         reason = unknown_memory(estimate(run))
         raise UsageError(f"memory on {gpu.key} is not known: {reason}", "ask for something else")
@@ -188,9 +188,9 @@ def _refuse_unknown(
         raise UsageError(f"no time is predicted on {gpu.key}", "give --utilization")
     own = run.cost.own
     priced = run.cost.kwh_price_usd if own else run.cost.price_usd_per_hour
-    if priced is None and (hunt.minimize == "cost" or hunt.max_usd is not None):
-        asked = "--minimize cost" if hunt.minimize == "cost" else "--cost"
+    if priced is None and (space.minimize == "cost" or space.max_usd is not None):
+        asked = "--minimize cost" if space.minimize == "cost" else "--cost"
         raise UsageError(f"{asked} needs a price, and none of {gpu.key} is known", "give --price")
-    needs_power = hunt.minimize == "energy" or (own and hunt.max_usd is not None)
+    needs_power = space.minimize == "energy" or (own and space.max_usd is not None)
     if run.cost.power_w is None and needs_power:
         raise UsageError(f"the power of {gpu.key} is not known", "give --power")

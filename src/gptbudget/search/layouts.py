@@ -45,7 +45,7 @@ class Axes(NamedTuple):
         return math.prod(len(axis) for axis in self)
 
 
-class Kind(NamedTuple):
+class LayoutFamily(NamedTuple):
     """What the layouts of one array have in common."""
 
     pipeline: Pipeline
@@ -83,11 +83,11 @@ def _step(count: int) -> int:
 
 def kinds(
     model: ModelSpec, options: Options, counts: Sequence[int], seq_len: int, stack: Stack
-) -> Iterator[Kind]:
+) -> Iterator[LayoutFamily]:
     """Every kind of layout over these counts of GPUs, with its axes; no two overlap."""
     batches = (options.micro_batch,) if options.micro_batch else _MICRO_BATCHES
     if 1 in counts and not _several_asked(options):
-        yield Kind("none", None, False, 1, Axes(((1, 1),), (1,), (1,), batches, (1,)))  # noqa: FBT003
+        yield LayoutFamily("none", None, False, 1, Axes(((1, 1),), (1,), (1,), batches, (1,)))  # noqa: FBT003
     several = [count for count in counts if count > 1]
     tensor = tensor_degrees(model, options, several)
     context = context_degrees(options, seq_len, several)
@@ -113,7 +113,9 @@ def _alike(
             yield pipeline, shapes
 
 
-def _of_axes(model: ModelSpec, options: Options, pipeline: Pipeline, axes: Axes) -> Iterator[Kind]:
+def _of_axes(
+    model: ModelSpec, options: Options, pipeline: Pipeline, axes: Axes
+) -> Iterator[LayoutFamily]:
     shared: tuple[Any, ...] = (0, 1, 2, 3) if options.zero is None else (options.zero,)
     by_position: tuple[bool, ...] = (False, True)
     if options.sequence_parallel is not None:
@@ -123,7 +125,7 @@ def _of_axes(model: ModelSpec, options: Options, pipeline: Pipeline, axes: Axes)
             if sequence_parallel and axes.tp == (1,):
                 continue
             for ep in expert_degrees(model, options, max(axes.gpus)):
-                yield Kind(pipeline, zero, sequence_parallel, ep, axes)
+                yield LayoutFamily(pipeline, zero, sequence_parallel, ep, axes)
 
 
 def _several_asked(options: Options) -> bool:

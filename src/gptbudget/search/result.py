@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from gptbudget.run.estimate import Memory, ModelEstimate
     from gptbudget.run.run import NamedGpu, NamedModel
-    from gptbudget.search.ablation import Distance
+    from gptbudget.search.ablation import Ablation
     from gptbudget.search.best import Found
-    from gptbudget.search.candidate import Candidate, Hunt
+    from gptbudget.search.candidate import Candidate, SearchSpec
 
 
 class Way(NamedTuple):
@@ -17,7 +17,7 @@ class Way(NamedTuple):
     candidate: "Candidate"
     estimate: "ModelEstimate"
     memory: "Memory"
-    distances: "Sequence[Distance]"
+    distances: "Sequence[Ablation]"
     """From the plain recipe, for the first ways only."""
     given: frozenset[str]
     """What the user gave, by option."""
@@ -40,7 +40,7 @@ class Way(NamedTuple):
 class Fit(NamedTuple):
     """The answer: every way that was asked for, the best first."""
 
-    hunt: "Hunt"
+    space: "SearchSpec"
     found: "Found"
     work: "NamedModel"
     gpus: "list[NamedGpu]"
@@ -54,7 +54,7 @@ class Fit(NamedTuple):
     @property
     def over_hardware(self) -> bool:
         """Whether the answer is a front over kinds and numbers of GPUs."""
-        return len(self.gpus) > 1 or len(self.hunt.counts) > 1
+        return len(self.gpus) > 1 or len(self.space.counts) > 1
 
     def best_of_families(self, most: int) -> list[Way]:
         """The best way of each family, the best first."""

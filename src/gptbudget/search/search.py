@@ -14,10 +14,10 @@ from gptbudget.errors import UsageError
 from gptbudget.run.complete import complete_model_run, precision_and_peak
 from gptbudget.run.job import GLOBAL_BATCH_TOKENS
 from gptbudget.run.run import ModelRun, NamedGpu, NamedModel, RunContext
-from gptbudget.search.best import Found, Progress, Tally
-from gptbudget.search.candidate import Hunt, choices_of, complete
-from gptbudget.search.evaluate import LaidOut, evaluate, index_of, lay_out
-from gptbudget.search.layouts import Kind, kinds
+from gptbudget.search.best import BestSoFar, Found, Progress
+from gptbudget.search.candidate import SearchSpec, choices_of, complete
+from gptbudget.search.evaluate import LayoutGrid, evaluate, index_of, lay_out
+from gptbudget.search.layouts import LayoutFamily, kinds
 from gptbudget.search.variants import Variant, attention_of, variants
 from gptbudget.specs.evidence import Evidence
 from gptbudget.specs.options import HOST_OPTIONS, Options
@@ -31,7 +31,7 @@ Watch = Callable[[Progress], None]
 
 
 def search(
-    hunt: Hunt,
+    space: SearchSpec,
     gpus: Sequence[NamedGpu],
     work: NamedModel,
     evidence: Evidence,
@@ -45,11 +45,11 @@ def search(
         UsageError: no candidate obeys the rules, or what is to be made small is not known.
     """
     begin = time.perf_counter()
-    tally = Tally(hunt)
+    tally = BestSoFar(space)
     interrupted = False
     try:
         for gpu in gpus:
-            _Search(hunt, gpu, work, evidence, tally, watch, context).run()
+            _Search(space, gpu, work, evidence, tally, watch, context).run()
     except KeyboardInterrupt:
         interrupted = True
     return tally.found(time.perf_counter() - begin, interrupted=interrupted)
@@ -60,24 +60,24 @@ class _Search:
 
     def __init__(
         self,
-        hunt: Hunt,
+        space: SearchSpec,
         gpu: NamedGpu,
         work: NamedModel,
         evidence: Evidence,
-        tally: Tally,
+        tally: BestSoFar,
         watch: Watch | None,
         context: RunContext,
     ) -> None:
-        self.hunt, self.gpu, self.work, self.evidence = hunt, gpu, work, evidence
+        self.space, self.gpu, self.work, self.evidence = space, gpu, work, evidence
         self.tally, self.watch, self.context = tally, watch, context
-        self.precision, _ = precision_and_peak(gpu, hunt.options.precision)
+        self.precision, _ = precision_and_peak(gpu, space.options.precision)
 
     def run(self) -> None:
         """Evaluate round after round: what costs no quality and moves nothing to the host first."""
         few, many = self._laid_out()
-        of = variants(self.hunt.options, self.gpu, self.work.spec, self.precision, self.evidence)
+        of = variants(self.space.options, self.gpu, self.work.spec, self.precision, self.evidence)
         self.tally.expect(len(of) * (len(few) + len(many)))
-        one_gpu, before = self.hunt.counts == (1,), self.tally.lossless
+        one_gpu, before = self.space.counts == (1,), self.tally.lossless
         fitted = self.tally.feasible
         for (last, lossy, _), of_round in groupby(of, key=lambda variant: variant.round):
             found = self.tally.lossless > before
@@ -98,7 +98,7 @@ class _Search:
                 for each in laid:
                     self._evaluate(variant, each)
 
-    def _laid_out(self) -> tuple[list[LaidOut], list[LaidOut]]:
+    def _laid_out(self) -> tuple[list[LayoutGrid], list[LayoutGrid]]:
         """Every program's layouts, on few and on many GPUs.
 
         Where nothing has about the tokens of a step that are a default, a step is raised to one
@@ -107,7 +107,7 @@ class _Search:
         Raises:
             UsageError: what was given divides nothing.
         """
-        counts = self.hunt.counts
+        counts = self.space.counts
         groups = (
             [count for count in counts if count <= FEW_GPUS],
             [count for count in counts if count > FEW_GPUS],
@@ -122,23 +122,23 @@ class _Search:
             self._refuse_fixed()
         return found[0], found[1]
 
-    def _kinds(self, counts: Sequence[int]) -> list[Kind]:
-        options = self.hunt.options
+    def _kinds(self, counts: Sequence[int]) -> list[LayoutFamily]:
+        options = self.space.options
         stack = _stack(options, self.evidence)
         return list(kinds(self.work.spec, options, counts, self._seq_len, stack))
 
     @property
     def _seq_len(self) -> int:
-        return self.hunt.options.seq_len or self.work.spec.default_seq_len
+        return self.space.options.seq_len or self.work.spec.default_seq_len
 
-    def _layouts(self, kind: Kind, *, raised: bool = False) -> LaidOut:
-        options, model = self.hunt.options, self.work.spec
+    def _layouts(self, kind: LayoutFamily, *, raised: bool = False) -> LayoutGrid:
+        options, model = self.space.options, self.work.spec
         wanted = options.global_batch_tokens or model.global_batch_tokens or GLOBAL_BATCH_TOKENS
         attention = attention_of(options, self.gpu, self.precision, self.evidence)
         return lay_out(kind, options, self._seq_len, wanted, attention, raised=raised)
 
-    def _evaluate(self, variant: Variant, laid: LaidOut) -> None:
-        if not variant.stands_on(laid.kind, self.hunt.options.stack, self.evidence.stacks):
+    def _evaluate(self, variant: Variant, laid: LayoutGrid) -> None:
+        if not variant.stands_on(laid.kind, self.space.options.stack, self.evidence.stacks):
             self.tally.expect(-1)
             return
         self.tally.count(laid)
@@ -149,13 +149,13 @@ class _Search:
         if self.watch:
             self.watch(self.tally.progress())
 
-    def _representative(self, variant: Variant, laid: LaidOut) -> ModelRun | None:
+    def _representative(self, variant: Variant, laid: LayoutGrid) -> ModelRun | None:
         """One candidate as a complete run; what all of them share is read off it."""
         last = index_of(np.flatnonzero(laid.valid)[-1], laid.valid.shape)
         choices = choices_of(variant, laid, last)
         try:
             return complete(
-                self.hunt, self.gpu, self.work, self.evidence, choices, context=self.context
+                self.space, self.gpu, self.work, self.evidence, choices, context=self.context
             )
         except UsageError as error:
             self.tally.refuse(error)
@@ -167,15 +167,15 @@ class _Search:
         Raises:
             UsageError: degrees that do not divide GPUs, heads, layers or experts.
         """
-        first = self.hunt.counts[0]
-        chosen = self.hunt.options.changed(gpus=first, **dict.fromkeys(HOST_OPTIONS))
+        first = self.space.counts[0]
+        chosen = self.space.options.changed(gpus=first, **dict.fromkeys(HOST_OPTIONS))
         complete_model_run(
             chosen,
             self.gpu,
             self.work,
             self.evidence,
             self.context,
-            origins=self.hunt.origins,
+            origins=self.space.origins,
         )
 
 

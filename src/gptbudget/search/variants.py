@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from gptbudget.run.recipe import best_attention, default_storage
 from gptbudget.run.run import NamedGpu
-from gptbudget.search.layouts import Kind
+from gptbudget.search.layouts import LayoutFamily
 from gptbudget.specs.evidence import Evidence
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.optimizers import DEFAULT_OPTIMIZER, OPTIMIZERS
@@ -41,7 +41,7 @@ class Variant(NamedTuple):
     """Tried only where nothing else fits."""
 
     @property
-    def loss(self) -> int:
+    def quality_cost(self) -> int:
         """0 where it costs no quality."""
         return sum(_LOSSES.get(pair, 0) for pair in self.options.items())
 
@@ -55,7 +55,7 @@ class Variant(NamedTuple):
         """Whether many GPUs, which share states, have no need of it."""
         return self.offloads or self.options.get("recipe") in {"autocast", "master"}
 
-    def stands_on(self, kind: Kind, stack: str | None, stacks: Stacks) -> bool:
+    def stands_on(self, kind: LayoutFamily, stack: str | None, stacks: Stacks) -> bool:
         """Whether it is another recipe on such layouts: masters may be the default."""
         cut = kind.pipeline != "none" or kind.axes.tp != (1,)
         usual = stacks.named(stack, "cut" if cut else "node").keeps_masters
@@ -64,7 +64,7 @@ class Variant(NamedTuple):
     @property
     def round(self) -> tuple[bool, bool, bool]:
         """What is tried before what: lossless recipes, and those without an offload, first."""
-        return self.last, self.loss > 0, self.offloads
+        return self.last, self.quality_cost > 0, self.offloads
 
 
 def variants(
@@ -148,7 +148,7 @@ def _is_last(options: Options, variant: Variant) -> bool:
     Adapters have little state that could be moved. Narrow states are there to stay on the card; on
     a host they matter only where its memory is short.
     """
-    narrow = variant.loss > 0 and options.host_memory is None
+    narrow = variant.quality_cost > 0 and options.host_memory is None
     return variant.offloads and (narrow or _adapted(options, variant))
 
 

@@ -173,7 +173,7 @@ def _numbers(estimate: Estimate) -> dict[str, Any]:
     records = {
         "parameters": estimate.parameters and estimate.parameters.parts,
         "rank": estimate.memory and estimate.memory.by_phase.amounts,
-        "machine": prediction and prediction.machine.machine,
+        "machine": prediction and prediction.machine.rates,
     }
     for name, record in records.items():
         _walked(record, name, lambda path, number, _: found.setdefault(path, number))
