@@ -41,6 +41,7 @@ HARDWARE = {
     "gpu_memory": Change("40GiB"),
     "reserve": Change("2GiB"),
     "host_memory": Change("8GiB", f"{USUAL} --offload all"),
+    "reserve_host": Change("8191GiB", f"{USUAL} --offload all --host-memory 8TiB"),
 }
 JOB = {
     "model": Change("gpt2-xl", "--gpu a100", "--model llama-2-7b"),
@@ -157,6 +158,7 @@ PLAN = pinned(
     {
         **{name: counted(change) for name, change in COMPARE.items()},
         "host_memory": Change("8GiB", f"{USUAL} --tokens 1B --offload all"),
+        "reserve_host": Change("8191GiB", f"{USUAL} --tokens 1B --offload all --host-memory 8TiB"),
         "sequence_parallel": Change(None, f"{USUAL} --tp 4"),
         "pp": Change("4"),
         "vp": Change("4", f"{USUAL} --pp 4"),

@@ -38,7 +38,7 @@ def _time_notes(estimate: Estimate) -> list[str]:
         )
         return [given, *_goodput_notes(run.goodput)]
     if run.prediction is None:
-        return ["no time can be predicted for hardware of before such programs: give --utilization"]
+        return ["no step-time model covers this hardware: give --utilization"]
     prediction = run.prediction
     found = [
         *_prediction_notes(run, prediction, estimate.time),
@@ -93,7 +93,7 @@ def _machine_notes(run: ModelRun, assumed: AssumedMachine) -> list[str]:
         found.append(
             f"nobody published a measured matmul rate of {run.gpu.key}: "
             f"{format_number(assumed.rates.matmul_flops_per_s / 1e12, 4)} TFLOP/s from its "
-            "nominal peak, as for its kin"
+            "nominal peak and the share measured on its family"
         )
     found += [
         f"the {what} of {run.gpu.key} is not known: {_WITHOUT[what]}" for what in assumed.missing

@@ -59,7 +59,7 @@ def where(condition: Number, then: Number, otherwise: Number) -> Number:
 
 
 def real(number: Number) -> float:
-    """A number as a real one; an array, or a number that knows how it was made, stays what it is.
+    """Convert to float; arrays and traced numbers pass through.
 
     Example:
         >>> real(3)

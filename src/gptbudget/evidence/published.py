@@ -97,7 +97,7 @@ class SourceFile(Spec):
     """Why this software's constants, from the source's own text."""
     assumed: Text | None = None
     off_because: Text | None = None
-    """What its runs wait for that no input says; no constant is bent for it."""
+    """Known bias of this source that its inputs do not explain."""
     border: bool = False
     """Its rows are one batch size on either side of what a card holds."""
     options: SharedFields = SharedFields()

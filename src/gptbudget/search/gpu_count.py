@@ -26,7 +26,8 @@ _TRIES_BEYOND = 3
 """Doublings that are tried after the time was met and the cost was not."""
 
 _HOPELESS = 1.2
-"""So many times the limit that no other recipe makes up for it, where a neighbour's best fits."""
+"""A count that takes longer than this many times the limit with its neighbour's recipe is given
+up."""
 
 _ABOVE_PEAK = 1.1
 """No run is faster than this share of the peak: GeForce cards boost a little beyond it."""

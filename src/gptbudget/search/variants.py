@@ -135,7 +135,7 @@ def _adaptable(model: ModelSpec) -> bool:
 
 
 def _stands_together(options: Options, variant: Variant) -> bool:
-    """Whether the choices of a variant have a point together: adapters have a 16-bit base."""
+    """Whether this combination makes sense: adapters stand on 16-bit weights."""
     if not _adapted(options, variant):
         return True
     open_choices = {"recipe": None, "optimizer": DEFAULT_OPTIMIZER}

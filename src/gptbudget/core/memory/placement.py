@@ -119,7 +119,7 @@ def place(
 ) -> Placement:
     """What a rank of ``stage`` holds, with ``micro_batches`` a step and replica.
 
-    ``split`` says what stages have as much of as any other.
+    ``split``: what is balanced over stages: layers, layers with ends, or parameters.
     Dense blocks of a model with experts are taken to come first, as in DeepSeek's.
 
     Example: GPT-3 175B over 8 tensor and 8 pipeline ranks holds 12 of 96 blocks, an eighth each.

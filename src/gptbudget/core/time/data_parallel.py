@@ -117,7 +117,7 @@ def reduce_s(
 
 
 def _ways(held: ParameterShard, placement: Placement, layout: Layout) -> Count:
-    """Ranks with other parameters that lie between two with the same."""
+    """Stride between ranks of one data-parallel group."""
     return layout.expert_ways if held is placement.experts else layout.tp
 
 
