@@ -23,9 +23,16 @@ def page_of(cli: Cli, tmp_path: Path, command: str) -> str:
     return file.read_text(encoding="utf-8")
 
 
+MADE: dict[str, str] = {}
+"""Each page is made once for all tests that look at it."""
+
+
 @pytest.fixture(params=COMMANDS)
 def page(request: pytest.FixtureRequest, cli: Cli, tmp_path: Path) -> str:
-    return page_of(cli, tmp_path, COMMANDS[request.param])
+    name = request.param
+    if name not in MADE:
+        MADE[name] = page_of(cli, tmp_path, COMMANDS[name])
+    return MADE[name]
 
 
 def test_a_page_is_closed_in_order_and_fetches_nothing(page: str) -> None:
