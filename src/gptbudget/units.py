@@ -89,10 +89,11 @@ def _scaled(
         msg = f"{quoted(raw)} is not {what}: write for example {example}"
         raise ValueError(msg)
     if not isinstance(raw, str):
-        if math.isnan(raw):
+        value = _as_float(raw)
+        if math.isnan(value):
             msg = f"{quoted(raw)} is not {what}: write for example {example}"
             raise ValueError(msg)
-        return _positive(_as_float(raw) * units[default_unit], raw, what)
+        return _positive(value * units[default_unit], raw, what)
     value, unit = _split(raw, what, example)
     if unit not in units:
         known = ", ".join(name for name in units if name)

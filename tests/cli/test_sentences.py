@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import gptbudget
 from tests.conftest import Cli, Result
 
 ONE_GPU = "compare --gpu 4070ti --model"
@@ -199,3 +200,36 @@ def test_keys_of_a_scenario_that_are_none(cli: Cli, tmp_path: Path) -> None:
         key = line.partition(":")[0]
         expected = f"gptbudget: error: {file}:4: {key}: unknown key; {hint}\n"
         assert (answer.code, answer.err) == (4, expected)
+
+
+@pytest.mark.parametrize(
+    "command", ["compare --budget 4", "memory --mfu 4", "models --batch-size 4"]
+)
+def test_no_option_is_named_that_the_command_has_not(cli: Cli, command: str) -> None:
+    answer = cli(*command.split())
+    assert answer.code == 2
+    assert " here" not in answer.err
+
+
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [
+        ("--reserve-host 4GiB", "--reserve-host has no effect without --host-memory; add it"),
+        (
+            "--host-memory 4GiB --reserve-host 4GiB",
+            "--reserve-host leaves nothing of --host-memory; lower it",
+        ),
+    ],
+)
+@pytest.mark.parametrize("command", ["compare --offload optimizer", "fit"])
+def test_a_host_that_is_all_reserved(cli: Cli, command: str, host: str, said: str) -> None:
+    answer = cli(*f"{command} --gpu rtx-4090 --model gpt2-xl {host}".split())
+    assert (answer.code, answer.err) == (2, f"gptbudget: error: {said}\n")
+
+
+def test_a_number_that_no_float_holds(cli: Cli) -> None:
+    with pytest.raises(gptbudget.GptBudgetError, match="too large"):
+        gptbudget.estimate(gpu="rtx-4090", model="gpt2", gpus=10**400)
+    answer = cli("compare", "--gpu", "4090", "--model", "gpt2", "--explain", "x" * 1000)
+    assert answer.code == 2
+    assert len(answer.err) < 250

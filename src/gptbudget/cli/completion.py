@@ -55,7 +55,8 @@ def numbers(incomplete: str) -> list[str]:
     """Numbers of an answer that can be explained."""
     from gptbudget.answer.explain.sources import SOURCES
 
-    return [name for name in SOURCES if name.startswith(incomplete)]
+    wholes = {name.rpartition(".")[0] for name in SOURCES}
+    return [name for name in SOURCES if name.startswith(incomplete) and name not in wholes]
 
 
 def choices(metavar: str) -> Complete | None:

@@ -117,16 +117,17 @@ def _words(error: typer.TyperException) -> str:
     command = context.command_path if context else "gptbudget"
     hint = f"did you mean {names}?" if names else f"see {command} --help"
     known = _called(getattr(error, "option_name", "").strip("-"))
-    hint = f"it is --{known.replace('_', '-')} here" if known else hint
+    if known and context and known in {each.name for each in context.command.params}:
+        hint = f"it is --{known.replace('_', '-')} here"
     return f"{what[:1].lower()}{what[1:]}; {hint}"
 
 
 def _called(name: str) -> str | None:
     """The option that other programs call so."""
     from gptbudget.specs.command_options import FIT_OPTIONS
-    from gptbudget.specs.options import called
+    from gptbudget.specs.options import OPTIONS, called
 
-    return called(name, FIT_OPTIONS)
+    return called(name, {**OPTIONS, **FIT_OPTIONS})
 
 
 def _fail(message: str, code: int, attachment: str = "") -> int:

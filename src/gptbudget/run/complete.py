@@ -115,7 +115,7 @@ def complete_model_run(
         layout=layout,
         gpus_on_host=on_host,
         usable_bytes=_usable_bytes(resolver, gpu.spec),
-        host_memory_bytes=_host_memory_bytes(options),
+        host_memory_bytes=host_memory_bytes(options),
         work=work,
         tokens=tokens,
         horizon_s=resolver.value("time", float(YEAR_S)),
@@ -399,8 +399,12 @@ def _cloud_price(gpu: GpuSpec) -> float | None:
     return gpu.rent_per_hour.usd if gpu.rent_per_hour else None
 
 
-def _host_memory_bytes(options: Options) -> int | None:
-    """What an offload may take, less what the user reserves; ``None`` where it has no limit."""
+def host_memory_bytes(options: Options) -> int | None:
+    """What an offload may take, less what the user reserves; ``None`` where it has no limit.
+
+    Raises:
+        UsageError: nothing is left, or what is reserved is a part of nothing.
+    """
     if options.host_memory is None:
         if options.reserve_host is not None:
             raise UsageError("--reserve-host has no effect without --host-memory", "add it")

@@ -9,7 +9,7 @@ from gptbudget.catalog.index import EVERY
 from gptbudget.catalog.reference import load_evidence
 from gptbudget.errors import UsageError
 from gptbudget.run import question as questions
-from gptbudget.run.complete import complete_model_run
+from gptbudget.run.complete import complete_model_run, host_memory_bytes
 from gptbudget.run.estimate import bill_of, estimate, memory_of, unknown_memory
 from gptbudget.run.run import NamedGpu, NamedModel, RunContext
 from gptbudget.search.ablation import distances
@@ -69,6 +69,7 @@ def answer(asked: Asked, catalogs: Iterable[Path] = (), watch: Watch | None = No
     catalog = load_catalog(catalogs)
     asked = _on_this_machine(asked, catalog)
     question = asked.question
+    host_memory_bytes(question.options)
     work = _work(question, catalog)
     evidence = load_evidence()
     space = _search_space(asked)

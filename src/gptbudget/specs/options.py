@@ -146,7 +146,7 @@ class Options(OptionValues):
         "unlimited", affects=("host",), unit="B", also="ram cpu_memory")] = None
 
     reserve_host: Annotated[float | None, _hardware(
-        units.parse_bytes, "Of --host-memory, what other programs keep.", "SIZE", "0",
+        values.bytes_or_none, "Of --host-memory, what other programs keep.", "SIZE", "0",
         affects=("host",), unit="B")] = None
 
     model: Annotated[tuple[str, ...] | None, _job(

@@ -39,7 +39,8 @@ def one_of(known: tuple[str, ...]) -> Callable[[object], str]:
     def read(raw: object) -> str:
         if isinstance(raw, str) and raw in known:
             return raw
-        msg = f"{units.quoted(raw)} is not known: write one of {', '.join(known)}"
+        shown = "a list" if isinstance(raw, tuple | list) else units.quoted(raw)
+        msg = f"{shown} is not known: write one of {', '.join(known)}"
         raise ValueError(msg)
 
     return read

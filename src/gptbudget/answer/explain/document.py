@@ -28,6 +28,7 @@ from gptbudget.units import format_bytes, format_duration, format_usd
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 _LONGEST_SOURCE, _LONGEST_FORMULA = 120, 48
 _LONG = 1e12
+_LONGEST_NAME = 60
 _OF_OUTLINE = re.compile(r"[^.]+(\.parts)?(\.[^.]+)?")
 """Numbers of an answer that an outline has: neither those of phases nor of other software."""
 
@@ -126,7 +127,7 @@ def _found(of: Explained, name: str) -> str:
     found = names.get(name)
     if found is not None and found.value is not None:
         return found.name
-    what = f"--explain {name}: "
+    what = f"--explain {name if len(name) <= _LONGEST_NAME else f'{name[:_LONGEST_NAME]}...'}: "
     if found is not None and of.estimate is not None:
         why, hint = why_unknown(of.estimate, found.path)
         raise UsageError(f"{what}{why}", hint)
