@@ -93,7 +93,7 @@ def _machine_notes(run: ModelRun, assumed: AssumedMachine) -> list[str]:
         found.append(
             f"nobody published a measured matmul rate of {run.gpu.key}: "
             f"{format_number(assumed.rates.matmul_flops_per_s / 1e12, 4)} TFLOP/s from its "
-            "nominal peak and the share measured on its family"
+            "nominal peak and a share set by hand for its class of card"
         )
     found += [
         f"the {what} of {run.gpu.key} is not known: {_WITHOUT[what]}" for what in assumed.missing

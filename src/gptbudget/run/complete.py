@@ -403,7 +403,7 @@ def host_memory_bytes(options: Options) -> int | None:
     """What an offload may take, less what the user reserves; ``None`` where it has no limit.
 
     Raises:
-        UsageError: nothing is left, or what is reserved is a part of nothing.
+        UsageError: nothing is left, or no host memory is given to reserve a part of.
     """
     if options.host_memory is None:
         if options.reserve_host is not None:

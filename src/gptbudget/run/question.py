@@ -108,7 +108,8 @@ def given_options(given: Mapping[str, Any], kind: type[AnyOptions]) -> AnyOption
         UsageError: the first bad one, in a sentence.
     """
     options, found = kind.table, {}
-    for name in (*(name for name in options if name in given), *(given.keys() - options.keys())):
+    known = [name for name in options if name in given]
+    for name in (*known, *(name for name in given if name not in options)):
         flag = f"--{name.replace('_', '-')}"
         if name not in options:
             raise UsageError(f"{flag}: unknown key", nearest_option(name, options))

@@ -34,9 +34,12 @@ Group = Literal[
 """Options that stand together in help."""
 
 Effect = Literal["step", "memory", "host", "time", "compute", "cost"]
-"""What an option changes: the training step itself, and so its memory and time; the memory that
-there is or a program keeps; that of the host, which only an offload uses; seconds alone; FLOPs
-needed or delivered; money and energy."""
+"""What an option changes.
+
+``step``: the training step, and so its memory and time. ``memory``: what a GPU has, or what the
+software keeps on it. ``host``: memory of the host, which only an offload uses. ``time``: seconds
+alone. ``compute``: FLOPs needed or delivered. ``cost``: money and energy.
+"""
 
 
 class Option(NamedTuple):
@@ -47,14 +50,14 @@ class Option(NamedTuple):
     """Takes what was typed and gives the value; raises ``ValueError`` as in :mod:`values`."""
     help: str
     takes: str = ""
-    """What is typed behind it; choices are parted by ``|``, and those of a type need no words."""
+    """What is typed behind it. Choices are separated by ``|``; a ``Literal`` type gives its own."""
     default: str = ""
     """In words."""
     affects: tuple[Effect, ...] = ()
     unit: str = ""
     """Of a plain number in a command line that is printed."""
     also: str = ""
-    """What other programs call it, in words parted by blanks: answered with the name here."""
+    """Names in other programs, separated by spaces; typed here, they are answered with a hint."""
     in_headline: bool = False
     """The answer says it elsewhere, so that it is not listed as assumed."""
 
