@@ -17,6 +17,9 @@ CALLED_BY_OTHERS = {
     "_repr_markdown_",  # notebooks
     *("ascend_resolver", "descend_resolver"),  # PyYAML
     *("format_help", "parse_args"),  # Typer
+    *("add", "check", "compare_set", "delete_key", "num_keys", "set_timeout", "timeout", "wait"),
+    "run_backward",  # these and the line above: PyTorch
+    "find_spec",  # Python's imports
 }
 VALIDATORS = {"field_validator", "model_validator"}
 

@@ -16,7 +16,10 @@ def name_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-FILES = {name_of(path): path for path in SOURCE.rglob("*.py")}
+PROGRAM = SOURCE / "gptbudget" / "dryrun" / "program"
+"""Read by the Python of a user's program, where nothing else of ours is."""
+
+FILES = {name_of(path): path for path in SOURCE.rglob("*.py") if PROGRAM not in path.parents}
 
 
 def imports(path: Path) -> set[str]:
@@ -38,6 +41,16 @@ IMPORTS = {name: imports(path) for name, path in FILES.items()}
 
 def test_no_circles() -> None:
     TopologicalSorter(IMPORTS).prepare()  # names the circle
+
+
+def test_what_runs_in_a_program_needs_nothing_of_ours() -> None:
+    ours = {
+        f"{path.name}: {node.module}"
+        for path in PROGRAM.glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("gptbudget")
+    }
+    assert not ours
 
 
 def test_of_run_only_two_read_catalogs() -> None:

@@ -17,7 +17,9 @@ _BUG = 1
 _USAGE = 2
 _INTERRUPTED = 130
 
-_COMMANDS = ("compare", "memory", "fit", "plan", "gpus", "models", "validate", "calibrate")
+_COMMANDS = (
+    "compare", "memory", "fit", "plan", "dry-run", "gpus", "models", "validate", "calibrate",
+)  # fmt: skip
 """Each a module of this package with a ``command`` and an ``EPILOG``."""
 
 
@@ -37,7 +39,7 @@ def application(arguments: list[str]) -> typer.Typer:
     every = named not in {*_COMMANDS, "catalog"}
     for name in _COMMANDS:
         if every or name == named:
-            module = import_module(f"gptbudget.cli.{name}")
+            module = import_module(f"gptbudget.cli.{name.replace('-', '_')}")
             app.command(name, cls=Command, epilog=module.EPILOG)(module.command)
     if every or named == "catalog":
         app.add_typer(import_module("gptbudget.cli.catalog").app, name="catalog")

@@ -94,7 +94,7 @@ def machine_of(
             narrow_ratio=_narrow_ratio(precision, peak_flops_per_s / nominal) if narrow else 1,
             attention_share=_attention_share(speed, hopper=hopper),
             memory_bytes_per_s=(gpu.memory_bandwidth_gb_per_s or math.inf) * 1e9,
-            multiprocessors=_multiprocessors(gpu),
+            multiprocessors=gpu.multiprocessors or 0,
             link_bytes_per_s=_link_bytes_per_s(gpu, slots),
             domain_gpus=domain_of(gpu, gpus_per_node),
             slot_bytes_per_s=slots,
@@ -164,14 +164,6 @@ def _attention_share(speed: Speed, *, hopper: bool) -> float:
         return speed.attention_rate * _FLASH
     usual = _HOPPER_KERNELS if speed.hopper_attention else _FLASH_ON_HOPPER
     return speed.attention_rate * usual
-
-
-def _multiprocessors(gpu: GpuSpec) -> float:
-    """64 lanes each on Volta, Turing and the large chips of Pascal and Ampere, else 128."""
-    capability = gpu.compute_capability or ""
-    if gpu.cores is None or not capability[:1].isdigit():
-        return 0
-    return gpu.cores / (64 if capability in {"6.0", "7.0", "7.5", "8.0"} else 128)
 
 
 def _pcie_bytes_per_s(gpu: GpuSpec) -> float:

@@ -141,6 +141,14 @@ class GpuSpec(Spec):
         return None if gib is None else gib * GIB
 
     @property
+    def multiprocessors(self) -> float | None:
+        """64 lanes each on Volta, Turing and the large chips of Pascal and Ampere, else 128."""
+        capability = self.compute_capability or ""
+        if self.cores is None or not capability[:1].isdigit():
+            return None
+        return self.cores / (64 if capability in {"6.0", "7.0", "7.5", "8.0"} else 128)
+
+    @property
     def compared_offers(self) -> tuple[ProviderPrice, ...]:
         """The offers that a rent is read off, the cheapest first: on demand, else of any kind."""
         on_demand = [each for each in self.cloud_prices if each.kind == "on-demand"]

@@ -1,0 +1,117 @@
+"""``gptbudget dry-run``: the user's own program, run without a GPU for its memory."""
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gptbudget.cli import completion
+from gptbudget.cli.options import Invocation, takes
+
+EPILOG = "Example: gptbudget dry-run --gpu 4090 -- python train.py --batch-size 8"
+
+_THE_ANSWER_IS_NO = 5
+
+
+def _option(kind: Any, name: str, metavar: str, text: str, **more: Any) -> Any:
+    return Annotated[
+        kind | None,
+        typer.Option(name, metavar=metavar, help=text, rich_help_panel="Dry run", **more),
+    ]
+
+
+_EXTRA: dict[str, tuple[Any, Any]] = {
+    "program": (
+        Annotated[
+            list[str] | None, typer.Argument(metavar="-- PROGRAM...", help="As you launch it.")
+        ],
+        None,
+    ),
+    "gpu": (
+        _option(str, "--gpu", "NAME", "The card to run on.", autocompletion=completion.gpus),
+        None,
+    ),
+    "gpus": (_option(int, "--gpus", "N", "Processes there would be; one of them is run."), None),
+    "rank": (_option(int, "--rank", "R", "The rank that is run: 0 if not given."), None),
+    "python": (_option(Path, "--python", "PATH", "The program's Python, if not its own."), None),
+    "timeout": (_option(float, "--timeout", "SECONDS", "Stop the program after this time."), None),
+    "allow_writes": (
+        Annotated[
+            bool,
+            typer.Option(
+                "--allow-writes",
+                help="Let it write checkpoints, upload, and log to services.",
+                rich_help_panel="Dry run",
+            ),
+        ],
+        False,
+    ),
+    "check": (
+        Annotated[
+            bool,
+            typer.Option(
+                "--check", help="Exit with 5 unless it is known to fit.", rich_help_panel="Output"
+            ),
+        ],
+        False,
+    ),
+}
+
+
+@takes(extra=_EXTRA)
+def command(invocation: Invocation) -> None:
+    """Run your own training program without a GPU: its memory to the byte."""
+    from gptbudget.answer.dry_run import dry_run_document
+    from gptbudget.catalog.catalog import load_catalog
+    from gptbudget.dryrun.run import Asked, dry_run, fits_nowhere
+    from gptbudget.errors import GptBudgetError, UsageError
+    from gptbudget.render.output import write
+
+    extra = invocation.extra
+    if not extra["gpu"]:
+        raise UsageError("no --gpu is given", "name the card to run on: --gpu 4090")
+    asked = Asked(
+        command=tuple(extra["program"] or ()),
+        gpu=load_catalog(invocation.catalogs).gpus.find(extra["gpu"]).spec,
+        gpus=extra["gpus"],
+        rank=extra["rank"] or 0,
+        python=extra["python"],
+        timeout_s=extra["timeout"],
+        allow_writes=extra["allow_writes"],
+    )
+    _say_once()
+    run = dry_run(asked)
+    if not run.report and not run.timed_out:
+        raise GptBudgetError(
+            f"the program itself ended with exit code {run.exit_code} and left no report",
+            "see what it printed above; run it once without dry-run",
+        )
+    document = dry_run_document([(run, fits_nowhere(run))])
+    write(document, invocation.fmt)
+    error = run.report.get("error")
+    if error and not error["out_of_memory"] and not run.timed_out:
+        raise GptBudgetError(
+            f"the program itself failed: {error['type']} at {error['line']}",
+            "its traceback is above",
+        )
+    if invocation.check and document.data["results"][0]["memory"]["fits"] is not True:
+        raise typer.Exit(_THE_ANSWER_IS_NO)
+
+
+def _say_once() -> None:
+    """Say before the first run what dry-run does with a program."""
+    from gptbudget.catalog.cache import cache_folder
+
+    marker = cache_folder() / "dry-run-said"
+    if marker.exists():
+        return
+    typer.echo(
+        "dry-run runs your program on this machine, as you wrote it, until its second optimizer "
+        "step. It keeps it from writing checkpoints, uploading and logging to services; "
+        "--allow-writes lets it.",
+        err=True,
+    )
+    with suppress(OSError):
+        marker.parent.mkdir(parents=True, exist_ok=True)
+        marker.touch()

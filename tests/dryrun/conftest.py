@@ -1,0 +1,39 @@
+"""A Python with the CUDA build of PyTorch, where there is one, and programs to run in it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gptbudget import load_catalog
+from gptbudget.dryrun.run import Asked, DryRun, dry_run
+
+PROGRAMS = Path(__file__).parent / "programs"
+VARIABLE = "GPTBUDGET_TORCH_PYTHON"
+
+Run = Callable[..., DryRun]
+
+
+@pytest.fixture(scope="session")
+def torch_python() -> Path:
+    """The Python of a program; ``.ci/run`` sets it up."""
+    python = os.environ.get(VARIABLE)
+    if not python:
+        pytest.skip(f"{VARIABLE} names no Python with PyTorch's CUDA build")
+    return Path(python)
+
+
+@pytest.fixture
+def run_program(torch_python: Path) -> Run:
+    """Run one of the programs beside this file."""
+
+    def run(name: str, *arguments: str, gpu: str = "a100-sxm-80gb", **asked: Any) -> DryRun:
+        command = (str(torch_python), str(PROGRAMS / f"{name}.py"), *arguments)
+        spec = load_catalog().gpus.find(gpu).spec
+        return dry_run(Asked(command=command, gpu=spec, **asked))
+
+    return run
