@@ -53,10 +53,10 @@ def models(incomplete: str) -> list[str]:
 
 def numbers(incomplete: str) -> list[str]:
     """Numbers of an answer that can be explained."""
-    from gptbudget.answer.explain.sources import SOURCES
+    from gptbudget.answer.explain.sources import citations
 
-    wholes = {name.rpartition(".")[0] for name in SOURCES}
-    return [name for name in SOURCES if name.startswith(incomplete) and name not in wholes]
+    wholes = {name.rpartition(".")[0] for name in citations()}
+    return [name for name in citations() if name.startswith(incomplete) and name not in wholes]
 
 
 def choices(metavar: str) -> Complete | None:

@@ -14,7 +14,7 @@ from gptbudget.answer.explain.named import (
     explanation,
     plan_explanation,
 )
-from gptbudget.answer.explain.sources import SOURCES
+from gptbudget.answer.explain.sources import citations
 from gptbudget.answer.explain.steps import ABOVE, Input, Step
 from gptbudget.answer.unknown import why_unknown
 from gptbudget.answer.verdict import subject
@@ -131,7 +131,7 @@ def _found(of: Explained, name: str) -> str:
     if found is not None and of.estimate is not None:
         why, hint = why_unknown(of.estimate, found.path)
         raise UsageError(f"{what}{why}", hint)
-    if name in SOURCES and name.startswith(("memory.", "time.")):
+    if name in citations() and name.startswith(("memory.", "time.")):
         raise UsageError(f"{what}it takes nothing in this answer", "--explain lists what does")
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     raise UsageError(

@@ -13,7 +13,7 @@ from functools import cache, reduce
 from keyword import iskeyword
 from typing import Literal, NamedTuple
 
-from gptbudget.answer.explain.sources import SOURCES
+from gptbudget.answer.explain.sources import citations
 from gptbudget.answer.explain.traced import LEAF, NEGATIVE, NUMBER, Traced
 
 Origin = Literal["given", "scenario", "driver", "catalog", "default", "assumed", "computed"]
@@ -189,7 +189,7 @@ class Explanation:
 
 def _cited(name: str) -> str | None:
     """The citation of a number, or of the whole that it is a part of."""
-    return SOURCES.get(name) or SOURCES.get(name.rpartition(".")[0])
+    return citations().get(name) or citations().get(name.rpartition(".")[0])
 
 
 def _source(name: str, number: Traced) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from gptbudget.answer.document import Table
+from gptbudget.answer.explain.sources import citations
 from gptbudget.answer.prices import median_in_words
 from gptbudget.answer.quantities import QUANTITIES
 from gptbudget.core.chinchilla import BESIROGLU
@@ -22,13 +23,6 @@ from gptbudget.units import (
 _Row = tuple[str, str, str]
 
 _PARAMETERS = "counted from the shape of the model, which the catalog gives"
-_OVERHEAD = {
-    "driver context": "https://github.com/stas00/ml-engineering/blob/master/training/performance"
-    "/README.md, preloaded CUDA kernels",
-    "workspaces": "https://discuss.pytorch.org/t/178671 and "
-    "https://docs.nvidia.com/cuda/cublas/#cublassetworkspace",
-    "allocator slack": "https://github.com/vllm-project/compressed-tensors/pull/587",
-}
 
 
 def options_table(estimates: Sequence[Estimate]) -> Table:
@@ -155,10 +149,9 @@ def _memory(estimate: Estimate) -> Iterator[_Row]:
         else run.implementation.stack.evidence
     )
     yield f"memory of the {run.stack} stack", run.implementation.stack.title, evidence
-    for part, source in _OVERHEAD.items():
-        amount = memory.overhead.get(part.replace(" ", "_"))
+    for part, amount in memory.overhead.items():
         if amount:
-            yield part, format_bytes(amount), source
+            yield part.replace("_", " "), format_bytes(amount), citations()[f"memory.{part}"]
 
 
 def _time(estimate: Estimate) -> Iterator[_Row]:
