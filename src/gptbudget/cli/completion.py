@@ -29,26 +29,16 @@ def words() -> list[str]:
     return line.split()[1:]
 
 
-def gpus(incomplete: str) -> list[str]:
-    """Accelerators of the catalogs, and what stands for several."""
-    from gptbudget.catalog.index import names_beginning
+def entries(section: str, *others: str) -> Complete:
+    """Names of a section of the catalogs, and ``others``; of a path none: shells complete files."""
 
-    every = [name for name in ("all", "auto") if name.startswith(incomplete)]
-    return [*names_beginning("gpus", incomplete), *every]
+    def beginning(incomplete: str) -> list[str]:
+        from gptbudget.catalog.index import names_beginning
 
+        named = names_beginning(section, incomplete)
+        return [*named, *(name for name in others if name.startswith(incomplete))]
 
-def gpu_entries(incomplete: str) -> list[str]:
-    """Accelerators of the catalogs."""
-    from gptbudget.catalog.index import names_beginning
-
-    return names_beginning("gpus", incomplete)
-
-
-def models(incomplete: str) -> list[str]:
-    """Models of the catalogs; of a path nothing, so that the shell completes files."""
-    from gptbudget.catalog.index import names_beginning
-
-    return names_beginning("models", incomplete)
+    return beginning
 
 
 def numbers(incomplete: str) -> list[str]:

@@ -19,9 +19,9 @@ from gptbudget.answer.explain.steps import ABOVE, Input, Step
 from gptbudget.answer.unknown import why_unknown
 from gptbudget.answer.verdict import subject
 from gptbudget.budget.budget import Plan
+from gptbudget.budget.plan import CountPlan
 from gptbudget.errors import UsageError
-from gptbudget.run.estimate import Bill, Estimate
-from gptbudget.search.gpu_count import Counted
+from gptbudget.run.estimate import Bill, Comparison
 from gptbudget.search.result import Fit, Way
 from gptbudget.units import format_bytes, format_duration, format_usd
 
@@ -45,54 +45,62 @@ _SHOWN: dict[str, Callable[[float], str]] = {
 }
 
 
-def explained(document: Document, estimates: Sequence[Estimate], name: str) -> Document:
-    """An answer of ``compare``: every row as data, the best one in tables.
+Result = Comparison | Bill | Fit | Plan | CountPlan
+"""What a command answers."""
+
+
+def explained(document: Document, result: Result, name: str) -> Document:
+    """An answer with its explanation: rows of its data, and the best row in tables.
 
     Here and below ``name`` asks for one number; an empty one for all of them.
     """
-    wanted = estimates if document.data and not document.tables else estimates[:1]
+    if isinstance(result, Plan):
+        plan = plan_explanation(result)
+        data = {**document.data, "explanation": steps_data(steps_of(plan, name))}
+        return _shown(document._replace(data=data), plan, name)
+    key, about, rows = _rows(result, best_only=bool(document.tables))
+    if document.data:
+        explained_rows = list(document.data[key])
+        for place, row in enumerate(rows):
+            steps = steps_data(_steps_of_row(row, name, best=place == 0))
+            explained_rows[place] = {**explained_rows[place], "explanation": steps}
+        document = document._replace(data={**document.data, key: explained_rows})
+    return _shown(document, rows[0], name, about) if rows else document
+
+
+def _rows(
+    result: Comparison | Bill | Fit | CountPlan, *, best_only: bool
+) -> tuple[str, str, list[Explained]]:
+    """The key of the rows in the data of an answer, what the best is called, and explanations."""
+    if isinstance(result, Bill):
+        sections = {"run", "model", "memory"}
+        return "results", "", [explanation(result.estimate, NOTHING_CHOSEN, sections)]
+    if isinstance(result, Fit):
+        best = [*result.ways, *result.misses][:1]
+        key, about = ("results", "way 1") if result.ways else ("misses", "the nearest miss")
+        return key, about, [explanation(way.estimate, chosen_by_search(way)) for way in best]
+    if isinstance(result, CountPlan):
+        ways = [counted.way for counted in result.found]
+        rows = [
+            explanation(way.estimate, dict.fromkeys(way.changes, "chosen by plan")) for way in ways
+        ]
+        return "results", subject(ways[0].estimate), rows
+    estimates = result.estimates
     about = subject(estimates[0]) if len(estimates) > 1 else ""
-    return _with(document, [explanation(each) for each in wanted], name, about=about)
-
-
-def explained_memory(document: Document, bill: Bill, name: str) -> Document:
-    """An answer of ``memory``."""
-    sections = {"run", "model", "memory"}
-    return _with(document, [explanation(bill.estimate, NOTHING_CHOSEN, sections)], name)
-
-
-def explained_fit(document: Document, fit: Fit, name: str) -> Document:
-    """An answer of ``fit``: the best way, or else the nearest miss."""
-    found = [*fit.ways, *fit.misses][:1]
-    rows, about = ("results", "way 1") if fit.ways else ("misses", "the nearest miss")
-    every = [explanation(way.estimate, chosen_by_search(way)) for way in found]
-    return _with(document, every, name, rows, about)
+    shown = estimates[:1] if best_only else estimates
+    return "results", about, [explanation(each) for each in shown]
 
 
 def chosen_by_search(way: Way) -> dict[str, str]:
     """What a search set, and nobody gave."""
-    run, host = way.estimate.run, format_bytes(way.candidate.host_bytes or 0)
-    said = "chosen by fit: no other way that was tried comes before it"
-    found = {name: said for name in run.values if run.asked(name) and name not in way.given}
-    if way.candidate.host_bytes:
-        found["host_memory"] = f"chosen by fit: the offload needs {host}"
-    return found
-
-
-def explained_counts(document: Document, found: Sequence[Counted], name: str) -> Document:
-    """An answer of ``plan`` with a model: every row as data, the best one in tables."""
-    every = [
-        explanation(each.way.estimate, dict.fromkeys(each.way.changes, "chosen by plan"))
-        for each in found
-    ]
-    return _with(document, every, name, about=subject(found[0].way.estimate))
-
-
-def explained_plan(document: Document, plan: Plan, name: str) -> Document:
-    """An answer of ``plan`` without a model."""
-    found = plan_explanation(plan)
-    data = {**document.data, "explanation": steps_data(steps_of(found, name))}
-    return _shown(document._replace(data=data), found, name)
+    run, host = way.estimate.run, way.candidate.host_bytes
+    set_by_search = (name for name in run.values if run.asked(name) and name not in way.given)
+    chosen = dict.fromkeys(
+        set_by_search, "chosen by fit: no other way that was tried comes before it"
+    )
+    if host:
+        chosen["host_memory"] = f"chosen by fit: the offload needs {format_bytes(host)}"
+    return chosen
 
 
 def steps_data(steps: Sequence[Step]) -> list[dict[str, Any]]:
@@ -138,27 +146,6 @@ def _found(of: Explained, name: str) -> str:
         f"{what}no number of this answer is called so",
         f"the nearest are {', '.join(near)}" if near else "--explain lists them",
     )
-
-
-def _with(
-    document: Document,
-    every: Sequence[Explained],
-    name: str,
-    rows: str = "results",
-    about: str = "",
-) -> Document:
-    """An answer with an explanation of its first rows, and that of the best in its tables.
-
-    ``about`` says which one that is, where there are several.
-    """
-    data = document.data
-    if data:
-        found = [dict(row) for row in data[rows]]
-        for place, (row, each) in enumerate(zip(found, every, strict=False)):
-            row["explanation"] = steps_data(_steps_of_row(each, name, best=place == 0))
-        data = {**data, rows: found}
-    document = document._replace(data=data)
-    return _shown(document, every[0], name, about) if every else document
 
 
 def _steps_of_row(of: Explained, name: str, *, best: bool) -> list[Step]:

@@ -6,7 +6,7 @@ from gptbudget.answer.command import command
 from gptbudget.answer.compare import comparison
 from gptbudget.answer.data import answer
 from gptbudget.answer.document import Document, Table
-from gptbudget.answer.explain.document import formula_tables
+from gptbudget.answer.explain.document import Result, formula_tables
 from gptbudget.answer.explain.named import Explained, explanation, plan_explanation
 from gptbudget.answer.page.figures import (
     memory_figures,
@@ -21,20 +21,28 @@ from gptbudget.answer.quantities import PAGE_NUMBERS, facts, sections
 from gptbudget.answer.remedies import advice
 from gptbudget.answer.verdict import subject
 from gptbudget.budget.budget import Plan
-from gptbudget.run.estimate import Estimate
-from gptbudget.search.gpu_count import Counted
+from gptbudget.budget.plan import CountPlan
+from gptbudget.run.estimate import Comparison, Estimate
 from gptbudget.units import format_count, format_flops, format_number
+
+
+def page_of(result: Result, document: Document) -> Page:
+    """The page of a comparison or a plan; ``document`` is the same answer as tables."""
+    if isinstance(result, Plan):
+        return _plan(result, document)
+    if isinstance(result, CountPlan):
+        return _counts(result, document)
+    assert isinstance(result, Comparison)
+    if len(result.estimates) > 1:
+        return _several(result)
+    return _one(result.estimates[0])
+
 
 # --- compare ----------------------------------------------------------------------------------
 
 
 MOST_IN_FULL = 12
 """Pairs of a grid that are shown in full, the best first."""
-
-
-def compare_page(estimates: Sequence[Estimate], skipped: Sequence[str] = ()) -> Page:
-    """The page of one pair, or of several."""
-    return _one(estimates[0]) if len(estimates) == 1 else _several(estimates, skipped)
 
 
 def _one(estimate: Estimate) -> Page:
@@ -54,7 +62,8 @@ def _one(estimate: Estimate) -> Page:
     )
 
 
-def _several(estimates: Sequence[Estimate], skipped: Sequence[str]) -> Page:
+def _several(result: Comparison) -> Page:
+    estimates, skipped = result
     document = comparison(estimates, skipped)
     shown = estimates[:MOST_IN_FULL]
     left = len(estimates) - len(shown)
@@ -140,8 +149,7 @@ def first_facts(estimate: Estimate) -> Iterator[Amount]:
 # --- plan -------------------------------------------------------------------------------------
 
 
-def plan_page(plan: Plan, document: Document) -> Page:
-    """The page of a planned budget; ``document`` is the same answer as tables."""
+def _plan(plan: Plan, document: Document) -> Page:
     budget, *others = document.tables
     estimates = [] if plan.hardware is None else [plan.hardware.trained.way.estimate]
     parts = (
@@ -191,9 +199,8 @@ def _sources(plan: Plan, estimates: Sequence[Estimate]) -> Iterator[Table]:
         yield sources_table(estimates)._replace(title="what else the numbers rest on")
 
 
-def counts_page(found: list[Counted], document: Document) -> Page:
-    """The page of GPU counts; ``document`` is the same answer as tables."""
-    estimates = [counted.way.estimate for counted in found]
+def _counts(counts: CountPlan, document: Document) -> Page:
+    estimates = [counted.way.estimate for counted in counts.found]
     best, one = estimates[0], len(estimates) == 1
     parts = (
         Part("How many GPUs", () if one else of_all(estimates), document.tables),
@@ -205,7 +212,7 @@ def counts_page(found: list[Counted], document: Document) -> Page:
     )
     return Page(
         "How many GPUs",
-        found[0].feasible,
+        counts.found[0].feasible,
         document.headline,
         (Amount("GPUs", best.run.gpus, f"{best.run.gpus:,}"), *first_facts(best)),
         document.advice,
