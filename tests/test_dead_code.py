@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import gptbudget
+from gptbudget.answer.quantities import QUANTITIES
 
 PACKAGE = Path(gptbudget.__file__).parent
 
@@ -17,6 +18,7 @@ CALLED_BY_OTHERS = {
     "_repr_markdown_",  # notebooks
     *("ascend_resolver", "descend_resolver"),  # PyYAML
     *("format_help", "parse_args"),  # Typer
+    *(quantity.key.rpartition(".")[2] for quantity in QUANTITIES if quantity.get is None),
 }
 VALIDATORS = {"field_validator", "model_validator"}
 

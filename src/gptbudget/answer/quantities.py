@@ -74,8 +74,6 @@ class Quantity(NamedTuple):
 
     key: str
     """Its place in the JSON of an answer, which is in the order of the rows."""
-    value: Callable[[Estimate], Any]
-    """``None`` where it is unknown."""
     unit: str = ""
     label: str = ""
     """What the table of one answer calls it; empty: it is not there."""
@@ -85,6 +83,8 @@ class Quantity(NamedTuple):
     """Its place in its section of that table, where that is not the order of the rows."""
     unknown: str = ""
     """The basis of an unknown value; empty: an unknown value has no line."""
+    get: Callable[[Estimate], Any] | None = None
+    """Takes it out of an estimate, where it does not stand there as in JSON."""
     lines: Callable[[Estimate], Iterable[Line]] | None = None
     """Its lines, where they are not one of label, value and basis."""
     column: str = ""
@@ -95,6 +95,14 @@ class Quantity(NamedTuple):
     """What it is called where it stands alone, as at the top of a page; empty: as its column."""
     citation: str = ""
     """Where the way of counting it is from."""
+
+    def value(self, estimate: Estimate) -> Any:
+        """Its value; ``None`` where it is unknown."""
+        if self.get is not None:
+            return self.get(estimate)
+        part, _, name = self.key.partition(".")
+        record = getattr(estimate, part)
+        return None if record is None else getattr(record, name)
 
 
 # --- what the rows say beside a value ---------------------------------------------------------
@@ -191,6 +199,17 @@ def _memory_parts(estimate: Estimate) -> Iterable[Line]:
     usable = memory.usable_bytes
     of = "bill" if usable is None else "card"
     return _shares(memory.parts, usable or memory.peak_bytes, of, format_bytes)
+
+
+def _phases(estimate: Estimate) -> dict[str, float]:
+    phases = estimate.memory.by_phase.phases if estimate.memory else {}
+    return {name: parts.total for name, parts in phases.items()}
+
+
+def _rank(estimate: Estimate) -> Iterator[Line]:
+    rank = worst_rank(estimate)
+    if rank is not None:
+        yield Line("on which GPU", rank)
 
 
 def _wall_clock(estimate: Estimate) -> str:
@@ -291,22 +310,15 @@ def _energy(estimate: Estimate) -> str:
 # --- the table --------------------------------------------------------------------------------
 
 QUANTITIES = (
-    Quantity("model.parameters", total_parameters),
-    Quantity("model.active_parameters", active_parameters),
-    Quantity("gpus", lambda e: e.run.gpus),
-    Quantity("tokens", lambda e: e.run.tokens),
-    Quantity("precision", lambda e: e.run.precision),
-    Quantity(
-        "compute.available_flops",
-        lambda e: e.compute.available_flops,
-        "FLOP",
-        "available",
-        _available,
-    ),
-    Quantity("compute.required_flops", lambda e: e.compute.required_flops, "FLOP", lines=_required),
+    Quantity("model.parameters", get=total_parameters),
+    Quantity("model.active_parameters", get=active_parameters),
+    Quantity("gpus", get=lambda e: e.run.gpus),
+    Quantity("tokens", get=lambda e: e.run.tokens),
+    Quantity("precision", get=lambda e: e.run.precision),
+    Quantity("compute.available_flops", "FLOP", "available", _available),
+    Quantity("compute.required_flops", "FLOP", lines=_required),
     Quantity(
         "compute.required_flops_6nd",
-        lambda e: e.compute.required_flops_6nd,
         "FLOP",
         "required, 6ND",
         _six_nd,
@@ -314,7 +326,6 @@ QUANTITIES = (
     ),
     Quantity(
         "compute.required_flops_exact",
-        lambda e: e.compute.required_flops_exact,
         "FLOP",
         "required, exact",
         _exact,
@@ -322,15 +333,13 @@ QUANTITIES = (
     ),
     Quantity(
         "compute.required_flops_causal",
-        lambda e: e.compute.required_flops_causal,
         "FLOP",
         "required, causal",
         lambda _: "half the attention square",
     ),
-    Quantity("compute.peak_flops_per_s", lambda e: e.run.peak_flops_per_s, "FLOP"),
+    Quantity("compute.peak_flops_per_s", "FLOP", get=lambda e: e.run.peak_flops_per_s),
     Quantity(
         "compute.ratio",
-        lambda e: e.compute.ratio,
         "ratio",
         "ratio",
         lambda e: f"available / required, {_counted_as(e)}",
@@ -339,7 +348,6 @@ QUANTITIES = (
     ),
     Quantity(
         "memory.peak_bytes",
-        lambda e: e.memory and e.memory.peak_bytes,
         "B",
         "needed",
         lambda e: f"at the peak: {e.memory.phase.replace('_', ' ')}" if e.memory else "",
@@ -347,74 +355,50 @@ QUANTITIES = (
         column="memory",
         fact="memory of one GPU",
     ),
-    Quantity("memory.framework_bytes", lambda e: e.memory and e.memory.by_phase.peak_bytes, "B"),
-    Quantity("memory.reserved_bytes", lambda e: e.memory and e.memory.reserved_bytes, "B"),
-    Quantity("memory.accumulated_bytes", lambda e: e.memory and e.memory.accumulated_bytes, "B"),
+    Quantity(
+        "memory.framework_bytes", "B", get=lambda e: e.memory and e.memory.by_phase.peak_bytes
+    ),
+    Quantity("memory.reserved_bytes", "B"),
+    Quantity("memory.accumulated_bytes", "B"),
     Quantity(
         "memory.usable_bytes",
-        lambda e: e.run.usable_bytes,
         "B",
         line=2,
         lines=_usable,
+        get=lambda e: e.run.usable_bytes,
         column="usable",
     ),
-    Quantity("memory.fits", lambda e: e.memory and e.memory.fits, line=4, lines=_fits),
-    Quantity("memory.phase", lambda e: e.memory and e.memory.phase),
+    Quantity("memory.fits", line=4, lines=_fits),
+    Quantity("memory.phase"),
     Quantity(
         "memory.parts",
-        lambda e: dict(e.memory.parts) if e.memory else {},
         "B",
         line=5,
         lines=_memory_parts,
+        get=lambda e: dict(e.memory.parts) if e.memory else {},
     ),
-    Quantity(
-        "memory.phases",
-        lambda e: (
-            {name: parts.total for name, parts in e.memory.by_phase.phases.items()}
-            if e.memory
-            else {}
-        ),
-        "B",
-    ),
+    Quantity("memory.phases", "B", get=_phases),
     Quantity(
         "memory.host_bytes",
-        lambda e: (e.memory and e.memory.host_bytes) or None,
         "B",
         "on the host",
         _host,
         line=3,
+        get=lambda e: (e.memory and e.memory.host_bytes) or None,
         column="host",
         absent="",
     ),
+    Quantity("memory.rank", line=1, lines=_rank, get=rank_data),
+    Quantity("time.step_s", "s", "step", _step, line=4),
+    Quantity("time.tokens_per_s", "tokens/s", "throughput", line=3, fact="tokens/s"),
     Quantity(
-        "memory.rank",
-        rank_data,
-        line=1,
-        lines=lambda e: [Line("on which GPU", rank)] if (rank := worst_rank(e)) else [],
+        "time.s_per_million_tokens", "s", "a million tokens", lambda _: "of wall clock", line=3
     ),
-    Quantity("time.step_s", lambda e: e.time and e.time.step_s, "s", "step", _step, line=4),
-    Quantity(
-        "time.tokens_per_s",
-        lambda e: e.time and e.time.tokens_per_s,
-        "tokens/s",
-        "throughput",
-        line=3,
-        fact="tokens/s",
-    ),
-    Quantity(
-        "time.s_per_million_tokens",
-        lambda e: e.time and e.time.s_per_million_tokens,
-        "s",
-        "a million tokens",
-        lambda _: "of wall clock",
-        line=3,
-    ),
-    Quantity("time.mfu", lambda e: e.time and e.time.mfu, "share", column="MFU"),
-    Quantity("time.mfu_causal", lambda e: e.time and e.time.mfu_causal, "share"),
-    Quantity("time.utilization", lambda e: e.time and e.time.utilization, "share"),
+    Quantity("time.mfu", "share", column="MFU"),
+    Quantity("time.mfu_causal", "share"),
+    Quantity("time.utilization", "share"),
     Quantity(
         "time.wall_clock_s",
-        lambda e: e.time and e.time.wall_clock_s,
         "s",
         "wall clock",
         _wall_clock,
@@ -422,50 +406,38 @@ QUANTITIES = (
         unknown="give --utilization",
         column="wall clock",
     ),
-    Quantity("time.low_s", lambda e: e.time and e.time.low_s, "s", line=2, lines=_likely_range),
-    Quantity("time.high_s", lambda e: e.time and e.time.high_s, "s"),
+    Quantity("time.low_s", "s", line=2, lines=_likely_range),
+    Quantity("time.high_s", "s"),
     Quantity(
         "time.parts",
-        lambda e: dict((e.time and e.time.parts) or {}),
         "s",
         line=5,
         lines=_time_parts,
+        get=lambda e: dict((e.time and e.time.parts) or {}),
     ),
-    Quantity("time.profile", _profile),
-    Quantity("time.by_stack", _by_stack_data, line=6, lines=_by_stack),
-    Quantity("cost.gpu_hours", lambda e: e.cost and e.cost.gpu_hours, "h", "GPU-hours"),
-    Quantity("cost.usd", lambda e: e.cost and e.cost.usd, "USD", lines=_rent, column="cost"),
-    Quantity(
-        "cost.energy_kwh", lambda e: e.cost and e.cost.energy_kwh, "kWh", "energy", _energy, line=3
-    ),
+    Quantity("time.profile", get=_profile),
+    Quantity("time.by_stack", line=6, lines=_by_stack, get=_by_stack_data),
+    Quantity("cost.gpu_hours", "h", "GPU-hours"),
+    Quantity("cost.usd", "USD", lines=_rent, column="cost"),
+    Quantity("cost.energy_kwh", "kWh", "energy", _energy, line=3),
     Quantity(
         "cost.electricity_usd",
-        lambda e: e.cost and e.cost.electricity_usd,
         "USD",
         "electricity",
         lambda e: f"at {format_price(e.run.cost.kwh_price_usd or 0)} per kWh",
         line=3,
     ),
-    Quantity(
-        "cost.co2_kg",
-        lambda e: e.cost and e.cost.co2_kg,
-        "kg",
-        "CO2",
-        lambda e: f"at {e.run.cost.grid_g_per_kwh} g/kWh",
-        line=3,
-    ),
-    Quantity("cost.providers", offers_data, line=1, lines=_elsewhere),
+    Quantity("cost.co2_kg", "kg", "CO2", lambda e: f"at {e.run.cost.grid_g_per_kwh} g/kWh", line=3),
+    Quantity("cost.providers", line=1, lines=_elsewhere, get=offers_data),
     Quantity(
         "cost.purchase",
-        lambda e: e.run.gpu.spec.price and dict(e.run.gpu.spec.price),
         line=2,
         lines=_purchase,
+        get=lambda e: e.run.gpu.spec.price and dict(e.run.gpu.spec.price),
     ),
 )
 
-_NEEDED = Quantity(
-    "memory.needed_bytes", lambda e: e.memory and e.memory.needed_bytes, "B", column="memory"
-)
+_NEEDED = Quantity("memory.needed_bytes", "B", column="memory")
 """The larger of ``peak_bytes`` and ``accumulated_bytes``, which JSON has both."""
 
 _BY_KEY = {quantity.key: quantity for quantity in (*QUANTITIES, _NEEDED)}
