@@ -32,7 +32,6 @@ class Stacked(NamedTuple):
     quantity: Quantity
     bills: tuple[Bill, ...]
     each_its_own: bool = False
-    caption: str = ""
 
 
 class Mark(NamedTuple):
@@ -77,12 +76,12 @@ class Band(NamedTuple):
 
 
 class Chart(NamedTuple):
-    """Curves and points over two axes."""
+    """A curve and points over two axes."""
 
     title: str
     x: Axis
     y: Axis
-    curves: tuple[Curve, ...]
+    curve: Curve
     marks: tuple[Mark, ...] = ()
     across: Rule | None = None
     """At a value of the vertical axis."""
@@ -111,7 +110,6 @@ class Ranges(NamedTuple):
     axis: Axis
     rows: tuple[Range, ...]
     limit: Rule | None = None
-    caption: str = ""
 
 
 Figure = Stacked | Chart | Ranges

@@ -12,29 +12,41 @@ FULL, HALF, NARROW = 1032, 496, 336
 CHARACTER = 7.2
 """Width of a character of text at the most, on average."""
 
+Draw = Callable[[int], tuple[int, Iterable[Content]]]
+"""Gives height and content of a drawing of some width."""
+
+
+class Key(NamedTuple):
+    """One line of a legend."""
+
+    colour: str
+    """A class of the style."""
+    shape: str
+    label: str
+    text: str = ""
+
 
 def figure(
     title: str,
-    draw: Callable[[int], tuple[int, Iterable[Content]]],
+    draw: Draw,
     wide: int,
-    legend: Element | None,
-    caption: str,
+    keys: Iterable[Key] = (),
+    caption: str = "",
 ) -> Element:
-    """A titled chart, drawn once wide and once narrow; ``draw`` gives height and content."""
+    """A titled chart, drawn once wide and once narrow."""
+    lines = [_line(key) for key in keys]
     return el(
         "figure",
         el("h3", title),
         _svg(title, wide, draw, "wide"),
         _svg(title, NARROW, draw, "narrow"),
-        legend,
+        el("ul", *lines, class_="legend") if lines else None,
         el("p", caption, class_="caption") if caption else None,
         class_="full" if wide == FULL else "half",
     )
 
 
-def _svg(
-    title: str, width: int, draw: Callable[[int], tuple[int, Iterable[Content]]], kind: str
-) -> Element:
+def _svg(title: str, width: int, draw: Draw, kind: str) -> Element:
     height, content = draw(width)
     return el(
         "svg",
@@ -75,34 +87,12 @@ def shortened(text: str, room: float) -> str:
 
 
 SHAPES = ("circle", "square", "diamond", "triangle")
-_HALF = 7
-"""Half of the side of a key, in its own units."""
-
-
-class Key(NamedTuple):
-    """One line of a legend."""
-
-    colour: str
-    """A class of the style."""
-    shape: str
-    label: str
-    text: str = ""
-
-
-def legend(keys: Iterable[Key]) -> Element:
-    """The list, in the order of the drawing."""
-    return el("ul", *map(_line, keys), class_="legend")
 
 
 def _line(key: Key) -> Element:
-    text = el("b", key.text) if key.text else None
-    return el("li", _picture(key), el("span", key.label), text)
-
-
-def _picture(key: Key) -> Element:
-    box = f"0 0 {2 * _HALF} {2 * _HALF}"
-    drawn = mark(key.shape, _HALF, _HALF, 6)
-    return el("svg", drawn, viewBox=box, class_=key.colour, aria_hidden="true")
+    shape = mark(key.shape, 7, 7, 6)
+    picture = el("svg", shape, viewBox="0 0 14 14", class_=key.colour, aria_hidden="true")
+    return el("li", picture, el("span", key.label), el("b", key.text) if key.text else None)
 
 
 def mark(shape: str, x: float, y: float, size: float, **data: str | float | None) -> Element:
