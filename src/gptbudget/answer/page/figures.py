@@ -21,7 +21,7 @@ from gptbudget.answer.page.page import (
 from gptbudget.answer.quantities import active_parameters
 from gptbudget.answer.verdict import subject
 from gptbudget.budget.budget import Plan
-from gptbudget.budget.laws import FOLLOWED, Allocation
+from gptbudget.budget.laws import FOLLOWED
 from gptbudget.core.chinchilla import BESIROGLU, compute_optimal_parameters, predicted_loss
 from gptbudget.core.cost import delivered_flops_per_s, wall_clock_s
 from gptbudget.run.estimate import Estimate, Memory, Time
@@ -93,19 +93,18 @@ _STEPS = 98
 
 def time_figures(estimate: Estimate) -> tuple[Chart | Stacked, ...]:
     """The wall clock at every utilization, and where the seconds of a step go."""
-    return (by_utilization(estimate), *_step(estimate))
+    return (_by_utilization(estimate), *_step(estimate))
 
 
-def by_utilization(estimate: Estimate) -> Chart:
+def _by_utilization(estimate: Estimate) -> Chart:
     """The wall clock at every utilization; the prediction and its likely range stand on it."""
     run, time = estimate.run, estimate.time
     furthest = max(1.0, 0.0 if time is None else time.utilization * 1.1)
     shares = [_LOWEST + (furthest - _LOWEST) * step / _STEPS for step in range(_STEPS + 1)]
-    word = "exact" if run.convention == "exact" else "6ND"
-    basis = f"of the {run.precision} peak, {word}"
+    convention = "exact" if run.convention == "exact" else "6ND"
     return Chart(
         "Wall clock by utilization",
-        Axis(f"utilization {basis}", "share"),
+        Axis(f"utilization of the {run.precision} peak, {convention}", "share"),
         Axis("wall clock", "seconds", log=True),
         Curve("at each utilization", tuple((share, _wall(estimate, share)) for share in shares)),
         tuple(_marks(estimate)),
@@ -240,18 +239,20 @@ def _by_budget(plan: Plan) -> Chart:
 
 def _by_size(plan: Plan) -> Chart:
     flops = plan.budget.flops
-    sizes = [law.parameters for law in plan.laws]
     hardware = plan.hardware
-    marks = [_law_mark(law, law.parameters, law.replication_loss) for law in plan.laws]
+    marks = [
+        _size_mark(law.name, law.parameters, law.replication_loss, main=law.law == FOLLOWED)
+        for law in plan.laws
+    ]
     if hardware is not None:
-        for name, trained in (
-            ("best with offload", hardware.best_with_offload),
-            (best_name(plan), hardware.best_that_fits),
-        ):
-            if trained is not None:
-                size, text = trained.parameters, _size_and_loss(trained.parameters, trained.loss)
-                marks.append(Mark(name, size, trained.loss, text))
-                sizes.append(size)
+        trained = {
+            "best with offload": hardware.best_with_offload,
+            best_name(plan): hardware.best_that_fits,
+        }
+        marks += [
+            _size_mark(name, each.parameters, each.loss) for name, each in trained.items() if each
+        ]
+    sizes = [mark.x for mark in marks]
     line = tuple(
         (size, float(predicted_loss(size, flops / (6 * size))))
         for size in _spread(min(sizes) / 3, max(sizes) * 3)
@@ -267,13 +268,9 @@ def _by_size(plan: Plan) -> Chart:
     )
 
 
-def _law_mark(law: Allocation, x: float, y: float) -> Mark:
-    text = _size_and_loss(law.parameters, law.replication_loss)
-    return Mark(law.name, x, y, text, main=law.law == FOLLOWED)
-
-
-def _size_and_loss(parameters: float, loss: float) -> str:
-    return f"{format_count(parameters, 3)}, loss {format_number(loss, 4)}"
+def _size_mark(label: str, parameters: float, loss: float, *, main: bool = False) -> Mark:
+    text = f"{format_count(parameters, 3)}, loss {format_number(loss, 4)}"
+    return Mark(label, parameters, loss, text, main)
 
 
 def _best_at(budget: float) -> Mark:

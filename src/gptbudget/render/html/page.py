@@ -6,10 +6,10 @@ from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from gptbudget.answer.document import Document, Table
-from gptbudget.answer.page.page import Amount, Chart, Figure, Page, Part, Ranges
+from gptbudget.answer.page.page import Amount, Chart, Page, Part, Stacked
 from gptbudget.errors import UsageError
 from gptbudget.render.html.charts import chart, ranges, stacked
-from gptbudget.render.html.element import Content, as_html, command, el, linked
+from gptbudget.render.html.element import Content, as_html, el, linked
 from gptbudget.render.html.style import STYLE
 from gptbudget.render.output import write
 
@@ -42,21 +42,19 @@ def to_html(page: Page) -> str:
 
 def _header(page: Page) -> Element:
     colour, word = _STATE[page.feasible]
-    text = page.headline.removeprefix(f"{word}: ")
-    state = el("span", word, class_=f"state {colour}")
+    state: Content = None
+    text = page.headline
+    if text.startswith(f"{word}: "):  # that of a plan does not
+        state = el("span", word, class_=f"state {colour}")
+        text = text.removeprefix(f"{word}: ")
+        text = text[:1].upper() + text[1:]
     return el(
         "header",
         el("h1", page.title),
-        el("p", *_said(page, text, state), class_="verdict"),
+        el("p", state, *linked(text), class_="verdict"),
         _facts(page.facts),
         _list(page.advice, "advice"),
     )
-
-
-def _said(page: Page, text: str, state: Element) -> Iterable[Content]:
-    """The sentence behind its first word; that of a plan, which has none, as it is."""
-    has_answer = text != page.headline
-    return (state, *linked(text[:1].upper() + text[1:])) if has_answer else linked(text)
 
 
 def _facts(facts: Iterable[Amount]) -> Element | None:
@@ -68,12 +66,16 @@ def _facts(facts: Iterable[Amount]) -> Element | None:
 
 
 def _part(part: Part) -> Element:
-    halves = sum(isinstance(figure, Chart) for figure in part.figures)
-    full, half = _by_width(part.figures)
+    full = [
+        stacked(each) if isinstance(each, Stacked) else ranges(each)
+        for each in part.figures
+        if not isinstance(each, Chart)
+    ]
+    half = [chart(each) for each in part.figures if isinstance(each, Chart)]
     tables = [
         drawn
         for position, each in enumerate(part.tables)
-        for drawn in _tables(each, beside=part.beside or (halves % 2 == 1 and not position))
+        for drawn in _tables(each, beside=part.beside or (len(half) % 2 == 1 and not position))
     ]
     body = [*full, *half, *tables]
     if part.folded:
@@ -107,17 +109,7 @@ def _item(sentence: str) -> Element:
     words, colon, asked = sentence.partition(": gptbudget ")
     if not colon:
         return el("li", *linked(sentence))
-    return el("li", *linked(f"{words}: "), command(f"gptbudget {asked}"))
-
-
-def _by_width(figures: Iterable[Figure]) -> tuple[list[Element], list[Element]]:
-    full, half = [], []
-    for each in figures:
-        if isinstance(each, Chart):
-            half.append(chart(each))
-        else:
-            full.append(ranges(each) if isinstance(each, Ranges) else stacked(each))
-    return full, half
+    return el("li", *linked(f"{words}: "), el("code", *linked(f"gptbudget {asked}")))
 
 
 _ROOM = 3
