@@ -14,6 +14,7 @@ from gptbudget.answer.validation import (
     percent,
     score_data,
     scores_table,
+    with_constant,
     without_largest,
 )
 from gptbudget.evidence.cross import (
@@ -66,7 +67,7 @@ def cross_document(found: Cross) -> Document:
 
 
 def _by_source(title: str, rows: Sequence[LeftOutRow]) -> Table:
-    return scores_table(title, rows, ("source",), _constants_of(rows, ("source",)))
+    return scores_table(title, rows, ("source",), with_constant(_constants_of(rows, ("source",))))
 
 
 def _constants_of(rows: Sequence[LeftOutRow], names: Sequence[str]) -> dict[Group, Score]:

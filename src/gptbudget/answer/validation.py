@@ -47,19 +47,25 @@ Cells = Mapping[str, Callable[[Score], str]]
 """What a table says of a score, by the name of the column."""
 
 CELLS: Cells = {
-    "n": lambda found: str(found.rows),
-    "median": lambda found: percent(found.median, 1),
-    "p90": lambda found: percent(found.p90, 1),
-    "within 15 %": lambda found: percent(found.within_15, 0),
-    "bias": lambda found: percent(found.bias, 1, signed=True),
+    "n": lambda each: str(each.rows),
+    "median": lambda each: percent(each.median, 1),
+    "p90": lambda each: percent(each.p90, 1),
+    "within 15 %": lambda each: percent(each.within_15, 0),
+    "bias": lambda each: percent(each.bias, 1, signed=True),
 }
 _EXACT: Cells = {
     "n": CELLS["n"],
-    "median": lambda found: percent(found.median),
-    "p95": lambda found: percent(found.p95),
-    "worst": lambda found: percent(found.worst),
-    "bias": lambda found: percent(found.bias, signed=True),
+    "median": lambda each: percent(each.median),
+    "p95": lambda each: percent(each.p95),
+    "worst": lambda each: percent(each.worst),
+    "bias": lambda each: percent(each.bias, signed=True),
 }
+
+
+def with_constant(constants: Mapping[Group, Score]) -> Cells:
+    """The usual cells, and the median error of the best constant utilization of the group."""
+    medians = {group: percent(best.median, 1) for group, best in constants.items()}
+    return {**CELLS, "constant": lambda each: medians.get(each.group, "")}
 
 
 def numbers_table(
@@ -70,39 +76,29 @@ def numbers_table(
 
 
 def scores_table(
-    title: str,
-    rows: Sequence[Scored],
-    names: tuple[str, ...],
-    constants: Mapping[Group, Score] | None = None,
-    cells: Cells = CELLS,
+    title: str, rows: Sequence[Scored], names: tuple[str, ...], cells: Cells = CELLS
 ) -> Table:
-    """The errors of each group, and the median of its best constant where there are constants."""
-    found = []
-    for each in by_group(rows, names):
-        best = () if constants is None else (_median(constants, each.group),)
-        found.append((*_values(each.group), *(cell(each) for cell in cells.values()), *best))
-    more = () if constants is None else ("constant",)
-    return numbers_table((*names, *cells, *more), found, len(names), title)
+    """The errors of each group of rows that agree in the keys ``names``."""
+    lines = (
+        (*_values(each.group), *(cell(each) for cell in cells.values()))
+        for each in by_group(rows, names)
+    )
+    return numbers_table((*names, *cells), lines, len(names), title)
 
 
 def _values(group: Group) -> tuple[str, ...]:
     return tuple(value for _, value in group)
 
 
-def _median(constants: Mapping[Group, Score], group: Group) -> str:
-    best = constants.get(group)
-    return percent(best.median, 1) if best else ""
-
-
-def score_data(found: Score) -> dict[str, Any]:
+def score_data(of: Score) -> dict[str, Any]:
     """A score as plain data."""
-    return {**found._asdict(), "group": dict(found.group)}
+    return {**of._asdict(), "group": dict(of.group)}
 
 
-def constant_data(found: Score | None) -> dict[str, Any] | None:
+def constant_data(best: Score | None) -> dict[str, Any] | None:
     """What the best constant utilization misses in a group, as plain data."""
     names = ("rows", "median", "p90", "bias", "within_15")
-    return None if found is None else {name: getattr(found, name) for name in names}
+    return None if best is None else {name: getattr(best, name) for name in names}
 
 
 def speed_data(row: ScoredSpeed) -> dict[str, Any]:
@@ -312,19 +308,12 @@ def _speed_tables(speeds: Sequence[ScoredSpeed]) -> Iterator[Table]:
     dense = [row for row in speeds if row.keys["family"] == "dense"]
     for names in ((name,) for name in _SPEEDS_BY if dense):
         title = f"time, dense, by {names[0]}"
-        yield scores_table(title, dense, names, constant_scores(dense, names))
-    yield numbers_table(
-        ("worst rows, tokens/s", "error", "predicted", "published"),
-        (
-            (
-                f"{row.id} ({row.keys['family']})",
-                percent(row.error, 0, signed=True),
-                format_number(row.predicted),
-                format_number(row.published),
-            )
-            for row in _worst(speeds, _WORST_SPEEDS)
-        ),
+        yield scores_table(title, dense, names, with_constant(constant_scores(dense, names)))
+    worst = (
+        (f"{row.id} ({row.keys['family']})", *_compared(row, 0, format_number))
+        for row in _worst(speeds, _WORST_SPEEDS)
     )
+    yield numbers_table(("worst rows, tokens/s", "error", "predicted", "published"), worst)
     yield from _logged(speeds)
 
 
@@ -332,32 +321,39 @@ def _worst(rows: Iterable[S], most: int) -> list[S]:
     return sorted(rows, key=lambda row: -abs(row.error))[:most]
 
 
+def _compared(
+    row: ScoredRow | ScoredSpeed, digits: int, write: Callable[[float], str]
+) -> tuple[str, ...]:
+    error = percent(row.error, digits, signed=True)
+    return error, write(row.predicted), write(row.published)
+
+
 def _families(speeds: Sequence[ScoredSpeed]) -> Table:
     """Each family of rows, how many are in the likely range, and what a constant would miss."""
-    rows = []
-    for group, members in grouped(speeds, _FAMILY):
-        inside = sum(row.inside for row in members) / len(members)
-        cells = (cell(score(members)) for cell in CELLS.values())
-        best = _median(constant_scores(members, _FAMILY), group)
-        rows.append((*_values(group), *cells, percent(inside, 0), best))
-    return numbers_table(("time", "inputs", *CELLS, "in range", "constant"), rows, 2)
+    inside: dict[Group, str] = {}
+    constants: dict[Group, Score] = {}
+    for group, rows in grouped(speeds, _FAMILY):
+        inside[group] = percent(sum(row.inside for row in rows) / len(rows), 0)
+        constants |= constant_scores(rows, _FAMILY)
+    in_range: Cells = {"in range": lambda each: inside[each.group]}
+    cells = {**CELLS, **in_range, **with_constant(constants)}
+    return scores_table("time", speeds, _FAMILY, cells)
 
 
 def _logged(speeds: Sequence[ScoredSpeed]) -> Iterator[Table]:
     """What one logged step of a program on a card does to the errors of its other runs."""
     groups = carried_errors(speeds)
-    if not groups:
-        return
     rows = []
     for each in groups:
         source, family, card, stack = each.group
-        after = percent(each.after, 1) + (" (rises)" if each.after > each.before else "")
-        first = (f"{source}, {family}", f"{card}, {stack}", str(each.rows))
-        rows.append((*first, percent(each.before, 1), after))
-    before = percent(statistics.mean(each.before for each in groups), 1)
-    after = percent(statistics.mean(each.after for each in groups), 1)
-    rows.append(("mean of groups", "", str(len(groups)), before, after))
-    yield numbers_table(("one step logged", "card", "n", "median before", "after"), rows, 2)
+        rises = " (rises)" if each.after > each.before else ""
+        named = (f"{source}, {family}", f"{card}, {stack}", str(each.rows))
+        rows.append((*named, percent(each.before, 1), f"{percent(each.after, 1)}{rises}"))
+    if rows:
+        before = percent(statistics.mean(each.before for each in groups), 1)
+        after = percent(statistics.mean(each.after for each in groups), 1)
+        rows.append(("mean of groups", "", str(len(groups)), before, after))
+        yield numbers_table(("one step logged", "card", "n", "median before", "after"), rows, 2)
 
 
 def _memory_tables(found: AgainstRuns) -> Iterator[Table]:
@@ -374,12 +370,7 @@ def _memory_tables(found: AgainstRuns) -> Iterator[Table]:
 def _worst_peaks(peaks: Sequence[ScoredRow], other: str) -> Table:
     """The rows that are most wrong, by name."""
     rows = (
-        (
-            f"{row.id} {' '.join(_values(row.group[1:]))}",
-            percent(row.error, signed=True),
-            format_bytes(row.predicted),
-            format_bytes(row.published),
-        )
+        (f"{row.id} {' '.join(_values(row.group[1:]))}", *_compared(row, 3, format_bytes))
         for row in _worst(peaks, _WORST_PEAKS)
     )
     return numbers_table(("worst rows", "error", "predicted", other), rows)
@@ -398,8 +389,8 @@ def _outcomes_table(fits: Sequence[ScoredFit]) -> Table:
 
 def _step_tables(part: AgainstPyTorch) -> Iterator[Table]:
     """By phase and by group, and the worst steps."""
-    yield scores_table(f"{part.title}, by phase", part.rows, ("figure",), cells=_EXACT)
-    yield scores_table(f"{part.title}, peak by group", part.peaks, _STEPS_BY, cells=_EXACT)
+    yield scores_table(f"{part.title}, by phase", part.rows, ("figure",), _EXACT)
+    yield scores_table(f"{part.title}, peak by group", part.peaks, _STEPS_BY, _EXACT)
     scores = by_group(part.rows, ("figure", *_STEPS_BY))
     worst: dict[tuple[str, ...], dict[str, float]] = {}
     for each in scores:
