@@ -1,5 +1,6 @@
 """What an hour is taken to cost and who asks it, and what it costs elsewhere: dated prices."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from gptbudget.answer.document import Data
@@ -25,6 +26,17 @@ def rent_source(spec: GpuSpec, price: Price) -> str:
     """Where the price of an hour comes from that is taken where none is given."""
     median = median_in_words(spec)
     return f"{price.source} of {price.date}" if median is None else f"{median}: {price.source}"
+
+
+def prices_of(spec: GpuSpec) -> Iterator[tuple[str, Price]]:
+    """The prices of a card and of an hour of it that somebody asks, and what they are called."""
+    prices = [
+        ("price", spec.price),
+        ("cloud price per hour", spec.cloud_price_per_hour),
+        ("spot price per hour", spec.cloud_spot_price_per_hour),
+        *((f"{each.provider}, per hour", each) for each in spec.cloud_prices),
+    ]
+    return ((label, price) for label, price in prices if price is not None)
 
 
 class Spread(NamedTuple):

@@ -1,5 +1,6 @@
 """The answer in one sentence: enough compute, enough memory, how long."""
 
+from gptbudget.answer.quantities import tag
 from gptbudget.run.estimate import Estimate, Memory, unknown_memory
 from gptbudget.run.run import ComputeRun, FlopsAmount
 from gptbudget.units import format_bytes, format_count, format_duration, format_flops
@@ -9,7 +10,8 @@ WORD = {True: "Yes", False: "No", None: "Unknown"}
 
 def verdict(estimate: Estimate) -> str:
     """Say whether it can be done, what decides it, and how far it is."""
-    return f"{_answer(estimate)}: {subject(estimate)} {_amounts(estimate)}."
+    amounts = f"{_time_amount(estimate)} and {_memory_amount(estimate)}"
+    return f"{_answer(estimate)}: {subject(estimate)} {amounts}."
 
 
 def subject(estimate: Estimate) -> str:
@@ -46,27 +48,18 @@ def _unmet(estimate: Estimate) -> str:
     return "compute and memory suffice, but a requirement of the scenario does not hold"
 
 
-def _amounts(estimate: Estimate) -> str:
-    """Time of the horizon and memory of the card, or why one is not known."""
-    return " and ".join((_time_amount(estimate), _memory_amount(estimate)))
-
-
 def _time_amount(estimate: Estimate) -> str:
+    """Time of the horizon, or why it is not known."""
     time, tokens = estimate.time, estimate.run.tokens
     if time is None:
         return "takes an unknown time (no published utilization: give --utilization)"
     horizon = format_duration(estimate.run.horizon_s)
-    work = "" if tokens is None else f" for {format_count(tokens)} tokens{_unsaid(estimate)}"
+    work = "" if tokens is None else f" for {format_count(tokens)} tokens{tag(estimate, 'tokens')}"
     return f"takes {format_duration(time.wall_clock_s)} of {horizon}{work}"
 
 
-def _unsaid(estimate: Estimate) -> str:
-    """Where the tokens come from that nobody asked for."""
-    origin = estimate.run.origins.get("tokens", "")
-    return f" ({origin})" if origin in {"catalog", "default"} else ""
-
-
 def _memory_amount(estimate: Estimate) -> str:
+    """Memory of the card, or why it is not known."""
     memory = estimate.memory
     if memory is None:
         return f"unknown memory ({unknown_memory(estimate)})"

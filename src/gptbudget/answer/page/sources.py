@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from gptbudget.answer.document import Table
 from gptbudget.answer.explain.sources import citations
-from gptbudget.answer.prices import median_in_words
+from gptbudget.answer.prices import median_in_words, prices_of
 from gptbudget.answer.quantities import QUANTITIES
 from gptbudget.core.chinchilla import BESIROGLU
 from gptbudget.core.parameters import count_parameters
@@ -86,12 +86,9 @@ def _card(estimate: Estimate) -> Iterator[_Row]:
     median = median_in_words(spec)
     if median is not None and spec.rent_per_hour is not None:
         yield f"{key}: price taken, hour", median, spec.rent_per_hour.source
-    prices = [("price, hour", spec.cloud_price_per_hour), ("purchase", spec.price)]
-    prices[1:1] = [(f"price, {each.provider}", each) for each in spec.cloud_prices]
-    for name, price in prices:
-        if price is not None:
-            text = f"{format_price(price.usd)}, {price.kind}, {price.date}"
-            yield f"{key}: {name}", text, price.source
+    for label, price in prices_of(spec):
+        text = f"{format_price(price.usd)}, {price.kind}, {price.date}"
+        yield f"{key}: {label}", text, price.source
     if spec.notes:
         yield f"{key}: note", "", spec.notes
 
