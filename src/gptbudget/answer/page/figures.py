@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from gptbudget.answer.budget import best_name
+from gptbudget.answer.budget import shapes
 from gptbudget.answer.page.page import (
     Amount,
     Axis,
@@ -239,19 +239,12 @@ def _by_budget(plan: Plan) -> Chart:
 
 def _by_size(plan: Plan) -> Chart:
     flops = plan.budget.flops
-    hardware = plan.hardware
     marks = [
         _size_mark(law.name, law.parameters, law.replication_loss, main=law.law == FOLLOWED)
         for law in plan.laws
     ]
-    if hardware is not None:
-        trained = {
-            "best with offload": hardware.best_with_offload,
-            best_name(plan): hardware.best_that_fits,
-        }
-        marks += [
-            _size_mark(name, each.parameters, each.loss) for name, each in trained.items() if each
-        ]
+    others = list(shapes(plan).items())[1:]
+    marks += [_size_mark(name, each.parameters, each.loss) for name, each in others]
     sizes = [mark.x for mark in marks]
     line = tuple(
         (size, float(predicted_loss(size, flops / (6 * size))))
