@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from gptbudget.answer.document import Table
 from gptbudget.answer.notes import rank_data, worst_rank
-from gptbudget.answer.prices import offers_data, spread_in_words, spread_of
+from gptbudget.answer.prices import offers_data, spread_in_words
 from gptbudget.run.estimate import Estimate
 from gptbudget.run.run import ComputeRun, ModelRun, SizeAndTokens
 from gptbudget.specs.options import ASSUMED_OPTIONS
@@ -285,9 +285,9 @@ def _elsewhere(estimate: Estimate) -> Iterator[Line]:
     if cost is None or run.origins.get("price") == "given" or run.cost.own:
         return
     for kind, label in (("on-demand", "elsewhere"), ("spot", "spot")):
-        spread = spread_of(estimate, kind)
+        spread = spread_in_words(estimate, cost.gpu_hours, kind)
         if spread is not None:
-            yield Line(label, *spread_in_words(cost.gpu_hours, spread))
+            yield Line(label, *spread)
 
 
 _AT_HOME = ("consumer", "laptop", "workstation")

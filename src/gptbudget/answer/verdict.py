@@ -37,15 +37,10 @@ def _answer(estimate: Estimate) -> str:
     if isinstance(estimate.run, ComputeRun):
         return clause[0].upper() + clause[1:]
     if estimate.feasible is False and compute and memory:
-        clause = _unmet(estimate)
+        clause = "compute and memory suffice, but a requirement of the scenario does not hold"
+        if estimate.memory is not None and estimate.memory.fits_accumulated is False:
+            clause = "compute suffices, memory only without gradient accumulation"
     return f"{WORD[estimate.feasible]}: {clause}"
-
-
-def _unmet(estimate: Estimate) -> str:
-    """Why it cannot be done although compute and memory suffice."""
-    if estimate.memory is not None and estimate.memory.fits_accumulated is False:
-        return "compute suffices, memory only without gradient accumulation"
-    return "compute and memory suffice, but a requirement of the scenario does not hold"
 
 
 def _time_amount(estimate: Estimate) -> str:
