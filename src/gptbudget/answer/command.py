@@ -53,7 +53,7 @@ def flags(run: ModelRun, changes: Iterable[Change]) -> str:
     changed = {change.option: change.value for change in changes}
     if "method" in changed and run.asked("recipe") and run.recipe.weight_storage != "pure":
         changed["recipe"] = "pure"
-    return shlex.join([word for pair in changed.items() for word in _flag(*pair)])
+    return option_words(changed)
 
 
 def option_words(options: Mapping[str, object]) -> str:
@@ -62,7 +62,8 @@ def option_words(options: Mapping[str, object]) -> str:
 
 
 def _flag(option: str, value: Any) -> list[str]:
-    name, unit = option.replace("_", "-"), _unit(option)
+    name = option.replace("_", "-")
+    unit = OPTIONS[option].unit if option in OPTIONS else ""
     if option == "time" and value % DAY_S == 0:
         return ["--time", f"{value / DAY_S:.0f}d"]
     if isinstance(value, bool):
@@ -72,11 +73,6 @@ def _flag(option: str, value: Any) -> list[str]:
     if isinstance(value, float):
         return [f"--{name}", f"{value:.12g}{unit}"]
     return [f"--{name}", str(value)]
-
-
-def _unit(option: str) -> str:
-    """Of a plain number behind a flag."""
-    return OPTIONS[option].unit if option in OPTIONS else ""
 
 
 # --- other programs ---------------------------------------------------------------------------
@@ -92,24 +88,21 @@ def framework_flags(run: ModelRun) -> dict[str, str]:
     """Command lines by program; none where a program cannot run it."""
     own, optimizer = run.implementation.stack.program_flags, run.recipe.optimizer_spec
     makers = {"nanoGPT": _nanogpt, "torchtitan": _torchtitan, "Megatron-LM": _megatron}
-    found = {
+    lines = {
         name: make(run, run.work.spec, own.get(name))
         for name, make in makers.items()
         if name in optimizer.default_in
     }
-    return {name: flags for name, flags in found.items() if flags is not None}
+    return {name: line for name, line in lines.items() if line is not None}
 
 
-def _joined(flags: dict[str, object], form: str) -> str:
-    words = []
-    for name, value in flags.items():
-        if value is True and form != "=":
-            words.append(f"--{name}")
-        elif form == "=":
-            words.append(f"--{name}={value}")
-        else:
-            words += [f"--{name}", str(value)]
-    return shlex.join(words)
+def _joined(flags: Mapping[str, object]) -> str:
+    """Flags with their values; one that is true stands alone."""
+    words = (
+        [f"--{name}"] if value is True else [f"--{name}", str(value)]
+        for name, value in flags.items()
+    )
+    return shlex.join(word for pair in words for word in pair)
 
 
 def _nanogpt(run: ModelRun, model: ModelSpec, own: OwnFlags) -> str | None:
@@ -139,7 +132,8 @@ def _nanogpt(run: ModelRun, model: ModelSpec, own: OwnFlags) -> str | None:
         "bias": model.attention.qkv_bias,
         **own,
     }
-    return f"{_launched(run)} train.py {_joined(flags, '=')}"
+    line = shlex.join(f"--{name}={value}" for name, value in flags.items())
+    return f"{_launched(run)} train.py {line}"
 
 
 def _launched(run: ModelRun) -> str:
@@ -182,8 +176,13 @@ def _torchtitan(run: ModelRun, model: ModelSpec, own: OwnFlags) -> str | None:
     if layout.pp > 1:
         flags["parallelism.pipeline_parallel_microbatch_size"] = run.micro_batch
     flags |= own or {}
-    kept = {n: v for n, v in flags.items() if v is True or v != 1 or n.startswith("training")}
-    return _joined(kept, " ")
+    return _joined(
+        {
+            name: value
+            for name, value in flags.items()
+            if value is True or value != 1 or name.startswith("training")
+        }
+    )
 
 
 def _megatron(run: ModelRun, model: ModelSpec, own: OwnFlags) -> str | None:
@@ -210,8 +209,7 @@ def _megatron(run: ModelRun, model: ModelSpec, own: OwnFlags) -> str | None:
         "recompute-method": full and "uniform",
         "recompute-num-layers": full and 1,
     }
-    said = {name: value for name, value in flags.items() if value}
-    return f"pretrain_gpt.py {_joined(said, ' ')}"
+    return f"pretrain_gpt.py {_joined({name: value for name, value in flags.items() if value})}"
 
 
 def _megatron_shape(run: ModelRun, model: ModelSpec) -> dict[str, object]:

@@ -97,10 +97,7 @@ def _amounts(
 
 
 def _largest_table(run: ModelRun, largest: Largest) -> Table:
-    micro_batch, seq_len = (
-        "none" if value is None else f"{value:,}"
-        for value in (largest.micro_batch, largest.seq_len)
-    )
+    micro_batch, seq_len = ("none" if value is None else f"{value:,}" for value in largest)
     rows = (
         ("micro-batch", micro_batch, f"at {run.seq_len:,} tokens"),
         ("sequence", seq_len, f"at micro-batch {run.micro_batch}"),

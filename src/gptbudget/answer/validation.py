@@ -32,6 +32,7 @@ _WORST_PEAKS, _WORST_SPEEDS = 5, 8
 _FAMILY = ("family", "inputs")
 _SPEEDS_BY = ("source", "hardware", "size", "layout", "precision", "stack")
 _PEAKS_BY = ("source", "method", "kind")
+_OF_A_CONSTANT = ("rows", "median", "p90", "bias", "within_15")
 _STEPS_BY = ("implementation", "precision", "attention", "checkpointing")
 
 APART = "TPUs and cards before Ampere stand in lines of their own, whatever their inputs"
@@ -90,15 +91,18 @@ def _values(group: Group) -> tuple[str, ...]:
     return tuple(value for _, value in group)
 
 
-def score_data(of: Score) -> dict[str, Any]:
-    """A score as plain data."""
+def groups_data(
+    rows: Sequence[Scored], names: Sequence[str], constants: Mapping[Group, Score]
+) -> Iterator[dict[str, Any]]:
+    """The score of each group as plain data, and what its best constant utilization misses."""
+    for each in by_group(rows, names):
+        best = constants.get(each.group)
+        constant = best and {name: getattr(best, name) for name in _OF_A_CONSTANT}
+        yield {**_score_data(each), "constant": constant}
+
+
+def _score_data(of: Score) -> dict[str, Any]:
     return {**of._asdict(), "group": dict(of.group)}
-
-
-def constant_data(best: Score | None) -> dict[str, Any] | None:
-    """What the best constant utilization misses in a group, as plain data."""
-    names = ("rows", "median", "p90", "bias", "within_15")
-    return None if best is None else {name: getattr(best, name) for name in names}
 
 
 def speed_data(row: ScoredSpeed) -> dict[str, Any]:
@@ -282,10 +286,8 @@ def _groups(measured: Sequence[AgainstPyTorch], found: AgainstRuns) -> Iterator[
         *((members, names) for names in by for members in families),
     ]
     for members, names in speeds:
-        constants = constant_scores(members, names)
-        for each in by_group(members, names):
-            best = constant_data(constants.get(each.group))
-            yield {"section": "speed", **score_data(each), "constant": best}
+        for group in groups_data(members, names, constant_scores(members, names)):
+            yield {"section": "speed", **group}
     for part in measured:
         yield from _sections(part.title, part.peaks, ())
         yield from _sections(part.title, part.rows, ("figure",), ("figure", *_STEPS_BY))
@@ -297,7 +299,7 @@ def _sections(
 ) -> Iterator[dict[str, Any]]:
     for names in groupings:
         for each in by_group(rows, names):
-            yield {"section": section, **score_data(each)}
+            yield {"section": section, **_score_data(each)}
 
 
 def _speed_tables(speeds: Sequence[ScoredSpeed]) -> Iterator[Table]:

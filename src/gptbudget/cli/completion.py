@@ -43,7 +43,7 @@ def entries(section: str, *others: str) -> Complete:
 
 def numbers(incomplete: str) -> list[str]:
     """Numbers of an answer that can be explained."""
-    from gptbudget.answer.explain.sources import citations
+    from gptbudget.answer.explain.steps import citations
 
     wholes = {name.rpartition(".")[0] for name in citations()}
     return [name for name in citations() if name.startswith(incomplete) and name not in wholes]

@@ -17,8 +17,7 @@ from gptbudget.answer.data import answer
 from gptbudget.answer.document import flatten
 from gptbudget.answer.explain.document import chosen_by_search
 from gptbudget.answer.explain.named import Explained, explanation, plan_explanation
-from gptbudget.answer.explain.sources import citations
-from gptbudget.answer.explain.steps import ABOVE, Explanation, Input, Step
+from gptbudget.answer.explain.steps import ABOVE, Explanation, Input, Step, citations
 from gptbudget.answer.explain.traced import Tracing
 from gptbudget.api import fit
 from gptbudget.budget.budget import Plan

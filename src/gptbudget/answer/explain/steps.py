@@ -11,10 +11,11 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache, reduce
 from keyword import iskeyword
+from pathlib import Path
 from typing import Literal, NamedTuple
 
-from gptbudget.answer.explain.sources import citations
 from gptbudget.answer.explain.traced import LEAF, NEGATIVE, NUMBER, Traced
+from gptbudget.catalog.yamlfile import read_yaml
 
 Origin = Literal["given", "scenario", "driver", "catalog", "default", "assumed", "computed"]
 """Said by the user, on the command line or in a scenario; of a catalog; a default of an option; an
@@ -91,6 +92,13 @@ class Term(NamedTuple):
     """How often it stands there."""
     is_result: bool
     """A function gave it back: what it is part of was computed by others."""
+
+
+@cache
+def citations() -> dict[str, str]:
+    """Who says so, by the name of a number or of the whole that it is a part of."""
+    lines = read_yaml(Path(__file__).with_name("sources.yaml"), keep=True).data
+    return {name: cited for names, cited in lines.items() for name in names.split()}
 
 
 @cache

@@ -9,6 +9,7 @@ What changes nothing is left out: adding or subtracting 0, multiplying with or d
 import operator
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 _OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
@@ -50,6 +51,7 @@ def _comparison(compare: Callable[[Any, Any], bool]) -> Method:
     return lambda self, other: compare(self.value, plain(other))
 
 
+@dataclass(eq=False, repr=False)
 class Traced:
     """A number with the operation and the operands that made it.
 
@@ -57,17 +59,16 @@ class Traced:
     values are, and cannot be hashed, so that no cache keeps one.
     """
 
-    def __init__(
-        self, tracing: "Tracing", value: Any, operation: str, *operands: "Traced", **of: Any
-    ) -> None:
-        self.tracing, self.value = tracing, value
-        self.operation, self.operands = operation, operands
-        self.name: str = of.get("name", "")
-        """Of a leaf."""
-        self.kept: bool = of.get("kept", False)
-        """Shown as a factor of 1 too."""
-        self.place: Place | None = of.get("place")
-        """Where it was computed."""
+    tracing: "Tracing"
+    value: Any
+    operation: str
+    operands: "tuple[Traced, ...]" = ()
+    name: str = ""
+    """Of a leaf."""
+    kept: bool = False
+    """Shown as a factor of 1 too."""
+    place: Place | None = None
+    """Where it was computed."""
 
     @property
     def function(self) -> str:
@@ -178,7 +179,7 @@ class Tracing:
         self, key: tuple[Any, ...], value: Any, operation: str, *operands: Traced, **of: Any
     ) -> Traced:
         if key not in self._made:
-            self._made[key] = Traced(self, value, operation, *operands, **of)
+            self._made[key] = Traced(self, value, operation, operands, **of)
         return self._made[key]
 
 

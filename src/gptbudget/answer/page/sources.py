@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from gptbudget.answer.document import Table
-from gptbudget.answer.explain.sources import citations
+from gptbudget.answer.explain.steps import citations
 from gptbudget.answer.prices import median_in_words, prices_of
 from gptbudget.answer.quantities import QUANTITIES
 from gptbudget.core.chinchilla import BESIROGLU

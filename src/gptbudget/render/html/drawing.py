@@ -87,6 +87,15 @@ def shortened(text: str, room: float) -> str:
 
 
 SHAPES = ("circle", "square", "diamond", "triangle")
+_CORNERS = {
+    "square": ((-0.9, -0.9), (0.9, -0.9), (0.9, 0.9), (-0.9, 0.9)),
+    "diamond": ((0, -1.2), (1.2, 0), (0, 1.2), (-1.2, 0)),
+    "triangle": ((0, -1.15), (1.15, 0.9), (-1.15, 0.9)),
+    "block": ((-1, -1), (1, -1), (1, 1), (-1, 1)),
+    "band": ((-1, -1), (1, -1), (1, 1), (-1, 1)),
+    "line": ((-1, 0), (1, 0)),
+}
+_CLASSES = {"line": "curve", "band": "track"}
 
 
 def _line(key: Key) -> Element:
@@ -97,22 +106,7 @@ def _line(key: Key) -> Element:
 
 def mark(shape: str, x: float, y: float, size: float, **data: str | float | None) -> Element:
     """A shape around a point; ``line`` and ``band`` are what keys of those look like."""
-    left, top = x - size, y - size
     if shape == "circle":
         return el("circle", cx=x, cy=y, r=size, class_="mark", **data)
-    if shape == "line":
-        return el("path", d=f"M{left:.1f} {y:.1f}h{2 * size:.1f}", class_="curve", **data)
-    if shape == "band":
-        return el("rect", x=left, y=top, width=2 * size, height=2 * size, class_="track", **data)
-    if shape in {"square", "block"}:
-        side = 2 * size if shape == "block" else 1.8 * size
-        at = size if shape == "block" else 0.9 * size
-        return el(
-            "rect", x=x - at, y=y - at, width=side, height=side, rx=1.5, class_="mark", **data
-        )
-    corners = {
-        "diamond": ((0, -1.2), (1.2, 0), (0, 1.2), (-1.2, 0)),
-        "triangle": ((0, -1.15), (1.15, 0.9), (-1.15, 0.9)),
-    }[shape]
-    points = " ".join(f"{x + dx * size:.1f},{y + dy * size:.1f}" for dx, dy in corners)
-    return el("polygon", points=points, class_="mark", **data)
+    points = " ".join(f"{x + dx * size:.1f},{y + dy * size:.1f}" for dx, dy in _CORNERS[shape])
+    return el("polygon", points=points, class_=_CLASSES.get(shape, "mark"), **data)
