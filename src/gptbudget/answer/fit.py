@@ -62,7 +62,7 @@ def fit_document(fit: Fit, *, tables: bool = True) -> Document:
         data = _data(fit)
         return Document("", (), data, data["results"] or data["misses"])
     shown = fit.ways[: fit.top] if fit.top or fit.over_hardware else fit.best_of_families(_ROWS)
-    notes, drawn = [*search_notes(fit), *fit.skipped], []
+    notes, drawn = [*_search_notes(fit), *fit.skipped], []
     if shown:
         notes = [_reproduced(fit, shown[0]), *notes, *estimate_notes(shown[0].estimate)]
         distances = _distances(shown[:_IN_FULL])
@@ -150,7 +150,7 @@ def _data(fit: Fit) -> Data:
             "left_out": list(found.left_out),
         },
         "verdict": {"feasible": bool(fit.ways), "text": headline(fit)},
-        "notes": [*search_notes(fit), *fit.skipped],
+        "notes": [*_search_notes(fit), *fit.skipped],
     }
 
 
@@ -325,12 +325,8 @@ def _needs(needed: float, there_is: float, what: str) -> str:
     return f"{format_bytes(needed)} of {format_bytes(there_is)}{what}{too_much}"
 
 
-def search_notes(fit: Fit) -> list[str]:
-    """What was searched, and what was not."""
-    return list(_search_notes(fit))
-
-
 def _search_notes(fit: Fit) -> Iterator[str]:
+    """What was searched, and what was not."""
     counted, counts = fit.found, fit.space.counts
     if counted.interrupted:
         yield "the search was interrupted: this is the best of what it had seen"

@@ -27,7 +27,8 @@ def page(command: Any, context: Any) -> str:
     blocks += [_filled(paragraph, width) for paragraph in paragraphs]
     panels: dict[str, list[str]] = {}
     for parameter in command.get_params(context):
-        title = getattr(parameter, "rich_help_panel", None) or _usual_panel(parameter)
+        usual = "Arguments" if isinstance(parameter, typer.core.TyperArgument) else "Options"
+        title = getattr(parameter, "rich_help_panel", None) or usual
         panels.setdefault(title, []).append(_entry(*_described(parameter), width, column))
     panels |= {"Options": panels.pop("Options")}  # what every command has stands last
     if isinstance(command, typer.core.TyperGroup):
@@ -37,10 +38,6 @@ def page(command: Any, context: Any) -> str:
         title, _, example = command.epilog.partition(": ")
         blocks.append(f"{title}\n  {example}")
     return "\n\n".join(blocks) + "\n"
-
-
-def _usual_panel(parameter: Any) -> str:
-    return "Arguments" if isinstance(parameter, typer.core.TyperArgument) else "Options"
 
 
 def _commands(group: Any, context: Any, width: int, column: int) -> Iterator[str]:

@@ -97,15 +97,12 @@ def _drawn(table: Table, width: int, ink: Ink) -> RenderableType:
 def _room(head: str, *cells: str, right: frozenset[str]) -> int:
     """Columns of the terminal that a column needs; numbers and the head above them never fold."""
     whole = len(head) if head in right and _are_words(cells) else 0
-    return max(whole, _longest_word((head, *cells)))
+    words = (len(word) for cell in (head, *cells) for word in cell.split())
+    return max(whole, max(words, default=0))
 
 
 def _are_words(cells: Iterable[str]) -> bool:
     return all(" " not in cell for cell in cells)
-
-
-def _longest_word(cells: Iterable[str]) -> int:
-    return max((len(word) for cell in cells for word in cell.split()), default=0)
 
 
 def _columns(table: Table, *, fold_names: bool) -> RichTable:

@@ -62,16 +62,9 @@ def _number(name: str, value: float) -> str:
 
 def sources_table(estimates: Iterable[Estimate]) -> Table:
     """What each kind of number rests on; what several estimates share stands there once."""
-    rows = dict.fromkeys(row for each in estimates for row in _rows(each))
+    kinds = (_card, _model, _flops, _memory, _time)
+    rows = dict.fromkeys(row for each in estimates for kind in kinds for row in kind(each))
     return Table(("number", "value", "source"), tuple(rows))
-
-
-def _rows(estimate: Estimate) -> Iterator[_Row]:
-    yield from _card(estimate)
-    yield from _model(estimate)
-    yield from _flops(estimate)
-    yield from _memory(estimate)
-    yield from _time(estimate)
 
 
 def _card(estimate: Estimate) -> Iterator[_Row]:
@@ -97,9 +90,9 @@ def _datasheet(estimate: Estimate) -> Iterator[str]:
     """Figures of the card that the answer stands on."""
     run, spec = estimate.run, estimate.run.gpu.spec
     link = spec.link
-    how = "as CUDA reports it" if spec.memory_reported_gib else "nominal"
+    reported = "as CUDA reports it" if spec.memory_reported_gib else "nominal"
     figures = (
-        (spec.memory_reported_gib or spec.memory_gib, f"GiB {how}"),
+        (spec.memory_reported_gib or spec.memory_gib, f"GiB {reported}"),
         (run.peak_flops_per_s / 1e12, f"TFLOP/s {run.precision} dense"),
         (spec.memory_bandwidth_gb_per_s, "GB/s memory"),
         (link.gb_per_s_per_direction, f"GB/s {link.name}") if link else (None, ""),
