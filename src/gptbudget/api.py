@@ -78,10 +78,12 @@ def estimate(**options: Any) -> ShownEstimate:
         >>> round(answer.compute.ratio, 2)
         12.18
     """
-    found = compare(ask(options)).estimates
-    if len(found) != 1:
-        raise UsageError(f"estimate answers one pair, not {len(found)}", "name one gpu, one model")
-    return ShownEstimate(*found[0])
+    estimates = compare(ask(options)).estimates
+    if len(estimates) != 1:
+        raise UsageError(
+            f"estimate answers one pair, not {len(estimates)}", "name one gpu, one model"
+        )
+    return ShownEstimate(*estimates[0])
 
 
 class ShownFit(Shown, Fit):
@@ -149,8 +151,8 @@ def plan(**options: Any) -> ShownPlan | ShownCounts:
         >>> f"{answer.optimum.parameters:.3g}, {answer.laws[3].parameters:.3g}"
         '7.22e+10, 4.04e+10'
     """
-    found = planning.answer(planning.ask(options))
-    return ShownCounts(*found) if isinstance(found, planning.CountPlan) else ShownPlan(*found)
+    result = planning.answer(planning.ask(options))
+    return ShownCounts(*result) if isinstance(result, planning.CountPlan) else ShownPlan(*result)
 
 
 __all__ = ["ShownCounts", "ShownEstimate", "ShownFit", "ShownPlan", "estimate", "fit", "plan"]

@@ -27,13 +27,13 @@ from gptbudget.units import (
 )
 
 
-def check_document(found: Mapping[Path, Sequence[FileError]]) -> Document:
+def check_document(faults_of: Mapping[Path, Sequence[FileError]]) -> Document:
     """Every fault, one a line, or the word that there is none."""
-    faults = [str(fault) for faults in found.values() for fault in faults]
-    records = [{"file": str(path), "faults": list(map(str, f))} for path, f in found.items()]
+    faults = [str(fault) for faults in faults_of.values() for fault in faults]
+    records = [{"file": str(path), "faults": list(map(str, f))} for path, f in faults_of.items()]
     headline = "\n".join([*faults, format_many(len(faults), "fault")])
     if not faults:
-        headline = f"no fault in {', '.join(map(str, found))}"
+        headline = f"no fault in {', '.join(map(str, faults_of))}"
     return Document(headline, (), {"files": records}, records)
 
 

@@ -126,7 +126,7 @@ def _commands(fit: Fit, shown: list[Way]) -> Iterator[str]:
 
 
 def _data(fit: Fit) -> Data:
-    found = fit.found
+    counted = fit.found
     estimates = [way.estimate for way in (*fit.ways, *fit.misses)]
     return {
         "schema": SCHEMA,
@@ -142,12 +142,12 @@ def _data(fit: Fit) -> Data:
             "minimize": fit.space.minimize,
             "max_wall_clock_s": fit.space.max_wall_clock_s,
             "max_usd": fit.space.max_usd,
-            "candidates": found.candidates,
-            "evaluated": found.evaluated,
-            "feasible": found.feasible,
-            "seconds": found.seconds,
-            "interrupted": found.interrupted,
-            "left_out": list(found.left_out),
+            "candidates": counted.candidates,
+            "evaluated": counted.evaluated,
+            "feasible": counted.feasible,
+            "seconds": counted.seconds,
+            "interrupted": counted.interrupted,
+            "left_out": list(counted.left_out),
         },
         "verdict": {"feasible": bool(fit.ways), "text": headline(fit)},
         "notes": [*_search_notes(fit), *fit.skipped],
@@ -194,11 +194,11 @@ def flags(way: Way) -> str:
 def losses(way: Way) -> list[str]:
     """Its choices that cost quality, in words."""
     chosen = way.candidate.choices
-    found = [
+    lossy = [
         name_of(option, value) for option, value in chosen.items() if costs_quality(option, value)
     ]
-    narrow = way.candidate.sums_in_16_bit and not found
-    return [*found, "gradients summed in 16 bit"] if narrow else found
+    narrow = way.candidate.sums_in_16_bit and not lossy
+    return [*lossy, "gradients summed in 16 bit"] if narrow else lossy
 
 
 def name_of(option: str, value: object) -> str:
@@ -281,21 +281,21 @@ def _front_in_words(fit: Fit) -> str:
 
 
 def _no(fit: Fit) -> str:
-    model, space, found = fit.work.key, fit.space, fit.found
-    if found.interrupted:
+    model, space, counted = fit.work.key, fit.space, fit.found
+    if counted.interrupted:
         return f"Unknown: the search for {model} was interrupted before it found a way."
     limits = []
-    if found.fastest is not None and space.max_wall_clock_s is not None:
-        fastest = format_duration(found.fastest.wall_clock_s)
+    if counted.fastest is not None and space.max_wall_clock_s is not None:
+        fastest = format_duration(counted.fastest.wall_clock_s)
         limits.append(
             f"the fastest that fits takes {fastest} of {format_duration(space.max_wall_clock_s)}"
-            f"{_lower(found.fastest)}"
+            f"{_lower(counted.fastest)}"
         )
-    if found.cheapest is not None and space.max_usd is not None:
-        cheapest = format_usd(found.cheapest.usd or 0)
+    if counted.cheapest is not None and space.max_usd is not None:
+        cheapest = format_usd(counted.cheapest.usd or 0)
         limits.append(
             f"the cheapest that fits costs {cheapest} of {format_usd(space.max_usd)}"
-            f"{_lower(found.cheapest)}"
+            f"{_lower(counted.cheapest)}"
         )
     if limits:
         return f"No: {model} fits, but {' and '.join(limits)}."

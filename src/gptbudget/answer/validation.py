@@ -133,32 +133,32 @@ def fit_data(fit: ScoredFit) -> dict[str, Any]:
     return {**fit._asdict(), "quantity": "fits", "figure": "fits", "group": {}, "error": None}
 
 
-def validation_document(measured: Sequence[AgainstPyTorch], found: AgainstRuns) -> Document:
+def validation_document(measured: Sequence[AgainstPyTorch], runs: AgainstRuns) -> Document:
     """Time against published runs, memory against them and against PyTorch's own accounting."""
     records = [
-        *map(speed_data, found.speeds),
+        *map(speed_data, runs.speeds),
         *(peak_data(row) for part in measured for row in part.rows),
-        *map(peak_data, found.peaks),
-        *map(fit_data, found.fits),
+        *map(peak_data, runs.peaks),
+        *map(fit_data, runs.fits),
     ]
     data: dict[str, Any] = {
         "schema": 1,
-        "groups": list(_groups(measured, found)),
+        "groups": list(_groups(measured, runs)),
         "rows": records,
-        "one_step_logged": [each._asdict() for each in carried_errors(found.speeds)],
-        "fits": _shares(found.fits),
-        "memory_left_out": [left.model_dump() for left in found.memory_left_out],
-        "left_out": [left.model_dump() for left in found.left_out],
+        "one_step_logged": [each._asdict() for each in carried_errors(runs.speeds)],
+        "fits": _shares(runs.fits),
+        "memory_left_out": [left.model_dump() for left in runs.memory_left_out],
+        "left_out": [left.model_dump() for left in runs.left_out],
     }
     tables = (
-        *_speed_tables(found.speeds),
-        *_memory_tables(found),
+        *_speed_tables(runs.speeds),
+        *_memory_tables(runs),
         *(table for part in measured for table in _step_tables(part)),
-        *_listed(found),
+        *_listed(runs),
     )
-    headline = "\n".join((*_speed_headline(found.speeds), *_memory_headline(measured, found)))
-    none = f"{format_many(len(found.published), 'run')}, none of which can be scored"
-    return Document(headline or none, tables, data, records, tuple(_notes(measured, found)))
+    headline = "\n".join((*_speed_headline(runs.speeds), *_memory_headline(measured, runs)))
+    none = f"{format_many(len(runs.published), 'run')}, none of which can be scored"
+    return Document(headline or none, tables, data, records, tuple(_notes(measured, runs)))
 
 
 def promised(rows: Iterable[ScoredSpeed]) -> list[ScoredSpeed]:
@@ -217,7 +217,7 @@ def _errors(rows: Sequence[ScoredSpeed]) -> str:
     )
 
 
-def _memory_headline(measured: Sequence[AgainstPyTorch], found: AgainstRuns) -> Iterator[str]:
+def _memory_headline(measured: Sequence[AgainstPyTorch], runs: AgainstRuns) -> Iterator[str]:
     """How wrong peaks and outcomes are."""
     for part in measured:
         whole = score(part.peaks)
@@ -226,18 +226,18 @@ def _memory_headline(measured: Sequence[AgainstPyTorch], found: AgainstRuns) -> 
             f"median error of the peak {percent(whole.median)}, 95 % within {percent(whole.p95)}, "
             f"worst {percent(whole.worst)}"
         )
-    if found.peaks:
-        whole = score(found.peaks)
-        sources = {run.source.url for run in found.published if run.peak_bytes is not None}
+    if runs.peaks:
+        whole = score(runs.peaks)
+        sources = {run.source.url for run in runs.published if run.peak_bytes is not None}
         yield (
             f"memory against published peaks: {format_many(whole.rows, 'run')} of "
             f"{format_many(len(sources), 'source')}, median error {percent(whole.median, 1)}, "
             f"{percent(whole.within_15, 0)} within 15 %, worst {percent(whole.worst, 0)}"
         )
-    if found.fits:
-        ran, out = map(_share, _outcomes(found.fits))
-        border = any(fit.border for fit in found.fits)
-        near = ", and ".join(map(_share, _outcomes(found.fits, border=True)))
+    if runs.fits:
+        ran, out = map(_share, _outcomes(runs.fits))
+        border = any(fit.border for fit in runs.fits)
+        near = ", and ".join(map(_share, _outcomes(runs.fits, border=True)))
         yield (
             f"memory against published outcomes: of the runs that ran {ran} fit, of those that ran "
             f"out of memory {out} do not"
@@ -264,25 +264,25 @@ def _share(fits: Sequence[ScoredFit]) -> str:
 
 def _shares(fits: Sequence[ScoredFit]) -> dict[str, Any]:
     """Both shares, with the rows at the border of a card apart."""
-    found = {}
+    shares = {}
     for name, border in (("all", False), ("at_the_border", True)):
         ran, out = _outcomes(fits, border=border)
-        found[name] = {
+        shares[name] = {
             "ran": len(ran),
             "ran_and_fits": _right(ran),
             "out_of_memory": len(out),
             "out_of_memory_and_does_not_fit": _right(out),
         }
-    return found
+    return shares
 
 
-def _groups(measured: Sequence[AgainstPyTorch], found: AgainstRuns) -> Iterator[dict[str, Any]]:
+def _groups(measured: Sequence[AgainstPyTorch], runs: AgainstRuns) -> Iterator[dict[str, Any]]:
     """Scores of every grouping as plain data; constants are fitted within the rows of a family."""
-    families = [members for _, members in grouped(found.speeds, _FAMILY)]
+    families = [members for _, members in grouped(runs.speeds, _FAMILY)]
     by = (*((*_FAMILY, name) for name in _SPEEDS_BY), (*_FAMILY, *_SPEEDS_BY[:-1]))
     speeds: list[tuple[list[ScoredSpeed], tuple[str, ...]]] = [
         *((members, _FAMILY) for members in families),
-        (promised(found.speeds), ()),
+        (promised(runs.speeds), ()),
         *((members, names) for names in by for members in families),
     ]
     for members, names in speeds:
@@ -291,7 +291,7 @@ def _groups(measured: Sequence[AgainstPyTorch], found: AgainstRuns) -> Iterator[
     for part in measured:
         yield from _sections(part.title, part.peaks, ())
         yield from _sections(part.title, part.rows, ("figure",), ("figure", *_STEPS_BY))
-    yield from _sections("published", found.peaks, (), *((each,) for each in _PEAKS_BY), _PEAKS_BY)
+    yield from _sections("published", runs.peaks, (), *((each,) for each in _PEAKS_BY), _PEAKS_BY)
 
 
 def _sections(
@@ -358,15 +358,15 @@ def _logged(speeds: Sequence[ScoredSpeed]) -> Iterator[Table]:
         yield numbers_table(("one step logged", "card", "n", "median before", "after"), rows, 2)
 
 
-def _memory_tables(found: AgainstRuns) -> Iterator[Table]:
+def _memory_tables(runs: AgainstRuns) -> Iterator[Table]:
     """Peaks by source, method and kind, the worst of them, and outcomes by source."""
-    if found.peaks:
+    if runs.peaks:
         for names in (_PEAKS_BY, ("method",), ("kind",)):
             title = f"published peaks by {', '.join(names)}"
-            yield scores_table(title, found.peaks, names)
-        yield _worst_peaks(found.peaks, "published")
-    if found.fits:
-        yield _outcomes_table(found.fits)
+            yield scores_table(title, runs.peaks, names)
+        yield _worst_peaks(runs.peaks, "published")
+    if runs.fits:
+        yield _outcomes_table(runs.fits)
 
 
 def _worst_peaks(peaks: Sequence[ScoredRow], other: str) -> Table:
@@ -408,21 +408,21 @@ def _step_tables(part: AgainstPyTorch) -> Iterator[Table]:
     yield _worst_peaks(part.peaks, "PyTorch")
 
 
-def _listed(found: AgainstRuns) -> Iterator[Table]:
+def _listed(runs: AgainstRuns) -> Iterator[Table]:
     """What is not scored, with the reason, and where the rest comes from."""
     listed = {
-        "memory listed, not scored": found.memory_left_out,
-        "listed, not scored": found.left_out,
+        "memory listed, not scored": runs.memory_left_out,
+        "listed, not scored": runs.left_out,
     }
     for title, of in listed.items():
         if of:
             yield numbers_table((title, "rows"), ((each.reason, str(len(each.ids))) for each in of))
-    sources = {run.source.key: run.source for run in found.published}
+    sources = {run.source.key: run.source for run in runs.published}
     named = tuple((key, each.title, each.url or "") for key, each in sources.items())
     yield Table(("source", "title", ""), named)
 
 
-def _notes(measured: Sequence[AgainstPyTorch], found: AgainstRuns) -> Iterator[str]:
+def _notes(measured: Sequence[AgainstPyTorch], runs: AgainstRuns) -> Iterator[str]:
     """What was measured, what the lines are about, and what is to be known of a source."""
     for part in measured:
         yield f"{part.source}: {part.what}"
@@ -431,15 +431,15 @@ def _notes(measured: Sequence[AgainstPyTorch], found: AgainstRuns) -> Iterator[s
             f"{part.title}: the part of the step that peaks is right where it is the backward "
             f"pass in {back}, elsewhere in {elsewhere}"
         )
-    if found.speeds:
+    if runs.speeds:
         yield APART
-    if found.peaks:
+    if runs.peaks:
         yield (
             "published peaks are what their source measured: tensors (allocated), what PyTorch's "
             "allocator holds (reserved) or all in use on the card; each is compared with that part "
             "of the bill, reserved and card with what the allocator keeps beside it"
         )
-    sources = {run.source.key: run.source for run in found.published}
+    sources = {run.source.key: run.source for run in runs.published}
     said = {
         "assumed": "assumed",
         "off_because": "off because",
@@ -453,5 +453,5 @@ def _notes(measured: Sequence[AgainstPyTorch], found: AgainstRuns) -> Iterator[s
 
 def _phases_right(peaks: Sequence[ScoredRow], *, backward: bool) -> str:
     """How many of the steps that peak there, or elsewhere, we say so of."""
-    found = [row.peak_phase_right for row in peaks if (row.peak_phase == "backward") is backward]
-    return f"{sum(map(bool, found))} of {len(found)}"
+    right = [row.peak_phase_right for row in peaks if (row.peak_phase == "backward") is backward]
+    return f"{sum(map(bool, right))} of {len(right)}"

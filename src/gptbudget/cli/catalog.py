@@ -34,9 +34,9 @@ def check(invocation: Invocation) -> None:
     from gptbudget.render.output import write
 
     files = invocation.extra["files"] or catalog_files(invocation.catalogs)
-    found = {path: check_catalog(path, invocation.catalogs) for path in files}
-    write(check_document(found), invocation.fmt)
-    if any(found.values()):
+    faults = {path: check_catalog(path, invocation.catalogs) for path in files}
+    write(check_document(faults), invocation.fmt)
+    if any(faults.values()):
         raise typer.Exit(_BAD_FILE)
 
 

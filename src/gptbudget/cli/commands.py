@@ -21,10 +21,10 @@ class _Light:
 
     def get_params(self, ctx: Any) -> list[Any]:
         """All parameters, with help."""
-        found: list[Any] = super().get_params(ctx)  # type: ignore[misc]
-        for parameter in found:
+        parameters: list[Any] = super().get_params(ctx)  # type: ignore[misc]
+        for parameter in parameters:
             parameter.process_value = partial(_process, parameter)
-        return found
+        return parameters
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the page."""
@@ -55,13 +55,13 @@ def with_names(words: Iterable[str]) -> list[str]:
         >>> with_names(["--explain", "--gpu", "4070ti", "--explain", "usd", "--explain"])
         ['--explain=', '--gpu', '4070ti', '--explain=usd', '--explain=']
     """
-    found: list[str] = []
+    joined: list[str] = []
     for word in words:
-        if found and found[-1] == _EXPLAIN and not word.startswith("-"):
-            found[-1] += word
+        if joined and joined[-1] == _EXPLAIN and not word.startswith("-"):
+            joined[-1] += word
         else:
-            found.append(_EXPLAIN if word == "--explain" else word)
-    return found
+            joined.append(_EXPLAIN if word == "--explain" else word)
+    return joined
 
 
 class Group(_Light, typer.core.TyperGroup):

@@ -131,12 +131,12 @@ def _found(of: Explained, name: str) -> str:
     for each, end in zip(of.quantities, ends, strict=True):
         ways = (each.name, each.path, each.path.replace(".parts.", "."))
         names |= dict.fromkeys(ways + ((end,) if ends.count(end) == 1 else ()), each)
-    found = names.get(name)
-    if found is not None and found.value is not None:
-        return found.name
+    asked = names.get(name)
+    if asked is not None and asked.value is not None:
+        return asked.name
     what = f"--explain {name if len(name) <= _LONGEST_NAME else f'{name[:_LONGEST_NAME]}...'}: "
-    if found is not None and of.estimate is not None:
-        why, hint = _why_unknown(of.estimate, found.path)
+    if asked is not None and of.estimate is not None:
+        why, hint = _why_unknown(of.estimate, asked.path)
         raise UsageError(f"{what}{why}", hint)
     if name in citations() and name.startswith(("memory.", "time.")):
         raise UsageError(f"{what}it takes nothing in this answer", "--explain lists what does")

@@ -84,8 +84,8 @@ class Quantity(NamedTuple):
 
 def quantities(estimate: Estimate) -> list[Quantity]:
     """The numbers of an answer, also those that are not known."""
-    found = flatten(amounts(estimate))
-    ends = [path.partition(".")[2] for path in found]
+    values = flatten(amounts(estimate))
+    ends = [path.partition(".")[2] for path in values]
 
     def name(path: str) -> str:
         end = path.partition(".")[2]
@@ -94,7 +94,7 @@ def quantities(estimate: Estimate) -> list[Quantity]:
 
     return [
         Quantity(path, name(path), value)
-        for path, value in found.items()
+        for path, value in values.items()
         if value is None or (isinstance(value, int | float) and not isinstance(value, bool))
     ]
 
@@ -140,10 +140,10 @@ def plan_explanation(plan: Plan) -> Explained:
         leaves = _Leaves(None, NOTHING_CHOSEN)
     if plan.options.flops is not None:
         flops = leaves.leaf("flops", plan.options.flops, plan.origins["flops"], "--flops")
-    best, found = plan.optimum, optimum(flops)
+    best, traced = plan.optimum, optimum(flops)
     budget = {"budget.flops": (plan.budget.flops, flops)}
     for name in ("parameters", "tokens", "loss"):
-        budget[f"optimum.{name}"] = (getattr(best, name), getattr(found, name))
+        budget[f"optimum.{name}"] = (getattr(best, name), getattr(traced, name))
     wanted = [*(Quantity(name, name, value) for name, (value, _) in budget.items()), *wanted]
     numbers |= {name: number for name, (_, number) in budget.items()}
     return Explained(wanted, _steps(leaves, wanted, numbers), estimate)
@@ -165,19 +165,19 @@ def _steps(leaves: "_Leaves", wanted: list[Quantity], numbers: Mapping[str, Any]
 
 def _numbers(estimate: Estimate) -> dict[str, Any]:
     """The numbers of an answer by place, and fields of the records that it was computed from."""
-    run, found = estimate.run, flatten(amounts(estimate))
+    run, numbers = estimate.run, flatten(amounts(estimate))
     prediction = getattr(run, "prediction", None)
     work = getattr(run.work, "spec", None)
-    found |= {name: getattr(work, name) for name in _OF_MODEL if work is not None}
-    found |= {f"run.{name}": getattr(run, name) for name in _OF_RUN if hasattr(run, name)}
+    numbers |= {name: getattr(work, name) for name in _OF_MODEL if work is not None}
+    numbers |= {f"run.{name}": getattr(run, name) for name in _OF_RUN if hasattr(run, name)}
     records = {
         "parameters": estimate.parameters and estimate.parameters.parts,
         "rank": estimate.memory and estimate.memory.by_phase.amounts,
         "machine": prediction and prediction.machine.rates,
     }
     for name, record in records.items():
-        _walked(record, name, lambda path, number, _: found.setdefault(path, number))
-    return found
+        _walked(record, name, lambda path, number, _: numbers.setdefault(path, number))
+    return numbers
 
 
 class _Leaves:

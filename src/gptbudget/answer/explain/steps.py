@@ -176,20 +176,20 @@ class Explanation:
     def _split(self, number: Traced, names: dict[int, str]) -> None:
         """Name terms of a formula that is too long to read, those first that stand there often."""
         while True:
-            found = _terms(number, names)
-            if found.pop(id(number)).size <= _READABLE:
+            terms = _terms(number, names)
+            if terms.pop(id(number)).size <= _READABLE:
                 return
-            term = max((each for each in found.values() if each.size <= _READABLE), key=_worth)
+            term = max((each for each in terms.values() if each.size <= _READABLE), key=_worth)
             name = re.sub(r"(^|\.)_", r"\1", term.number.function)
             self._name(self._unused(name if term.is_result else f"{name}.part"), term.number)
             names[id(term.number)] = self._names[id(term.number)]
 
     def _unused(self, name: str) -> str:
         """The name, or the name with the first number that makes it another."""
-        taken, place, found = {*self._numbers, *self._leaves}, 1, name
-        while found in taken or iskeyword(found):
-            place, found = place + 1, f"{name}_{place + 1}"
-        return found
+        taken, place, unused = {*self._numbers, *self._leaves}, 1, name
+        while unused in taken or iskeyword(unused):
+            place, unused = place + 1, f"{name}_{place + 1}"
+        return unused
 
     def _input(self, name: str, number: Traced) -> Input:
         return self._leaves.get(name) or Input(name, number.value, unit_of(name), "computed", ABOVE)
@@ -256,20 +256,20 @@ def _met(of: Traced, names: Mapping[int, str]) -> Iterator[tuple[Traced, str]]:
 
 def _terms(of: Traced, names: Mapping[int, str]) -> dict[int, Term]:
     """What could be named inside a formula, by identity."""
-    found: dict[int, Term] = {}
+    terms: dict[int, Term] = {}
 
     def size(part: Traced, above: Traced | None) -> int:
         if part.operation in {LEAF, NUMBER} or _name(part, names):
             return 1
         gave = above is None or above.function != part.function
-        known = found.get(id(part))
+        known = terms.get(id(part))
         if known is None:
             known = Term(part, sum(size(each, part) for each in part.operands), 0, is_result=True)
-        found[id(part)] = Term(part, known.size, known.times + 1, known.is_result and gave)
+        terms[id(part)] = Term(part, known.size, known.times + 1, known.is_result and gave)
         return known.size
 
     size(of, None)
-    return found or {id(of): Term(of, 1, 0, is_result=False)}
+    return terms or {id(of): Term(of, 1, 0, is_result=False)}
 
 
 def _worth(of: Term) -> tuple[bool, int]:

@@ -86,8 +86,8 @@ def scale_of(
     axis: Axis, values: Iterable[float], start: float, end: float, *, zero: bool = False
 ) -> Scale:
     """The scale that holds all values, with some room at both ends."""
-    found = list(values)
-    low, high = min(found), max(found)
+    shown = list(values)
+    low, high = min(shown), max(shown)
     if axis.log:
         room = max((high / low) ** 0.06, 1.15)
         return Scale(low / room, high * room, start, end, log=True)
@@ -139,9 +139,9 @@ def _even(scale: Scale, quantity: Quantity, most: int) -> list[float]:
     return [number * size for number in range(first, last + 1)]
 
 
-def _thinned(found: Sequence[T], most: int) -> list[T]:
+def _thinned(values: Sequence[T], most: int) -> list[T]:
     """Every second, third ... so that no more than ``most`` are left."""
-    return list(found[:: max(1, math.ceil(len(found) / most))])
+    return list(values[:: max(1, math.ceil(len(values) / most))])
 
 
 def written(value: float, quantity: Quantity) -> str:
