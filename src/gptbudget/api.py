@@ -1,4 +1,4 @@
-"""The same answers without a terminal: questions in, estimates out."""
+"""Python API: the answers of the command line as objects."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ class Shown:
     __slots__ = ()
 
     def document(self) -> Document:
-        """The first sentence, tables and notes of the answer."""
+        """Return the answer as a document with headline, tables and notes."""
         raise NotImplementedError
 
     def __str__(self) -> str:
@@ -30,7 +30,7 @@ class Shown:
 
 
 class ShownEstimate(Shown, Estimate):
-    """An estimate that shows itself as the answer of ``compare``.
+    """An estimate, displayed like the answer of ``compare``.
 
     Example:
         >>> import gptbudget
@@ -102,7 +102,7 @@ def fit(**options: Any) -> ShownFit:
     """Search ways to train; the keywords are the options of the command line.
 
     Raises:
-        GptBudgetError: a bad value, an unknown name, or a search that is empty.
+        GptBudgetError: a bad value, an unknown name, or a search space without a valid candidate.
 
     Example:
         >>> import gptbudget
@@ -128,7 +128,7 @@ class ShownPlan(Shown, Plan):
 
 
 class ShownCounts(Shown, planning.CountPlan):
-    """Numbers of GPUs that show themselves as the answer of ``plan --model``."""
+    """GPU counts, displayed like the answer of ``plan --model``."""
 
     __slots__ = ()
 

@@ -25,10 +25,10 @@ from gptbudget.units import (
 
 _OF_A_RUN = ("precision", "compute", "memory", "time", "cost")
 _ASKED_ABOUT = frozenset({"tokens", "model", "time"})
-"""Options of a run that the plan sets itself."""
+"""Options that a plan determines itself, so they are not listed as assumed."""
 
 _CHOSEN = ("recipe", "checkpointing", "loss", "offload", "micro_batch", "tp", "pp")
-"""Options that a plan may choose, where the user did not."""
+"""Options that a plan may choose if the user did not give them."""
 
 _FITTED_FLOPS = (6e18, 3e21)
 """Budgets of the runs behind the Chinchilla fits (Hoffmann et al. 2022, section 3.2)."""
@@ -85,7 +85,7 @@ def _misfit(offload: str | None, trained: Trained) -> str:
 
 
 def _instead(hardware: OnHardware) -> str:
-    """The best models that fit where the optimum does not, as the end of a sentence."""
+    """The end of a sentence that names the best models that fit when the optimum does not."""
     smaller, offloaded = hardware.best_that_fits, hardware.best_with_offload
     if offloaded is not None:
         without = "no smaller model does" if smaller is None else f"the best is {_best(smaller)}"
@@ -105,7 +105,7 @@ def _size(amount: float) -> str:
 
 
 def _advice(plan: Plan) -> tuple[str, ...]:
-    """The shapes as entries of a catalog file, and the commands that ask for them."""
+    """One line per shape that fits: its catalog entry and the ``compare`` command that uses it."""
     return tuple(
         f"{trained.model.key}: save {_flow(_entry(trained.model), outer=True)} as planned.yaml, "
         f"then: {_command(trained)}"
@@ -207,7 +207,7 @@ def _sizes(model: NamedModel, size: int) -> dict[str, str]:
 
 
 def _course(trained: Trained) -> dict[str, str]:
-    """How a shape is trained, and what comes of it."""
+    """Rows for one trained shape: tokens, loss, chosen options, memory and time."""
     run, estimate = trained.way.run, trained.way.estimate
     memory = estimate.memory
     usable = "unknown" if run.usable_bytes is None else format_bytes(run.usable_bytes)
@@ -296,7 +296,7 @@ _WITH_A_PREMISE = frozenset({"data-constrained", "inference-adjusted"})
 
 
 def _range(plan: Plan) -> tuple[float, float]:
-    """The smallest and the largest model that a law asks for."""
+    """The smallest and the largest optimal model size over all laws without an extra premise."""
     sizes = [law.parameters for law in plan.laws if law.law not in _WITH_A_PREMISE]
     return min(sizes), max(sizes)
 
@@ -317,7 +317,7 @@ def _law_data(law: Allocation) -> Data:
 
 
 def _request(plan: Plan) -> Data:
-    """What was asked, and what was assumed of the run, with origins."""
+    """The options of the plan and of its run, each with its value and origin."""
     given = {
         name: {"value": getattr(plan.options, name), "origin": origin}
         for name, origin in plan.origins.items()
@@ -355,7 +355,7 @@ def _sizes_data(model: NamedModel) -> Data:
 
 
 def _trained_data(trained: Trained) -> Data:
-    """A shape, how it is trained, and what comes of it."""
+    """One trained shape as plain data: architecture, options, loss, memory, time and cost."""
     run = trained.way.run
     whole = answer(trained.way.estimate)
     return {
@@ -378,7 +378,7 @@ def chosen_data(run: Run) -> Data:
 
 
 def _notes(plan: Plan) -> Iterator[str]:
-    """The laws' limits first, then those of the hardware."""
+    """Notes on the limits of the scaling laws, then notes on the hardware."""
     yield (
         f"the optimum is that of {plan.optimum.name}, the replicated Chinchilla fit; losses in the "
         "last column are its predictions for what the other laws ask for"
@@ -421,7 +421,7 @@ def _data_notes(plan: Plan) -> Iterator[str]:
 
 def _shape_notes(plan: Plan) -> Iterator[str]:
     if plan.shape is None:
-        yield "no concrete shape is offered for so large a model"
+        yield "no shape is proposed for a model of this size: it is too large"
         return
     yield (
         "the shape: nanoGPT's blocks; width a multiple of 128, vocabulary padded to one; no deeper "
@@ -446,7 +446,7 @@ def _hardware_notes(plan: Plan, hardware: OnHardware) -> Iterator[str]:
             "speed jumps; taken is what promises the lowest loss"
         )
     if hardware.trained.fits is False:
-        yield "the optimum is that of the same hardware with enough memory for it"
+        yield "the optimum is computed as if this hardware had enough memory for it"
     if run.prediction is not None and plan.options.flops is None:
         likely = run.prediction.time_range
         low = optimum(plan.budget.flops / likely.high).parameters

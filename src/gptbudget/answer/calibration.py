@@ -10,7 +10,7 @@ from gptbudget.units import format_bytes, format_many, format_number, format_per
 
 
 def calibration_document(calibration: Calibration) -> Document:
-    """How far the prediction was off, and what later commands make of it."""
+    """The error of the prediction, and how later commands correct for it."""
     profile = calibration.profile
     rows = [
         _compared("tokens/s", profile.predicted_tokens_per_s, profile.tokens_per_s, format_number)
@@ -50,7 +50,7 @@ def _notes(calibration: Calibration) -> Iterator[str]:
                 "recipe and stack"
             )
     if profile.peak_bytes:
-        yield "the peak is kept beside it, and no later bill is changed"
+        yield "the logged peak is stored in the profile but does not change later memory estimates"
 
 
 def profiles_document(profiles: Mapping[str, Profile], path: str) -> Document:
@@ -78,5 +78,5 @@ def profiles_document(profiles: Mapping[str, Profile], path: str) -> Document:
 
 
 def profile_data(profile: Profile) -> Data:
-    """A profile as plain data, with what it makes of later predictions."""
+    """A profile as plain data, with the factor that it applies to later predictions."""
     return {"name": profile.name, **profile.model_dump(), "carried": profile.slower**CARRIED}

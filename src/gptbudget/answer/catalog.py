@@ -1,4 +1,4 @@
-"""What ``gpus``, ``models`` and ``catalog`` have to say: lists, and one entry in full."""
+"""Answers of ``gpus``, ``models`` and ``catalog``: lists, and single entries in full."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -28,7 +28,7 @@ from gptbudget.units import (
 
 
 def check_document(faults_of: Mapping[Path, Sequence[FileError]]) -> Document:
-    """Every fault, one a line, or the word that there is none."""
+    """All faults, one per line, or a statement that there are none."""
     faults = [str(fault) for faults in faults_of.values() for fault in faults]
     records = [{"file": str(path), "faults": list(map(str, f))} for path, f in faults_of.items()]
     headline = "\n".join([*faults, format_many(len(faults), "fault")])
@@ -38,7 +38,7 @@ def check_document(faults_of: Mapping[Path, Sequence[FileError]]) -> Document:
 
 
 def paths_document(catalog: Catalog, user: Path) -> Document:
-    """The files that are read, in order, and where a user's own would be."""
+    """The catalog files in the order they are read, and the path of the user's own catalog."""
     gpus, models = Counter(catalog.gpus.files()), Counter(catalog.models.files())
     records = [
         {"file": str(path), "gpus": gpus[path], "models": models[path]} for path in catalog.files
@@ -51,12 +51,12 @@ def paths_document(catalog: Catalog, user: Path) -> Document:
 
 
 def _file(entry: Entry[Any]) -> str:
-    """The file of an entry, where it is not shipped with the program."""
+    """The file of an entry; empty for a shipped entry."""
     return "" if entry.shipped else str(entry.file)
 
 
 def _origins(entries: Iterable[Entry[Any]]) -> list[str]:
-    """Where the entries without a file came from."""
+    """One note for each shipped file, because shipped entries show no file in the table."""
     shipped = sorted({str(entry.file) for entry in entries if entry.shipped})
     return [f"entries without a file are from {file}" for file in shipped]
 
@@ -90,7 +90,7 @@ def gpus_document(section: Section[GpuSpec]) -> Document:
     records = [_record(entry) for entry in entries]
     notes = (
         "peaks in dense TFLOP/s with fp32 accumulation; gpus NAME shows one with its sources",
-        "$/h is what an hour is taken to cost: the price of the catalog, else the median offer",
+        "$/h is the price used in estimates: the price in the catalog, else the median offer",
         *_origins(entries),
     )
     table = grid(entries, _GPU_COLUMNS, words={"file"})
@@ -118,7 +118,7 @@ def _facts(spec: GpuSpec) -> Iterator[tuple[str, str]]:
         yield label, f"{format_usd(price.usd)} ({price.kind}, {price.date}: {price.source})"
     median = median_in_words(spec)
     if median is not None and spec.rent_per_hour is not None:
-        yield "taken per hour", f"{format_price(spec.rent_per_hour.usd)} ({median})"
+        yield "hourly price used", f"{format_price(spec.rent_per_hour.usd)} ({median})"
     if spec.aliases:
         yield "also called", ", ".join(spec.aliases)
     if spec.nvml is not None:
@@ -135,7 +135,7 @@ def _figures(spec: GpuSpec) -> Iterator[tuple[str, float | str | None, str]]:
     for precision, tflops in spec.peak_tflops:
         yield f"peak {precision}", tflops, "TFLOP/s dense"
     for precision, tflops in spec.peak_tflops_fp16_accumulate or ():
-        yield f"peak {precision}", tflops, "TFLOP/s, sums in fp16 (not for training)"
+        yield f"peak {precision}", tflops, "TFLOP/s with fp16 accumulation (not for training)"
     yield "int8", spec.int8_tops, "TOPS dense"
     measured, link, pcie = spec.measured_matmul_tflops, spec.link, spec.pcie
     if measured is not None:
@@ -232,14 +232,14 @@ def model_document(
 
 
 def _said_of(rate: PublishedRate, exact_mfu: float) -> str:
-    """A published speed, as the end of a sentence."""
+    """The end of the headline: a published speed and the MFU it corresponds to."""
     speed = f"{format_number(rate.tokens_per_s, 4)} tokens/s on {rate.gpus} x {rate.gpu}"
     share = format_percent(exact_mfu)
     return f"; {speed} are {share} of the {rate.precision} peak by the exact count"
 
 
 def _stored(spec: ModelSpec) -> tuple[str, ...]:
-    """What a checkpoint holds beside the parameters."""
+    """Notes on values in the checkpoint that are not parameters."""
     return tuple(
         f"the checkpoint also stores {amount:,} values that are no parameters "
         f"({part.replace('_', ' ')})"
@@ -264,7 +264,7 @@ def _by_convention(
 
 
 def _by_component(title: str, unit: str, parts: Mapping[str, float], total: float) -> Table:
-    """Components that visibly sum to the whole."""
+    """A table of components with their shares and a total row."""
     rows = [
         (name.replace("_", " "), f"{amount:,.0f}", format_percent(amount / total))
         for name, amount in parts.items()

@@ -18,13 +18,13 @@ from gptbudget.specs.options import HOST_OPTIONS, OPTIONS
 from gptbudget.units import DAY_S
 
 _SAID_BY_OTHERS = frozenset({"data", "epochs"})
-"""Options that are part of the tokens of a run, where those are said."""
+"""Options that only determine the number of tokens; left out when ``--tokens`` is given."""
 
 
 def command(run: Run, name: str, changes: Iterable[Change] = ()) -> str:
     """The command line that asks for ``run`` with ``changes``; what is default is left out.
 
-    Catalogs that were named for this question are named again.
+    Catalog files given with ``--catalog`` are repeated.
     """
     changed = {change.option: change.value for change in changes}
     given = {
@@ -46,7 +46,7 @@ def command(run: Run, name: str, changes: Iterable[Change] = ()) -> str:
 
 
 def flags(run: ModelRun, changes: Iterable[Change]) -> str:
-    """Changes as they are typed behind the command as it was.
+    """Return the flags to append to the original command.
 
     Adapters stand beside 16-bit weights: a recipe that was given has to be given anew.
     """
@@ -57,7 +57,7 @@ def flags(run: ModelRun, changes: Iterable[Change]) -> str:
 
 
 def option_words(options: Mapping[str, object]) -> str:
-    """Options as they are typed."""
+    """Return options as command-line flags."""
     return shlex.join([word for pair in options.items() for word in _flag(*pair)])
 
 
@@ -79,7 +79,7 @@ def _flag(option: str, value: Any) -> list[str]:
 
 
 OwnFlags = Mapping[str, object] | None
-"""What a stack adds to the flags of a program; ``None`` where it does not name the program."""
+"""Flags that a stack adds for a program; ``None`` if the stack does not list the program."""
 
 _MEGATRON_POSITIONS = {"learned": "learned_absolute", "rotary": "rope"}
 
@@ -137,7 +137,7 @@ def _nanogpt(run: ModelRun, model: ModelSpec, own: OwnFlags) -> str | None:
 
 
 def _launched(run: ModelRun) -> str:
-    """One process for each GPU of each node."""
+    """The launcher: ``python`` for one GPU, else ``torchrun`` with one process per GPU."""
     gpus = run.layout.gpus
     if gpus == 1:
         return "python"
@@ -213,7 +213,7 @@ def _megatron(run: ModelRun, model: ModelSpec, own: OwnFlags) -> str | None:
 
 
 def _megatron_shape(run: ModelRun, model: ModelSpec) -> dict[str, object]:
-    """Flags of the model; one without a value is not said."""
+    """Flags for the model architecture; false values are dropped later."""
     attention, experts = model.attention, model.experts
     grouped = model.kv_heads != attention.heads
     return {

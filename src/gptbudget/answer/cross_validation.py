@@ -69,7 +69,7 @@ def _by_source(title: str, rows: Sequence[LeftOutRow]) -> Table:
 
 
 def _constants_of(rows: Sequence[LeftOutRow], names: Sequence[str]) -> dict[Group, Score]:
-    """What the best constant utilization misses in each group, where there is one."""
+    """The error of the best constant utilization in each group that has one."""
     return {
         group: score_errors(known, group)
         for group, members in grouped(rows, names)

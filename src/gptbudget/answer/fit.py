@@ -111,7 +111,7 @@ def _distances(ways: list[Way]) -> Table:
         for place, way in enumerate((way for way in ways if way.distances), start=1)
         for line, distance in enumerate(way.distances)
     ]
-    return Table(("", "each choice, beside the same run without it"), tuple(rows))
+    return Table(("", "effect of each choice, compared with the same run without it"), tuple(rows))
 
 
 def _commands(fit: Fit, shown: list[Way]) -> Iterator[str]:
@@ -178,7 +178,7 @@ def _result(way: Way) -> Data:
 
 
 def choices(way: Way) -> Data:
-    """What a way chooses that is not the default, by option; the model and hardware aside."""
+    """Return the chosen options that differ from the default, without model and hardware."""
     run = way.estimate.run
     chosen = {name: run.values[name] for name in way.candidate.choices if name in run.values}
     said = {name: value for name, value in chosen.items() if run.asked(name) and name != "gpus"}
@@ -187,7 +187,7 @@ def choices(way: Way) -> Data:
 
 
 def flags(way: Way) -> str:
-    """The same as they are typed."""
+    """Return the choices as command-line flags."""
     return option_words(choices(way)) or "nothing but the defaults"
 
 
@@ -202,7 +202,7 @@ def losses(way: Way) -> list[str]:
 
 
 def name_of(option: str, value: object) -> str:
-    """One choice in words."""
+    """Return the name of a choice, for example ``full checkpointing``."""
     if option == "micro_batch":
         return f"micro-batch {value}"
     return _NAMES.get((option, str(value)), option_words({option: value}))
@@ -214,7 +214,7 @@ def distance_text(distance: Ablation) -> str:
     only = next(iter(distance.choice.items()))
     named = option_words(distance.choice) if layout and only[0] != "micro_batch" else name_of(*only)
     if distance.time_ratio is None or distance.saved_bytes is None:
-        return f"{named}: there is no such run without it"
+        return f"{named}: a run without it is not possible"
     return f"{named}: {_time_in_words(distance.time_ratio)}, {_saved(distance.saved_bytes)}"
 
 
@@ -273,7 +273,7 @@ def _front_in_words(fit: Fit) -> str:
     wanted = {
         "time": "the fastest",
         "cost": "the cheapest",
-        "memory": "the one with most room",
+        "memory": "the one that needs least memory",
         "gpus": "the fewest GPUs",
         "energy": "the least energy",
     }[fit.space.minimize]
@@ -303,7 +303,7 @@ def _no(fit: Fit) -> str:
 
 
 def _lower(row: Candidate, comma: str = "") -> str:
-    """That a candidate costs quality, as the end of a clause."""
+    """The end of a clause: ``at lower quality`` if the candidate lowers quality, else empty."""
     return f"{comma} at lower quality" if row.quality_cost else ""
 
 
@@ -329,7 +329,7 @@ def _search_notes(fit: Fit) -> Iterator[str]:
     """What was searched, and what was not."""
     counted, counts = fit.found, fit.space.counts
     if counted.interrupted:
-        yield "the search was interrupted: this is the best of what it had seen"
+        yield "the search was interrupted: this is the best result so far"
     yield (
         f"{format_many(counted.candidates, 'candidate')}, {counted.evaluated:,} of them allowed by "
         f"the rules and evaluated, {counted.feasible:,} of those holding everything, in "
@@ -343,7 +343,7 @@ def _search_notes(fit: Fit) -> Iterator[str]:
     if fit.ways:
         lower = dict.fromkeys(name for way in fit.ways for name in losses(way))
         if lower and not losses(fit.ways[0]):
-            yield f"quality is lower with {', '.join(lower)}: such ways come after all others"
+            yield f"quality is lower with {', '.join(lower)}: these rows are ranked last"
         yield from _short_batch(fit)
         if "pp" not in fit.space.options.given:
             yield "stages of unequal numbers of layers are tried without interleaving"
@@ -359,7 +359,7 @@ def _short_batch(fit: Fit) -> Iterator[str]:
     run = fit.ways[0].estimate.run
     if not run.asked("global_batch_tokens") and run.seq_len and run.global_batch_tokens:
         sequences = run.global_batch_tokens // run.seq_len
-        few = f": {format_many(sequences, 'sequence')}, and so many replicas at most"
+        few = f": {format_many(sequences, 'sequence')}, which is also the most replicas tried"
         yield (
             f"no layout is tried whose step is more than {BATCH_TOLERANCE:.0%} off the tokens that "
             "it has by default (--global-batch-tokens)"

@@ -17,7 +17,7 @@ _MOST_NOTES = 12
 
 
 def counts_document(counts: Sequence[Counted], limits: Limits) -> Document:
-    """One row an accelerator and model, the best first."""
+    """Return the answer with one row per accelerator and model, best first."""
     results = [_result(counted, limits) for counted in counts]
     text = _headline(counts, limits)
     notes = tuple(dict.fromkeys(note for result in results for note in result["notes"]))
@@ -47,7 +47,7 @@ def _headline(counts: Sequence[Counted], limits: Limits) -> str:
 
 
 def _sentence(counted: Counted, limits: Limits) -> str:
-    """Yes, no or unknown, the number of GPUs, and what it takes."""
+    """The sentence for one row: yes, no or unknown, the number of GPUs, and the time and cost."""
     run, word = counted.way.run, WORD[counted.feasible]
     if not counted.met:
         return f"No: {_why_not(counted, limits)}."
@@ -72,7 +72,7 @@ def _amounts(counted: Counted) -> str:
 
 
 def _why_not(counted: Counted, limits: Limits) -> str:
-    """Which limit no number of GPUs is within, and how near the nearest comes."""
+    """Say which limit no tried number of GPUs meets, and give the nearest result."""
     run = counted.way.run
     numbers, work = f"no number of {run.gpu.key} up to {counted.largest:,}", _work(counted)
     if counted.fits is False:
@@ -85,11 +85,11 @@ def _why_not(counted: Counted, limits: Limits) -> str:
 
 
 def _too_much(counted: Counted) -> str:
-    """What the fewest GPUs need, as it was asked for, of the memory of one."""
+    """Say how much memory per GPU the requested options need, and how much a GPU has."""
     run = counted.way.run
     needed, usable = cells(("memory.peak_bytes", "memory.usable_bytes"), counted.way.estimate)
     where = "one GPU, which" if run.gpus == 1 else f"each of {run.gpus:,} GPUs, which"
-    return f"as asked, it needs {needed} on {where} has {usable}"
+    return f"with the requested options, it needs {needed} on {where} has {usable}"
 
 
 def _result(counted: Counted, limits: Limits) -> Data:

@@ -80,7 +80,7 @@ def _words(name: str) -> str:
 def _amounts(
     title: str, column: str, amounts: Mapping[str, float], memory: Memory, *, total: bool = False
 ) -> Table:
-    """Amounts and what they are of the usable memory of the card."""
+    """A table of amounts with their share of the card's usable memory."""
     whole = memory.usable_bytes or memory.peak_bytes
     rows = [(_words(name), amount) for name, amount in amounts.items()]
     if total:
@@ -106,7 +106,7 @@ def _largest_table(run: ModelRun, largest: Largest) -> Table:
 
 
 def _changes_table(run: ModelRun, changes: list[Changed]) -> Table:
-    """Each change for itself; also those that save nothing."""
+    """One row per change, applied alone; changes that save nothing are listed too."""
     return grid(
         changes,
         {

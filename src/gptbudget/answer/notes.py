@@ -25,7 +25,7 @@ from gptbudget.units import (
 
 
 def notes(estimate: Estimate) -> list[str]:
-    """Everything a careful reader must know beside the numbers, most important first."""
+    """Return all notes on an estimate, most important first."""
     return [
         *_time_notes(estimate),
         *memory_notes(estimate),
@@ -54,15 +54,15 @@ def _time_notes(estimate: Estimate) -> Iterator[str]:
                 "the update on the host is taken to need 0.71 ns a parameter, as DeepSpeed's "
                 "authors measured; on few cores it needs many times that"
                 if run.implementation.stack.speed.host_update_s
-                else "states on the host come to the card to be updated"
+                else "optimizer states on the host are copied to the GPU for the update"
             )
     if run.goodput != 1:
         share = format_percent(run.goodput)
-        yield f"goodput {share}: the share of the wall clock that is steps"
+        yield f"goodput {share}: the share of wall-clock time spent in training steps"
 
 
 def _prediction_notes(run: ModelRun, prediction: Prediction, time: Time | None) -> Iterator[str]:
-    """What the time stands on, and how far such predictions have been off."""
+    """Notes on the stack and profile behind the predicted time, and on its likely range."""
     likely = prediction.time_range
     default = "" if run.asked("stack") else " (default)"
     yield f"time is predicted for the {run.stack} stack{default}, part by part: time.parts in JSON"
@@ -82,19 +82,19 @@ def _prediction_notes(run: ModelRun, prediction: Prediction, time: Time | None) 
 
 
 _WITHOUT = {
-    "memory bandwidth": "what passes through memory is left out of the time",
-    "speed of the link": "messages over it are left out of the time",
-    "slot": "the host, and cards that no link joins, are taken to be behind PCIe 4.0 x16",
-    "architecture": "it is taken to be one of before Hopper",
+    "memory bandwidth": "time for memory traffic is left out",
+    "speed of the link": "communication over it is left out of the time",
+    "slot": "traffic to the host, and between cards without a link, is assumed to use PCIe 4.0 x16",
+    "architecture": "a pre-Hopper architecture is assumed",
 }
-"""What a prediction does where a figure of the card is missing."""
+"""What is assumed when a figure of the card is missing, keyed by the figure."""
 
 
 def _machine_notes(run: ModelRun, assumed: AssumedMachine) -> Iterator[str]:
     """What had to be assumed of the machine."""
     if not assumed.matmul_is_measured and run.recipe.mode != "fp32":
         yield (
-            f"nobody published a measured matmul rate of {run.gpu.key}: "
+            f"no measured matmul rate is published for {run.gpu.key}: "
             f"{format_number(assumed.rates.matmul_flops_per_s / 1e12, 4)} TFLOP/s from its "
             "nominal peak and a share set by hand for its class of card"
         )
@@ -109,7 +109,7 @@ def memory_notes(estimate: Estimate) -> list[str]:
     """What the memory bill assumes, and what it leaves out."""
     run, memory = estimate.run, estimate.memory
     if isinstance(run, ComputeRun) or memory is None:
-        return [f"memory is not given: {unknown_memory(estimate)}"]
+        return [f"memory is not estimated: {unknown_memory(estimate)}"]
     rank = worst_rank(estimate)
     return [
         *([rank] if rank else []),
@@ -157,11 +157,11 @@ _MEASURED = {
     "loss": {"plain"},
     "offload": {"none"},
 }
-"""Values of each option that measured steps have."""
+"""Option values covered by measured training steps."""
 
 
 def _unmeasured(recipe: Recipe, model: ModelSpec) -> Iterator[str]:
-    """What of a recipe and a model no measured step has, in no stack."""
+    """Parts of the recipe and the model that no measured training step covers, in any stack."""
     for name, measured in _MEASURED.items():
         value = getattr(recipe, field_of(name))
         if value not in measured:
@@ -189,7 +189,7 @@ def _unmeasured_layout(layout: Layout) -> list[str]:
 
 
 def _overhead_notes(spec: GpuSpec) -> Iterator[str]:
-    """What is left out on hardware whose driver nobody measured."""
+    """A note on overheads that are not known for hardware other than CUDA GPUs."""
     if not is_cuda(spec.compute_capability):
         nvidia = spec.vendor in {None, "NVIDIA"} and spec.segment != "historic"
         hint = "; for an NVIDIA card, give its compute_capability in the catalog" if nvidia else ""
@@ -217,7 +217,7 @@ def _cost_notes(estimate: Estimate) -> Iterator[str]:
     if estimate.cost is None:
         return
     if assumed.own:
-        yield "money is electricity only, as --kwh-price is given and no --price"
+        yield "cost is electricity only, because --kwh-price is given and --price is not"
     elif assumed.price_usd_per_hour is None:
         yield f"no cloud price of {run.gpu.key} is known: give --price (USD per GPU-hour)"
     elif run.origins.get("price") == "catalog" and price is not None:
@@ -283,7 +283,7 @@ def rank_data(estimate: Estimate) -> Data | None:
 
 
 def _why(rank: Placement) -> str:
-    """What a stage holds that others do not."""
+    """Explain why this stage needs most memory."""
     layers = format_many(rank.layers, "block")
     blocks = f"{layers} with {format_many(rank.in_flight, 'micro-batch', 'es')} in flight"
     if rank.first:

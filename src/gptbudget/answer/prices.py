@@ -1,4 +1,4 @@
-"""What an hour is taken to cost and who asks it, and what it costs elsewhere: dated prices."""
+"""The hourly price used in an estimate and its source, and the prices of other providers."""
 
 from collections.abc import Iterator
 
@@ -22,7 +22,7 @@ def median_in_words(spec: GpuSpec) -> str | None:
 
 
 def rent_source(spec: GpuSpec, price: Price) -> str:
-    """Where the price of an hour comes from that is taken where none is given."""
+    """Return the source of the default hourly price."""
     median = median_in_words(spec)
     return f"{price.source} of {price.date}" if median is None else f"{median}: {price.source}"
 

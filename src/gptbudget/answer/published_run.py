@@ -78,7 +78,7 @@ def _measured(scored: OneRun) -> Table:
 
 
 def _outcome(fit: ScoredFit) -> tuple[str, str]:
-    """What we say of a run, and what happened."""
+    """Return the predicted and the actual outcome in words."""
     ours = {True: "fits", False: "does not fit", None: "unknown"}[fit.predicted]
     return ours, "ran" if fit.published else "ran out of memory"
 
@@ -112,11 +112,11 @@ def _notes(scored: OneRun) -> Iterator[str]:
     row = scored.row
     yield f"source: {row.source.title}{', ' + row.source.url if row.source.url else ''}"
     if row.quote:
-        yield f"it prints: {row.quote}"
+        yield f"quoted from the source: {row.quote}"
     if row.source.stack_reason:
         yield f"software: {scored.run.stack}, because {row.source.stack_reason}"
     if row.source.off_because:
-        yield f"runs of this source are off because {row.source.off_because}"
+        yield f"known reason for errors on this source: {row.source.off_because}"
     if row.assumed_input:
         yield f"assumed for this run: {row.assumed_input}"
     if row.source.assumed:

@@ -34,7 +34,7 @@ class Line(NamedTuple):
     basis: str = ""
     """What the value rests on: an origin, a formula, an assumption."""
     share: float | None = None
-    """What the value is of its whole, to be drawn; ``None`` where it is no part of one."""
+    """The value's share of its total, drawn as a bar; ``None`` if it is not part of a total."""
 
 
 Formats = Mapping[str, Callable[[Any], str]]
@@ -66,35 +66,35 @@ ALONE: Formats = {
     "share": lambda share: format_percent(round(share, 3)),
     "tokens/s": partial(format_number, digits=4),
 }
-"""With nothing but a label beside it."""
+"""How a number is written when only a label stands next to it, as at the top of a page."""
 
 
 class Quantity(NamedTuple):
     """One number of an answer, or one mapping of numbers, wherever it is shown."""
 
     key: str
-    """Its place in the JSON of an answer, which is in the order of the rows."""
+    """Its path in the JSON of an answer. JSON keys have the order of ``QUANTITIES``."""
     unit: str = ""
     label: str = ""
-    """What the table of one answer calls it; empty: it is not there."""
+    """Its label in the table of one answer; empty: not shown there."""
     basis: Callable[[Estimate], str] = lambda _: ""
     """What the value rests on, in words."""
     line: int = 0
-    """Its place in its section of that table, where that is not the order of the rows."""
+    """Sort key within its section of that table; equal keys keep the order of ``QUANTITIES``."""
     unknown: str = ""
     """The basis of an unknown value; empty: an unknown value has no line."""
     get: Callable[[Estimate], Any] | None = None
     """Takes it out of an estimate, where it does not stand there as in JSON."""
     lines: Callable[[Estimate], Iterable[Line]] | None = None
-    """Its lines, where they are not one of label, value and basis."""
+    """Builds its lines, if it needs other than one line of label, value and basis."""
     column: str = ""
     """The head of its column in a grid."""
     absent: str = "?"
-    """What stands in that column where there is no value."""
+    """Cell text when there is no value."""
     fact: str = ""
-    """What it is called where it stands alone, as at the top of a page; empty: as its column."""
+    """Label when shown alone, as at the top of a page; empty: ``column`` is used."""
     citation: str = ""
-    """Where the way of counting it is from."""
+    """Source of the counting method."""
 
     def value(self, estimate: Estimate) -> Any:
         """Its value; ``None`` where it is unknown."""
@@ -109,7 +109,7 @@ class Quantity(NamedTuple):
 
 
 def tag(estimate: Estimate, name: str) -> str:
-    """Mark what the user did not say."""
+    """Return the origin in brackets if the user did not give the option, else an empty string."""
     origin = estimate.run.origins.get(name)
     return f" ({origin})" if origin in {"default", "catalog", "driver"} else ""
 
@@ -123,7 +123,7 @@ def total_parameters(estimate: Estimate) -> float | None:
 
 
 def active_parameters(estimate: Estimate) -> float | None:
-    """Those that one token passes; ``None`` for a bare amount of FLOPs."""
+    """Parameters used for one token; ``None`` for a bare amount of FLOPs."""
     counted = estimate.parameters
     return total_parameters(estimate) if counted is None else counted.active
 
@@ -185,7 +185,7 @@ def _host(estimate: Estimate) -> str:
 def _shares(
     amounts: Mapping[str, float], whole: float, of: str, write: Callable[[float], str]
 ) -> Iterator[Line]:
-    """One line a part, with its share of the whole."""
+    """Yield one line per part with its share of the total."""
     for name, amount in amounts.items():
         share = amount / whole
         basis = f"{format_percent(share)} of the {of}"
@@ -291,7 +291,7 @@ def _elsewhere(estimate: Estimate) -> Iterator[Line]:
 
 
 _AT_HOME = ("consumer", "laptop", "workstation")
-"""Cards that one buys."""
+"""Segments of cards that are usually bought, not rented."""
 
 
 def _purchase(estimate: Estimate) -> Iterator[Line]:
@@ -329,7 +329,7 @@ QUANTITIES = (
         "FLOP",
         "required, exact",
         _exact,
-        citation="counted from the shape of the model; held against PyTorch's own FLOP counter",
+        citation="counted from the shape of the model; checked against PyTorch's FLOP counter",
     ),
     Quantity(
         "compute.required_flops_causal",
@@ -438,7 +438,7 @@ QUANTITIES = (
 )
 
 _NEEDED = Quantity("memory.needed_bytes", "B", column="memory")
-"""The larger of ``peak_bytes`` and ``accumulated_bytes``, which JSON has both."""
+"""The larger of ``peak_bytes`` and ``accumulated_bytes``. Only for grids: JSON has both."""
 
 _BY_KEY = {quantity.key: quantity for quantity in (*QUANTITIES, _NEEDED)}
 
@@ -477,14 +477,14 @@ def cell(key: str, estimate: Estimate) -> str:
 
 
 def known(keys: Iterable[str], estimates: Sequence[Estimate]) -> tuple[str, ...]:
-    """Those that one of the estimates has a value for."""
+    """Return the keys for which at least one estimate has a value."""
     return tuple(
         key for key in keys if any(_BY_KEY[key].value(each) is not None for each in estimates)
     )
 
 
 def facts(keys: Iterable[str], estimate: Estimate) -> Iterator[tuple[str, Any, str]]:
-    """Label, value and text of numbers that stand alone; unknown ones have no text."""
+    """Yield label, value and text of each number; the text of an unknown one is empty."""
     for quantity in (_BY_KEY[key] for key in keys):
         value = quantity.value(estimate)
         text = "" if value is None else ALONE[quantity.unit](value)
@@ -527,7 +527,7 @@ def _lines_of(quantity: Quantity, estimate: Estimate) -> Iterable[Line]:
 
 
 def assumed(estimate: Estimate) -> Iterator[Line]:
-    """The options that shape the answer, each with its origin."""
+    """Yield the options that the answer depends on, each with its value and origin."""
     if isinstance(estimate.run, ComputeRun):
         return
     for name in ASSUMED_OPTIONS:

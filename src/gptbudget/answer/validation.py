@@ -35,8 +35,8 @@ _PEAKS_BY = ("source", "method", "kind")
 _OF_A_CONSTANT = ("rows", "median", "p90", "bias", "within_15")
 _STEPS_BY = ("implementation", "precision", "attention", "checkpointing")
 
-APART = "TPUs and cards before Ampere stand in lines of their own, whatever their inputs"
-"""What the dense lines leave out."""
+APART = "TPUs and GPUs before Ampere are listed on separate lines"
+"""Note on what the lines "dense" leave out."""
 
 
 def percent(share: float, digits: int = 3, *, signed: bool = False) -> str:
@@ -45,7 +45,7 @@ def percent(share: float, digits: int = 3, *, signed: bool = False) -> str:
 
 
 Cells = Mapping[str, Callable[[Score], str]]
-"""What a table says of a score, by the name of the column."""
+"""Maps a column head to the function that formats that part of a score."""
 
 CELLS: Cells = {
     "n": lambda each: str(each.rows),
@@ -178,7 +178,7 @@ def median_of_sources(rows: Sequence[Scored]) -> str:
 
 
 def _speed_headline(speeds: Sequence[ScoredSpeed]) -> Iterator[str]:
-    """How wrong the step time is, with and without the source that most rows are of."""
+    """Errors of the step time, with and without the source that has most rows."""
     rows = promised(speeds)
     if rows:
         yield (
@@ -199,7 +199,7 @@ def _speed_headline(speeds: Sequence[ScoredSpeed]) -> Iterator[str]:
 
 
 def _best_constant(rows: Sequence[ScoredSpeed]) -> str:
-    """What the best constant utilization of the same hardware and software would reach."""
+    """The error of a baseline: the best constant utilization for the same hardware and software."""
     best = constant_score(rows)
     if best is None:
         return ""
@@ -258,12 +258,12 @@ def _right(fits: Sequence[ScoredFit]) -> int:
 
 
 def _share(fits: Sequence[ScoredFit]) -> str:
-    """How many of the runs we are right about."""
+    """How many of the runs are predicted correctly: ``3 of 4``."""
     return f"{_right(fits)} of {len(fits)}"
 
 
 def _shares(fits: Sequence[ScoredFit]) -> dict[str, Any]:
-    """Both shares, with the rows at the border of a card apart."""
+    """Counts of correct predictions, with runs near the memory limit listed separately."""
     shares = {}
     for name, border in (("all", False), ("at_the_border", True)):
         ran, out = _outcomes(fits, border=border)
@@ -370,7 +370,7 @@ def _memory_tables(runs: AgainstRuns) -> Iterator[Table]:
 
 
 def _worst_peaks(peaks: Sequence[ScoredRow], other: str) -> Table:
-    """The rows that are most wrong, by name."""
+    """The rows with the largest errors."""
     rows = (
         (f"{row.id} {' '.join(_values(row.group[1:]))}", *_compared(row, 3, format_bytes))
         for row in _worst(peaks, _WORST_PEAKS)
@@ -423,7 +423,7 @@ def _listed(runs: AgainstRuns) -> Iterator[Table]:
 
 
 def _notes(measured: Sequence[AgainstPyTorch], runs: AgainstRuns) -> Iterator[str]:
-    """What was measured, what the lines are about, and what is to be known of a source."""
+    """Notes on what was measured, on what the lines mean, and on each source."""
     for part in measured:
         yield f"{part.source}: {part.what}"
         back, elsewhere = (_phases_right(part.peaks, backward=flag) for flag in (True, False))

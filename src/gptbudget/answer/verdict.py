@@ -9,7 +9,7 @@ WORD = {True: "Yes", False: "No", None: "Unknown"}
 
 
 def verdict(estimate: Estimate) -> str:
-    """Say whether it can be done, what decides it, and how far it is."""
+    """Return the answer in one sentence: feasible or not, why, and the time and memory needed."""
     amounts = f"{_time_amount(estimate)} and {_memory_amount(estimate)}"
     return f"{_answer(estimate)}: {subject(estimate)} {amounts}."
 
@@ -47,7 +47,7 @@ def _time_amount(estimate: Estimate) -> str:
     """Time of the horizon, or why it is not known."""
     time, tokens = estimate.time, estimate.run.tokens
     if time is None:
-        return "takes an unknown time (no published utilization: give --utilization)"
+        return "takes an unknown time (not predicted for this hardware: give --utilization)"
     horizon = format_duration(estimate.run.horizon_s)
     work = "" if tokens is None else f" for {format_count(tokens)} tokens{tag(estimate, 'tokens')}"
     return f"takes {format_duration(time.wall_clock_s)} of {horizon}{work}"
@@ -67,12 +67,12 @@ def _memory_amount(estimate: Estimate) -> str:
 
 
 def of_usable(usable_bytes: float | None) -> str:
-    """The memory of a card that something is part of, as the end of a clause."""
+    """Return ``of <usable memory>``, as the end of a clause."""
     return f"of {'unknown memory' if usable_bytes is None else format_bytes(usable_bytes)}"
 
 
 def host_amount(memory: Memory) -> str:
-    """What an offload needs of the host's memory, as the end of a clause; nothing without one."""
+    """Return the host memory an offload needs, as the end of a clause; empty without offload."""
     if not memory.host_bytes:
         return ""
     given = memory.host_memory_bytes

@@ -30,7 +30,7 @@ _OPTIONS = {
 }
 
 _LIST = Annotated[bool, typer.Option("--list", help="Show every profile and where it is kept.")]
-_REMOVE = Annotated[str | None, typer.Option("--remove", metavar="NAME", help="Forget a profile.")]
+_REMOVE = Annotated[str | None, typer.Option("--remove", metavar="NAME", help="Delete a profile.")]
 
 
 @takes(

@@ -27,7 +27,7 @@ _FILES = Annotated[
 @app.command("check", cls=Command, epilog="Example: gptbudget catalog check my-gpus.yaml")
 @takes(extra={"files": (_FILES, None)})
 def check(invocation: Invocation) -> None:
-    """Report every fault of a catalog file as file:line: key: what."""
+    """Report every error in a catalog file as file:line: key: message."""
     from gptbudget.answer.catalog import check_document
     from gptbudget.catalog.check import check_catalog
     from gptbudget.catalog.paths import catalog_files

@@ -1,4 +1,4 @@
-"""The command and the group of commands that the program is made of."""
+"""Typer command classes with cheap option parsing and our own help page."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -20,7 +20,7 @@ class _Light:
     """
 
     def get_params(self, ctx: Any) -> list[Any]:
-        """All parameters, with help."""
+        """Return all parameters of the command, including ``--help``."""
         parameters: list[Any] = super().get_params(ctx)  # type: ignore[misc]
         for parameter in parameters:
             parameter.process_value = partial(_process, parameter)
@@ -32,7 +32,7 @@ class _Light:
 
 
 def _process(parameter: Any, context: Any, value: Any) -> Any:
-    """The value of an option; nothing stays nothing, and text stays text."""
+    """Return the value of an option; ``None`` and plain text are not validated."""
     if value is None and not parameter.required:
         return None
     if parameter.type_descriptor.annotation in _TEXT and parameter.callback is None:
@@ -49,7 +49,7 @@ class Command(_Light, typer.core.TyperCommand):
 
 
 def with_names(words: Iterable[str]) -> list[str]:
-    """The words with ``--explain`` and its name as one, as an option may not lack its value.
+    """Join ``--explain`` and its optional name into one word, because Typer options need a value.
 
     Example:
         >>> with_names(["--explain", "--gpu", "4070ti", "--explain", "usd", "--explain"])

@@ -9,7 +9,7 @@ EPILOG = "Example: gptbudget compare --gpu 4070ti --model gpt2-xl"
 
 @takes(OPTIONS, "html", "scenario", "check", "explain")
 def command(invocation: Invocation) -> None:
-    """Available against required compute, memory fit, wall clock and cost."""
+    """Compare available with required compute; show memory fit, wall-clock time and cost."""
     from gptbudget.answer.compare import comparison
     from gptbudget.render.output import DATA_FORMATS
     from gptbudget.run.estimate import compare

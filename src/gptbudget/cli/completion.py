@@ -1,6 +1,6 @@
-"""What a shell offers when the tab key is pressed: names of the catalogs, choices of options.
+"""Shell completion: catalog names and option choices.
 
-Typer brings the scripts of the shells (``gptbudget --install-completion``); they call the program
+Typer provides the shell scripts (``gptbudget --install-completion``); they call the program
 with the words so far in the environment.
 """
 
@@ -15,12 +15,12 @@ _WORDS = ("COMP_WORDS", "_TYPER_COMPLETE_ARGS")
 
 
 def is_asked() -> bool:
-    """Whether a shell asks for completions, and no user for an answer."""
+    """Return whether the program was called by a shell for completion."""
     return _ASKED in os.environ
 
 
 def words() -> list[str]:
-    """The words of the command line that a shell wants completed, without the program.
+    """Return the words of the command line to complete, without the program name.
 
     Descriptions are to stay on one line: a second one would be another word for the shell.
     """

@@ -9,9 +9,9 @@ EPILOG = "Example: gptbudget fit --gpu 4070ti --model gpt2-xl"
 
 @takes(FIT_OPTIONS, "scenario", "explain")
 def command(invocation: Invocation) -> None:
-    """Every way to train a model that fits, ranked: recipes, layouts and hardware.
+    """Rank the combinations of recipe, layout and hardware that can train a model.
 
-    What is given stays fixed; everything else is searched.
+    Options that are given stay fixed; all others are searched.
     """
     from gptbudget.answer.fit import fit_document
     from gptbudget.render.output import DATA_FORMATS

@@ -18,7 +18,7 @@ _USAGE = 2
 _INTERRUPTED = 130
 
 _COMMANDS = ("compare", "memory", "fit", "plan", "gpus", "models", "validate", "calibrate")
-"""Each a module of this package with a ``command`` and an ``EPILOG``."""
+"""Names of the commands; each is a module of this package with ``command`` and ``EPILOG``."""
 
 
 def application(arguments: list[str]) -> typer.Typer:
@@ -85,7 +85,7 @@ def run(arguments: list[str] | None = None) -> int:
 
 
 def _closed(end: BaseException) -> int:
-    """Typer exits behind completions, with the code that the shell waits for, or a closed pipe."""
+    """Return the exit code after a completion or a closed pipe."""
     if isinstance(end, SystemExit) and completion.is_asked():
         return int(end.code or 0)
     _close_stdout()
@@ -102,7 +102,7 @@ def _unexpected(error: Exception) -> str:
 
 
 def _misused(error: typer.TyperException) -> int:
-    """Say what is wrong with the command line; of an empty one the message is the help."""
+    """Print what is wrong with the command line, or the help if no command is given."""
     if error.message.startswith("Usage: "):
         typer.echo(error.message.rstrip())
         return _USAGE
@@ -110,7 +110,7 @@ def _misused(error: typer.TyperException) -> int:
 
 
 def _words(error: typer.TyperException) -> str:
-    """What the option parser found wrong, in our form: what is wrong; what to do."""
+    """Return Typer's error in our form: ``what is wrong; what to do``."""
     what, _, meant = error.message.rstrip(".?").partition(". Did you mean ")
     names = meant or " or ".join(getattr(error, "possibilities", None) or ())
     context = getattr(error, "ctx", None)
@@ -123,7 +123,7 @@ def _words(error: typer.TyperException) -> str:
 
 
 def _called(name: str) -> str | None:
-    """The option that other programs call so."""
+    """Return our option for a name used by other programs, or ``None``."""
     from gptbudget.specs.command_options import FIT_OPTIONS
     from gptbudget.specs.options import OPTIONS, called
 

@@ -1,4 +1,4 @@
-"""``--help`` as a page of a manual: options by topic, choices and defaults never cut short.
+"""The text of ``--help``: options grouped by topic; choices and defaults are never truncated.
 
 An option stands on a line of its own where it needs the room, so that a narrow terminal shows
 every word that can be typed.
@@ -48,7 +48,7 @@ def _commands(group: Any, context: Any, width: int, column: int) -> Iterator[str
 
 
 def _described(parameter: Any) -> tuple[str, str]:
-    """How an option is typed, and what it does and is without it."""
+    """Return how an option is typed, and its help with its default."""
     if isinstance(parameter, typer.core.TyperArgument):
         return parameter.metavar or str(parameter.name), parameter.help or ""
     names = ", ".join((*parameter.opts, *parameter.secondary_opts))
@@ -60,7 +60,7 @@ def _described(parameter: Any) -> tuple[str, str]:
 
 
 def _entry(head: str, text: str, width: int, column: int) -> str:
-    """One option: beside its description where it is short, else above it."""
+    """Format one option: a short one on the same line as its description, a long one above it."""
     below = _filled(text, width, indent=column)
     if len(head) + 4 <= column:
         return f"  {head}".ljust(column) + below.lstrip()
@@ -69,7 +69,7 @@ def _entry(head: str, text: str, width: int, column: int) -> str:
 
 
 def _cut(line: str, width: int) -> Iterator[str]:
-    """A list of choices over several lines, cut behind its bars."""
+    """Wrap a list of choices after ``|``."""
     while len(line) > width and "|" in line[:width]:
         end = line[:width].rindex("|") + 1
         yield line[:end]

@@ -11,7 +11,7 @@ _OPTIONS = {name: OPTIONS[name] for name in affecting("step", "memory", "host")}
 
 @takes(_OPTIONS, "scenario", "check", "explain")
 def command(invocation: Invocation) -> None:
-    """The memory bill of the peak on one GPU, and what would change it."""
+    """Show the peak memory of one GPU by part, and the options that reduce it."""
     from gptbudget.answer.memory import memory_document
     from gptbudget.errors import UsageError
     from gptbudget.run.estimate import one_bill

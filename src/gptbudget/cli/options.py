@@ -1,7 +1,7 @@
 """The flags of the command line, made from the table of options.
 
 Values stay text until :class:`gptbudget.specs.options.Options` parses them, as it does for scenario
-files. What only the command line has (the form of the answer, files) stands here.
+files. Options that exist only on the command line (output format, files) are defined here.
 """
 
 import inspect
@@ -49,7 +49,7 @@ def _spelled(name: str) -> str:
 
 
 class Invocation(NamedTuple):
-    """What was typed: the options given, and how the answer is wanted."""
+    """One parsed command line: the options given, and the output settings."""
 
     given: dict[str, Any]
     extra: dict[str, Any]
@@ -97,13 +97,13 @@ _SOME_OUTPUT: dict[str, Parameter] = {
         Path | None,
         "--html",
         metavar="FILE",
-        help="Write the answer as a page with charts too: one file that needs nothing else.",
+        help="Write the answer as a page with charts too: a single self-contained file.",
     ),
     "scenario": _output(
         Path | None,
         "--config",
         metavar="FILE",
-        help="Scenario with the same options; flags win over it.",
+        help="Scenario file with the same options; command-line flags override it.",
     ),
     "check": _output(
         bool,
@@ -127,7 +127,7 @@ def takes(
     *output: str,
     extra: Mapping[str, Parameter] = MappingProxyType({}),
 ) -> Callable[[Callable[[Invocation], None]], Callable[..., None]]:
-    """Make a command of a function that wants an :class:`Invocation`.
+    """Decorator: turn a function of an :class:`Invocation` into a Typer command.
 
     ``output`` names further parameters of the output: ``html``, ``scenario``, ``check`` and
     ``explain``. ``extra`` are parameters of this command alone.

@@ -1,4 +1,4 @@
-"""Bars of text, in blocks where the encoding has them and in ASCII where it has not."""
+"""Text bars: Unicode block characters if the encoding has them, else ASCII."""
 
 from typing import NamedTuple
 
@@ -8,13 +8,13 @@ LONGEST = 24
 """Characters of a bar where there is room."""
 
 SHORTEST = 6
-"""A shorter bar says nothing and is left out."""
+"""Bars shorter than this many characters are not drawn."""
 
 _GAP = 2
 
 
 class Ink(NamedTuple):
-    """What a bar is drawn with; ``parts`` are those of a character, the thinnest first."""
+    """Characters of a bar; ``parts`` are partially filled characters, the thinnest first."""
 
     full: str
     parts: str
@@ -27,7 +27,7 @@ ASCII = Ink("#", "", ".", ">")
 
 
 def ink_of(encoding: str | None) -> Ink:
-    """Blocks where the encoding can write every one of them."""
+    """Return ``BLOCKS`` if the encoding supports all of its characters, else ``ASCII``."""
     try:
         "".join(BLOCKS).encode(encoding or "ascii")
     except (LookupError, UnicodeEncodeError):

@@ -1,4 +1,4 @@
-"""Answers for other programs: JSON and CSV."""
+"""Answers as JSON, CSV and Markdown."""
 
 from collections.abc import Iterable
 from typing import Any

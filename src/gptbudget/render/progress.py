@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from gptbudget.search.search import Watch
 
 _PATIENCE_S = 1.0
-"""A search that is shorter shows nothing."""
+"""Seconds before the progress bar appears."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Answers with the explanation that was asked for behind them: in words, and as plain data."""
+"""Add the output of ``--explain`` to an answer, as tables and as plain data."""
 
 import difflib
 import math
@@ -35,7 +35,7 @@ _SYMBOLS = (
     "in an explanation x is times, ^ a power and // the whole part of a quotient; what is no whole "
     "number is shown in six digits, and in full in -o json"
 )
-_MORE = "more of a number: --explain NAME, with a name of the first column"
+_MORE = "for one number in full: --explain NAME, with a name from the first column"
 
 _SHOWN: dict[str, Callable[[float], str]] = {
     "B": format_bytes,
@@ -51,7 +51,7 @@ Result = Comparison | Bill | Fit | Plan | CountPlan
 def explained(document: Document, result: Result, name: str) -> Document:
     """An answer with its explanation: rows of its data, and the best row in tables.
 
-    Here and below ``name`` asks for one number; an empty one for all of them.
+    Here and in the functions below, ``name`` selects one number; an empty string selects all.
     """
     if isinstance(result, Plan):
         plan = plan_explanation(result)
@@ -94,9 +94,7 @@ def chosen_by_search(way: Way) -> dict[str, str]:
     """What a search set, and nobody gave."""
     run, host = way.estimate.run, way.candidate.host_bytes
     set_by_search = (name for name in run.values if run.asked(name) and name not in way.given)
-    chosen = dict.fromkeys(
-        set_by_search, "chosen by fit: no other way that was tried comes before it"
-    )
+    chosen = dict.fromkeys(set_by_search, "chosen by fit: it belongs to the best-ranked way")
     if host:
         chosen["host_memory"] = f"chosen by fit: the offload needs {format_bytes(host)}"
     return chosen
@@ -125,7 +123,7 @@ def steps_of(of: Explained, name: str) -> list[Step]:
 
 
 def _found(of: Explained, name: str) -> str:
-    """What the number that is asked for is called in formulas."""
+    """Return the name that the requested number has in formulas."""
     names = {step.name: Quantity(step.name, step.name, step.value) for step in of.steps}
     ends = [each.path.rpartition(".")[2] for each in of.quantities]
     for each, end in zip(of.quantities, ends, strict=True):
@@ -139,10 +137,10 @@ def _found(of: Explained, name: str) -> str:
         why, hint = _why_unknown(of.estimate, asked.path)
         raise UsageError(f"{what}{why}", hint)
     if name in citations() and name.startswith(("memory.", "time.")):
-        raise UsageError(f"{what}it takes nothing in this answer", "--explain lists what does")
+        raise UsageError(f"{what}it is zero in this answer", "--explain lists what does")
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     raise UsageError(
-        f"{what}no number of this answer is called so",
+        f"{what}this answer has no number of that name",
         f"the nearest are {', '.join(near)}" if near else "--explain lists them",
     )
 
@@ -151,10 +149,10 @@ _OF_TIME = frozenset({"compute.available_flops", "compute.ratio"})
 _UNKNOWN = {
     "memory.usable_bytes": ("the memory of this card is not known", "give --gpu-memory"),
     "memory.accumulated_bytes": (
-        "accumulating gradients adds nothing to the bill, or the bill does not fit without",
+        "gradient accumulation needs no extra memory, or the run does not fit even without it",
         "ask for peak_bytes",
     ),
-    "memory.host_bytes": ("nothing lives in host memory", "add --offload optimizer or all"),
+    "memory.host_bytes": ("the run uses no host memory", "add --offload optimizer or all"),
     "memory.rank": ("one GPU has no ranks", "give --gpus"),
     "time.low_s": ("a time at a given utilization has no range", "drop --utilization"),
     "time.high_s": ("a time at a given utilization has no range", "drop --utilization"),
@@ -187,7 +185,7 @@ def _why_unknown(estimate: Estimate, path: str) -> tuple[str, str]:
 
 
 def _steps_of_row(of: Explained, name: str, *, best: bool) -> list[Step]:
-    """The steps to a number; none where only another row than the best does not have it."""
+    """Return the steps to a number; an empty list if a row other than the best lacks it."""
     try:
         return steps_of(of, name)
     except UsageError:
@@ -197,7 +195,7 @@ def _steps_of_row(of: Explained, name: str, *, best: bool) -> list[Step]:
 
 
 def _shown(document: Document, of: Explained, name: str, about: str = "") -> Document:
-    """A document with the tables of an explanation behind its own."""
+    """Return the document with the tables of an explanation appended."""
     if not document.tables:
         return document
     title = f"explained, {about}" if about else "explained"
@@ -218,7 +216,7 @@ def _outline(of: Explained, title: str) -> Table:
 
 
 def _line(step: Step) -> str:
-    """A formula as far as a line goes; who says what is not computed."""
+    """The formula shortened to one line, or the source of a number that is not computed."""
     return _cut(_symbols(step.formula) if step.inputs else step.source, _LONGEST_FORMULA)
 
 
@@ -245,13 +243,13 @@ def _in_full(of: Explained, name: str, title: str) -> Iterator[Table]:
 
 
 def _computed(of: Sequence[Step], steps: dict[str, Step], said: set[str]) -> list[Step]:
-    """The steps of the inputs of some steps, without those that were said."""
+    """The steps that compute the inputs of the steps ``of``, without those already shown."""
     inputs = [each for step in of for each in step.inputs if each.source == ABOVE]
     return [steps[name] for name in dict.fromkeys(each.name for each in inputs) if name not in said]
 
 
 def formula_tables(steps: Sequence[Step]) -> Iterator[Table]:
-    """All steps, section by section, with what is said of a number in cells of their own."""
+    """Yield one table per section with a row (name, formula, source) per step."""
     for section in dict.fromkeys(step.section for step in steps):
         rows = tuple(
             (step.name, "\n= ".join(_equations(step)), f"{step.source}{_marks(step.inputs)}")
@@ -292,7 +290,7 @@ def _result(step: Step) -> str:
 
 
 def _amount(step: Step) -> str:
-    """A number in the unit in which one reads it."""
+    """The value in a readable unit, for example ``12 GiB``."""
     shown, sign = _SHOWN.get(step.unit), "-" if step.value < 0 else ""
     if shown is None:
         return f"{_number(step.value)} {step.unit}".strip()
@@ -300,7 +298,7 @@ def _amount(step: Step) -> str:
 
 
 def _number(value: float) -> str:
-    """Whole numbers as far as one reads them, others in six digits."""
+    """Whole numbers below 1e12 with all digits, others with six significant digits."""
     whole = value == int(value) and abs(value) < _LONG if math.isfinite(value) else False
     return f"{value:,.0f}" if whole else f"{value:.6g}"
 
@@ -311,7 +309,7 @@ def _symbols(formula: str) -> str:
 
 
 def _short(source: str) -> str:
-    """The first of several sources, as far as a line goes."""
+    """The first of several sources, shortened to one line, and how many more there are."""
     first, *others = source.split(" ; ")
     return f"{_cut(first, _LONGEST_SOURCE)}{f' and {len(others)} more' if others else ''}"
 

@@ -1,4 +1,4 @@
-"""The steps of an explanation: named numbers as formulas, in the order of their use.
+"""Turn traced numbers into steps: one formula per named number, inputs before results.
 
 A number has the name under which the answer has it, or the record that it is a field of. What is
 left, in a formula that is too long to read, is named after the function that computed it.
@@ -24,13 +24,13 @@ assumption without an option; an earlier step."""
 ABOVE = "a step above"
 _AGREES = 1e-9
 _READABLE = 16
-"""Numbers in a formula."""
+"""The most numbers that a formula may show before it is split."""
 
 _SHORT = 2
-"""Numbers in a formula that needs no name."""
+"""A part with at most this many numbers is not split off."""
 
 _SMALL = 1e4
-"""Constants below it are factors of many formulas, and no name stands for them."""
+"""Constants below this value occur in many formulas and are never replaced by a name."""
 
 _RANK = {"+": 1, "-": 1, "*": 2, "/": 2, "//": 2, "%": 2, NEGATIVE: 3, "**": 4}
 _WHOLE = 5
@@ -56,11 +56,11 @@ _UNITS = (
     (r"_kwh$", "kWh"),
     (r"_kg$", "kg"),
 )
-"""By what a name has in it; the first that fits."""
+"""Units by a pattern in the name; the first match wins."""
 
 
 class Input(NamedTuple):
-    """A number that a step takes in."""
+    """An input of a step: a named number with its unit and origin."""
 
     name: str
     value: float
@@ -70,7 +70,7 @@ class Input(NamedTuple):
 
 
 class Step(NamedTuple):
-    """A number of the answer: its formula, and everything that is in it."""
+    """One computed number: its formula, value, unit, source and inputs."""
 
     section: str
     name: str
@@ -87,11 +87,11 @@ class Term(NamedTuple):
 
     number: Traced
     size: int
-    """Numbers that are written."""
+    """How many numbers its formula shows."""
     times: int
-    """How often it stands there."""
+    """How often it occurs in the whole formula."""
     is_result: bool
-    """A function gave it back: what it is part of was computed by others."""
+    """It is the return value of a function: every use of it is in another function."""
 
 
 @cache
@@ -103,12 +103,12 @@ def citations() -> dict[str, str]:
 
 @cache
 def unit_of(name: str) -> str:
-    """The unit of a number, which its name says."""
+    """Return the unit of a number, derived from its name."""
     return next((unit for pattern, unit in _UNITS if re.search(pattern, name)), "")
 
 
 class Explanation:
-    """Writes down every number that has a name, each after those that it needs."""
+    """Collects a step for each named number, after the steps it depends on."""
 
     def __init__(
         self,
@@ -139,7 +139,7 @@ class Explanation:
             self._names.setdefault(id(number), name)
 
     def _write(self, section: str, name: str) -> None:
-        """Write a step down, of its own section or else of that in which it is needed."""
+        """Append a step to its own section, or to the section of the step that needs it."""
         self._said.add(name)
         section = self._sections.get(name) or self._sections.get(name.partition(".")[0], section)
         number = self._numbers[name]
@@ -185,7 +185,7 @@ class Explanation:
             names[id(term.number)] = self._names[id(term.number)]
 
     def _unused(self, name: str) -> str:
-        """The name, or the name with the first number that makes it another."""
+        """Return ``name``, or ``name_2``, ``name_3``, ... if it is taken."""
         taken, place, unused = {*self._numbers, *self._leaves}, 1, name
         while unused in taken or iskeyword(unused):
             place, unused = place + 1, f"{name}_{place + 1}"
@@ -213,9 +213,9 @@ def _source(name: str, number: Traced) -> str:
 
 
 def written(of: Traced, names: Mapping[int, str], say: Callable[[Traced, str], str]) -> str:
-    """The formula of a number; what has a name stands for itself, said as ``say`` wants it.
+    """Return the formula of a number as text. ``say`` writes each named number in it.
 
-    ``names`` is what has a name, by identity.
+    ``names`` maps the ``id`` of each named number to its name.
     """
     return _written(of, names, say)[0]
 
@@ -245,7 +245,7 @@ def _name(of: Traced, names: Mapping[int, str]) -> str:
 
 
 def _met(of: Traced, names: Mapping[int, str]) -> Iterator[tuple[Traced, str]]:
-    """The numbers with names that a formula has in it, in order."""
+    """Yield each named number in a formula with its name, from left to right."""
     name = _name(of, names)
     if name:
         yield of, name
@@ -255,7 +255,7 @@ def _met(of: Traced, names: Mapping[int, str]) -> Iterator[tuple[Traced, str]]:
 
 
 def _terms(of: Traced, names: Mapping[int, str]) -> dict[int, Term]:
-    """What could be named inside a formula, by identity."""
+    """Return the unnamed parts of a formula, keyed by ``id``."""
     terms: dict[int, Term] = {}
 
     def size(part: Traced, above: Traced | None) -> int:

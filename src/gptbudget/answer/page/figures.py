@@ -39,7 +39,7 @@ from gptbudget.units import (
 
 
 def memory_figures(estimate: Estimate) -> tuple[Stacked, ...]:
-    """The bill of the peak against the card, and of the host where something lives there."""
+    """Memory at the peak compared with the card; also host memory, if any is used."""
     memory = estimate.memory
     if memory is None:
         return ()
@@ -53,11 +53,11 @@ def memory_figures(estimate: Estimate) -> tuple[Stacked, ...]:
 
 
 def _memory_of_all(estimates: Sequence[Estimate]) -> tuple[Stacked, ...]:
-    """One bar a pair, each against its own card."""
+    """One bar per model-GPU pair, scaled to the memory of its GPU."""
     bills = tuple(
         _bill(each.memory, subject(each)) for each in estimates if each.memory is not None
     )
-    title = "Memory of one GPU against its card"
+    title = "Memory needed per GPU, relative to what the GPU has"
     return (Stacked(title, "bytes", bills, each_its_own=True),) if bills else ()
 
 
@@ -88,7 +88,7 @@ _LOWEST = 0.02
 """Utilization at which the curve begins."""
 
 _STEPS = 98
-"""Points of the curve to a utilization of one."""
+"""Number of intervals of the curve."""
 
 
 def time_figures(estimate: Estimate) -> tuple[Chart | Stacked, ...]:
@@ -189,7 +189,7 @@ _AROUND = 100.0
 _POINTS = 60
 _BUDGET = Axis("training compute, 6ND", "flops", log=True)
 _SIZE = Axis("parameters", "count", log=True)
-_CAPTION = "On the line, parameters and tokens make the best of the compute"
+_CAPTION = "On the line, model size is compute-optimal"
 
 
 def optimum_of_run(estimate: Estimate) -> tuple[Chart, ...]:

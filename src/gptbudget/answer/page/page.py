@@ -5,11 +5,11 @@ from typing import Literal, NamedTuple
 from gptbudget.answer.document import Table
 
 Quantity = Literal["share", "seconds", "flops", "count", "loss", "bytes"]
-"""What an axis measures, in base units; it says how its numbers are shown."""
+"""What an axis measures, in base units; determines how its numbers are formatted."""
 
 
 class Amount(NamedTuple):
-    """A named amount, and how it is said."""
+    """A labelled value and its text."""
 
     label: str
     value: float
@@ -35,14 +35,14 @@ class Stacked(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """A point of a chart, and how it is said."""
+    """A labelled point of a chart and its text."""
 
     label: str
     x: float
     y: float
     text: str
     main: bool = False
-    """It is the answer; others stand beside it."""
+    """Whether this is the answer; other marks are for comparison."""
 
 
 class Rule(NamedTuple):
@@ -53,7 +53,7 @@ class Rule(NamedTuple):
 
 
 class Axis(NamedTuple):
-    """What one direction of a chart measures."""
+    """One axis of a chart: label, quantity and scale."""
 
     label: str
     quantity: Quantity
@@ -125,7 +125,7 @@ class Part(NamedTuple):
     beside: bool = False
     """The tables are small, and stand beside each other."""
     folded: bool = False
-    """It is long, and opens when it is asked for."""
+    """Whether the part is collapsed until the reader opens it."""
 
 
 class Page(NamedTuple):
@@ -139,4 +139,4 @@ class Page(NamedTuple):
     advice: tuple[str, ...]
     parts: tuple[Part, ...]
     version: str = ""
-    """Of the program that made it."""
+    """Version of gptbudget."""

@@ -1,4 +1,4 @@
-"""The pages: of ``compare``, and of ``plan`` for a budget and for numbers of GPUs."""
+"""Build the pages of ``compare``, of ``plan`` for a budget, and of ``plan`` for GPU counts."""
 
 from collections.abc import Iterator, Sequence
 
@@ -118,25 +118,25 @@ def _of_table(table: Table, figures: tuple[Figure, ...] = ()) -> Part:
 
 
 def formulas(explained: Explained, about: str) -> Part:
-    """Every number as formula, with its numbers and its source."""
+    """A collapsed part with the formula, values and source of every number."""
     title = f"Every number as formula: {about}"
     return Part(title, (), tuple(formula_tables(explained.steps)), folded=True)
 
 
 def _undrawn(table: Table) -> Table:
-    """The rows that the figures' legends do not say already."""
+    """The table without the rows that the figures' legends already show."""
     rows = zip(table.rows, table.bars, strict=True)
     return table._replace(rows=tuple(row for row, share in rows if share is None), bars=())
 
 
 def _closing(estimates: Sequence[Estimate], notes: Sequence[str]) -> Iterator[Part]:
-    """What was asked, what must be known beside it, and where everything comes from."""
+    """The last parts of a page: options, notes, sources, and commands."""
     yield Part("Options, and who said them", (), (options_table(estimates),))
     if notes:
         yield Part("Notes", (), (), tuple(notes))
     yield Part("Where the numbers come from", (), (sources_table(estimates),))
     asked = tuple(f"{subject(each)}: {command(each.run, 'compare')}" for each in estimates)
-    yield Part("The same again", (), (), asked)
+    yield Part("Commands that reproduce this page's numbers", (), (), asked)
 
 
 def first_facts(estimate: Estimate) -> Iterator[Amount]:
@@ -193,10 +193,10 @@ def _sources(plan: Plan, estimates: Sequence[Estimate]) -> Iterator[Table]:
         (name.replace("_", "-"), shown_option(name, getattr(plan.options, name)), origin)
         for name, origin in plan.origins.items()
     )
-    yield Table(("option", "value", "origin"), given, title="what was asked")
+    yield Table(("option", "value", "origin"), given, title="options given")
     if estimates:
         yield options_table(estimates)._replace(title=f"options of {subject(estimates[0])}")
-        yield sources_table(estimates)._replace(title="what else the numbers rest on")
+        yield sources_table(estimates)._replace(title="sources of the run's numbers")
 
 
 def _counts(counts: CountPlan, document: Document) -> Page:

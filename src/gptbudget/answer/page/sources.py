@@ -26,7 +26,7 @@ _PARAMETERS = "counted from the shape of the model, which the catalog gives"
 
 
 def options_table(estimates: Sequence[Estimate]) -> Table:
-    """Every option as it applies to the runs, and who said it; what differs is listed."""
+    """One row per option with its value and origin; if the runs differ, all values are listed."""
     names = dict.fromkeys(name for each in estimates for name in each.run.values)
     rows = []
     for name in names:
@@ -61,7 +61,7 @@ def _number(name: str, value: float) -> str:
 
 
 def sources_table(estimates: Iterable[Estimate]) -> Table:
-    """What each kind of number rests on; what several estimates share stands there once."""
+    """One row per kind of number with its source; rows shared by several estimates appear once."""
     kinds = (_card, _model, _flops, _memory, _time)
     rows = dict.fromkeys(row for each in estimates for kind in kinds for row in kind(each))
     return Table(("number", "value", "source"), tuple(rows))
@@ -87,7 +87,7 @@ def _card(estimate: Estimate) -> Iterator[_Row]:
 
 
 def _datasheet(estimate: Estimate) -> Iterator[str]:
-    """Figures of the card that the answer stands on."""
+    """Datasheet figures of the card used in the estimate."""
     run, spec = estimate.run, estimate.run.gpu.spec
     link = spec.link
     reported = "as CUDA reports it" if spec.memory_reported_gib else "nominal"
@@ -134,9 +134,7 @@ def _memory(estimate: Estimate) -> Iterator[_Row]:
         return
     measured = run.implementation.measured(run.work.spec)
     evidence = (
-        "training steps that PyTorch accounted for"
-        if measured
-        else run.implementation.stack.evidence
+        "training steps measured in PyTorch" if measured else run.implementation.stack.evidence
     )
     yield f"memory of the {run.stack} stack", run.implementation.stack.title, evidence
     for part, amount in memory.overhead.items():

@@ -1,4 +1,4 @@
-"""The charts of a page: curves over two axes, bills as stacked bars, values with their ranges."""
+"""SVG charts of a page: curves, stacked bars, and values with ranges."""
 
 from collections.abc import Iterable, Iterator
 from xml.etree.ElementTree import Element
@@ -97,7 +97,7 @@ def _axes(of: Chart, x: Scale, y: Scale, width: int) -> Iterator[Element]:
 
 
 def _marks(of: Chart, x: Scale, y: Scale) -> Iterator[Element]:
-    """The main one last, so that it lies above the others."""
+    """Draw the marks, the main one last so that it is on top."""
     for position, each in sorted(enumerate(of.marks), key=lambda pair: pair[1].main):
         colour, shape = _look(position)
         data = {"data_x": repr(float(each.x)), "data_y": repr(float(each.y))}
@@ -124,10 +124,10 @@ _SLIM = 18
 _EDGE = 1
 _BILL_TICK_ROOM = 90
 _MOST = 2.0
-"""Of its limit, what is drawn of a bill where each has its own."""
+"""Longest bar drawn, as a multiple of its limit, when each bar has its own limit."""
 _BILL_TOP = 26
 _SAID = 96
-"""Pixels for the share behind a slim bar."""
+"""Pixels reserved for the percentage at the end of a slim bar."""
 
 
 def stacked(chart: Stacked) -> Element:
@@ -178,7 +178,7 @@ def _one_axis(chart: Stacked, colours: dict[str, str], width: int) -> tuple[int,
 
 
 def _end_of_card(bill: Bill, limit: Amount, scale: Scale, width: int) -> Iterator[Element]:
-    """The end of the card, and how much of it is needed."""
+    """Draw the limit line, labelled with the needed and the usable amount."""
     x = scale.at(limit.value)
     yield straight(x, _BILL_TOP - 5, x, _BILL_TOP + _BAR + 5, "limit")
     needed, has = f"{bill.total.label} {bill.total.text}", f"{limit.label} {limit.text}"
@@ -197,7 +197,7 @@ def _end_of_card(bill: Bill, limit: Amount, scale: Scale, width: int) -> Iterato
 def _segments(
     bill: Bill, scale: Scale, colours: dict[str, str], top: float, height: float
 ) -> Iterator[Element]:
-    """One rectangle a part; its name stands inside where there is room."""
+    """Yield one rectangle per part, labelled if there is room."""
     begin = 0.0
     for part in bill.parts:
         x, end = scale.at(begin), scale.at(begin + part.value)
@@ -221,7 +221,7 @@ def _segments(
 def _slim_bars(
     chart: Stacked, colours: dict[str, str], width: int
 ) -> tuple[int, Iterable[Content]]:
-    """One bar a bill, each against its own limit."""
+    """Return height and content: one slim bar per bill, scaled to its own limit."""
     beside = width >= FULL
     left = min(300.0, max(text_width(bill.label) for bill in chart.bills) + 12) if beside else 0.0
     step = _SLIM + 14 if beside else _SLIM + 32
@@ -255,7 +255,7 @@ _ROWS_TICK_ROOM = 84
 
 
 def ranges(of: Ranges) -> Element:
-    """The chart; each row says its value."""
+    """Return the chart: one row per value, with its range as a line and its value as text."""
 
     def draw(width: int) -> tuple[int, Iterable[Content]]:
         step = _STEP_BESIDE if width >= FULL else _STEP_ABOVE

@@ -1,4 +1,4 @@
-"""What charts share: their frame in a wide and a narrow drawing, text, lines, marks, legends."""
+"""Drawing helpers shared by all charts: figure, text, lines, marks and legends."""
 
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
@@ -7,10 +7,10 @@ from xml.etree.ElementTree import Element
 from gptbudget.render.html.element import Content, el
 
 FULL, HALF, NARROW = 1032, 496, 336
-"""Widths in CSS pixels at which text has its own size: across the page, half of it, a phone."""
+"""Chart widths in CSS pixels at which text is drawn unscaled: full page, half page, phone."""
 
 CHARACTER = 7.2
-"""Width of a character of text at the most, on average."""
+"""Upper bound of the average character width, in pixels."""
 
 Draw = Callable[[int], tuple[int, Iterable[Content]]]
 """Gives height and content of a drawing of some width."""
@@ -65,7 +65,7 @@ def label(text: str, x: float, y: float, anchor: str = "start", kind: str = "") 
 
 
 def label_within(text: str, x: float, y: float, width: float, kind: str = "") -> Element:
-    """Text in the middle over a point, or as near as a drawing of some width has room."""
+    """Text centred at a point, moved if it would leave a drawing of this width."""
     half = text_width(text) / 2
     return label(text, x, y, "start" if x < half else "end" if x > width - half else "middle", kind)
 
@@ -76,12 +76,12 @@ def straight(x1: float, y1: float, x2: float, y2: float, kind: str) -> Element:
 
 
 def text_width(text: str) -> float:
-    """How wide text is at the most, in pixels."""
+    """Return an upper bound of the text width in pixels."""
     return len(text) * CHARACTER
 
 
 def shortened(text: str, room: float) -> str:
-    """Text that fits into a width; what is cut ends with an ellipsis."""
+    """Shorten text to a width; shortened text ends with an ellipsis."""
     most = max(1, int(room / CHARACTER))
     return text if len(text) <= most else f"{text[: most - 1]}\u2026"
 

@@ -30,14 +30,14 @@ def el(tag: str, *content: Content, **attributes: Value) -> Element:
 
 
 def _clean(text: str) -> str:
-    """Text without the characters that no document may hold."""
+    """Replace the characters that XML does not allow with U+FFFD."""
     return _NOT_IN_XML.sub("\ufffd", text)
 
 
 def linked(text: str) -> list[Content]:
-    """Text whose web addresses are links, and whose options stay on one line.
+    """Split text so that URLs become links and command-line options do not wrap.
 
-    Nothing else of it can become an element.
+    All other text stays text, so it cannot inject HTML.
 
     Example:
         >>> [type(part).__name__ for part in linked("see https://example.org/a.")]

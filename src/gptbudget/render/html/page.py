@@ -14,7 +14,7 @@ from gptbudget.render.html.style import STYLE
 from gptbudget.render.output import write
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-"""The browser itself refuses whatever would leave the page."""
+"""Content security policy: the browser blocks every external request."""
 
 _LONG, _SHORT, _FEW = 14, 40, 3
 """Rows from which, characters and columns up to which a table is cut in two."""
@@ -91,7 +91,7 @@ def _part(part: Part) -> Element:
 
 
 def _tables(of: Table, *, beside: bool) -> list[Element]:
-    """A table; a long one of short cells as two beside each other."""
+    """Return the table, or two half tables side by side if it is long and its cells are short."""
     cells = max((len(cell) for row in of.rows for cell in row), default=0)
     if beside or len(of.rows) < _LONG or cells > _SHORT or len(of.columns) > _FEW:
         return [table(of, "half" if beside else "full")]
@@ -101,7 +101,7 @@ def _tables(of: Table, *, beside: bool) -> list[Element]:
 
 
 def _list(sentences: Sequence[str], kind: str) -> Element | None:
-    """Sentences as a list, commands at their ends as such."""
+    """Return sentences as a list; a command at the end of a sentence is set as code."""
     return el("ul", *map(_item, sentences), class_=kind) if sentences else None
 
 
@@ -161,7 +161,7 @@ def _kind(of: Table, column: str, position: int, cell: str) -> str | None:
 
 
 def write_page(page: Page, path: Path) -> None:
-    """Write the page as a file, in place of an older one.
+    """Write the page to a file; an existing file is replaced.
 
     Raises:
         UsageError: the path is no place for a file, or it cannot be written.

@@ -1,6 +1,6 @@
 """The style of the page, and which colour of it a part of a chart has.
 
-Series can be told apart by place and by the shape of their marks too.
+Series also differ in position and in the shape of their marks.
 """
 
 from collections.abc import Iterable
@@ -28,7 +28,7 @@ OF_PART = {
 
 
 def colours_of(names: Iterable[str]) -> dict[str, str]:
-    """A class for each name; those without a colour of their own take the first that are free."""
+    """Map each name to a CSS class. Names without a fixed colour get the next unused one."""
     wanted = list(dict.fromkeys(names))
     taken = {OF_PART[name] for name in wanted if name in OF_PART}
     free = cycle([position for position in range(SERIES) if position not in taken])
