@@ -24,7 +24,7 @@ from gptbudget.units import (
 )
 
 _OF_A_RUN = ("precision", "compute", "memory", "time", "cost")
-_ASKED_ABOUT = frozenset({"tokens", "model", "time"})
+_SET_BY_PLAN = frozenset({"tokens", "model", "time"})
 """Options that a plan determines itself, so they are not listed as assumed."""
 
 _CHOSEN = ("recipe", "checkpointing", "loss", "offload", "micro_batch", "tp", "pp")
@@ -70,10 +70,10 @@ def _fit_in_words(offload: str | None, hardware: OnHardware) -> str:
         return "whether it fits is not known"
     if hardware.without_offload:
         return "it fits"
-    return f"{_misfit(offload, trained)}{_instead(hardware)}"
+    return f"{_does_not_fit(offload, trained)}{_fitting_alternatives(hardware)}"
 
 
-def _misfit(offload: str | None, trained: Trained) -> str:
+def _does_not_fit(offload: str | None, trained: Trained) -> str:
     """That the shape does not fit as it was asked for, and whether an offload helps."""
     if offload == "none":
         return "it does not fit"
@@ -84,7 +84,7 @@ def _misfit(offload: str | None, trained: Trained) -> str:
     return f"it does not fit without offload, {otherwise}"
 
 
-def _instead(hardware: OnHardware) -> str:
+def _fitting_alternatives(hardware: OnHardware) -> str:
     """The end of a sentence that names the best models that fit when the optimum does not."""
     smaller, offloaded = hardware.best_that_fits, hardware.best_with_offload
     if offloaded is not None:
@@ -186,7 +186,7 @@ def _shape_table(plan: Plan, model: NamedModel) -> Table:
         sizes = _sizes(model, parameters_of(model))
         return Table(("", ""), tuple(sizes.items()), title="a shape near the optimum")
     columns = {
-        name: _sizes(each.model, each.parameters) | _course(each)
+        name: _sizes(each.model, each.parameters) | _training_rows(each)
         for name, each in shapes(plan).items()
     }
     labels = next(iter(columns.values()))
@@ -206,7 +206,7 @@ def _sizes(model: NamedModel, size: int) -> dict[str, str]:
     }
 
 
-def _course(trained: Trained) -> dict[str, str]:
+def _training_rows(trained: Trained) -> dict[str, str]:
     """Rows for one trained shape: tokens, loss, chosen options, memory and time."""
     run, estimate = trained.way.run, trained.way.estimate
     memory = estimate.memory
@@ -328,7 +328,7 @@ def _request(plan: Plan) -> Data:
     of_run = {
         name: {"value": value, "origin": way.run.origins[name]}
         for name, value in way.run.values.items()
-        if name not in way.changes and name not in _ASKED_ABOUT
+        if name not in way.changes and name not in _SET_BY_PLAN
     }
     return {**given, **of_run}
 

@@ -17,7 +17,7 @@ from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.options import HOST_OPTIONS, OPTIONS
 from gptbudget.units import DAY_S
 
-_SAID_BY_OTHERS = frozenset({"data", "epochs"})
+_IMPLIED_BY_TOKENS = frozenset({"data", "epochs"})
 """Options that only determine the number of tokens; left out when ``--tokens`` is given."""
 
 
@@ -30,7 +30,7 @@ def command(run: Run, name: str, changes: Iterable[Change] = ()) -> str:
     given = {
         option: value
         for option, value in run.values.items()
-        if run.asked(option) and not (option in _SAID_BY_OTHERS and run.asked("tokens"))
+        if run.asked(option) and not (option in _IMPLIED_BY_TOKENS and run.asked("tokens"))
     }
     if run.origins.get("gpu") == "driver":
         given = {"gpu": AUTO, **given}

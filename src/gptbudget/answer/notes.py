@@ -81,7 +81,7 @@ def _prediction_notes(run: ModelRun, prediction: Prediction, time: Time | None) 
     )
 
 
-_WITHOUT = {
+_IF_MISSING = {
     "memory bandwidth": "time for memory traffic is left out",
     "speed of the link": "communication over it is left out of the time",
     "slot": "traffic to the host, and between cards without a link, is assumed to use PCIe 4.0 x16",
@@ -99,7 +99,7 @@ def _machine_notes(run: ModelRun, assumed: AssumedMachine) -> Iterator[str]:
             "nominal peak and a share set by hand for its class of card"
         )
     for figure in assumed.missing:
-        yield f"the {figure} of {run.gpu.key} is not known: {_WITHOUT[figure]}"
+        yield f"the {figure} of {run.gpu.key} is not known: {_IF_MISSING[figure]}"
     if run.origins.get("network") == "default":
         network = f"{run.values['network']:g} GB/s of network a GPU"
         yield f"the layout crosses nodes over {network} (default: --network)"

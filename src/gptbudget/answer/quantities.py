@@ -79,7 +79,7 @@ class Quantity(NamedTuple):
     """Its label in the table of one answer; empty: not shown there."""
     basis: Callable[[Estimate], str] = lambda _: ""
     """What the value rests on, in words."""
-    line: int = 0
+    order: int = 0
     """Sort key within its section of that table; equal keys keep the order of ``QUANTITIES``."""
     unknown: str = ""
     """The basis of an unknown value; empty: an unknown value has no line."""
@@ -290,13 +290,13 @@ def _elsewhere(estimate: Estimate) -> Iterator[Line]:
             yield Line(label, *spread)
 
 
-_AT_HOME = ("consumer", "laptop", "workstation")
+_BOUGHT = ("consumer", "laptop", "workstation")
 """Segments of cards that are usually bought, not rented."""
 
 
 def _purchase(estimate: Estimate) -> Iterator[Line]:
     run, bought = estimate.run, estimate.run.gpu.spec.price
-    if estimate.cost is not None and bought is not None and run.gpu.spec.segment in _AT_HOME:
+    if estimate.cost is not None and bought is not None and run.gpu.spec.segment in _BOUGHT:
         each = f"{run.gpus} x " if run.gpus > 1 else ""
         basis = f"{each}{format_usd(bought.usd)}, {bought.kind} of {bought.date}"
         yield Line("purchase", format_usd(run.gpus * bought.usd), basis)
@@ -363,17 +363,17 @@ QUANTITIES = (
     Quantity(
         "memory.usable_bytes",
         "B",
-        line=2,
+        order=2,
         lines=_usable,
         get=lambda e: e.run.usable_bytes,
         column="usable",
     ),
-    Quantity("memory.fits", line=4, lines=_fits),
+    Quantity("memory.fits", order=4, lines=_fits),
     Quantity("memory.phase"),
     Quantity(
         "memory.parts",
         "B",
-        line=5,
+        order=5,
         lines=_memory_parts,
         get=lambda e: dict(e.memory.parts) if e.memory else {},
     ),
@@ -383,16 +383,16 @@ QUANTITIES = (
         "B",
         "on the host",
         _host,
-        line=3,
+        order=3,
         get=lambda e: (e.memory and e.memory.host_bytes) or None,
         column="host",
         absent="",
     ),
-    Quantity("memory.rank", line=1, lines=_rank, get=rank_data),
-    Quantity("time.step_s", "s", "step", _step, line=4),
-    Quantity("time.tokens_per_s", "tokens/s", "throughput", line=3, fact="tokens/s"),
+    Quantity("memory.rank", order=1, lines=_rank, get=rank_data),
+    Quantity("time.step_s", "s", "step", _step, order=4),
+    Quantity("time.tokens_per_s", "tokens/s", "throughput", order=3, fact="tokens/s"),
     Quantity(
-        "time.s_per_million_tokens", "s", "a million tokens", lambda _: "of wall clock", line=3
+        "time.s_per_million_tokens", "s", "a million tokens", lambda _: "of wall clock", order=3
     ),
     Quantity("time.mfu", "share", column="MFU"),
     Quantity("time.mfu_causal", "share"),
@@ -402,36 +402,38 @@ QUANTITIES = (
         "s",
         "wall clock",
         _wall_clock,
-        line=1,
+        order=1,
         unknown="give --utilization",
         column="wall clock",
     ),
-    Quantity("time.low_s", "s", line=2, lines=_likely_range),
+    Quantity("time.low_s", "s", order=2, lines=_likely_range),
     Quantity("time.high_s", "s"),
     Quantity(
         "time.parts",
         "s",
-        line=5,
+        order=5,
         lines=_time_parts,
         get=lambda e: dict((e.time and e.time.parts) or {}),
     ),
     Quantity("time.profile", get=_profile),
-    Quantity("time.by_stack", line=6, lines=_by_stack, get=_by_stack_data),
+    Quantity("time.by_stack", order=6, lines=_by_stack, get=_by_stack_data),
     Quantity("cost.gpu_hours", "h", "GPU-hours"),
     Quantity("cost.usd", "USD", lines=_rent, column="cost"),
-    Quantity("cost.energy_kwh", "kWh", "energy", _energy, line=3),
+    Quantity("cost.energy_kwh", "kWh", "energy", _energy, order=3),
     Quantity(
         "cost.electricity_usd",
         "USD",
         "electricity",
         lambda e: f"at {format_price(e.run.cost.kwh_price_usd or 0)} per kWh",
-        line=3,
+        order=3,
     ),
-    Quantity("cost.co2_kg", "kg", "CO2", lambda e: f"at {e.run.cost.grid_g_per_kwh} g/kWh", line=3),
-    Quantity("cost.providers", line=1, lines=_elsewhere, get=offers_data),
+    Quantity(
+        "cost.co2_kg", "kg", "CO2", lambda e: f"at {e.run.cost.grid_g_per_kwh} g/kWh", order=3
+    ),
+    Quantity("cost.providers", order=1, lines=_elsewhere, get=offers_data),
     Quantity(
         "cost.purchase",
-        line=2,
+        order=2,
         lines=_purchase,
         get=lambda e: e.run.gpu.spec.price and dict(e.run.gpu.spec.price),
     ),
@@ -512,7 +514,7 @@ def table(title: str, lines: Iterable[Line]) -> Table:
 
 def _lines(part: str, estimate: Estimate) -> Iterator[Line]:
     of_part = (each for each in QUANTITIES if each.key.startswith(f"{part}."))
-    for quantity in sorted(of_part, key=lambda each: each.line):
+    for quantity in sorted(of_part, key=lambda each: each.order):
         yield from _lines_of(quantity, estimate)
 
 

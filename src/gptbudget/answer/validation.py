@@ -161,7 +161,7 @@ def validation_document(measured: Sequence[AgainstPyTorch], runs: AgainstRuns) -
     return Document(headline or none, tables, data, records, tuple(_notes(measured, runs)))
 
 
-def promised(rows: Iterable[ScoredSpeed]) -> list[ScoredSpeed]:
+def headline_rows(rows: Iterable[ScoredSpeed]) -> list[ScoredSpeed]:
     """The rows that the promise is about: dense, 16 bit, all weights, every input published."""
     return [row for row in rows if row.keys["family"] == "dense" and row.assumed_input is None]
 
@@ -179,7 +179,7 @@ def median_of_sources(rows: Sequence[Scored]) -> str:
 
 def _speed_headline(speeds: Sequence[ScoredSpeed]) -> Iterator[str]:
     """Errors of the step time, with and without the source that has most rows."""
-    rows = promised(speeds)
+    rows = headline_rows(speeds)
     if rows:
         yield (
             "time against published runs, dense in 16 bit, inputs complete: "
@@ -282,7 +282,7 @@ def _groups(measured: Sequence[AgainstPyTorch], runs: AgainstRuns) -> Iterator[d
     by = (*((*_FAMILY, name) for name in _SPEEDS_BY), (*_FAMILY, *_SPEEDS_BY[:-1]))
     speeds: list[tuple[list[ScoredSpeed], tuple[str, ...]]] = [
         *((members, _FAMILY) for members in families),
-        (promised(runs.speeds), ()),
+        (headline_rows(runs.speeds), ()),
         *((members, names) for names in by for members in families),
     ]
     for members, names in speeds:

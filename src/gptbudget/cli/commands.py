@@ -12,7 +12,7 @@ _EXPLAIN = "--explain="
 _TEXT = (str, list[str])
 
 
-class _Light:
+class _FastParsing:
     """Options that cost nothing unless they are given, and a help that is a page of the manual.
 
     Typer builds a validator of each option, also of those that were left out, and of those that
@@ -40,7 +40,7 @@ def _process(parameter: Any, context: Any, value: Any) -> Any:
     return type(parameter).process_value(parameter, context, value)
 
 
-class Command(_Light, typer.core.TyperCommand):
+class Command(_FastParsing, typer.core.TyperCommand):
     """One command."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -64,5 +64,5 @@ def with_names(words: Iterable[str]) -> list[str]:
     return joined
 
 
-class Group(_Light, typer.core.TyperGroup):
+class Group(_FastParsing, typer.core.TyperGroup):
     """Commands under one name."""

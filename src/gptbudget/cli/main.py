@@ -116,13 +116,13 @@ def _words(error: typer.TyperException) -> str:
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "gptbudget"
     hint = f"did you mean {names}?" if names else f"see {command} --help"
-    known = _called(getattr(error, "option_name", "").strip("-"))
+    known = _known_alias(getattr(error, "option_name", "").strip("-"))
     if known and context and known in {each.name for each in context.command.params}:
         hint = f"it is --{known.replace('_', '-')} here"
     return f"{what[:1].lower()}{what[1:]}; {hint}"
 
 
-def _called(name: str) -> str | None:
+def _known_alias(name: str) -> str | None:
     """Return our option for a name used by other programs, or ``None``."""
     from gptbudget.specs.command_options import FIT_OPTIONS
     from gptbudget.specs.options import OPTIONS, called

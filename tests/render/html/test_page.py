@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gptbudget.render.html.style import STYLE
+from gptbudget.render.html.page import STYLE
 from tests.conftest import Cli
 from tests.render.html.pages import COMMANDS, Tags, charts, drawings, titled, values
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from gptbudget.render.html.style import OF_PART, SERIES, STYLE, colours_of
+from gptbudget.render.html.drawing import OF_PART, SERIES, colours_of
+from gptbudget.render.html.page import STYLE
 
 LIGHT, DARK = (
     dict(re.findall(r"--([a-z0-9]+):(#[0-9a-f]{6});", theme))

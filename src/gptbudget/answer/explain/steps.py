@@ -150,7 +150,7 @@ class Explanation:
         if names.get(id(number)) == name:
             del names[id(number)]
         self._split(number, names)
-        needed = {known: each for each, known in _met(number, names)}
+        needed = {known: each for each, known in _named_inputs(number, names)}
         for known in needed:
             if known not in self._leaves and known not in self._said:
                 self._write(section, known)
@@ -179,7 +179,7 @@ class Explanation:
             terms = _terms(number, names)
             if terms.pop(id(number)).size <= _READABLE:
                 return
-            term = max((each for each in terms.values() if each.size <= _READABLE), key=_worth)
+            term = max((each for each in terms.values() if each.size <= _READABLE), key=_savings)
             name = re.sub(r"(^|\.)_", r"\1", term.number.function)
             self._name(self._unused(name if term.is_result else f"{name}.part"), term.number)
             names[id(term.number)] = self._names[id(term.number)]
@@ -244,14 +244,14 @@ def _name(of: Traced, names: Mapping[int, str]) -> str:
     return of.name if of.operation == LEAF else names.get(id(of), "")
 
 
-def _met(of: Traced, names: Mapping[int, str]) -> Iterator[tuple[Traced, str]]:
+def _named_inputs(of: Traced, names: Mapping[int, str]) -> Iterator[tuple[Traced, str]]:
     """Yield each named number in a formula with its name, from left to right."""
     name = _name(of, names)
     if name:
         yield of, name
     else:
         for operand in of.operands:
-            yield from _met(operand, names)
+            yield from _named_inputs(operand, names)
 
 
 def _terms(of: Traced, names: Mapping[int, str]) -> dict[int, Term]:
@@ -272,6 +272,6 @@ def _terms(of: Traced, names: Mapping[int, str]) -> dict[int, Term]:
     return terms or {id(of): Term(of, 1, 0, is_result=False)}
 
 
-def _worth(of: Term) -> tuple[bool, int]:
+def _savings(of: Term) -> tuple[bool, int]:
     """How much shorter a formula gets by a name; results of functions come first."""
     return of.is_result and of.size > _SHORT, (of.size - 1) * of.times

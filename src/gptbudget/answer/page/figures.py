@@ -108,7 +108,7 @@ def _by_utilization(estimate: Estimate) -> Chart:
         Axis("wall clock", "seconds", log=True),
         Curve("at each utilization", tuple((share, _wall(estimate, share)) for share in shares)),
         tuple(_marks(estimate)),
-        across=Rule(f"horizon {format_duration(run.horizon_s)}", run.horizon_s),
+        horizontal_line=Rule(f"horizon {format_duration(run.horizon_s)}", run.horizon_s),
         band=_band(time),
     )
 
@@ -187,9 +187,7 @@ _AROUND = 100.0
 """How far the curve goes below and above what is shown."""
 
 _POINTS = 60
-_BUDGET = Axis("training compute, 6ND", "flops", log=True)
 _SIZE = Axis("parameters", "count", log=True)
-_CAPTION = "On the line, model size is compute-optimal"
 
 
 def optimum_of_run(estimate: Estimate) -> tuple[Chart, ...]:
@@ -201,39 +199,36 @@ def optimum_of_run(estimate: Estimate) -> tuple[Chart, ...]:
     if isinstance(run, ModelRun) and run.recipe.method.kind != "full":
         return ()
     budget = None if compute.ratio is None else six_nd * compute.ratio
-    shown = [six_nd] if budget is None else [six_nd, budget]
     text = f"{format_count(size)} parameters on {format_count(run.tokens or 0)} tokens"
     marks = [Mark(getattr(run.work, "key", ""), six_nd, size, text, main=True)]
     if budget is not None:
         marks.append(_best_at(budget))
-    return (
-        Chart(
-            "Compute-optimal size",
-            _BUDGET,
-            _SIZE,
-            _curve(min(shown), max(shown)),
-            tuple(marks),
-            upright=None if budget is None else Rule("your budget", budget),
-            caption=f"{_CAPTION}; right of it a model is trained longer than that, left shorter.",
-        ),
-    )
+    more = "; right of it a model is trained longer than that, left shorter"
+    return (_by_budget(marks, budget, more),)
 
 
 def optimum_of_plan(plan: Plan) -> tuple[Chart, ...]:
     """The best size by budget, and how little the loss depends on it."""
-    return (_by_budget(plan), _by_size(plan))
-
-
-def _by_budget(plan: Plan) -> Chart:
     flops = plan.budget.flops
+    best = _best_at(flops)._replace(main=True)
+    return (_by_budget([best], flops), _by_size(plan))
+
+
+def _by_budget(marks: Sequence[Mark], budget: float | None, more: str = "") -> Chart:
+    """The compute-optimal size around some models; ``more`` is the end of the caption."""
+    budgets = [mark.x for mark in marks]
+    points = tuple(
+        (flops, float(compute_optimal_parameters(flops)))
+        for flops in _spread(min(budgets) / _AROUND, max(budgets) * _AROUND)
+    )
     return Chart(
         "Compute-optimal size",
-        _BUDGET,
+        Axis("training compute, 6ND", "flops", log=True),
         _SIZE,
-        _curve(flops, flops),
-        (_best_at(flops)._replace(main=True),),
-        upright=Rule("your budget", flops),
-        caption=f"{_CAPTION}.",
+        Curve(BESIROGLU.name, points),
+        tuple(marks),
+        vertical_line=None if budget is None else Rule("your budget", budget),
+        caption=f"On the line, model size is compute-optimal{more}.",
     )
 
 
@@ -271,14 +266,6 @@ def _best_at(budget: float) -> Mark:
     tokens = budget / (6 * size)
     text = f"{format_count(size, 3)} parameters on {format_count(tokens, 3)} tokens"
     return Mark("best use of your budget", budget, size, text)
-
-
-def _curve(low: float, high: float) -> Curve:
-    points = tuple(
-        (flops, float(compute_optimal_parameters(flops)))
-        for flops in _spread(low / _AROUND, high * _AROUND)
-    )
-    return Curve(BESIROGLU.name, points)
 
 
 def _spread(low: float, high: float) -> Iterator[float]:

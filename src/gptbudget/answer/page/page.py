@@ -83,9 +83,9 @@ class Chart(NamedTuple):
     y: Axis
     curve: Curve
     marks: tuple[Mark, ...] = ()
-    across: Rule | None = None
+    horizontal_line: Rule | None = None
     """At a value of the vertical axis."""
-    upright: Rule | None = None
+    vertical_line: Rule | None = None
     """At a value of the horizontal axis."""
     band: Band | None = None
     caption: str = ""

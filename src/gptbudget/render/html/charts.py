@@ -7,19 +7,21 @@ from gptbudget.answer.page.page import Amount, Bill, Chart, Range, Ranges, Stack
 from gptbudget.render.html.drawing import (
     FULL,
     HALF,
+    SERIES,
     SHAPES,
     Key,
+    colours_of,
     figure,
     label,
     label_within,
     mark,
+    series,
     shortened,
     straight,
     text_width,
 )
 from gptbudget.render.html.element import Content, el
 from gptbudget.render.html.scale import Scale, scale_of, ticks
-from gptbudget.render.html.style import SERIES, colours_of, series
 from gptbudget.units import format_percent
 
 _HEIGHT = 300
@@ -36,16 +38,16 @@ def chart(of: Chart) -> Element:
         axes = _axes(of, x, y, width)
         return _HEIGHT, (*_band(of, x, y), *axes, _curve(of, x, y), *rules, *_marks(of, x, y))
 
-    return figure(of.title, draw, HALF, _keys(of), of.caption)
+    return figure(of.title, draw, HALF, _legend_keys(of), of.caption)
 
 
 def _scales(of: Chart, width: int) -> tuple[Scale, Scale]:
     points = [*of.curve.points, *((each.x, each.y) for each in of.marks)]
     xs, ys = [x for x, _ in points], [y for _, y in points]
-    if of.upright is not None:
-        xs.append(of.upright.value)
-    if of.across is not None:
-        ys.append(of.across.value)
+    if of.vertical_line is not None:
+        xs.append(of.vertical_line.value)
+    if of.horizontal_line is not None:
+        ys.append(of.horizontal_line.value)
     return (
         scale_of(of.x, xs, _LEFT, width - _RIGHT, zero=of.x.quantity == "share"),
         scale_of(of.y, ys, _HEIGHT - _BOTTOM, _TOP),
@@ -59,17 +61,17 @@ def _curve(of: Chart, x: Scale, y: Scale) -> Element:
 
 def _rules(of: Chart, x: Scale, y: Scale) -> Iterator[Element]:
     """The lines across the chart, with their labels."""
-    if of.across is not None:
-        place = y.at(of.across.value)
+    if of.horizontal_line is not None:
+        place = y.at(of.horizontal_line.value)
         yield straight(x.start, place, x.end, place, "rule")
         above = place - 7 if place - 20 > _TOP else place + 17
-        yield label(of.across.label, x.end - 4, above, "end", "strong halo")
-    if of.upright is not None:
-        place = x.at(of.upright.value)
+        yield label(of.horizontal_line.label, x.end - 4, above, "end", "strong halo")
+    if of.vertical_line is not None:
+        place = x.at(of.vertical_line.value)
         yield straight(place, y.end, place, y.start, "rule")
-        room = place - _LEFT > text_width(of.upright.label) + 8
+        room = place - _LEFT > text_width(of.vertical_line.label) + 8
         beside, anchor = (place - 7, "end") if room else (place + 7, "start")
-        yield label(of.upright.label, beside, _TOP + 14, anchor, "strong halo")
+        yield label(of.vertical_line.label, beside, _TOP + 14, anchor, "strong halo")
 
 
 def _band(of: Chart, x: Scale, y: Scale) -> Iterator[Element]:
@@ -99,21 +101,21 @@ def _axes(of: Chart, x: Scale, y: Scale, width: int) -> Iterator[Element]:
 def _marks(of: Chart, x: Scale, y: Scale) -> Iterator[Element]:
     """Draw the marks, the main one last so that it is on top."""
     for position, each in sorted(enumerate(of.marks), key=lambda pair: pair[1].main):
-        colour, shape = _look(position)
+        colour, shape = _colour_and_shape(position)
         data = {"data_x": repr(float(each.x)), "data_y": repr(float(each.y))}
         size = 7 if each.main else 5
         drawn = mark(shape, x.at(each.x), y.at(each.y), size, data_mark=each.label, **data)
         yield el("g", el("title", f"{each.label}: {each.text}"), drawn, class_=colour)
 
 
-def _look(position: int) -> tuple[str, str]:
+def _colour_and_shape(position: int) -> tuple[str, str]:
     """Colour and shape of a mark; the first colour is that of the curve."""
     return series(position + 1), SHAPES[(position + position // SERIES) % len(SHAPES)]
 
 
-def _keys(of: Chart) -> Iterator[Key]:
+def _legend_keys(of: Chart) -> Iterator[Key]:
     for position, each in enumerate(of.marks):
-        yield Key(*_look(position), each.label, each.text)
+        yield Key(*_colour_and_shape(position), each.label, each.text)
     yield Key(series(0), "line", of.curve.label)
     if of.band is not None:
         yield Key(series(0), "band", of.band.label)
@@ -126,7 +128,7 @@ _BILL_TICK_ROOM = 90
 _MOST = 2.0
 """Longest bar drawn, as a multiple of its limit, when each bar has its own limit."""
 _BILL_TOP = 26
-_SAID = 96
+_SHARE_WIDTH = 96
 """Pixels reserved for the percentage at the end of a slim bar."""
 
 
@@ -226,7 +228,7 @@ def _slim_bars(
     left = min(300.0, max(text_width(bill.label) for bill in chart.bills) + 12) if beside else 0.0
     step = _SLIM + 14 if beside else _SLIM + 32
     most = min(_MOST, max(1.0, *(_share(bill) for bill in chart.bills)))
-    right = width - _SAID
+    right = width - _SHARE_WIDTH
 
     def content() -> Iterator[Content]:
         for row, bill in enumerate(chart.bills):

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Sequence
+from importlib.resources import files
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
@@ -10,8 +11,9 @@ from gptbudget.answer.page.page import Amount, Chart, Page, Part, Stacked
 from gptbudget.errors import UsageError
 from gptbudget.render.html.charts import chart, ranges, stacked
 from gptbudget.render.html.element import Content, as_html, el, linked
-from gptbudget.render.html.style import STYLE
 from gptbudget.render.output import write
+
+STYLE = files(__package__).joinpath("style.css").read_text(encoding="utf-8")
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 """Content security policy: the browser blocks every external request."""
