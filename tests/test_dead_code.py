@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import gptbudget
+from gptbudget.answer.quantities import QUANTITIES
 
 PACKAGE = Path(gptbudget.__file__).parent
 
@@ -20,6 +21,7 @@ CALLED_BY_OTHERS = {
     *("add", "check", "compare_set", "delete_key", "num_keys", "set_timeout", "timeout", "wait"),
     "run_backward",  # these and the line above: PyTorch
     "find_spec",  # Python's imports
+    *(quantity.key.rpartition(".")[2] for quantity in QUANTITIES if quantity.get is None),
 }
 VALIDATORS = {"field_validator", "model_validator"}
 

@@ -1,4 +1,4 @@
-"""The same answers without a terminal: questions in, estimates out."""
+"""Python API: the answers of the command line as objects."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ class Shown:
     __slots__ = ()
 
     def document(self) -> Document:
-        """The first sentence, tables and notes of the answer."""
+        """Return the answer as a document with headline, tables and notes."""
         raise NotImplementedError
 
     def __str__(self) -> str:
@@ -30,7 +30,7 @@ class Shown:
 
 
 class ShownEstimate(Shown, Estimate):
-    """An estimate that shows itself as the answer of ``compare``.
+    """An estimate, displayed like the answer of ``compare``.
 
     Example:
         >>> import gptbudget
@@ -78,10 +78,12 @@ def estimate(**options: Any) -> ShownEstimate:
         >>> round(answer.compute.ratio, 2)
         12.18
     """
-    found = compare(ask(options)).estimates
-    if len(found) != 1:
-        raise UsageError(f"estimate answers one pair, not {len(found)}", "name one gpu, one model")
-    return ShownEstimate(*found[0])
+    estimates = compare(ask(options)).estimates
+    if len(estimates) != 1:
+        raise UsageError(
+            f"estimate answers one pair, not {len(estimates)}", "name one gpu, one model"
+        )
+    return ShownEstimate(*estimates[0])
 
 
 class ShownFit(Shown, Fit):
@@ -100,7 +102,7 @@ def fit(**options: Any) -> ShownFit:
     """Search ways to train; the keywords are the options of the command line.
 
     Raises:
-        GptBudgetError: a bad value, an unknown name, or a search that is empty.
+        GptBudgetError: a bad value, an unknown name, or a search space without a valid candidate.
 
     Example:
         >>> import gptbudget
@@ -126,7 +128,7 @@ class ShownPlan(Shown, Plan):
 
 
 class ShownCounts(Shown, planning.CountPlan):
-    """Numbers of GPUs that show themselves as the answer of ``plan --model``."""
+    """GPU counts, displayed like the answer of ``plan --model``."""
 
     __slots__ = ()
 
@@ -149,8 +151,8 @@ def plan(**options: Any) -> ShownPlan | ShownCounts:
         >>> f"{answer.optimum.parameters:.3g}, {answer.laws[3].parameters:.3g}"
         '7.22e+10, 4.04e+10'
     """
-    found = planning.answer(planning.ask(options))
-    return ShownCounts(*found) if isinstance(found, planning.CountPlan) else ShownPlan(*found)
+    result = planning.answer(planning.ask(options))
+    return ShownCounts(*result) if isinstance(result, planning.CountPlan) else ShownPlan(*result)
 
 
 __all__ = ["ShownCounts", "ShownEstimate", "ShownFit", "ShownPlan", "estimate", "fit", "plan"]

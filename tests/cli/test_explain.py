@@ -138,13 +138,17 @@ def test_a_number_stands_on_two_levels(cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("question", "name", "said"),
     [
-        ("--model gpt2", "wall_clok_s", "no number of this answer is called so; the nearest are "),
-        ("--model gpt2", "zzzzzzzz", "no number of this answer is called so; --explain lists them"),
+        ("--model gpt2", "wall_clok_s", "this answer has no number of that name; the nearest are "),
+        (
+            "--model gpt2",
+            "zzzzzzzz",
+            "this answer has no number of that name; --explain lists them",
+        ),
         ("--model gpt2", "usd", "no price of this card is known; give --price (USD per GPU-hour)"),
         ("--model gpt2", "cost.co2_kg", "it needs the grid and the power of the card; give --grid"),
-        ("--model gpt2", "memory.masters", "it takes nothing in this answer; --explain lists"),
-        ("--model gpt2", "time.host_update", "it takes nothing in this answer; --explain lists"),
-        ("--model gpt2", "host_bytes", "nothing lives in host memory; add --offload"),
+        ("--model gpt2", "memory.masters", "it is zero in this answer; --explain lists"),
+        ("--model gpt2", "time.host_update", "it is zero in this answer; --explain lists"),
+        ("--model gpt2", "host_bytes", "the run uses no host memory; add --offload"),
         ("--model 1.5B --utilization .4", "peak_bytes", "memory is not known, as a bare size has"),
         ("--model 1.5B --utilization .4", "mfu", "a bare size has no shape; name a model"),
         ("--flops 1e21 --utilization .4", "required_flops_6nd", "an amount of FLOPs has no shape"),

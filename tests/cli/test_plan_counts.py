@@ -112,14 +112,14 @@ NO = {
     ),
     "memory": (
         ("--gpu", "4070ti", "--gpu-memory", "1GiB", "--model", "gpt2-xl", "--time", "1y"),
-        "holds gpt2-xl without losing quality: as asked, it needs ",
+        "holds gpt2-xl without losing quality: with the requested options, it needs ",
     ),
     "memory-of-each": (
         (
             *("--gpu", "4070ti", "--model", "gpt3-175b", "--time", "100y"),
             *("--tp", "2", "--pp", "1", "--zero", "0", "--offload", "none"),
         ),
-        "holds gpt3-175b without losing quality: as asked, it needs ",
+        "holds gpt3-175b without losing quality: with the requested options, it needs ",
     ),
     "fixed": (
         ("--gpu", "a100", "--model", "gpt2-xl", "--time", "1d", "--dp", "2"),
@@ -147,7 +147,7 @@ def test_what_it_needs_is_what_compare_says(cli: Cli, case: str, place: str) -> 
     needed, usable = (format_bytes(memory[name]) for name in ("peak_bytes", "usable_bytes"))
 
     first = cli("plan", *asked).out.splitlines()[0]
-    assert f"as asked, it needs {needed} on {place}, which has {usable}" in first
+    assert f"with the requested options, it needs {needed} on {place}, which has {usable}" in first
 
 
 def test_a_given_utilization_is_what_the_nearest_is_reckoned_at(cli: Cli) -> None:

@@ -227,4 +227,4 @@ def test_a_list_and_a_card_show_the_price_that_is_taken(cli: Cli) -> None:
     card = " ".join(cli("gpus", "k80").out.split())
 
     assert "0.67" in row.split()
-    assert "taken per hour $0.90 (median of 2 offers: AWS, on-demand, 2025-03)" in card
+    assert "hourly price used $0.90 (median of 2 offers: AWS, on-demand, 2025-03)" in card

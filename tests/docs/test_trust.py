@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gptbudget.answer.validation import promised
+from gptbudget.answer.validation import headline_rows
 from gptbudget.evidence.score import ScoredRow, score
 from gptbudget.evidence.speed import carried_errors
 from tests.measured import scored_runs
@@ -20,13 +20,13 @@ WRITTEN_DOWN = {"litgpt", "torchtune", "torchtitan", "nanotron", "fsdp-qlora"}
 
 
 def dense() -> str:
-    rows = promised(scored_runs().speeds)
+    rows = headline_rows(scored_runs().speeds)
     (most, first), (second, count) = Counter(row.source for row in rows).most_common(2)
     return f"Of the {len(rows)} complete dense rows {first} are of {most} and {count} of {second}"
 
 
 def slow_scripts() -> str:
-    errors = [row.error for row in promised(scored_runs().speeds) if row.source == "qwen"]
+    errors = [row.error for row in headline_rows(scored_runs().speeds) if row.source == "qwen"]
     return f"Qwen under DeepSpeed, {statistics.median(errors):+.0%} in the median".replace(
         "%", " %"
     )

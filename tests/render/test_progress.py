@@ -23,7 +23,7 @@ def test_a_terminal_sees_rate_and_best(
     *,
     shown: bool,
 ) -> None:
-    monkeypatch.setattr(progress, "_PATIENCE_S", patience_s)
+    monkeypatch.setattr(progress, "_DELAY_S", patience_s)
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)

@@ -225,7 +225,7 @@ def test_what_is_missing_of_a_card_is_named(tmp_path: Path) -> None:
     assert found.time is not None
     assert "the memory bandwidth of mine is not known" in said
     assert (
-        "the slot of mine is not known: the host, and cards that no link joins, are taken to be"
+        "the slot of mine is not known: traffic to the host, and between cards without a link, is"
         in said
     )
     assert "crosses nodes over 10 GB/s of network a GPU (default: --network)" in said
@@ -244,7 +244,7 @@ def test_what_is_missing_of_a_card_is_named(tmp_path: Path) -> None:
         ({}, "time is predicted for the compiled stack (default), part by part"),
         ({}, "times the prediction, as for GeForce and workstation cards ("),
         ({}, "and no published run on rtx-4070-ti)"),
-        ({}, "nobody published a measured matmul rate of rtx-4070-ti: 82.59 TFLOP/s"),
+        ({}, "no measured matmul rate is published for rtx-4070-ti: 82.59 TFLOP/s"),
         ({"gpu": "a100", "gpus": 16}, "over 25 GB/s of network a GPU (default: --network)"),
         ({"offload": "optimizer"}, "0.71 ns a parameter"),
         ({}, "3.130B tokens are the compute-optimal number"),
@@ -266,7 +266,10 @@ def test_what_is_missing_of_a_card_is_named(tmp_path: Path) -> None:
         ({"utilization": "40%"}, "utilization 40 % of the bf16 peak as given, in 6ND FLOPs"),
         ({"utilization": "40%", "convention": "exact"}, "in exact FLOPs"),
         ({"data": "40GB"}, "bytes of English text a token"),
-        ({"model": "1.5B", "utilization": 0.4}, "memory is not given: a bare size has no shape"),
+        (
+            {"model": "1.5B", "utilization": 0.4},
+            "memory is not estimated: a bare size has no shape",
+        ),
         ({"model": "gopher-1.4b"}, "not measured"),
         ({"precision": "fp8"}, "fp8 training memory is not modelled yet"),
     ],

@@ -24,11 +24,11 @@ from gptbudget.units import (
 )
 
 _OF_A_RUN = ("precision", "compute", "memory", "time", "cost")
-_ASKED_ABOUT = frozenset({"tokens", "model", "time"})
-"""Options of a run that the plan sets itself."""
+_SET_BY_PLAN = frozenset({"tokens", "model", "time"})
+"""Options that a plan determines itself, so they are not listed as assumed."""
 
 _CHOSEN = ("recipe", "checkpointing", "loss", "offload", "micro_batch", "tp", "pp")
-"""Options that a plan may choose, where the user did not."""
+"""Options that a plan may choose if the user did not give them."""
 
 _FITTED_FLOPS = (6e18, 3e21)
 """Budgets of the runs behind the Chinchilla fits (Hoffmann et al. 2022, section 3.2)."""
@@ -38,8 +38,8 @@ _FAR = 0.1
 
 def plan_document(plan: Plan) -> Document:
     """The whole answer as a document."""
-    text, notes = _headline(plan), plan_notes(plan)
-    data = plan_data(plan, text, notes)
+    text, notes = _headline(plan), list(_notes(plan))
+    data = _data(plan, text, notes)
     tables = [_budget_table(plan), _laws_table(plan)]
     if plan.shape is not None:
         tables.append(_shape_table(plan, plan.shape))
@@ -70,22 +70,22 @@ def _fit_in_words(offload: str | None, hardware: OnHardware) -> str:
         return "whether it fits is not known"
     if hardware.without_offload:
         return "it fits"
-    return f"{_misfit(offload, trained)}{_instead(hardware)}"
+    return f"{_does_not_fit(offload, trained)}{_fitting_alternatives(hardware)}"
 
 
-def _misfit(offload: str | None, trained: Trained) -> str:
+def _does_not_fit(offload: str | None, trained: Trained) -> str:
     """That the shape does not fit as it was asked for, and whether an offload helps."""
     if offload == "none":
         return "it does not fit"
     if offload is not None:
         return f"it does not fit with --offload {offload}"
     only = trained.way.run.recipe.offload
-    how = f"only with --offload {only}" if trained.fits else "nor with it"
-    return f"it does not fit without offload, {how}"
+    otherwise = f"only with --offload {only}" if trained.fits else "nor with it"
+    return f"it does not fit without offload, {otherwise}"
 
 
-def _instead(hardware: OnHardware) -> str:
-    """The best models that fit where the optimum does not, as the end of a sentence."""
+def _fitting_alternatives(hardware: OnHardware) -> str:
+    """The end of a sentence that names the best models that fit when the optimum does not."""
     smaller, offloaded = hardware.best_that_fits, hardware.best_with_offload
     if offloaded is not None:
         without = "no smaller model does" if smaller is None else f"the best is {_best(smaller)}"
@@ -105,42 +105,53 @@ def _size(amount: float) -> str:
 
 
 def _advice(plan: Plan) -> tuple[str, ...]:
-    """The shapes as entries of a catalog file, and the commands that ask for them."""
-    if plan.hardware is None:
-        return ()
-    found = _shapes(plan, plan.hardware)
+    """One line per shape that fits: its catalog entry and the ``compare`` command that uses it."""
     return tuple(
-        f"{trained.model.key}: save {entry_line(trained.model)} as planned.yaml, then: "
-        f"{with_catalog(command(trained.way.run, 'compare'))}"
-        for trained in found.values()
+        f"{trained.model.key}: save {_flow(_entry(trained.model), outer=True)} as planned.yaml, "
+        f"then: {_command(trained)}"
+        for trained in shapes(plan).values()
         if trained.fits
     )
 
 
-def _shapes(plan: Plan, hardware: OnHardware) -> dict[str, Trained]:
-    """The models that are shown, by what they are."""
+def shapes(plan: Plan) -> dict[str, Trained]:
+    """The models that are shown, by what they are: the first is the nearest to the optimum."""
+    if plan.hardware is None:
+        return {}
+    on_hardware = plan.hardware
+    fitting = "best without offload" if plan.options.offload is None else "best that fits"
     named = {
-        "near the optimum": hardware.trained,
-        "best with offload": hardware.best_with_offload,
-        best_name(plan): hardware.best_that_fits,
+        "near the optimum": on_hardware.trained,
+        "best with offload": on_hardware.best_with_offload,
+        fitting: on_hardware.best_that_fits,
     }
     return {name: trained for name, trained in named.items() if trained is not None}
 
 
-def entry_line(model: NamedModel) -> str:
-    """The catalog file of one shape, on one line of YAML."""
-    return f"models: {{{model.key}: {_flow(catalog_entry(model.spec))}}}"
+def _entry(model: NamedModel) -> Data:
+    """The catalog file of one shape."""
+    return {"models": {model.key: catalog_entry(model.spec)}}
 
 
-def _flow(value: object) -> str:
+def _command(trained: Trained) -> str:
+    """What asks for a shape that is saved in that file."""
+    return f"{command(trained.way.run, 'compare')} --catalog planned.yaml"
+
+
+def _flow(value: object, *, outer: bool = False) -> str:
+    """A value on one line of YAML; the ``outer`` mapping stands without braces."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {_flow(inner)}" for key, inner in value.items()) + "}"
+        inner = ", ".join(f"{key}: {_flow(each)}" for key, each in value.items())
+        return inner if outer else f"{{{inner}}}"
     return str(value)
 
 
 def _budget_table(plan: Plan) -> Table:
-    budget, hardware = plan.budget, plan.hardware
-    basis = "counted as 6ND" + ("" if hardware is None else f", {_delivered(hardware)}")
+    budget, basis = plan.budget, "counted as 6ND"
+    if plan.hardware is not None:
+        trained = plan.hardware.trained
+        speed = format_number(trained.way.time.tokens_per_s or 0, 4)
+        basis += f", at {speed} tokens/s of {trained.model.key}"
     rows = [("compute", format_flops(budget.flops), basis)]
     if budget.seconds is not None:
         rows.append(("time", format_duration(budget.seconds), ""))
@@ -152,12 +163,6 @@ def _budget_table(plan: Plan) -> Table:
         unique = plan.options.unique_tokens or 0
         rows.append(("epochs", format_number(plan.epochs), f"of {_size(unique)} unique tokens"))
     return Table(("", "", ""), tuple(rows), title="budget")
-
-
-def _delivered(hardware: OnHardware) -> str:
-    trained = hardware.trained
-    speed = format_number(trained.way.time.tokens_per_s or 0, 4)
-    return f"at {speed} tokens/s of {trained.model.key}"
 
 
 def _laws_table(plan: Plan) -> Table:
@@ -180,13 +185,13 @@ def _shape_table(plan: Plan, model: NamedModel) -> Table:
     if plan.hardware is None:
         sizes = _sizes(model, parameters_of(model))
         return Table(("", ""), tuple(sizes.items()), title="a shape near the optimum")
-    found = _shapes(plan, plan.hardware)
-    said = {
-        name: _sizes(each.model, each.parameters) | _course(each) for name, each in found.items()
+    columns = {
+        name: _sizes(each.model, each.parameters) | _training_rows(each)
+        for name, each in shapes(plan).items()
     }
-    labels = next(iter(said.values()))
-    rows = tuple((label, *(each[label] for each in said.values())) for label in labels)
-    return Table(("", *said), rows, title="shape", right=frozenset(said))
+    labels = next(iter(columns.values()))
+    rows = tuple((label, *(each[label] for each in columns.values())) for label in labels)
+    return Table(("", *columns), rows, title="shape", right=frozenset(columns))
 
 
 def _sizes(model: NamedModel, size: int) -> dict[str, str]:
@@ -201,8 +206,8 @@ def _sizes(model: NamedModel, size: int) -> dict[str, str]:
     }
 
 
-def _course(trained: Trained) -> dict[str, str]:
-    """How a shape is trained, and what comes of it."""
+def _training_rows(trained: Trained) -> dict[str, str]:
+    """Rows for one trained shape: tokens, loss, chosen options, memory and time."""
     run, estimate = trained.way.run, trained.way.estimate
     memory = estimate.memory
     usable = "unknown" if run.usable_bytes is None else format_bytes(run.usable_bytes)
@@ -235,55 +240,68 @@ def _nearest_table(plan: Plan) -> Table:
     )
 
 
-def plan_data(plan: Plan, text: str, notes: list[str]) -> Data:
+def _data(plan: Plan, text: str, notes: list[str]) -> Data:
     """The whole answer; unknown values are ``None``."""
-    hardware = plan.hardware
+    budget, hardware = plan.budget, plan.hardware
     return {
         "schema": SCHEMA,
         "request": _request(plan),
         "budget": {
-            "flops": plan.budget.flops,
-            "time_s": plan.budget.seconds,
-            "gpu_hours": plan.budget.gpu_hours,
-            "usd": plan.budget.usd,
+            "flops": budget.flops,
+            "time_s": budget.seconds,
+            "gpu_hours": budget.gpu_hours,
+            "usd": budget.usd,
         },
-        "optimum": {**law_data(plan.optimum), "epochs": plan.epochs},
-        "laws": [law_data(law) for law in plan.laws],
+        "optimum": {**_law_data(plan.optimum), "epochs": plan.epochs},
+        "laws": [_law_data(law) for law in plan.laws],
         "range": dict(zip(("low", "high"), _range(plan), strict=True)),
         "shape": plan.shape and _shape_data(plan, plan.shape),
-        "fits": hardware and _fits(hardware),
-        "best_that_fits": hardware and trained_data(_best_that_fits(hardware)),
-        "best_with_offload": hardware and trained_data(hardware.best_with_offload),
+        **(_NO_HARDWARE if hardware is None else _hardware_data(hardware)),
         "nearest_models": [
             {
-                "name": each.key,
-                "parameters": each.parameters,
-                "tokens": each.tokens,
-                "loss": each.loss,
+                "name": near.key,
+                "parameters": near.parameters,
+                "tokens": near.tokens,
+                "loss": near.loss,
             }
-            for each in plan.nearest
+            for near in plan.nearest
         ],
         "verdict": {"feasible": plan.feasible, "text": text},
         "notes": notes,
     }
 
 
-WITH_A_PREMISE = frozenset({"data-constrained", "inference-adjusted"})
+_NO_HARDWARE = dict.fromkeys(("fits", "best_that_fits", "best_with_offload"))
+
+
+def _hardware_data(hardware: OnHardware) -> Data:
+    """Whether the shape fits, and the best shapes that do."""
+    trained, without_offload = hardware.trained, hardware.without_offload
+    best = trained if without_offload else hardware.best_that_fits
+    return {
+        "fits": {
+            "any_way": trained.fits,
+            "without_offload": without_offload,
+            "offload": trained.way.run.recipe.offload if trained.fits else None,
+        },
+        "best_that_fits": best and _trained_data(best),
+        "best_with_offload": (
+            hardware.best_with_offload and _trained_data(hardware.best_with_offload)
+        ),
+    }
+
+
+_WITH_A_PREMISE = frozenset({"data-constrained", "inference-adjusted"})
 """Laws that answer another question than which model is best for the compute."""
 
 
 def _range(plan: Plan) -> tuple[float, float]:
-    """The smallest and the largest model that a law asks for."""
-    sizes = [law.parameters for law in plan.laws if law.law not in WITH_A_PREMISE]
+    """The smallest and the largest optimal model size over all laws without an extra premise."""
+    sizes = [law.parameters for law in plan.laws if law.law not in _WITH_A_PREMISE]
     return min(sizes), max(sizes)
 
 
-def best_name(plan: Plan) -> str:
-    """What the best model that fits is called; an offload that was asked for is part of it."""
-    return "best without offload" if plan.options.offload is None else "best that fits"
-
-
-def law_data(law: Allocation) -> Data:
+def _law_data(law: Allocation) -> Data:
     """One law's allocation."""
     return {
         "law": law.law,
@@ -299,7 +317,7 @@ def law_data(law: Allocation) -> Data:
 
 
 def _request(plan: Plan) -> Data:
-    """What was asked, and what was assumed of the run, with origins."""
+    """The options of the plan and of its run, each with its value and origin."""
     given = {
         name: {"value": getattr(plan.options, name), "origin": origin}
         for name, origin in plan.origins.items()
@@ -310,14 +328,14 @@ def _request(plan: Plan) -> Data:
     of_run = {
         name: {"value": value, "origin": way.run.origins[name]}
         for name, value in way.run.values.items()
-        if name not in way.changes and name not in _ASKED_ABOUT
+        if name not in way.changes and name not in _SET_BY_PLAN
     }
     return {**given, **of_run}
 
 
-def _shape_data(plan: Plan, model: NamedModel) -> Data | None:
+def _shape_data(plan: Plan, model: NamedModel) -> Data:
     if plan.hardware is not None:
-        return trained_data(plan.hardware.trained)
+        return _trained_data(plan.hardware.trained)
     size = parameters_of(model)
     return {**_sizes_data(model), "parameters": size, "tokens": plan.budget.flops / (6 * size)}
 
@@ -332,14 +350,12 @@ def _sizes_data(model: NamedModel) -> Data:
         "head_width": spec.head_width,
         "vocabulary": spec.vocabulary,
         "context": spec.context,
-        "entry": {"models": {model.key: catalog_entry(spec)}},
+        "entry": _entry(model),
     }
 
 
-def trained_data(trained: Trained | None) -> Data | None:
-    """A shape, how it is trained, and what comes of it."""
-    if trained is None:
-        return None
+def _trained_data(trained: Trained) -> Data:
+    """One trained shape as plain data: architecture, options, loss, memory, time and cost."""
     run = trained.way.run
     whole = answer(trained.way.estimate)
     return {
@@ -352,7 +368,7 @@ def trained_data(trained: Trained | None) -> Data | None:
         "fits": trained.fits,
         "recipe": chosen_data(run),
         **{name: whole[name] for name in _OF_A_RUN},
-        "command": with_catalog(command(run, "compare")),
+        "command": _command(trained),
     }
 
 
@@ -361,49 +377,27 @@ def chosen_data(run: Run) -> Data:
     return {name: run.values[name] for name in _CHOSEN if name in run.values}
 
 
-def with_catalog(text: str) -> str:
-    """The command with the file that the shape is saved in."""
-    return f"{text} --catalog planned.yaml"
-
-
-def _fits(hardware: OnHardware) -> Data:
-    trained = hardware.trained
-    return {
-        "any_way": trained.fits,
-        "without_offload": hardware.without_offload,
-        "offload": trained.way.run.recipe.offload if trained.fits else None,
-    }
-
-
-def _best_that_fits(hardware: OnHardware) -> Trained | None:
-    return hardware.trained if hardware.without_offload else hardware.best_that_fits
-
-
-def plan_notes(plan: Plan) -> list[str]:
-    """The laws' limits first, then those of the hardware."""
-    found = [
+def _notes(plan: Plan) -> Iterator[str]:
+    """Notes on the limits of the scaling laws, then notes on the hardware."""
+    yield (
         f"the optimum is that of {plan.optimum.name}, the replicated Chinchilla fit; losses in the "
-        "last column are its predictions for what the other laws ask for",
+        "last column are its predictions for what the other laws ask for"
+    )
+    yield (
         "losses are nats a token of the corpus and tokenizer of the fit (MassiveText, 32k "
-        "SentencePiece): other text differs, and GPT-2-like runs on web text end 0.15 to 0.3 "
-        "higher",
-        *_reach(plan),
-        *_data_notes(plan),
-        *(f"{law.name}: {law.note}" for law in plan.laws if law.note),
-        *_shape_notes(plan),
-    ]
-    if plan.hardware is not None:
-        found += _hardware(plan, plan.hardware)
-    return found
-
-
-def _reach(plan: Plan) -> Iterator[str]:
+        "SentencePiece): other text differs, and GPT-2-like runs on web text end 0.15 to 0.3 higher"
+    )
     low, high = _FITTED_FLOPS
     if not low <= plan.budget.flops <= high:
         yield (
             f"the fits rest on runs of {format_flops(low)} to {format_flops(high)}: this budget is "
             "an extrapolation"
         )
+    yield from _data_notes(plan)
+    yield from (f"{law.name}: {law.note}" for law in plan.laws if law.note)
+    yield from _shape_notes(plan)
+    if plan.hardware is not None:
+        yield from _hardware_notes(plan, plan.hardware)
 
 
 def _data_notes(plan: Plan) -> Iterator[str]:
@@ -420,14 +414,14 @@ def _data_notes(plan: Plan) -> Iterator[str]:
         spent = total_flops(longer.parameters, longer.tokens, use)
         usual = total_flops(best.parameters, best.tokens, use)
         yield (
-            f"with {format_count(use, 3)} tokens of inference the smaller model takes "
+            f"with {_size(use)} tokens of inference the smaller model takes "
             f"{format_flops(spent)} in all where the optimum takes {format_flops(usual)}"
         )
 
 
 def _shape_notes(plan: Plan) -> Iterator[str]:
     if plan.shape is None:
-        yield "no concrete shape is offered for so large a model"
+        yield "no shape is proposed for a model of this size: it is too large"
         return
     yield (
         "the shape: nanoGPT's blocks; width a multiple of 128, vocabulary padded to one; no deeper "
@@ -443,28 +437,27 @@ def _shape_notes(plan: Plan) -> Iterator[str]:
         )
 
 
-def _hardware(plan: Plan, hardware: OnHardware) -> list[str]:
-    run = hardware.trained.way.run
-    found = []
+def _hardware_notes(plan: Plan, hardware: OnHardware) -> Iterator[str]:
+    estimate = hardware.trained.way.estimate
+    run, memory = hardware.trained.way.run, estimate.memory
     if not hardware.agreed:
-        found.append(
+        yield (
             "size and delivered FLOPs do not quite agree: near the largest model that fits the "
             "speed jumps; taken is what promises the lowest loss"
         )
     if hardware.trained.fits is False:
-        found.append("the optimum is that of the same hardware with enough memory for it")
+        yield "the optimum is computed as if this hardware had enough memory for it"
     if run.prediction is not None and plan.options.flops is None:
         likely = run.prediction.time_range
         low = optimum(plan.budget.flops / likely.high).parameters
         high = optimum(plan.budget.flops / likely.low).parameters
-        found.append(
-            f"over the likely range of the speed the optimum is {format_count(low, 3)} to "
-            f"{format_count(high, 3)} parameters"
+        yield (
+            f"over the likely range of the speed the optimum is {_size(low)} to {_size(high)} "
+            "parameters"
         )
-    memory = hardware.trained.way.estimate.memory
     if memory is not None and memory.host_bytes and run.host_memory_bytes is None:
-        found.append(
+        yield (
             f"the offload takes {format_bytes(memory.host_bytes)} of host memory: give "
             "--host-memory to hold it to what there is"
         )
-    return [*found, *run_notes(hardware.trained.way.estimate)]
+    yield from run_notes(estimate)

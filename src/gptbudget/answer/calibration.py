@@ -1,6 +1,6 @@
 """What a logged step says of the built-in prediction, and the profiles there are."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from gptbudget.answer.document import Data, Document, Table, grid
 from gptbudget.run.calibration import Calibration
@@ -9,60 +9,48 @@ from gptbudget.specs.profile import Profile
 from gptbudget.units import format_bytes, format_many, format_number, format_percent
 
 
-def calibration_document(found: Calibration) -> Document:
-    """How far the prediction was off, and what later commands make of it."""
-    profile = found.profile
-    compared: list[tuple[str, float, float, Callable[[float], str]]] = [
-        ("tokens/s", profile.predicted_tokens_per_s, profile.tokens_per_s, format_number)
+def calibration_document(calibration: Calibration) -> Document:
+    """The error of the prediction, and how later commands correct for it."""
+    profile = calibration.profile
+    rows = [
+        _compared("tokens/s", profile.predicted_tokens_per_s, profile.tokens_per_s, format_number)
     ]
     if profile.peak_bytes and profile.predicted_peak_bytes:
         peaks = profile.predicted_peak_bytes, profile.peak_bytes
-        compared.append((f"peak, {profile.figure}", *peaks, format_bytes))
+        rows.append(_compared(f"peak, {profile.figure}", *peaks, format_bytes))
     columns = ("", "predicted", "logged", "predicted over logged")
-    rows = tuple(
-        (label, write(predicted), write(logged), f"{predicted / logged - 1:+.1%}")
-        for label, predicted, logged, write in compared
-    )
-    record = profile_data(profile)
-    data = {"schema": 1, "profile": record, "replaced": found.replaced}
-    return Document(
-        _headline(found),
-        (Table(columns, rows, right=frozenset(columns[1:])),),
-        data,
-        [record],
-        _notes(found),
-    )
-
-
-def _headline(found: Calibration) -> str:
-    profile = found.profile
+    table = Table(columns, tuple(rows), right=frozenset(columns[1:]))
+    saved = "Replaced" if calibration.replaced else "Saved"
+    share = format_percent(abs(1 / profile.slower - 1))
     word = "faster" if profile.slower < 1 else "slower"
-    share = abs(1 / profile.slower - 1)
-    return (
-        f"{'Replaced' if found.replaced else 'Saved'} {profile.name}: your run is "
-        f"{format_percent(share)} {word} than predicted."
-    )
+    headline = f"{saved} {profile.name}: your run is {share} {word} than predicted."
+    record = profile_data(profile)
+    data = {"schema": 1, "profile": record, "replaced": calibration.replaced}
+    return Document(headline, (table,), data, [record], tuple(_notes(calibration)))
 
 
-def _notes(found: Calibration) -> tuple[str, ...]:
-    profile = found.profile
-    carried = profile.slower**CARRIED
-    said = [
+def _compared(
+    label: str, predicted: float, logged: float, write: Callable[[float], str]
+) -> tuple[str, ...]:
+    return label, write(predicted), write(logged), f"{predicted / logged - 1:+.1%}"
+
+
+def _notes(calibration: Calibration) -> Iterator[str]:
+    profile, time = calibration.profile, calibration.estimate.time
+    yield (
         f"later predictions on {profile.gpu} with the {profile.stack} stack take "
-        f"{carried:.3f} times as long ({CARRIED:.0%} of the log ratio), and this very run "
-        f"{profile.slower:.3f} times; --no-profile leaves it out"
-    ]
-    time = found.estimate.time
+        f"{profile.slower**CARRIED:.3f} times as long ({CARRIED:.0%} of the log ratio), and this "
+        f"very run {profile.slower:.3f} times; --no-profile leaves it out"
+    )
     if time is not None and time.low_s and time.high_s:
         low, high = time.low_s / time.wall_clock_s, time.high_s / time.wall_clock_s
         if not low <= profile.slower <= high:
-            said.append(
+            yield (
                 f"that is outside the likely range of {low:.2f} to {high:.2f} times: check GPUs, "
                 "recipe and stack"
             )
     if profile.peak_bytes:
-        said.append("the peak is kept beside it, and no later bill is changed")
-    return tuple(said)
+        yield "the logged peak is stored in the profile but does not change later memory estimates"
 
 
 def profiles_document(profiles: Mapping[str, Profile], path: str) -> Document:
@@ -90,5 +78,5 @@ def profiles_document(profiles: Mapping[str, Profile], path: str) -> Document:
 
 
 def profile_data(profile: Profile) -> Data:
-    """A profile as plain data, with what it makes of later predictions."""
+    """A profile as plain data, with the factor that it applies to later predictions."""
     return {"name": profile.name, **profile.model_dump(), "carried": profile.slower**CARRIED}

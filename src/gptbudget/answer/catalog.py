@@ -1,18 +1,19 @@
-"""What ``gpus``, ``models`` and ``catalog`` have to say: lists, and one entry in full."""
+"""Answers of ``gpus``, ``models`` and ``catalog``: lists, and single entries in full."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from gptbudget.answer.document import Data, Document, Table, grid
-from gptbudget.answer.prices import median_in_words
+from gptbudget.answer.prices import median_in_words, prices_of
 from gptbudget.catalog.catalog import Catalog, Entry, Section
 from gptbudget.core.conventions import CONVENTIONS, convention_flops_per_token, mfu
 from gptbudget.core.flops import forward_flops_per_token, train_flops_per_token
 from gptbudget.core.parameters import ParameterCount, checkpoint_only, count_parameters
 from gptbudget.errors import FileError
 from gptbudget.run.published_rate import PublishedRate
-from gptbudget.specs.gpu import GpuSpec, Price
+from gptbudget.specs.gpu import GpuSpec
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.values import FlopsConvention
 from gptbudget.units import (
@@ -25,46 +26,37 @@ from gptbudget.units import (
     format_usd,
 )
 
-_Amount = tuple[str, float | str | None, str]
-"""Label, value and unit."""
 
-
-def check_document(found: Mapping[Path, Sequence[FileError]]) -> Document:
-    """Every fault, one a line, or the word that there is none."""
-    faults = [str(fault) for faults in found.values() for fault in faults]
-    records = [{"file": str(path), "faults": list(map(str, f))} for path, f in found.items()]
+def check_document(faults_of: Mapping[Path, Sequence[FileError]]) -> Document:
+    """All faults, one per line, or a statement that there are none."""
+    faults = [str(fault) for faults in faults_of.values() for fault in faults]
+    records = [{"file": str(path), "faults": list(map(str, f))} for path, f in faults_of.items()]
     headline = "\n".join([*faults, format_many(len(faults), "fault")])
     if not faults:
-        headline = f"no fault in {', '.join(map(str, found))}"
+        headline = f"no fault in {', '.join(map(str, faults_of))}"
     return Document(headline, (), {"files": records}, records)
 
 
 def paths_document(catalog: Catalog, user: Path) -> Document:
-    """The files that are read, in order, and where a user's own would be."""
+    """The catalog files in the order they are read, and the path of the user's own catalog."""
+    gpus, models = Counter(catalog.gpus.files()), Counter(catalog.models.files())
     records = [
-        {
-            "file": str(path),
-            "gpus": sum(entry_file == path for entry_file in catalog.gpus.files()),
-            "models": sum(entry_file == path for entry_file in catalog.models.files()),
-        }
-        for path in catalog.files
+        {"file": str(path), "gpus": gpus[path], "models": models[path]} for path in catalog.files
     ]
-    table = grid(records, {name: _key(name) for name in ("file", "gpus", "models")})
+    columns = ("file", "gpus", "models")
+    rows = tuple(tuple(str(record[name]) for name in columns) for record in records)
+    table = Table(columns, rows, right=frozenset(columns[1:]))
     data = {"files": records, "user": str(user)}
     return Document("", (table,), data, records, (f"your own catalog: {user}",))
 
 
-def _key(name: str) -> Callable[[Mapping[str, object]], str]:
-    return lambda record: str(record[name])
-
-
 def _file(entry: Entry[Any]) -> str:
-    """The file of an entry, where it is not shipped with the program."""
+    """The file of an entry; empty for a shipped entry."""
     return "" if entry.shipped else str(entry.file)
 
 
 def _origins(entries: Iterable[Entry[Any]]) -> list[str]:
-    """Where the entries without a file came from."""
+    """One note for each shipped file, because shipped entries show no file in the table."""
     shipped = sorted({str(entry.file) for entry in entries if entry.shipped})
     return [f"entries without a file are from {file}" for file in shipped]
 
@@ -98,7 +90,7 @@ def gpus_document(section: Section[GpuSpec]) -> Document:
     records = [_record(entry) for entry in entries]
     notes = (
         "peaks in dense TFLOP/s with fp32 accumulation; gpus NAME shows one with its sources",
-        "$/h is what an hour is taken to cost: the price of the catalog, else the median offer",
+        "$/h is the price used in estimates: the price in the catalog, else the median offer",
         *_origins(entries),
     )
     table = grid(entries, _GPU_COLUMNS, words={"file"})
@@ -118,20 +110,24 @@ def gpu_document(entry: Entry[GpuSpec]) -> Document:
 
 def _facts(spec: GpuSpec) -> Iterator[tuple[str, str]]:
     """Label and value of everything that is known."""
-    for label, value, unit in (*_chip(spec), *_connections(spec)):
-        if value is not None:
+    for label, value, unit in _figures(spec):
+        if value:
             text = value if isinstance(value, str) else format_figure(value)
             yield label, f"{text} {unit}".rstrip()
-    yield from _prices(spec)
+    for label, price in prices_of(spec):
+        yield label, f"{format_usd(price.usd)} ({price.kind}, {price.date}: {price.source})"
+    median = median_in_words(spec)
+    if median is not None and spec.rent_per_hour is not None:
+        yield "hourly price used", f"{format_price(spec.rent_per_hour.usd)} ({median})"
     if spec.aliases:
         yield "also called", ", ".join(spec.aliases)
     if spec.nvml is not None:
         yield "by its driver", f"{', '.join(spec.nvml.names)} ({spec.nvml.source})"
 
 
-def _chip(spec: GpuSpec) -> Iterator[_Amount]:
-    made = ", ".join(filter(None, (spec.vendor, spec.architecture, spec.segment)))
-    yield "vendor", made or None, ""
+def _figures(spec: GpuSpec) -> Iterator[tuple[str, float | str | None, str]]:
+    """Label, value and unit of the figures of a datasheet."""
+    yield "vendor", ", ".join(filter(None, (spec.vendor, spec.architecture, spec.segment))), ""
     yield "released", spec.released, ""
     yield "memory", spec.memory_gib, f"GiB {spec.memory_type or ''}"
     yield "memory, reported", spec.memory_reported_gib, "GiB by CUDA"
@@ -139,41 +135,22 @@ def _chip(spec: GpuSpec) -> Iterator[_Amount]:
     for precision, tflops in spec.peak_tflops:
         yield f"peak {precision}", tflops, "TFLOP/s dense"
     for precision, tflops in spec.peak_tflops_fp16_accumulate or ():
-        yield f"peak {precision}", tflops, "TFLOP/s, sums in fp16 (not for training)"
+        yield f"peak {precision}", tflops, "TFLOP/s with fp16 accumulation (not for training)"
     yield "int8", spec.int8_tops, "TOPS dense"
-    measured = spec.measured_matmul_tflops
+    measured, link, pcie = spec.measured_matmul_tflops, spec.link, spec.pcie
     if measured is not None:
         yield "measured bf16", measured.bf16, f"TFLOP/s ({measured.source})"
         yield "measured fp16", measured.fp16, f"TFLOP/s ({measured.source})"
     yield "cores", spec.cores, ""
     yield "boost", spec.boost_mhz, "MHz"
     yield "TDP", spec.tdp_w, "W"
-
-
-def _connections(spec: GpuSpec) -> Iterator[_Amount]:
-    if spec.link is not None:
-        yield "link", spec.link.name, ""
-        yield "link rate", spec.link.gb_per_s_per_direction, "GB/s per direction"
-        yield "link domain", spec.link.domain_gpus, "accelerators"
-    if spec.pcie is not None:
-        yield "PCIe", f"{spec.pcie.generation}.0 x{spec.pcie.lanes}", ""
+    if link is not None:
+        yield "link", link.name, ""
+        yield "link rate", link.gb_per_s_per_direction, "GB/s per direction"
+        yield "link domain", link.domain_gpus, "accelerators"
+    if pcie is not None:
+        yield "PCIe", f"{pcie.generation}.0 x{pcie.lanes}", ""
     yield "compute capability", spec.compute_capability, ""
-
-
-def _prices(spec: GpuSpec) -> Iterator[tuple[str, str]]:
-    yield from _priced("price", spec.price)
-    yield from _priced("cloud price per hour", spec.cloud_price_per_hour)
-    yield from _priced("spot price per hour", spec.cloud_spot_price_per_hour)
-    median = median_in_words(spec)
-    if median is not None and spec.rent_per_hour is not None:
-        yield "taken per hour", f"{format_price(spec.rent_per_hour.usd)} ({median})"
-    for each in spec.cloud_prices:
-        yield from _priced(f"{each.provider}, per hour", each)
-
-
-def _priced(label: str, price: Price | None) -> Iterator[tuple[str, str]]:
-    if price is not None:
-        yield label, f"{format_usd(price.usd)} ({price.kind}, {price.date}: {price.source})"
 
 
 # --- models -----------------------------------------------------------------------------------
@@ -230,10 +207,14 @@ def model_document(
         "parts": dict(training),
         "conventions": conventions,
     }
-    headline, mfus = _headline(entry, count), {}
+    active = "" if count.active == count.total else f", {count.active:,} active"
+    headline, mfus = f"{entry.key}: {spec.name}, {count.total:,} parameters{active}", {}
     if rate is not None:
-        mfus = _mfus(conventions, rate)
-        headline += _said_of(rate, mfus)
+        mfus = {
+            name: mfu(rate.tokens_per_s, flops, rate.gpus, rate.peak_flops_per_s)
+            for name, flops in conventions.items()
+        }
+        headline += _said_of(rate, mfus["exact"])
         record |= {"rate": rate._asdict(), "mfu": mfus}
     return Document(
         headline,
@@ -250,29 +231,15 @@ def model_document(
     )
 
 
-def _headline(entry: Entry[ModelSpec], count: ParameterCount) -> str:
-    active = "" if count.active == count.total else f", {count.active:,} active"
-    return f"{entry.key}: {entry.spec.name}, {count.total:,} parameters{active}"
-
-
-def _said_of(rate: PublishedRate, mfus: Mapping[FlopsConvention, float]) -> str:
-    """A published speed, as the end of a sentence."""
+def _said_of(rate: PublishedRate, exact_mfu: float) -> str:
+    """The end of the headline: a published speed and the MFU it corresponds to."""
     speed = f"{format_number(rate.tokens_per_s, 4)} tokens/s on {rate.gpus} x {rate.gpu}"
-    share = format_percent(mfus["exact"])
+    share = format_percent(exact_mfu)
     return f"; {speed} are {share} of the {rate.precision} peak by the exact count"
 
 
-def _mfus(
-    conventions: Mapping[FlopsConvention, float], rate: PublishedRate
-) -> dict[FlopsConvention, float]:
-    return {
-        name: mfu(rate.tokens_per_s, flops, rate.gpus, rate.peak_flops_per_s)
-        for name, flops in conventions.items()
-    }
-
-
 def _stored(spec: ModelSpec) -> tuple[str, ...]:
-    """What a checkpoint holds beside the parameters."""
+    """Notes on values in the checkpoint that are not parameters."""
     return tuple(
         f"the checkpoint also stores {amount:,} values that are no parameters "
         f"({part.replace('_', ' ')})"
@@ -297,7 +264,7 @@ def _by_convention(
 
 
 def _by_component(title: str, unit: str, parts: Mapping[str, float], total: float) -> Table:
-    """Components that visibly sum to the whole."""
+    """A table of components with their shares and a total row."""
     rows = [
         (name.replace("_", " "), f"{amount:,.0f}", format_percent(amount / total))
         for name, amount in parts.items()

@@ -17,20 +17,20 @@ from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.options import HOST_OPTIONS, OPTIONS
 from gptbudget.units import DAY_S
 
-_SAID_BY_OTHERS = frozenset({"data", "epochs"})
-"""Options that are part of the tokens of a run, where those are said."""
+_IMPLIED_BY_TOKENS = frozenset({"data", "epochs"})
+"""Options that only determine the number of tokens; left out when ``--tokens`` is given."""
 
 
 def command(run: Run, name: str, changes: Iterable[Change] = ()) -> str:
     """The command line that asks for ``run`` with ``changes``; what is default is left out.
 
-    Catalogs that were named for this question are named again.
+    Catalog files given with ``--catalog`` are repeated.
     """
     changed = {change.option: change.value for change in changes}
     given = {
         option: value
         for option, value in run.values.items()
-        if run.asked(option) and not (option in _SAID_BY_OTHERS and run.asked("tokens"))
+        if run.asked(option) and not (option in _IMPLIED_BY_TOKENS and run.asked("tokens"))
     }
     if run.origins.get("gpu") == "driver":
         given = {"gpu": AUTO, **given}
@@ -46,23 +46,24 @@ def command(run: Run, name: str, changes: Iterable[Change] = ()) -> str:
 
 
 def flags(run: ModelRun, changes: Iterable[Change]) -> str:
-    """Changes as they are typed behind the command as it was.
+    """Return the flags to append to the original command.
 
     Adapters stand beside 16-bit weights: a recipe that was given has to be given anew.
     """
     changed = {change.option: change.value for change in changes}
     if "method" in changed and run.asked("recipe") and run.recipe.weight_storage != "pure":
         changed["recipe"] = "pure"
-    return shlex.join([word for pair in changed.items() for word in _flag(*pair)])
+    return option_words(changed)
 
 
 def option_words(options: Mapping[str, object]) -> str:
-    """Options as they are typed."""
+    """Return options as command-line flags."""
     return shlex.join([word for pair in options.items() for word in _flag(*pair)])
 
 
 def _flag(option: str, value: Any) -> list[str]:
-    name, unit = option.replace("_", "-"), _unit(option)
+    name = option.replace("_", "-")
+    unit = OPTIONS[option].unit if option in OPTIONS else ""
     if option == "time" and value % DAY_S == 0:
         return ["--time", f"{value / DAY_S:.0f}d"]
     if isinstance(value, bool):
@@ -74,16 +75,11 @@ def _flag(option: str, value: Any) -> list[str]:
     return [f"--{name}", str(value)]
 
 
-def _unit(option: str) -> str:
-    """Of a plain number behind a flag."""
-    return OPTIONS[option].unit if option in OPTIONS else ""
-
-
 # --- other programs ---------------------------------------------------------------------------
 
 
 OwnFlags = Mapping[str, object] | None
-"""What a stack adds to the flags of a program; ``None`` where it does not name the program."""
+"""Flags that a stack adds for a program; ``None`` if the stack does not list the program."""
 
 _MEGATRON_POSITIONS = {"learned": "learned_absolute", "rotary": "rope"}
 
@@ -92,24 +88,21 @@ def framework_flags(run: ModelRun) -> dict[str, str]:
     """Command lines by program; none where a program cannot run it."""
     own, optimizer = run.implementation.stack.program_flags, run.recipe.optimizer_spec
     makers = {"nanoGPT": _nanogpt, "torchtitan": _torchtitan, "Megatron-LM": _megatron}
-    found = {
+    lines = {
         name: make(run, run.work.spec, own.get(name))
         for name, make in makers.items()
         if name in optimizer.default_in
     }
-    return {name: flags for name, flags in found.items() if flags is not None}
+    return {name: line for name, line in lines.items() if line is not None}
 
 
-def _joined(flags: dict[str, object], form: str) -> str:
-    words = []
-    for name, value in flags.items():
-        if value is True and form != "=":
-            words.append(f"--{name}")
-        elif form == "=":
-            words.append(f"--{name}={value}")
-        else:
-            words += [f"--{name}", str(value)]
-    return shlex.join(words)
+def _joined(flags: Mapping[str, object]) -> str:
+    """Flags with their values; one that is true stands alone."""
+    words = (
+        [f"--{name}"] if value is True else [f"--{name}", str(value)]
+        for name, value in flags.items()
+    )
+    return shlex.join(word for pair in words for word in pair)
 
 
 def _nanogpt(run: ModelRun, model: ModelSpec, own: OwnFlags) -> str | None:
@@ -139,11 +132,12 @@ def _nanogpt(run: ModelRun, model: ModelSpec, own: OwnFlags) -> str | None:
         "bias": model.attention.qkv_bias,
         **own,
     }
-    return f"{_launched(run)} train.py {_joined(flags, '=')}"
+    line = shlex.join(f"--{name}={value}" for name, value in flags.items())
+    return f"{_launched(run)} train.py {line}"
 
 
 def _launched(run: ModelRun) -> str:
-    """One process for each GPU of each node."""
+    """The launcher: ``python`` for one GPU, else ``torchrun`` with one process per GPU."""
     gpus = run.layout.gpus
     if gpus == 1:
         return "python"
@@ -182,8 +176,13 @@ def _torchtitan(run: ModelRun, model: ModelSpec, own: OwnFlags) -> str | None:
     if layout.pp > 1:
         flags["parallelism.pipeline_parallel_microbatch_size"] = run.micro_batch
     flags |= own or {}
-    kept = {n: v for n, v in flags.items() if v is True or v != 1 or n.startswith("training")}
-    return _joined(kept, " ")
+    return _joined(
+        {
+            name: value
+            for name, value in flags.items()
+            if value is True or value != 1 or name.startswith("training")
+        }
+    )
 
 
 def _megatron(run: ModelRun, model: ModelSpec, own: OwnFlags) -> str | None:
@@ -210,12 +209,11 @@ def _megatron(run: ModelRun, model: ModelSpec, own: OwnFlags) -> str | None:
         "recompute-method": full and "uniform",
         "recompute-num-layers": full and 1,
     }
-    said = {name: value for name, value in flags.items() if value}
-    return f"pretrain_gpt.py {_joined(said, ' ')}"
+    return f"pretrain_gpt.py {_joined({name: value for name, value in flags.items() if value})}"
 
 
 def _megatron_shape(run: ModelRun, model: ModelSpec) -> dict[str, object]:
-    """Flags of the model; one without a value is not said."""
+    """Flags for the model architecture; false values are dropped later."""
     attention, experts = model.attention, model.experts
     grouped = model.kv_heads != attention.heads
     return {

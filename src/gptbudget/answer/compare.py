@@ -1,4 +1,4 @@
-"""Answers of ``compare`` as documents: one in full, several as a grid."""
+"""Documents for ``compare``: one estimate in full, or several as a table with one row each."""
 
 from collections.abc import Sequence
 
@@ -45,11 +45,11 @@ def _in_full(estimate: Estimate, data: Data) -> Document:
 
 
 def _shortened(said: list[str]) -> list[str]:
-    """The notes of a grid, as many as one reads."""
+    """At most ``_MOST_NOTES`` notes; the rest is replaced by a count."""
     if len(said) <= _MOST_NOTES:
         return said
     left = len(said) - _MOST_NOTES
-    return [*said[:_MOST_NOTES], f"{left} more notes, each with its row, in -o json"]
+    return [*said[:_MOST_NOTES], f"{left} more notes; -o json lists them for each row"]
 
 
 def _grid_headline(estimates: Sequence[Estimate]) -> str:

@@ -8,12 +8,12 @@ from typing import Any
 from gptbudget.answer.document import Document, Table
 from gptbudget.answer.validation import (
     APART,
-    constant_data,
+    groups_data,
     median_of_sources,
     numbers_table,
     percent,
-    score_data,
     scores_table,
+    with_constant,
     without_largest,
 )
 from gptbudget.evidence.cross import (
@@ -23,54 +23,53 @@ from gptbudget.evidence.cross import (
     inside_of_others,
     untested,
 )
-from gptbudget.evidence.score import Group, Score, by_group, grouped, score, score_errors
+from gptbudget.evidence.score import Group, Score, grouped, score, score_errors
 from gptbudget.units import format_many
 
 _FAMILY = ("family", "inputs")
 
 
-def cross_document(found: Cross) -> Document:
+def cross_document(cross: Cross) -> Document:
     """Errors on sources whose rows no constant was fitted on, and the ranges read off them."""
-    dense = [row for row in found.rows if row.family == "dense"]
-    rows = [row for row in dense if row.inputs == "complete"]
-    records = [{**row._asdict(), **row.keys} for row in found.rows]
+    dense = [row for row in cross.rows if row.family == "dense"]
+    complete = [row for row in dense if row.inputs == "complete"]
+    records = [{**row._asdict(), **row.keys} for row in cross.rows]
     data: dict[str, Any] = {
         "schema": 1,
-        "made": found.made,
-        "script": found.script,
+        "made": cross.made,
+        "script": cross.script,
         "constants": {
             "names": ["sustained share of the matmul rate", "its factor on Hopper and B200"],
-            "shipped": found.shipped,
-            "fitted_on_all": found.fitted_on_all,
-            "without": found.without,
+            "shipped": cross.shipped,
+            "fitted_on_all": cross.fitted_on_all,
+            "without": cross.without,
         },
-        "chosen_after_errors": found.chosen_after_errors,
-        "untested": [row.id for row in untested(found.rows)],
+        "chosen_after_errors": cross.chosen_after_errors,
+        "untested": [row.id for row in untested(cross.rows)],
         "groups": [
-            {**score_data(each), "constant": constant_data(constants.get(each.group))}
+            group
             for names in (_FAMILY, (*_FAMILY, "source"))
-            for constants in [_constants_of(found.rows, names)]
-            for each in by_group(found.rows, names)
+            for group in groups_data(cross.rows, names, _constants_of(cross.rows, names))
         ],
-        "ranges": {name: each._asdict() for name, each in class_ranges(found.rows).items()},
+        "ranges": {name: each._asdict() for name, each in class_ranges(cross.rows).items()},
         "rows": records,
     }
     tables = (
-        scores_table("", found.rows, _FAMILY),
-        _by_source("dense, inputs complete, by source", rows),
+        scores_table("", cross.rows, _FAMILY),
+        _by_source("dense, inputs complete, by source", complete),
         _by_source("dense, all, by source", dense),
-        _ranges(found.rows),
-        _constants(found),
+        _ranges(cross.rows),
+        _constants(cross),
     )
-    return Document("\n".join(_headline(found, rows)), tables, data, records, _notes(found))
+    return Document("\n".join(_headline(cross, complete)), tables, data, records, _notes(cross))
 
 
 def _by_source(title: str, rows: Sequence[LeftOutRow]) -> Table:
-    return scores_table(title, rows, ("source",), _constants_of(rows, ("source",)))
+    return scores_table(title, rows, ("source",), with_constant(_constants_of(rows, ("source",))))
 
 
 def _constants_of(rows: Sequence[LeftOutRow], names: Sequence[str]) -> dict[Group, Score]:
-    """What the best constant utilization misses in each group, where there is one."""
+    """The error of the best constant utilization in each group that has one."""
     return {
         group: score_errors(known, group)
         for group, members in grouped(rows, names)
@@ -82,17 +81,17 @@ def _constant_errors(rows: Iterable[LeftOutRow]) -> list[float]:
     return [row.constant_error for row in rows if row.constant_error is not None]
 
 
-def _headline(found: Cross, rows: Sequence[LeftOutRow]) -> Iterable[str]:
+def _headline(cross: Cross, rows: Sequence[LeftOutRow]) -> Iterable[str]:
     constant = score_errors(_constant_errors(rows))
     most, others = without_largest(rows)
     yield (
-        f"each source predicted without its rows (made {found.made} by {found.script}), dense in "
+        f"each source predicted without its rows (made {cross.made} by {cross.script}), dense in "
         f"16 bit, inputs complete: {_errors(rows)}; the best constant utilization: "
         f"{percent(constant.median, 1)}, {percent(constant.within_15, 0)}"
     )
     once = median_of_sources(rows)
     yield f"without {most}: {_errors(others)}; each source counted once: {once}"
-    yield _coverage(found.rows)
+    yield _coverage(cross.rows)
 
 
 def _coverage(rows: Sequence[LeftOutRow]) -> str:
@@ -100,17 +99,17 @@ def _coverage(rows: Sequence[LeftOutRow]) -> str:
     inside = [each for each in inside_of_others(rows) if each[0].inputs == "complete"]
     share = sum(right for _, right, _ in inside) / len(inside)
     width = statistics.median(half for _, _, half in inside)
-    said = (
+    coverage = (
         f"of {len(inside)} runs of all families, inputs complete, {percent(share, 0)} lie in the "
         f"range that the other sources of their class give; its median width is "
         f"+-{percent(width, 0)}"
     )
     alone = Counter(row.range_class for row in untested(rows) if row.inputs == "complete")
     if not alone:
-        return said
+        return coverage
     named = ", ".join(f"{name} ({count})" for name, count in alone.most_common())
     return (
-        f"{said}; {alone.total()} of {len(inside) + alone.total()} are not tested, because too "
+        f"{coverage}; {alone.total()} of {len(inside) + alone.total()} are not tested, because too "
         f"few runs of their class are left without their source: {named}"
     )
 
@@ -133,17 +132,17 @@ def _ranges(rows: Sequence[LeftOutRow]) -> Table:
     )
 
 
-def _constants(found: Cross) -> Table:
-    named = {"nothing": found.fitted_on_all, **found.without, "(shipped)": found.shipped}
+def _constants(cross: Cross) -> Table:
+    named = {"nothing": cross.fitted_on_all, **cross.without, "(shipped)": cross.shipped}
     rows = ((name, *(f"{value:.2f}" for value in values)) for name, values in named.items())
     return numbers_table(("fitted without", "sustained share", "on Hopper"), rows)
 
 
-def _notes(found: Cross) -> tuple[str, ...]:
+def _notes(cross: Cross) -> tuple[str, ...]:
     return (
         "two constants are fitted, all others are as shipped",
         APART,
         "a range is the 5th to 95th percentile of its class, each source counted once; rows with "
         "an assumed input count only where others are too few",
-        *(f"chosen after errors were seen: {each}" for each in found.chosen_after_errors),
+        *(f"chosen after errors were seen: {each}" for each in cross.chosen_after_errors),
     )

@@ -15,7 +15,7 @@ SCHEMA = 1
 
 
 def answers(estimates: Sequence[Estimate]) -> Data:
-    """The whole answer: the request with origins, and one result a row."""
+    """Return the whole answer: the request with origins, and one result per model-GPU pair."""
     return {
         "schema": SCHEMA,
         "request": request_data(estimates),
@@ -34,7 +34,7 @@ def answer(estimate: Estimate, *, advise: bool = True) -> Data:
 
 
 def amounts(estimate: Estimate) -> Data:
-    """What is estimated of what, as names and numbers."""
+    """Return model, GPU and all quantities of one estimate as nested plain data."""
     gpu, work = estimate.run.gpu, estimate.run.work
     data: Data = {
         "model": {

@@ -1,4 +1,4 @@
-"""A table as plain data: what every command hands to every format."""
+"""``Document`` and ``Table``: the plain data that every command passes to the renderers."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
@@ -18,7 +18,7 @@ class Table(NamedTuple):
     right: frozenset[str] = frozenset()
     """Columns whose values are numbers, set flush right."""
     bars: tuple[float | None, ...] = ()
-    """The share of a whole that each row is, for formats that draw it; ``None``: no bar."""
+    """Each row's share of the total, drawn as a bar by some formats; ``None`` draws no bar."""
 
 
 def grid(
@@ -43,11 +43,11 @@ class Document(NamedTuple):
     """One flat record a row, for CSV."""
     notes: tuple[str, ...] = ()
     advice: tuple[str, ...] = ()
-    """What to do, each ending in a command; it stands below the first sentence."""
+    """Suggestions shown below the headline; most end with a command to copy."""
 
 
 def flatten(record: Data, prefix: str = "") -> Data:
-    """A nested record as one level, keys joined by dots; lists of text by `` | ``.
+    """Flatten a nested record: keys are joined by dots, list items by `` | ``.
 
     Example:
         >>> flatten({"time": {"mfu": 0.45}, "notes": ["a", "b"]})

@@ -1,5 +1,6 @@
 """The answer of ``fit`` as a document: ways in a table, what each choice does, what to type."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from gptbudget.answer.command import command, framework_flags, option_words
@@ -33,7 +34,8 @@ from gptbudget.units import (
     format_usd,
 )
 
-_ROWS, _TOLD = 10, 3
+_ROWS, _IN_FULL = 10, 3
+"""Ways in the table, and those of them whose choices and command are shown too."""
 
 _NAMES = {
     ("recipe", "pure"): "pure 16 bit",
@@ -60,12 +62,13 @@ def fit_document(fit: Fit, *, tables: bool = True) -> Document:
         data = _data(fit)
         return Document("", (), data, data["results"] or data["misses"])
     shown = fit.ways[: fit.top] if fit.top or fit.over_hardware else fit.best_of_families(_ROWS)
-    notes, drawn = [*search_notes(fit), *fit.skipped], []
+    notes, drawn = [*_search_notes(fit), *fit.skipped], []
     if shown:
         notes = [_reproduced(fit, shown[0]), *notes, *estimate_notes(shown[0].estimate)]
-        told = [way for way in shown[:_TOLD] if way.distances]
-        drawn = [_ways(fit, shown), *([_distances(told)] if told else []), _assumed(shown[0])]
-    return Document(headline(fit), tuple(drawn), {}, [], tuple(notes), _commands(fit, shown))
+        distances = _distances(shown[:_IN_FULL])
+        drawn = [_ways(fit, shown), *([distances] if distances.rows else []), _assumed(shown[0])]
+    commands = tuple(_commands(fit, shown))
+    return Document(headline(fit), tuple(drawn), {}, [], tuple(notes), commands)
 
 
 def _assumed(best: Way) -> Table:
@@ -96,42 +99,34 @@ def _ways(fit: Fit, shown: list[Way]) -> Table:
     rows = []
     for place, way in enumerate(shown, start=1):
         on = (f"{way.candidate.gpus:,}", way.candidate.gpu.key) if hardware else ()
-        numbers = cells(keys, way.estimate)
-        rows.append((str(place), *on, *numbers, _quality(way), flags(way)))
+        quality = "lower" if losses(way) else "kept"
+        rows.append((str(place), *on, *cells(keys, way.estimate), quality, flags(way)))
     right = frozenset(columns) - {"gpu"}
     return Table((*columns, "quality", "with"), tuple(rows), right=right)
 
 
-def _quality(way: Way) -> str:
-    """Whether all its choices keep quality; which do not stands under ``with``."""
-    return "lower" if losses(way) else "kept"
-
-
-def _distances(told: list[Way]) -> Table:
+def _distances(ways: list[Way]) -> Table:
     rows = [
         (str(place) if not line else "", distance_text(distance))
-        for place, way in enumerate(told, start=1)
+        for place, way in enumerate((way for way in ways if way.distances), start=1)
         for line, distance in enumerate(way.distances)
     ]
-    return Table(("", "each choice, beside the same run without it"), tuple(rows))
+    return Table(("", "effect of each choice, compared with the same run without it"), tuple(rows))
 
 
-def _commands(fit: Fit, shown: list[Way]) -> tuple[str, ...]:
-    said = []
-    for place, way in enumerate(shown[:_TOLD], start=1):
-        run = way.estimate.run
-        said.append(f"{place}: {command(run, 'compare')}")
-    mapped = ((place, framework_flags(way.estimate.run)) for place, way in enumerate(shown, 1))
-    first, lines = next((pair for pair in mapped if pair[1]), (0, {}))
-    said += [f"{first}, {program}: {line}" for program, line in lines.items()]
+def _commands(fit: Fit, shown: list[Way]) -> Iterator[str]:
+    for place, way in enumerate(shown[:_IN_FULL], start=1):
+        yield f"{place}: {command(way.estimate.run, 'compare')}"
+    lines = ((place, framework_flags(way.estimate.run)) for place, way in enumerate(shown, 1))
+    first, programs = next((pair for pair in lines if pair[1]), (0, {}))
+    for program, line in programs.items():
+        yield f"{first}, {program}: {line}"
     for way in fit.misses:
-        quality = ", at lower quality" if way.candidate.quality_cost else ""
-        said.append(f"nearest{quality}: {command(way.estimate.run, 'compare')}")
-    return tuple(said)
+        yield f"nearest{_lower(way.candidate, ',')}: {command(way.estimate.run, 'compare')}"
 
 
 def _data(fit: Fit) -> Data:
-    found = fit.found
+    counted = fit.found
     estimates = [way.estimate for way in (*fit.ways, *fit.misses)]
     return {
         "schema": SCHEMA,
@@ -147,15 +142,15 @@ def _data(fit: Fit) -> Data:
             "minimize": fit.space.minimize,
             "max_wall_clock_s": fit.space.max_wall_clock_s,
             "max_usd": fit.space.max_usd,
-            "candidates": found.candidates,
-            "evaluated": found.evaluated,
-            "feasible": found.feasible,
-            "seconds": found.seconds,
-            "interrupted": found.interrupted,
-            "left_out": list(found.left_out),
+            "candidates": counted.candidates,
+            "evaluated": counted.evaluated,
+            "feasible": counted.feasible,
+            "seconds": counted.seconds,
+            "interrupted": counted.interrupted,
+            "left_out": list(counted.left_out),
         },
         "verdict": {"feasible": bool(fit.ways), "text": headline(fit)},
-        "notes": [*search_notes(fit), *fit.skipped],
+        "notes": [*_search_notes(fit), *fit.skipped],
     }
 
 
@@ -183,7 +178,7 @@ def _result(way: Way) -> Data:
 
 
 def choices(way: Way) -> Data:
-    """What a way chooses that is not the default, by option; the model and hardware aside."""
+    """Return the chosen options that differ from the default, without model and hardware."""
     run = way.estimate.run
     chosen = {name: run.values[name] for name in way.candidate.choices if name in run.values}
     said = {name: value for name, value in chosen.items() if run.asked(name) and name != "gpus"}
@@ -192,22 +187,22 @@ def choices(way: Way) -> Data:
 
 
 def flags(way: Way) -> str:
-    """The same as they are typed."""
+    """Return the choices as command-line flags."""
     return option_words(choices(way)) or "nothing but the defaults"
 
 
 def losses(way: Way) -> list[str]:
     """Its choices that cost quality, in words."""
     chosen = way.candidate.choices
-    found = [
+    lossy = [
         name_of(option, value) for option, value in chosen.items() if costs_quality(option, value)
     ]
-    narrow = way.candidate.sums_in_16_bit and not found
-    return [*found, "gradients summed in 16 bit"] if narrow else found
+    narrow = way.candidate.sums_in_16_bit and not lossy
+    return [*lossy, "gradients summed in 16 bit"] if narrow else lossy
 
 
 def name_of(option: str, value: object) -> str:
-    """One choice in words."""
+    """Return the name of a choice, for example ``full checkpointing``."""
     if option == "micro_batch":
         return f"micro-batch {value}"
     return _NAMES.get((option, str(value)), option_words({option: value}))
@@ -219,7 +214,7 @@ def distance_text(distance: Ablation) -> str:
     only = next(iter(distance.choice.items()))
     named = option_words(distance.choice) if layout and only[0] != "micro_batch" else name_of(*only)
     if distance.time_ratio is None or distance.saved_bytes is None:
-        return f"{named}: there is no such run without it"
+        return f"{named}: a run without it is not possible"
     return f"{named}: {_time_in_words(distance.time_ratio)}, {_saved(distance.saved_bytes)}"
 
 
@@ -278,7 +273,7 @@ def _front_in_words(fit: Fit) -> str:
     wanted = {
         "time": "the fastest",
         "cost": "the cheapest",
-        "memory": "the one with most room",
+        "memory": "the one that needs least memory",
         "gpus": "the fewest GPUs",
         "energy": "the least energy",
     }[fit.space.minimize]
@@ -286,30 +281,30 @@ def _front_in_words(fit: Fit) -> str:
 
 
 def _no(fit: Fit) -> str:
-    model, space, found = fit.work.key, fit.space, fit.found
-    if found.interrupted:
+    model, space, counted = fit.work.key, fit.space, fit.found
+    if counted.interrupted:
         return f"Unknown: the search for {model} was interrupted before it found a way."
     limits = []
-    if found.fastest is not None and space.max_wall_clock_s is not None:
-        fastest = format_duration(found.fastest.wall_clock_s)
+    if counted.fastest is not None and space.max_wall_clock_s is not None:
+        fastest = format_duration(counted.fastest.wall_clock_s)
         limits.append(
             f"the fastest that fits takes {fastest} of {format_duration(space.max_wall_clock_s)}"
-            f"{_lower(found.fastest)}"
+            f"{_lower(counted.fastest)}"
         )
-    if found.cheapest is not None and space.max_usd is not None:
-        cheapest = format_usd(found.cheapest.usd or 0)
+    if counted.cheapest is not None and space.max_usd is not None:
+        cheapest = format_usd(counted.cheapest.usd or 0)
         limits.append(
             f"the cheapest that fits costs {cheapest} of {format_usd(space.max_usd)}"
-            f"{_lower(found.cheapest)}"
+            f"{_lower(counted.cheapest)}"
         )
     if limits:
         return f"No: {model} fits, but {' and '.join(limits)}."
     return f"No: {model} fits in no way: {_nearest(fit)}."
 
 
-def _lower(row: Candidate) -> str:
-    """That a candidate costs quality, as the end of a clause."""
-    return " at lower quality" if row.quality_cost else ""
+def _lower(row: Candidate, comma: str = "") -> str:
+    """The end of a clause: ``at lower quality`` if the candidate lowers quality, else empty."""
+    return f"{comma} at lower quality" if row.quality_cost else ""
 
 
 def _nearest(fit: Fit) -> str:
@@ -330,47 +325,43 @@ def _needs(needed: float, there_is: float, what: str) -> str:
     return f"{format_bytes(needed)} of {format_bytes(there_is)}{what}{too_much}"
 
 
-def search_notes(fit: Fit) -> list[str]:
+def _search_notes(fit: Fit) -> Iterator[str]:
     """What was searched, and what was not."""
-    found = fit.found
-    said = [
-        f"{format_many(found.candidates, 'candidate')}, {found.evaluated:,} of them allowed by the "
-        f"rules and evaluated, {found.feasible:,} of those holding everything, in "
-        f"{format_duration(found.seconds)}"
-    ]
-    if found.interrupted:
-        said.insert(0, "the search was interrupted: this is the best of what it had seen")
-    if found.left_out:
-        said.append(
-            f"not searched, because others fit: {' and '.join(found.left_out)} "
+    counted, counts = fit.found, fit.space.counts
+    if counted.interrupted:
+        yield "the search was interrupted: this is the best result so far"
+    yield (
+        f"{format_many(counted.candidates, 'candidate')}, {counted.evaluated:,} of them allowed by "
+        f"the rules and evaluated, {counted.feasible:,} of those holding everything, in "
+        f"{format_duration(counted.seconds)}"
+    )
+    if counted.left_out:
+        yield (
+            f"not searched, because others fit: {' and '.join(counted.left_out)} "
             "(a choice that is given is always kept)"
         )
-    if fit.ways and not losses(fit.ways[0]) and any(map(losses, fit.ways)):
+    if fit.ways:
         lower = dict.fromkeys(name for way in fit.ways for name in losses(way))
-        said.append(f"quality is lower with {', '.join(lower)}: such ways come after all others")
-    if fit.ways and (short := _short_batch(fit)):
-        said.append(short)
-    counts = fit.space.counts
-    if fit.ways and "pp" not in fit.space.options.given:
-        said.append("stages of unequal numbers of layers are tried without interleaving")
+        if lower and not losses(fit.ways[0]):
+            yield f"quality is lower with {', '.join(lower)}: these rows are ranked last"
+        yield from _short_batch(fit)
+        if "pp" not in fit.space.options.given:
+            yield "stages of unequal numbers of layers are tried without interleaving"
     if len(counts) > 1:
-        said.append(
+        yield (
             f"numbers of GPUs tried: {len(counts)} from {counts[0]} to {counts[-1]}: every one of "
             "a range of 64, of a longer one whole nodes beyond the first, about a sixteenth apart"
         )
-    return said
 
 
-def _short_batch(fit: Fit) -> str | None:
+def _short_batch(fit: Fit) -> Iterator[str]:
     """That a default batch is what keeps replicas few."""
-    run, most = fit.ways[0].estimate.run, fit.space.counts[-1]
-    if run.asked("global_batch_tokens") or not run.seq_len or not run.global_batch_tokens:
-        return None
-    sequences = run.global_batch_tokens // run.seq_len
-    said = (
-        f"no layout is tried whose step is more than {BATCH_TOLERANCE:.0%} off the tokens that it "
-        "has by default (--global-batch-tokens)"
-    )
-    if sequences >= most:
-        return said
-    return f"{said}: {format_many(sequences, 'sequence')}, and so many replicas at most"
+    run = fit.ways[0].estimate.run
+    if not run.asked("global_batch_tokens") and run.seq_len and run.global_batch_tokens:
+        sequences = run.global_batch_tokens // run.seq_len
+        few = f": {format_many(sequences, 'sequence')}, which is also the most replicas tried"
+        yield (
+            f"no layout is tried whose step is more than {BATCH_TOLERANCE:.0%} off the tokens that "
+            "it has by default (--global-batch-tokens)"
+            + (few if sequences < fit.space.counts[-1] else "")
+        )

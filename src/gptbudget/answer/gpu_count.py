@@ -1,6 +1,6 @@
 """How many GPUs a deadline needs, in words and as plain data."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from gptbudget.answer.budget import chosen_data
 from gptbudget.answer.command import command
@@ -9,21 +9,21 @@ from gptbudget.answer.document import Data, Document, Table
 from gptbudget.answer.quantities import COUNT_COLUMNS, cells, heads
 from gptbudget.answer.verdict import WORD
 from gptbudget.run.machine import GPUS_PER_NODE
-from gptbudget.run.run import ComputeRun, FlopsAmount
+from gptbudget.run.run import FlopsAmount, ModelRun
 from gptbudget.search.gpu_count import Counted, Limits
 from gptbudget.units import format_count, format_duration, format_usd
 
 _MOST_NOTES = 12
 
 
-def counts_document(found: Sequence[Counted], limits: Limits) -> Document:
-    """One row an accelerator and model, the best first."""
-    results = [_result(counted, limits) for counted in found]
-    text = _headline(found, limits)
+def counts_document(counts: Sequence[Counted], limits: Limits) -> Document:
+    """Return the answer with one row per accelerator and model, best first."""
+    results = [_result(counted, limits) for counted in counts]
+    text = _headline(counts, limits)
     notes = tuple(dict.fromkeys(note for result in results for note in result["notes"]))
     data = {
         "schema": SCHEMA,
-        "request": request_data([counted.way.estimate for counted in found]),
+        "request": request_data([counted.way.estimate for counted in counts]),
         "limits": {"time_s": limits.seconds, "usd": limits.usd},
         "results": results,
         "verdict": {"feasible": results[0]["verdict"]["feasible"], "text": text},
@@ -33,21 +33,21 @@ def counts_document(found: Sequence[Counted], limits: Limits) -> Document:
         for result in results
         if result["verdict"]["feasible"] is not False
     )
-    return Document(text, (_table(found),), data, results, notes[:_MOST_NOTES], advice)
+    return Document(text, (_table(counts),), data, results, notes[:_MOST_NOTES], advice)
 
 
-def _headline(found: Sequence[Counted], limits: Limits) -> str:
+def _headline(counts: Sequence[Counted], limits: Limits) -> str:
     """The answer of the best row, and how many others there are."""
-    sentence = _sentence(found[0], limits)
-    done = sum(counted.feasible is not False for counted in found)
-    if len(found) == 1:
+    sentence = _sentence(counts[0], limits)
+    done = sum(counted.feasible is not False for counted in counts)
+    if len(counts) == 1:
         return sentence
     are = "is" if done == 1 else "are"
-    return f"{sentence[:-1]}; {done} of {len(found)} rows {are} within the limits."
+    return f"{sentence[:-1]}; {done} of {len(counts)} rows {are} within the limits."
 
 
 def _sentence(counted: Counted, limits: Limits) -> str:
-    """Yes, no or unknown, the number of GPUs, and what it takes."""
+    """The sentence for one row: yes, no or unknown, the number of GPUs, and the time and cost."""
     run, word = counted.way.run, WORD[counted.feasible]
     if not counted.met:
         return f"No: {_why_not(counted, limits)}."
@@ -72,7 +72,7 @@ def _amounts(counted: Counted) -> str:
 
 
 def _why_not(counted: Counted, limits: Limits) -> str:
-    """Which limit no number of GPUs is within, and how near the nearest comes."""
+    """Say which limit no tried number of GPUs meets, and give the nearest result."""
     run = counted.way.run
     numbers, work = f"no number of {run.gpu.key} up to {counted.largest:,}", _work(counted)
     if counted.fits is False:
@@ -85,18 +85,18 @@ def _why_not(counted: Counted, limits: Limits) -> str:
 
 
 def _too_much(counted: Counted) -> str:
-    """What the fewest GPUs need, as it was asked for, of the memory of one."""
+    """Say how much memory per GPU the requested options need, and how much a GPU has."""
     run = counted.way.run
     needed, usable = cells(("memory.peak_bytes", "memory.usable_bytes"), counted.way.estimate)
     where = "one GPU, which" if run.gpus == 1 else f"each of {run.gpus:,} GPUs, which"
-    return f"as asked, it needs {needed} on {where} has {usable}"
+    return f"with the requested options, it needs {needed} on {where} has {usable}"
 
 
 def _result(counted: Counted, limits: Limits) -> Data:
     estimate = counted.way.estimate
     whole = answer(estimate)
     whole.pop("remedies")
-    notes = [*_batch_notes(counted), *_count_notes(counted), *whole.pop("notes")]
+    notes = [*_notes(counted), *whole.pop("notes")]
     return {
         **whole,
         "recipe": chosen_data(estimate.run),
@@ -107,34 +107,27 @@ def _result(counted: Counted, limits: Limits) -> Data:
     }
 
 
-def _count_notes(counted: Counted) -> list[str]:
-    if counted.way.run.gpus <= GPUS_PER_NODE:
-        return []
-    gpus = counted.way.run.gpus
-    return [
-        "numbers of GPUs beyond a node are whole nodes, each in a few usual layouts; gptbudget fit "
-        f"--gpus {gpus // 2}..{gpus} tries others"
-    ]
-
-
-def _batch_notes(counted: Counted) -> list[str]:
-    """A step that is larger than usual, as every replica has at least one micro-batch."""
+def _notes(counted: Counted) -> Iterator[str]:
+    """Of a step that is larger than usual, and of the numbers of GPUs that were tried."""
     run = counted.way.run
-    if isinstance(run, ComputeRun) or run.asked("global_batch_tokens"):
-        return []
-    usual = run.micro_batch * run.seq_len * run.layout.dp
-    grown = usual == run.global_batch_tokens and run.layout.dp > 1 and not run.recipe.accumulate
-    if not grown:
-        return []
-    return [
-        f"a step has {format_count(usual)} tokens, one micro-batch on each replica; far more than "
-        "usual takes more steps than the tokens say"
-    ]
+    if isinstance(run, ModelRun) and not run.asked("global_batch_tokens"):
+        usual = run.micro_batch * run.seq_len * run.layout.dp
+        full = usual == run.global_batch_tokens and not run.recipe.accumulate
+        if full and run.layout.dp > 1:  # every replica has at least one micro-batch
+            yield (
+                f"a step has {format_count(usual)} tokens, one micro-batch on each replica; far "
+                "more than usual takes more steps than the tokens say"
+            )
+    if run.gpus > GPUS_PER_NODE:
+        yield (
+            "numbers of GPUs beyond a node are whole nodes, each in a few usual layouts; gptbudget "
+            f"fit --gpus {run.gpus // 2}..{run.gpus} tries others"
+        )
 
 
-def _table(found: Sequence[Counted]) -> Table:
+def _table(counts: Sequence[Counted]) -> Table:
     columns = ("gpu", "model", "gpus", "met", *heads(COUNT_COLUMNS))
-    return Table(columns, tuple(_row(counted) for counted in found), right=frozenset(columns[2:]))
+    return Table(columns, tuple(map(_row, counts)), right=frozenset(columns[2:]))
 
 
 def _row(counted: Counted) -> tuple[str, ...]:

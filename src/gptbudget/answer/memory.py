@@ -9,7 +9,7 @@ from gptbudget.answer.notes import memory_notes, where
 from gptbudget.answer.quantities import assumed, table
 from gptbudget.answer.remedies import advice, cost_in_words, remedies_data, remedy_data
 from gptbudget.answer.verdict import WORD, host_amount, of_usable, subject
-from gptbudget.run.estimate import Bill, Estimate, Memory
+from gptbudget.run.estimate import Bill, Memory
 from gptbudget.run.run import ModelRun
 from gptbudget.search.changes import Changed, single_changes
 from gptbudget.search.remedies import Largest, largest_that_fit
@@ -31,15 +31,15 @@ def memory_document(bill: Bill) -> Document:
         ),
         _largest_table(run, largest),
         _changes_table(run, changes),
-        _assumed_table(estimate),
+        table("assumed", (line for line in assumed(estimate) if line.label != "goodput")),
     )
     return Document(
         _headline(bill),
         tables,
         data,
         data["results"],
-        notes=(*memory_notes(estimate),),
-        advice=advice(data["results"][0]),
+        tuple(memory_notes(estimate)),
+        advice(data["results"][0]),
     )
 
 
@@ -80,7 +80,7 @@ def _words(name: str) -> str:
 def _amounts(
     title: str, column: str, amounts: Mapping[str, float], memory: Memory, *, total: bool = False
 ) -> Table:
-    """Amounts and what they are of the usable memory of the card."""
+    """A table of amounts with their share of the card's usable memory."""
     whole = memory.usable_bytes or memory.peak_bytes
     rows = [(_words(name), amount) for name, amount in amounts.items()]
     if total:
@@ -97,23 +97,16 @@ def _amounts(
 
 
 def _largest_table(run: ModelRun, largest: Largest) -> Table:
+    micro_batch, seq_len = ("none" if value is None else f"{value:,}" for value in largest)
     rows = (
-        ("micro-batch", _shown(largest.micro_batch), f"at {run.seq_len:,} tokens"),
-        ("sequence", _shown(largest.seq_len), f"at micro-batch {run.micro_batch}"),
+        ("micro-batch", micro_batch, f"at {run.seq_len:,} tokens"),
+        ("sequence", seq_len, f"at micro-batch {run.micro_batch}"),
     )
     return Table(("largest that fits", "", ""), rows)
 
 
-def _shown(value: int | None) -> str:
-    return "none" if value is None else f"{value:,}"
-
-
-def _assumed_table(estimate: Estimate) -> Table:
-    return table("assumed", (line for line in assumed(estimate) if line.label != "goodput"))
-
-
 def _changes_table(run: ModelRun, changes: list[Changed]) -> Table:
-    """Each change for itself; also those that save nothing."""
+    """One row per change, applied alone; changes that save nothing are listed too."""
     return grid(
         changes,
         {

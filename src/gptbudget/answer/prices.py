@@ -1,6 +1,6 @@
-"""What an hour is taken to cost and who asks it, and what it costs elsewhere: dated prices."""
+"""The hourly price used in an estimate and its source, and the prices of other providers."""
 
-from typing import NamedTuple
+from collections.abc import Iterator
 
 from gptbudget.answer.document import Data
 from gptbudget.core.cost import rent_usd
@@ -22,47 +22,42 @@ def median_in_words(spec: GpuSpec) -> str | None:
 
 
 def rent_source(spec: GpuSpec, price: Price) -> str:
-    """Where the price of an hour comes from that is taken where none is given."""
+    """Return the source of the default hourly price."""
     median = median_in_words(spec)
     return f"{price.source} of {price.date}" if median is None else f"{median}: {price.source}"
 
 
-class Spread(NamedTuple):
-    """The cheapest and the dearest provider of one kind of price."""
+def prices_of(spec: GpuSpec) -> Iterator[tuple[str, Price]]:
+    """The prices of a card and of an hour of it that somebody asks, and what they are called."""
+    prices = [
+        ("price", spec.price),
+        ("cloud price per hour", spec.cloud_price_per_hour),
+        ("spot price per hour", spec.cloud_spot_price_per_hour),
+        *((f"{each.provider}, per hour", each) for each in spec.cloud_prices),
+    ]
+    return ((label, price) for label, price in prices if price is not None)
 
-    cheapest: ProviderPrice
-    dearest: ProviderPrice
-    offers: int
-    since: str
-    until: str
 
+def spread_in_words(estimate: Estimate, gpu_hours: float, kind: str) -> tuple[str, str] | None:
+    """The rent from the cheapest to the dearest offer of a kind, and who asks it.
 
-def spread_of(estimate: Estimate, kind: str) -> Spread | None:
-    """Of the providers the catalog knows; ``None`` where there is none, or no other on demand."""
-    offers = [each for each in estimate.run.gpu.spec.cloud_prices if each.kind == kind]
-    if len(offers) < _FEWEST[kind]:
+    ``None`` where no offer is known, or no other on demand.
+    """
+    known = [each for each in estimate.run.gpu.spec.cloud_prices if each.kind == kind]
+    if len(known) < _FEWEST[kind]:
         return None
-    dates = sorted(each.date for each in offers)
-    ordered = sorted(offers, key=lambda each: each.usd)
-    return Spread(ordered[0], ordered[-1], len(offers), dates[0], dates[-1])
-
-
-def spread_in_words(gpu_hours: float, spread: Spread) -> tuple[str, str]:
-    """The rent from cheapest to dearest, and who asks it."""
-    low, high = spread.cheapest, spread.dearest
-    if spread.offers == 1:
-        who = f"{format_price(low.usd)} at {low.provider}, {low.date}"
-        return format_usd(rent_usd(gpu_hours, low.usd)), who
-    money = (
-        f"{format_usd(rent_usd(gpu_hours, low.usd))} to {format_usd(rent_usd(gpu_hours, high.usd))}"
-    )
-    since, until = spread.since, spread.until
+    offers = sorted(known, key=lambda each: each.usd)
+    low, high = offers[0], offers[-1]
+    lowest, highest = (format_usd(rent_usd(gpu_hours, each.usd)) for each in (low, high))
+    if len(offers) == 1:
+        return lowest, f"{format_price(low.usd)} at {low.provider}, {low.date}"
+    since, until = min(each.date for each in offers), max(each.date for each in offers)
     when = since if since == until else f"{since} to {until}"
-    who = (
-        f"{spread.offers} offers of {when}: "
-        f"{format_price(low.usd)} at {low.provider}, {format_price(high.usd)} at {high.provider}"
+    return (
+        f"{lowest} to {highest}",
+        f"{len(offers)} offers of {when}: {format_price(low.usd)} at {low.provider}, "
+        f"{format_price(high.usd)} at {high.provider}",
     )
-    return money, who
 
 
 def offers_data(estimate: Estimate) -> list[Data]:

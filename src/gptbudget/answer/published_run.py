@@ -1,6 +1,6 @@
 """One published run in full: predicted beside published, part by part."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from gptbudget.answer.document import Document, Table
@@ -12,14 +12,14 @@ from gptbudget.specs.options import ASSUMED_OPTIONS
 from gptbudget.units import format_bytes, format_duration, format_number, format_percent
 
 
-def run_document(found: OneRun) -> Document:
+def run_document(scored: OneRun) -> Document:
     """Everything that is known of one run."""
     records = [
-        *([speed_data(found.speed)] if found.speed else []),
-        *([peak_data(found.peak)] if found.peak else []),
-        *([fit_data(found.fit)] if found.fit else []),
+        *([speed_data(scored.speed)] if scored.speed else []),
+        *([peak_data(scored.peak)] if scored.peak else []),
+        *([fit_data(scored.fit)] if scored.fit else []),
     ]
-    row = found.row
+    row = scored.row
     data: dict[str, Any] = {
         "schema": 1,
         "id": row.id,
@@ -31,96 +31,92 @@ def run_document(found: OneRun) -> Document:
         "assumed_input": row.assumed_input,
         "rows": records,
     }
-    tables = (_measured(found), _seconds(found), _bytes(found), _options(found))
+    seconds = scored.speed.seconds if scored.speed else {}
+    bill = dict(scored.memory.parts.items()) if scored.memory else {}
+    tables = (
+        _measured(scored),
+        _parts("part of a step", "time", seconds, format_duration),
+        _parts("part of the bill", "size", bill, format_bytes),
+        _options(scored),
+    )
     return Document(
-        _headline(found),
+        _headline(scored),
         tuple(table for table in tables if table.rows),
         data,
         records,
-        tuple(_notes(found)),
+        tuple(_notes(scored)),
     )
 
 
-def _headline(found: OneRun) -> str:
+def _headline(scored: OneRun) -> str:
     said = []
-    if found.speed:
-        said.append(f"tokens/s {percent(found.speed.error, 1, signed=True)}")
-    if found.peak:
-        said.append(f"peak {percent(found.peak.error, 1, signed=True)}")
-    if found.fit and not found.peak:
-        ours, happened = _outcome(found.fit)
+    if scored.speed:
+        said.append(f"tokens/s {percent(scored.speed.error, 1, signed=True)}")
+    if scored.peak:
+        said.append(f"peak {percent(scored.peak.error, 1, signed=True)}")
+    if scored.fit and not scored.peak:
+        ours, happened = _outcome(scored.fit)
         said.append(f"{ours}, and it {happened}")
-    return f"{found.row.id}: predicted over published: {', '.join(said) or 'nothing to compare'}"
+    return f"{scored.row.id}: predicted over published: {', '.join(said) or 'nothing to compare'}"
 
 
-def _measured(found: OneRun) -> Table:
+def _measured(scored: OneRun) -> Table:
     rows: list[tuple[str, ...]] = []
-    if found.speed:
-        speed, step = found.speed, found.run.step_tokens
+    if scored.speed:
+        speed, step = scored.speed, scored.run.step_tokens
         rows.append(("tokens/s", format_number(speed.predicted), format_number(speed.published)))
         likely = f"{format_number(speed.low)} to {format_number(speed.high)}"
         rows.append(("likely range", likely, "inside" if speed.inside else "outside"))
         seconds = (format_duration(step / each) for each in (speed.predicted, speed.published))
         rows.append(("step", *seconds))
-    if found.peak:
-        amounts = (format_bytes(each) for each in (found.peak.predicted, found.peak.published))
-        rows.append((f"peak, {found.row.figure}", *amounts))
-    if found.fit:
-        rows.append(("outcome", *_outcome(found.fit)))
+    if scored.peak:
+        amounts = (format_bytes(each) for each in (scored.peak.predicted, scored.peak.published))
+        rows.append((f"peak, {scored.row.figure}", *amounts))
+    if scored.fit:
+        rows.append(("outcome", *_outcome(scored.fit)))
     return numbers_table(("", "predicted", "published"), rows)
 
 
 def _outcome(fit: ScoredFit) -> tuple[str, str]:
-    """What we say of a run, and what happened."""
+    """Return the predicted and the actual outcome in words."""
     ours = {True: "fits", False: "does not fit", None: "unknown"}[fit.predicted]
     return ours, "ran" if fit.published else "ran out of memory"
 
 
-def _seconds(found: OneRun) -> Table:
-    parts = found.speed.seconds if found.speed else {}
-    return _parts("part of a step", "time", {name: each for name, each in parts.items() if each})
-
-
-def _bytes(found: OneRun) -> Table:
-    return _parts(
-        "part of the bill", "size", dict(found.memory.parts.items() if found.memory else ())
-    )
-
-
-def _parts(part: str, amount: str, parts: Mapping[str, float]) -> Table:
+def _parts(
+    part: str, amount: str, parts: Mapping[str, float], write: Callable[[float], str]
+) -> Table:
     """Each part with its share of the whole."""
-    shown, total = format_duration if amount == "time" else format_bytes, added(parts.values())
+    total = added(parts.values())
     rows = (
-        (name.replace("_", " "), shown(each), format_percent(float(each / total)))
+        (name.replace("_", " "), write(each), format_percent(float(each / total)))
         for name, each in parts.items()
+        if each
     )
     return numbers_table((part, amount, "share"), rows)
 
 
-def _options(found: OneRun) -> Table:
-    run = found.run
-    given = {"gpu": run.gpu.key, "model": found.row.model, **run.values}
+def _options(scored: OneRun) -> Table:
+    run = scored.run
+    published = {"gpu", "model", *scored.row.options, *scored.row.speed_options}
+    values = {"gpu": run.gpu.key, "model": scored.row.model, **run.values}
     rows = tuple(
-        (name.replace("_", "-"), str(value), "published" if name in _said(found) else "default")
-        for name, value in given.items()
-        if name in {*ASSUMED_OPTIONS, *_said(found)} and value is not None
+        (name.replace("_", "-"), str(value), "published" if name in published else "default")
+        for name, value in values.items()
+        if name in {*ASSUMED_OPTIONS, *published} and value is not None
     )
     return Table(("option", "value", "from"), rows)
 
 
-def _said(found: OneRun) -> set[str]:
-    return {"gpu", "model", *found.row.options, *found.row.speed_options}
-
-
-def _notes(found: OneRun) -> Iterator[str]:
-    row = found.row
+def _notes(scored: OneRun) -> Iterator[str]:
+    row = scored.row
     yield f"source: {row.source.title}{', ' + row.source.url if row.source.url else ''}"
     if row.quote:
-        yield f"it prints: {row.quote}"
+        yield f"quoted from the source: {row.quote}"
     if row.source.stack_reason:
-        yield f"software: {found.run.stack}, because {row.source.stack_reason}"
+        yield f"software: {scored.run.stack}, because {row.source.stack_reason}"
     if row.source.off_because:
-        yield f"runs of this source are off because {row.source.off_because}"
+        yield f"known reason for errors on this source: {row.source.off_because}"
     if row.assumed_input:
         yield f"assumed for this run: {row.assumed_input}"
     if row.source.assumed:

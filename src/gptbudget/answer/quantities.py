@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from gptbudget.answer.document import Table
 from gptbudget.answer.notes import rank_data, worst_rank
-from gptbudget.answer.prices import offers_data, spread_in_words, spread_of
+from gptbudget.answer.prices import offers_data, spread_in_words
 from gptbudget.run.estimate import Estimate
 from gptbudget.run.run import ComputeRun, ModelRun, SizeAndTokens
 from gptbudget.specs.options import ASSUMED_OPTIONS
@@ -34,7 +34,7 @@ class Line(NamedTuple):
     basis: str = ""
     """What the value rests on: an origin, a formula, an assumption."""
     share: float | None = None
-    """What the value is of its whole, to be drawn; ``None`` where it is no part of one."""
+    """The value's share of its total, drawn as a bar; ``None`` if it is not part of a total."""
 
 
 Formats = Mapping[str, Callable[[Any], str]]
@@ -66,42 +66,50 @@ ALONE: Formats = {
     "share": lambda share: format_percent(round(share, 3)),
     "tokens/s": partial(format_number, digits=4),
 }
-"""With nothing but a label beside it."""
+"""How a number is written when only a label stands next to it, as at the top of a page."""
 
 
 class Quantity(NamedTuple):
     """One number of an answer, or one mapping of numbers, wherever it is shown."""
 
     key: str
-    """Its place in the JSON of an answer, which is in the order of the rows."""
-    value: Callable[[Estimate], Any]
-    """``None`` where it is unknown."""
+    """Its path in the JSON of an answer. JSON keys have the order of ``QUANTITIES``."""
     unit: str = ""
     label: str = ""
-    """What the table of one answer calls it; empty: it is not there."""
+    """Its label in the table of one answer; empty: not shown there."""
     basis: Callable[[Estimate], str] = lambda _: ""
     """What the value rests on, in words."""
-    line: int = 0
-    """Its place in its section of that table, where that is not the order of the rows."""
+    order: int = 0
+    """Sort key within its section of that table; equal keys keep the order of ``QUANTITIES``."""
     unknown: str = ""
     """The basis of an unknown value; empty: an unknown value has no line."""
+    get: Callable[[Estimate], Any] | None = None
+    """Takes it out of an estimate, where it does not stand there as in JSON."""
     lines: Callable[[Estimate], Iterable[Line]] | None = None
-    """Its lines, where they are not one of label, value and basis."""
+    """Builds its lines, if it needs other than one line of label, value and basis."""
     column: str = ""
     """The head of its column in a grid."""
     absent: str = "?"
-    """What stands in that column where there is no value."""
+    """Cell text when there is no value."""
     fact: str = ""
-    """What it is called where it stands alone, as at the top of a page; empty: as its column."""
+    """Label when shown alone, as at the top of a page; empty: ``column`` is used."""
     citation: str = ""
-    """Where the way of counting it is from."""
+    """Source of the counting method."""
+
+    def value(self, estimate: Estimate) -> Any:
+        """Its value; ``None`` where it is unknown."""
+        if self.get is not None:
+            return self.get(estimate)
+        part, _, name = self.key.partition(".")
+        record = getattr(estimate, part)
+        return None if record is None else getattr(record, name)
 
 
 # --- what the rows say beside a value ---------------------------------------------------------
 
 
 def tag(estimate: Estimate, name: str) -> str:
-    """Mark what the user did not say."""
+    """Return the origin in brackets if the user did not give the option, else an empty string."""
     origin = estimate.run.origins.get(name)
     return f" ({origin})" if origin in {"default", "catalog", "driver"} else ""
 
@@ -115,7 +123,7 @@ def total_parameters(estimate: Estimate) -> float | None:
 
 
 def active_parameters(estimate: Estimate) -> float | None:
-    """Those that one token passes; ``None`` for a bare amount of FLOPs."""
+    """Parameters used for one token; ``None`` for a bare amount of FLOPs."""
     counted = estimate.parameters
     return total_parameters(estimate) if counted is None else counted.active
 
@@ -177,7 +185,7 @@ def _host(estimate: Estimate) -> str:
 def _shares(
     amounts: Mapping[str, float], whole: float, of: str, write: Callable[[float], str]
 ) -> Iterator[Line]:
-    """One line a part, with its share of the whole."""
+    """Yield one line per part with its share of the total."""
     for name, amount in amounts.items():
         share = amount / whole
         basis = f"{format_percent(share)} of the {of}"
@@ -191,6 +199,17 @@ def _memory_parts(estimate: Estimate) -> Iterable[Line]:
     usable = memory.usable_bytes
     of = "bill" if usable is None else "card"
     return _shares(memory.parts, usable or memory.peak_bytes, of, format_bytes)
+
+
+def _phases(estimate: Estimate) -> dict[str, float]:
+    phases = estimate.memory.by_phase.phases if estimate.memory else {}
+    return {name: parts.total for name, parts in phases.items()}
+
+
+def _rank(estimate: Estimate) -> Iterator[Line]:
+    rank = worst_rank(estimate)
+    if rank is not None:
+        yield Line("on which GPU", rank)
 
 
 def _wall_clock(estimate: Estimate) -> str:
@@ -266,18 +285,18 @@ def _elsewhere(estimate: Estimate) -> Iterator[Line]:
     if cost is None or run.origins.get("price") == "given" or run.cost.own:
         return
     for kind, label in (("on-demand", "elsewhere"), ("spot", "spot")):
-        spread = spread_of(estimate, kind)
+        spread = spread_in_words(estimate, cost.gpu_hours, kind)
         if spread is not None:
-            yield Line(label, *spread_in_words(cost.gpu_hours, spread))
+            yield Line(label, *spread)
 
 
-_AT_HOME = ("consumer", "laptop", "workstation")
-"""Cards that one buys."""
+_BOUGHT = ("consumer", "laptop", "workstation")
+"""Segments of cards that are usually bought, not rented."""
 
 
 def _purchase(estimate: Estimate) -> Iterator[Line]:
     run, bought = estimate.run, estimate.run.gpu.spec.price
-    if estimate.cost is not None and bought is not None and run.gpu.spec.segment in _AT_HOME:
+    if estimate.cost is not None and bought is not None and run.gpu.spec.segment in _BOUGHT:
         each = f"{run.gpus} x " if run.gpus > 1 else ""
         basis = f"{each}{format_usd(bought.usd)}, {bought.kind} of {bought.date}"
         yield Line("purchase", format_usd(run.gpus * bought.usd), basis)
@@ -291,22 +310,15 @@ def _energy(estimate: Estimate) -> str:
 # --- the table --------------------------------------------------------------------------------
 
 QUANTITIES = (
-    Quantity("model.parameters", total_parameters),
-    Quantity("model.active_parameters", active_parameters),
-    Quantity("gpus", lambda e: e.run.gpus),
-    Quantity("tokens", lambda e: e.run.tokens),
-    Quantity("precision", lambda e: e.run.precision),
-    Quantity(
-        "compute.available_flops",
-        lambda e: e.compute.available_flops,
-        "FLOP",
-        "available",
-        _available,
-    ),
-    Quantity("compute.required_flops", lambda e: e.compute.required_flops, "FLOP", lines=_required),
+    Quantity("model.parameters", get=total_parameters),
+    Quantity("model.active_parameters", get=active_parameters),
+    Quantity("gpus", get=lambda e: e.run.gpus),
+    Quantity("tokens", get=lambda e: e.run.tokens),
+    Quantity("precision", get=lambda e: e.run.precision),
+    Quantity("compute.available_flops", "FLOP", "available", _available),
+    Quantity("compute.required_flops", "FLOP", lines=_required),
     Quantity(
         "compute.required_flops_6nd",
-        lambda e: e.compute.required_flops_6nd,
         "FLOP",
         "required, 6ND",
         _six_nd,
@@ -314,23 +326,20 @@ QUANTITIES = (
     ),
     Quantity(
         "compute.required_flops_exact",
-        lambda e: e.compute.required_flops_exact,
         "FLOP",
         "required, exact",
         _exact,
-        citation="counted from the shape of the model; held against PyTorch's own FLOP counter",
+        citation="counted from the shape of the model; checked against PyTorch's FLOP counter",
     ),
     Quantity(
         "compute.required_flops_causal",
-        lambda e: e.compute.required_flops_causal,
         "FLOP",
         "required, causal",
         lambda _: "half the attention square",
     ),
-    Quantity("compute.peak_flops_per_s", lambda e: e.run.peak_flops_per_s, "FLOP"),
+    Quantity("compute.peak_flops_per_s", "FLOP", get=lambda e: e.run.peak_flops_per_s),
     Quantity(
         "compute.ratio",
-        lambda e: e.compute.ratio,
         "ratio",
         "ratio",
         lambda e: f"available / required, {_counted_as(e)}",
@@ -339,7 +348,6 @@ QUANTITIES = (
     ),
     Quantity(
         "memory.peak_bytes",
-        lambda e: e.memory and e.memory.peak_bytes,
         "B",
         "needed",
         lambda e: f"at the peak: {e.memory.phase.replace('_', ' ')}" if e.memory else "",
@@ -347,126 +355,92 @@ QUANTITIES = (
         column="memory",
         fact="memory of one GPU",
     ),
-    Quantity("memory.framework_bytes", lambda e: e.memory and e.memory.by_phase.peak_bytes, "B"),
-    Quantity("memory.reserved_bytes", lambda e: e.memory and e.memory.reserved_bytes, "B"),
-    Quantity("memory.accumulated_bytes", lambda e: e.memory and e.memory.accumulated_bytes, "B"),
+    Quantity(
+        "memory.framework_bytes", "B", get=lambda e: e.memory and e.memory.by_phase.peak_bytes
+    ),
+    Quantity("memory.reserved_bytes", "B"),
+    Quantity("memory.accumulated_bytes", "B"),
     Quantity(
         "memory.usable_bytes",
-        lambda e: e.run.usable_bytes,
         "B",
-        line=2,
+        order=2,
         lines=_usable,
+        get=lambda e: e.run.usable_bytes,
         column="usable",
     ),
-    Quantity("memory.fits", lambda e: e.memory and e.memory.fits, line=4, lines=_fits),
-    Quantity("memory.phase", lambda e: e.memory and e.memory.phase),
+    Quantity("memory.fits", order=4, lines=_fits),
+    Quantity("memory.phase"),
     Quantity(
         "memory.parts",
-        lambda e: dict(e.memory.parts) if e.memory else {},
         "B",
-        line=5,
+        order=5,
         lines=_memory_parts,
+        get=lambda e: dict(e.memory.parts) if e.memory else {},
     ),
-    Quantity(
-        "memory.phases",
-        lambda e: (
-            {name: parts.total for name, parts in e.memory.by_phase.phases.items()}
-            if e.memory
-            else {}
-        ),
-        "B",
-    ),
+    Quantity("memory.phases", "B", get=_phases),
     Quantity(
         "memory.host_bytes",
-        lambda e: (e.memory and e.memory.host_bytes) or None,
         "B",
         "on the host",
         _host,
-        line=3,
+        order=3,
+        get=lambda e: (e.memory and e.memory.host_bytes) or None,
         column="host",
         absent="",
     ),
+    Quantity("memory.rank", order=1, lines=_rank, get=rank_data),
+    Quantity("time.step_s", "s", "step", _step, order=4),
+    Quantity("time.tokens_per_s", "tokens/s", "throughput", order=3, fact="tokens/s"),
     Quantity(
-        "memory.rank",
-        rank_data,
-        line=1,
-        lines=lambda e: [Line("on which GPU", rank)] if (rank := worst_rank(e)) else [],
+        "time.s_per_million_tokens", "s", "a million tokens", lambda _: "of wall clock", order=3
     ),
-    Quantity("time.step_s", lambda e: e.time and e.time.step_s, "s", "step", _step, line=4),
-    Quantity(
-        "time.tokens_per_s",
-        lambda e: e.time and e.time.tokens_per_s,
-        "tokens/s",
-        "throughput",
-        line=3,
-        fact="tokens/s",
-    ),
-    Quantity(
-        "time.s_per_million_tokens",
-        lambda e: e.time and e.time.s_per_million_tokens,
-        "s",
-        "a million tokens",
-        lambda _: "of wall clock",
-        line=3,
-    ),
-    Quantity("time.mfu", lambda e: e.time and e.time.mfu, "share", column="MFU"),
-    Quantity("time.mfu_causal", lambda e: e.time and e.time.mfu_causal, "share"),
-    Quantity("time.utilization", lambda e: e.time and e.time.utilization, "share"),
+    Quantity("time.mfu", "share", column="MFU"),
+    Quantity("time.mfu_causal", "share"),
+    Quantity("time.utilization", "share"),
     Quantity(
         "time.wall_clock_s",
-        lambda e: e.time and e.time.wall_clock_s,
         "s",
         "wall clock",
         _wall_clock,
-        line=1,
+        order=1,
         unknown="give --utilization",
         column="wall clock",
     ),
-    Quantity("time.low_s", lambda e: e.time and e.time.low_s, "s", line=2, lines=_likely_range),
-    Quantity("time.high_s", lambda e: e.time and e.time.high_s, "s"),
+    Quantity("time.low_s", "s", order=2, lines=_likely_range),
+    Quantity("time.high_s", "s"),
     Quantity(
         "time.parts",
-        lambda e: dict((e.time and e.time.parts) or {}),
         "s",
-        line=5,
+        order=5,
         lines=_time_parts,
+        get=lambda e: dict((e.time and e.time.parts) or {}),
     ),
-    Quantity("time.profile", _profile),
-    Quantity("time.by_stack", _by_stack_data, line=6, lines=_by_stack),
-    Quantity("cost.gpu_hours", lambda e: e.cost and e.cost.gpu_hours, "h", "GPU-hours"),
-    Quantity("cost.usd", lambda e: e.cost and e.cost.usd, "USD", lines=_rent, column="cost"),
-    Quantity(
-        "cost.energy_kwh", lambda e: e.cost and e.cost.energy_kwh, "kWh", "energy", _energy, line=3
-    ),
+    Quantity("time.profile", get=_profile),
+    Quantity("time.by_stack", order=6, lines=_by_stack, get=_by_stack_data),
+    Quantity("cost.gpu_hours", "h", "GPU-hours"),
+    Quantity("cost.usd", "USD", lines=_rent, column="cost"),
+    Quantity("cost.energy_kwh", "kWh", "energy", _energy, order=3),
     Quantity(
         "cost.electricity_usd",
-        lambda e: e.cost and e.cost.electricity_usd,
         "USD",
         "electricity",
         lambda e: f"at {format_price(e.run.cost.kwh_price_usd or 0)} per kWh",
-        line=3,
+        order=3,
     ),
     Quantity(
-        "cost.co2_kg",
-        lambda e: e.cost and e.cost.co2_kg,
-        "kg",
-        "CO2",
-        lambda e: f"at {e.run.cost.grid_g_per_kwh} g/kWh",
-        line=3,
+        "cost.co2_kg", "kg", "CO2", lambda e: f"at {e.run.cost.grid_g_per_kwh} g/kWh", order=3
     ),
-    Quantity("cost.providers", offers_data, line=1, lines=_elsewhere),
+    Quantity("cost.providers", order=1, lines=_elsewhere, get=offers_data),
     Quantity(
         "cost.purchase",
-        lambda e: e.run.gpu.spec.price and dict(e.run.gpu.spec.price),
-        line=2,
+        order=2,
         lines=_purchase,
+        get=lambda e: e.run.gpu.spec.price and dict(e.run.gpu.spec.price),
     ),
 )
 
-_NEEDED = Quantity(
-    "memory.needed_bytes", lambda e: e.memory and e.memory.needed_bytes, "B", column="memory"
-)
-"""The larger of ``peak_bytes`` and ``accumulated_bytes``, which JSON has both."""
+_NEEDED = Quantity("memory.needed_bytes", "B", column="memory")
+"""The larger of ``peak_bytes`` and ``accumulated_bytes``. Only for grids: JSON has both."""
 
 _BY_KEY = {quantity.key: quantity for quantity in (*QUANTITIES, _NEEDED)}
 
@@ -505,14 +479,14 @@ def cell(key: str, estimate: Estimate) -> str:
 
 
 def known(keys: Iterable[str], estimates: Sequence[Estimate]) -> tuple[str, ...]:
-    """Those that one of the estimates has a value for."""
+    """Return the keys for which at least one estimate has a value."""
     return tuple(
         key for key in keys if any(_BY_KEY[key].value(each) is not None for each in estimates)
     )
 
 
 def facts(keys: Iterable[str], estimate: Estimate) -> Iterator[tuple[str, Any, str]]:
-    """Label, value and text of numbers that stand alone; unknown ones have no text."""
+    """Yield label, value and text of each number; the text of an unknown one is empty."""
     for quantity in (_BY_KEY[key] for key in keys):
         value = quantity.value(estimate)
         text = "" if value is None else ALONE[quantity.unit](value)
@@ -540,7 +514,7 @@ def table(title: str, lines: Iterable[Line]) -> Table:
 
 def _lines(part: str, estimate: Estimate) -> Iterator[Line]:
     of_part = (each for each in QUANTITIES if each.key.startswith(f"{part}."))
-    for quantity in sorted(of_part, key=lambda each: each.line):
+    for quantity in sorted(of_part, key=lambda each: each.order):
         yield from _lines_of(quantity, estimate)
 
 
@@ -555,7 +529,7 @@ def _lines_of(quantity: Quantity, estimate: Estimate) -> Iterable[Line]:
 
 
 def assumed(estimate: Estimate) -> Iterator[Line]:
-    """The options that shape the answer, each with its origin."""
+    """Yield the options that the answer depends on, each with its value and origin."""
     if isinstance(estimate.run, ComputeRun):
         return
     for name in ASSUMED_OPTIONS:

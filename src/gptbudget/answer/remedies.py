@@ -32,7 +32,7 @@ def remedy_data(run: ModelRun, changed: Changed, name: str) -> Data:
 
 
 def advice(result: Data) -> tuple[str, ...]:
-    """The remedies of a result as sentences that end in a command; or that there is none."""
+    """Return the remedies as sentences that end in a command, or a sentence that there are none."""
     memory = result["memory"]
     sentences = tuple(f"to fit: {remedy['text']}" for remedy in result["remedies"])
     missing = memory["fits"] is False and not sentences
@@ -51,7 +51,7 @@ def _sentence(run: ModelRun, changed: Changed, name: str) -> str:
 
 
 def cost_in_words(changed: Changed) -> str:
-    """FLOPs, traffic and quality that a change costs."""
+    """Describe the cost of a change: FLOPs, host traffic, quality."""
     flops = f"{changed.flops_ratio - 1:+.0%} FLOPs"
     words = ["no more FLOPs" if abs(changed.flops_ratio - 1) < _NOTHING else flops]
     if any(map(moves_to_host, changed.changes)):

@@ -32,10 +32,11 @@ _WORST_PEAKS, _WORST_SPEEDS = 5, 8
 _FAMILY = ("family", "inputs")
 _SPEEDS_BY = ("source", "hardware", "size", "layout", "precision", "stack")
 _PEAKS_BY = ("source", "method", "kind")
+_OF_A_CONSTANT = ("rows", "median", "p90", "bias", "within_15")
 _STEPS_BY = ("implementation", "precision", "attention", "checkpointing")
 
-APART = "TPUs and cards before Ampere stand in lines of their own, whatever their inputs"
-"""What the dense lines leave out."""
+APART = "TPUs and GPUs before Ampere are listed on separate lines"
+"""Note on what the lines "dense" leave out."""
 
 
 def percent(share: float, digits: int = 3, *, signed: bool = False) -> str:
@@ -44,22 +45,28 @@ def percent(share: float, digits: int = 3, *, signed: bool = False) -> str:
 
 
 Cells = Mapping[str, Callable[[Score], str]]
-"""What a table says of a score, by the name of the column."""
+"""Maps a column head to the function that formats that part of a score."""
 
 CELLS: Cells = {
-    "n": lambda found: str(found.rows),
-    "median": lambda found: percent(found.median, 1),
-    "p90": lambda found: percent(found.p90, 1),
-    "within 15 %": lambda found: percent(found.within_15, 0),
-    "bias": lambda found: percent(found.bias, 1, signed=True),
+    "n": lambda each: str(each.rows),
+    "median": lambda each: percent(each.median, 1),
+    "p90": lambda each: percent(each.p90, 1),
+    "within 15 %": lambda each: percent(each.within_15, 0),
+    "bias": lambda each: percent(each.bias, 1, signed=True),
 }
 _EXACT: Cells = {
     "n": CELLS["n"],
-    "median": lambda found: percent(found.median),
-    "p95": lambda found: percent(found.p95),
-    "worst": lambda found: percent(found.worst),
-    "bias": lambda found: percent(found.bias, signed=True),
+    "median": lambda each: percent(each.median),
+    "p95": lambda each: percent(each.p95),
+    "worst": lambda each: percent(each.worst),
+    "bias": lambda each: percent(each.bias, signed=True),
 }
+
+
+def with_constant(constants: Mapping[Group, Score]) -> Cells:
+    """The usual cells, and the median error of the best constant utilization of the group."""
+    medians = {group: percent(best.median, 1) for group, best in constants.items()}
+    return {**CELLS, "constant": lambda each: medians.get(each.group, "")}
 
 
 def numbers_table(
@@ -70,39 +77,32 @@ def numbers_table(
 
 
 def scores_table(
-    title: str,
-    rows: Sequence[Scored],
-    names: tuple[str, ...],
-    constants: Mapping[Group, Score] | None = None,
-    cells: Cells = CELLS,
+    title: str, rows: Sequence[Scored], names: tuple[str, ...], cells: Cells = CELLS
 ) -> Table:
-    """The errors of each group, and the median of its best constant where there are constants."""
-    found = []
-    for each in by_group(rows, names):
-        best = () if constants is None else (_median(constants, each.group),)
-        found.append((*_values(each.group), *(cell(each) for cell in cells.values()), *best))
-    more = () if constants is None else ("constant",)
-    return numbers_table((*names, *cells, *more), found, len(names), title)
+    """The errors of each group of rows that agree in the keys ``names``."""
+    lines = (
+        (*_values(each.group), *(cell(each) for cell in cells.values()))
+        for each in by_group(rows, names)
+    )
+    return numbers_table((*names, *cells), lines, len(names), title)
 
 
 def _values(group: Group) -> tuple[str, ...]:
     return tuple(value for _, value in group)
 
 
-def _median(constants: Mapping[Group, Score], group: Group) -> str:
-    best = constants.get(group)
-    return percent(best.median, 1) if best else ""
+def groups_data(
+    rows: Sequence[Scored], names: Sequence[str], constants: Mapping[Group, Score]
+) -> Iterator[dict[str, Any]]:
+    """The score of each group as plain data, and what its best constant utilization misses."""
+    for each in by_group(rows, names):
+        best = constants.get(each.group)
+        constant = best and {name: getattr(best, name) for name in _OF_A_CONSTANT}
+        yield {**_score_data(each), "constant": constant}
 
 
-def score_data(found: Score) -> dict[str, Any]:
-    """A score as plain data."""
-    return {**found._asdict(), "group": dict(found.group)}
-
-
-def constant_data(found: Score | None) -> dict[str, Any] | None:
-    """What the best constant utilization misses in a group, as plain data."""
-    names = ("rows", "median", "p90", "bias", "within_15")
-    return None if found is None else {name: getattr(found, name) for name in names}
+def _score_data(of: Score) -> dict[str, Any]:
+    return {**of._asdict(), "group": dict(of.group)}
 
 
 def speed_data(row: ScoredSpeed) -> dict[str, Any]:
@@ -133,35 +133,35 @@ def fit_data(fit: ScoredFit) -> dict[str, Any]:
     return {**fit._asdict(), "quantity": "fits", "figure": "fits", "group": {}, "error": None}
 
 
-def validation_document(measured: Sequence[AgainstPyTorch], found: AgainstRuns) -> Document:
+def validation_document(measured: Sequence[AgainstPyTorch], runs: AgainstRuns) -> Document:
     """Time against published runs, memory against them and against PyTorch's own accounting."""
     records = [
-        *map(speed_data, found.speeds),
+        *map(speed_data, runs.speeds),
         *(peak_data(row) for part in measured for row in part.rows),
-        *map(peak_data, found.peaks),
-        *map(fit_data, found.fits),
+        *map(peak_data, runs.peaks),
+        *map(fit_data, runs.fits),
     ]
     data: dict[str, Any] = {
         "schema": 1,
-        "groups": list(_groups(measured, found)),
+        "groups": list(_groups(measured, runs)),
         "rows": records,
-        "one_step_logged": [each._asdict() for each in carried_errors(found.speeds)],
-        "fits": _shares(found.fits),
-        "memory_left_out": [left.model_dump() for left in found.memory_left_out],
-        "left_out": [left.model_dump() for left in found.left_out],
+        "one_step_logged": [each._asdict() for each in carried_errors(runs.speeds)],
+        "fits": _shares(runs.fits),
+        "memory_left_out": [left.model_dump() for left in runs.memory_left_out],
+        "left_out": [left.model_dump() for left in runs.left_out],
     }
     tables = (
-        *_speed_tables(found.speeds),
-        *_memory_tables(found),
+        *_speed_tables(runs.speeds),
+        *_memory_tables(runs),
         *(table for part in measured for table in _step_tables(part)),
-        *_listed(found),
+        *_listed(runs),
     )
-    headline = "\n".join((*_speed_headline(found.speeds), *_memory_headline(measured, found)))
-    none = f"{format_many(len(found.published), 'run')}, none of which can be scored"
-    return Document(headline or none, tables, data, records, tuple(_notes(measured, found)))
+    headline = "\n".join((*_speed_headline(runs.speeds), *_memory_headline(measured, runs)))
+    none = f"{format_many(len(runs.published), 'run')}, none of which can be scored"
+    return Document(headline or none, tables, data, records, tuple(_notes(measured, runs)))
 
 
-def promised(rows: Iterable[ScoredSpeed]) -> list[ScoredSpeed]:
+def headline_rows(rows: Iterable[ScoredSpeed]) -> list[ScoredSpeed]:
     """The rows that the promise is about: dense, 16 bit, all weights, every input published."""
     return [row for row in rows if row.keys["family"] == "dense" and row.assumed_input is None]
 
@@ -178,8 +178,8 @@ def median_of_sources(rows: Sequence[Scored]) -> str:
 
 
 def _speed_headline(speeds: Sequence[ScoredSpeed]) -> Iterator[str]:
-    """How wrong the step time is, with and without the source that most rows are of."""
-    rows = promised(speeds)
+    """Errors of the step time, with and without the source that has most rows."""
+    rows = headline_rows(speeds)
     if rows:
         yield (
             "time against published runs, dense in 16 bit, inputs complete: "
@@ -199,7 +199,7 @@ def _speed_headline(speeds: Sequence[ScoredSpeed]) -> Iterator[str]:
 
 
 def _best_constant(rows: Sequence[ScoredSpeed]) -> str:
-    """What the best constant utilization of the same hardware and software would reach."""
+    """The error of a baseline: the best constant utilization for the same hardware and software."""
     best = constant_score(rows)
     if best is None:
         return ""
@@ -217,7 +217,7 @@ def _errors(rows: Sequence[ScoredSpeed]) -> str:
     )
 
 
-def _memory_headline(measured: Sequence[AgainstPyTorch], found: AgainstRuns) -> Iterator[str]:
+def _memory_headline(measured: Sequence[AgainstPyTorch], runs: AgainstRuns) -> Iterator[str]:
     """How wrong peaks and outcomes are."""
     for part in measured:
         whole = score(part.peaks)
@@ -226,18 +226,18 @@ def _memory_headline(measured: Sequence[AgainstPyTorch], found: AgainstRuns) -> 
             f"median error of the peak {percent(whole.median)}, 95 % within {percent(whole.p95)}, "
             f"worst {percent(whole.worst)}"
         )
-    if found.peaks:
-        whole = score(found.peaks)
-        sources = {run.source.url for run in found.published if run.peak_bytes is not None}
+    if runs.peaks:
+        whole = score(runs.peaks)
+        sources = {run.source.url for run in runs.published if run.peak_bytes is not None}
         yield (
             f"memory against published peaks: {format_many(whole.rows, 'run')} of "
             f"{format_many(len(sources), 'source')}, median error {percent(whole.median, 1)}, "
             f"{percent(whole.within_15, 0)} within 15 %, worst {percent(whole.worst, 0)}"
         )
-    if found.fits:
-        ran, out = map(_share, _outcomes(found.fits))
-        border = any(fit.border for fit in found.fits)
-        near = ", and ".join(map(_share, _outcomes(found.fits, border=True)))
+    if runs.fits:
+        ran, out = map(_share, _outcomes(runs.fits))
+        border = any(fit.border for fit in runs.fits)
+        near = ", and ".join(map(_share, _outcomes(runs.fits, border=True)))
         yield (
             f"memory against published outcomes: of the runs that ran {ran} fit, of those that ran "
             f"out of memory {out} do not"
@@ -258,42 +258,40 @@ def _right(fits: Sequence[ScoredFit]) -> int:
 
 
 def _share(fits: Sequence[ScoredFit]) -> str:
-    """How many of the runs we are right about."""
+    """How many of the runs are predicted correctly: ``3 of 4``."""
     return f"{_right(fits)} of {len(fits)}"
 
 
 def _shares(fits: Sequence[ScoredFit]) -> dict[str, Any]:
-    """Both shares, with the rows at the border of a card apart."""
-    found = {}
+    """Counts of correct predictions, with runs near the memory limit listed separately."""
+    shares = {}
     for name, border in (("all", False), ("at_the_border", True)):
         ran, out = _outcomes(fits, border=border)
-        found[name] = {
+        shares[name] = {
             "ran": len(ran),
             "ran_and_fits": _right(ran),
             "out_of_memory": len(out),
             "out_of_memory_and_does_not_fit": _right(out),
         }
-    return found
+    return shares
 
 
-def _groups(measured: Sequence[AgainstPyTorch], found: AgainstRuns) -> Iterator[dict[str, Any]]:
+def _groups(measured: Sequence[AgainstPyTorch], runs: AgainstRuns) -> Iterator[dict[str, Any]]:
     """Scores of every grouping as plain data; constants are fitted within the rows of a family."""
-    families = [members for _, members in grouped(found.speeds, _FAMILY)]
+    families = [members for _, members in grouped(runs.speeds, _FAMILY)]
     by = (*((*_FAMILY, name) for name in _SPEEDS_BY), (*_FAMILY, *_SPEEDS_BY[:-1]))
     speeds: list[tuple[list[ScoredSpeed], tuple[str, ...]]] = [
         *((members, _FAMILY) for members in families),
-        (promised(found.speeds), ()),
+        (headline_rows(runs.speeds), ()),
         *((members, names) for names in by for members in families),
     ]
     for members, names in speeds:
-        constants = constant_scores(members, names)
-        for each in by_group(members, names):
-            best = constant_data(constants.get(each.group))
-            yield {"section": "speed", **score_data(each), "constant": best}
+        for group in groups_data(members, names, constant_scores(members, names)):
+            yield {"section": "speed", **group}
     for part in measured:
         yield from _sections(part.title, part.peaks, ())
         yield from _sections(part.title, part.rows, ("figure",), ("figure", *_STEPS_BY))
-    yield from _sections("published", found.peaks, (), *((each,) for each in _PEAKS_BY), _PEAKS_BY)
+    yield from _sections("published", runs.peaks, (), *((each,) for each in _PEAKS_BY), _PEAKS_BY)
 
 
 def _sections(
@@ -301,7 +299,7 @@ def _sections(
 ) -> Iterator[dict[str, Any]]:
     for names in groupings:
         for each in by_group(rows, names):
-            yield {"section": section, **score_data(each)}
+            yield {"section": section, **_score_data(each)}
 
 
 def _speed_tables(speeds: Sequence[ScoredSpeed]) -> Iterator[Table]:
@@ -312,19 +310,12 @@ def _speed_tables(speeds: Sequence[ScoredSpeed]) -> Iterator[Table]:
     dense = [row for row in speeds if row.keys["family"] == "dense"]
     for names in ((name,) for name in _SPEEDS_BY if dense):
         title = f"time, dense, by {names[0]}"
-        yield scores_table(title, dense, names, constant_scores(dense, names))
-    yield numbers_table(
-        ("worst rows, tokens/s", "error", "predicted", "published"),
-        (
-            (
-                f"{row.id} ({row.keys['family']})",
-                percent(row.error, 0, signed=True),
-                format_number(row.predicted),
-                format_number(row.published),
-            )
-            for row in _worst(speeds, _WORST_SPEEDS)
-        ),
+        yield scores_table(title, dense, names, with_constant(constant_scores(dense, names)))
+    worst = (
+        (f"{row.id} ({row.keys['family']})", *_compared(row, 0, format_number))
+        for row in _worst(speeds, _WORST_SPEEDS)
     )
+    yield numbers_table(("worst rows, tokens/s", "error", "predicted", "published"), worst)
     yield from _logged(speeds)
 
 
@@ -332,54 +323,56 @@ def _worst(rows: Iterable[S], most: int) -> list[S]:
     return sorted(rows, key=lambda row: -abs(row.error))[:most]
 
 
+def _compared(
+    row: ScoredRow | ScoredSpeed, digits: int, write: Callable[[float], str]
+) -> tuple[str, ...]:
+    error = percent(row.error, digits, signed=True)
+    return error, write(row.predicted), write(row.published)
+
+
 def _families(speeds: Sequence[ScoredSpeed]) -> Table:
     """Each family of rows, how many are in the likely range, and what a constant would miss."""
-    rows = []
-    for group, members in grouped(speeds, _FAMILY):
-        inside = sum(row.inside for row in members) / len(members)
-        cells = (cell(score(members)) for cell in CELLS.values())
-        best = _median(constant_scores(members, _FAMILY), group)
-        rows.append((*_values(group), *cells, percent(inside, 0), best))
-    return numbers_table(("time", "inputs", *CELLS, "in range", "constant"), rows, 2)
+    inside: dict[Group, str] = {}
+    constants: dict[Group, Score] = {}
+    for group, rows in grouped(speeds, _FAMILY):
+        inside[group] = percent(sum(row.inside for row in rows) / len(rows), 0)
+        constants |= constant_scores(rows, _FAMILY)
+    in_range: Cells = {"in range": lambda each: inside[each.group]}
+    cells = {**CELLS, **in_range, **with_constant(constants)}
+    return scores_table("time", speeds, _FAMILY, cells)
 
 
 def _logged(speeds: Sequence[ScoredSpeed]) -> Iterator[Table]:
     """What one logged step of a program on a card does to the errors of its other runs."""
     groups = carried_errors(speeds)
-    if not groups:
-        return
     rows = []
     for each in groups:
         source, family, card, stack = each.group
-        after = percent(each.after, 1) + (" (rises)" if each.after > each.before else "")
-        first = (f"{source}, {family}", f"{card}, {stack}", str(each.rows))
-        rows.append((*first, percent(each.before, 1), after))
-    before = percent(statistics.mean(each.before for each in groups), 1)
-    after = percent(statistics.mean(each.after for each in groups), 1)
-    rows.append(("mean of groups", "", str(len(groups)), before, after))
-    yield numbers_table(("one step logged", "card", "n", "median before", "after"), rows, 2)
+        rises = " (rises)" if each.after > each.before else ""
+        named = (f"{source}, {family}", f"{card}, {stack}", str(each.rows))
+        rows.append((*named, percent(each.before, 1), f"{percent(each.after, 1)}{rises}"))
+    if rows:
+        before = percent(statistics.mean(each.before for each in groups), 1)
+        after = percent(statistics.mean(each.after for each in groups), 1)
+        rows.append(("mean of groups", "", str(len(groups)), before, after))
+        yield numbers_table(("one step logged", "card", "n", "median before", "after"), rows, 2)
 
 
-def _memory_tables(found: AgainstRuns) -> Iterator[Table]:
+def _memory_tables(runs: AgainstRuns) -> Iterator[Table]:
     """Peaks by source, method and kind, the worst of them, and outcomes by source."""
-    if found.peaks:
+    if runs.peaks:
         for names in (_PEAKS_BY, ("method",), ("kind",)):
             title = f"published peaks by {', '.join(names)}"
-            yield scores_table(title, found.peaks, names)
-        yield _worst_peaks(found.peaks, "published")
-    if found.fits:
-        yield _outcomes_table(found.fits)
+            yield scores_table(title, runs.peaks, names)
+        yield _worst_peaks(runs.peaks, "published")
+    if runs.fits:
+        yield _outcomes_table(runs.fits)
 
 
 def _worst_peaks(peaks: Sequence[ScoredRow], other: str) -> Table:
-    """The rows that are most wrong, by name."""
+    """The rows with the largest errors."""
     rows = (
-        (
-            f"{row.id} {' '.join(_values(row.group[1:]))}",
-            percent(row.error, signed=True),
-            format_bytes(row.predicted),
-            format_bytes(row.published),
-        )
+        (f"{row.id} {' '.join(_values(row.group[1:]))}", *_compared(row, 3, format_bytes))
         for row in _worst(peaks, _WORST_PEAKS)
     )
     return numbers_table(("worst rows", "error", "predicted", other), rows)
@@ -398,8 +391,8 @@ def _outcomes_table(fits: Sequence[ScoredFit]) -> Table:
 
 def _step_tables(part: AgainstPyTorch) -> Iterator[Table]:
     """By phase and by group, and the worst steps."""
-    yield scores_table(f"{part.title}, by phase", part.rows, ("figure",), cells=_EXACT)
-    yield scores_table(f"{part.title}, peak by group", part.peaks, _STEPS_BY, cells=_EXACT)
+    yield scores_table(f"{part.title}, by phase", part.rows, ("figure",), _EXACT)
+    yield scores_table(f"{part.title}, peak by group", part.peaks, _STEPS_BY, _EXACT)
     scores = by_group(part.rows, ("figure", *_STEPS_BY))
     worst: dict[tuple[str, ...], dict[str, float]] = {}
     for each in scores:
@@ -415,22 +408,22 @@ def _step_tables(part: AgainstPyTorch) -> Iterator[Table]:
     yield _worst_peaks(part.peaks, "PyTorch")
 
 
-def _listed(found: AgainstRuns) -> Iterator[Table]:
+def _listed(runs: AgainstRuns) -> Iterator[Table]:
     """What is not scored, with the reason, and where the rest comes from."""
     listed = {
-        "memory listed, not scored": found.memory_left_out,
-        "listed, not scored": found.left_out,
+        "memory listed, not scored": runs.memory_left_out,
+        "listed, not scored": runs.left_out,
     }
     for title, of in listed.items():
         if of:
             yield numbers_table((title, "rows"), ((each.reason, str(len(each.ids))) for each in of))
-    sources = {run.source.key: run.source for run in found.published}
+    sources = {run.source.key: run.source for run in runs.published}
     named = tuple((key, each.title, each.url or "") for key, each in sources.items())
     yield Table(("source", "title", ""), named)
 
 
-def _notes(measured: Sequence[AgainstPyTorch], found: AgainstRuns) -> Iterator[str]:
-    """What was measured, what the lines are about, and what is to be known of a source."""
+def _notes(measured: Sequence[AgainstPyTorch], runs: AgainstRuns) -> Iterator[str]:
+    """Notes on what was measured, on what the lines mean, and on each source."""
     for part in measured:
         yield f"{part.source}: {part.what}"
         back, elsewhere = (_phases_right(part.peaks, backward=flag) for flag in (True, False))
@@ -438,15 +431,15 @@ def _notes(measured: Sequence[AgainstPyTorch], found: AgainstRuns) -> Iterator[s
             f"{part.title}: the part of the step that peaks is right where it is the backward "
             f"pass in {back}, elsewhere in {elsewhere}"
         )
-    if found.speeds:
+    if runs.speeds:
         yield APART
-    if found.peaks:
+    if runs.peaks:
         yield (
             "published peaks are what their source measured: tensors (allocated), what PyTorch's "
             "allocator holds (reserved) or all in use on the card; each is compared with that part "
             "of the bill, reserved and card with what the allocator keeps beside it"
         )
-    sources = {run.source.key: run.source for run in found.published}
+    sources = {run.source.key: run.source for run in runs.published}
     said = {
         "assumed": "assumed",
         "off_because": "off because",
@@ -460,5 +453,5 @@ def _notes(measured: Sequence[AgainstPyTorch], found: AgainstRuns) -> Iterator[s
 
 def _phases_right(peaks: Sequence[ScoredRow], *, backward: bool) -> str:
     """How many of the steps that peak there, or elsewhere, we say so of."""
-    found = [row.peak_phase_right for row in peaks if (row.peak_phase == "backward") is backward]
-    return f"{sum(map(bool, found))} of {len(found)}"
+    right = [row.peak_phase_right for row in peaks if (row.peak_phase == "backward") is backward]
+    return f"{sum(map(bool, right))} of {len(right)}"

@@ -1,5 +1,6 @@
 """The answer in one sentence: enough compute, enough memory, how long."""
 
+from gptbudget.answer.quantities import tag
 from gptbudget.run.estimate import Estimate, Memory, unknown_memory
 from gptbudget.run.run import ComputeRun, FlopsAmount
 from gptbudget.units import format_bytes, format_count, format_duration, format_flops
@@ -8,8 +9,9 @@ WORD = {True: "Yes", False: "No", None: "Unknown"}
 
 
 def verdict(estimate: Estimate) -> str:
-    """Say whether it can be done, what decides it, and how far it is."""
-    return f"{_answer(estimate)}: {subject(estimate)} {_amounts(estimate)}."
+    """Return the answer in one sentence: feasible or not, why, and the time and memory needed."""
+    amounts = f"{_time_amount(estimate)} and {_memory_amount(estimate)}"
+    return f"{_answer(estimate)}: {subject(estimate)} {amounts}."
 
 
 def subject(estimate: Estimate) -> str:
@@ -35,38 +37,24 @@ def _answer(estimate: Estimate) -> str:
     if isinstance(estimate.run, ComputeRun):
         return clause[0].upper() + clause[1:]
     if estimate.feasible is False and compute and memory:
-        clause = _unmet(estimate)
+        clause = "compute and memory suffice, but a requirement of the scenario does not hold"
+        if estimate.memory is not None and estimate.memory.fits_accumulated is False:
+            clause = "compute suffices, memory only without gradient accumulation"
     return f"{WORD[estimate.feasible]}: {clause}"
 
 
-def _unmet(estimate: Estimate) -> str:
-    """Why it cannot be done although compute and memory suffice."""
-    if estimate.memory is not None and estimate.memory.fits_accumulated is False:
-        return "compute suffices, memory only without gradient accumulation"
-    return "compute and memory suffice, but a requirement of the scenario does not hold"
-
-
-def _amounts(estimate: Estimate) -> str:
-    """Time of the horizon and memory of the card, or why one is not known."""
-    return " and ".join((_time_amount(estimate), _memory_amount(estimate)))
-
-
 def _time_amount(estimate: Estimate) -> str:
+    """Time of the horizon, or why it is not known."""
     time, tokens = estimate.time, estimate.run.tokens
     if time is None:
-        return "takes an unknown time (no published utilization: give --utilization)"
+        return "takes an unknown time (not predicted for this hardware: give --utilization)"
     horizon = format_duration(estimate.run.horizon_s)
-    work = "" if tokens is None else f" for {format_count(tokens)} tokens{_unsaid(estimate)}"
+    work = "" if tokens is None else f" for {format_count(tokens)} tokens{tag(estimate, 'tokens')}"
     return f"takes {format_duration(time.wall_clock_s)} of {horizon}{work}"
 
 
-def _unsaid(estimate: Estimate) -> str:
-    """Where the tokens come from that nobody asked for."""
-    origin = estimate.run.origins.get("tokens", "")
-    return f" ({origin})" if origin in {"catalog", "default"} else ""
-
-
 def _memory_amount(estimate: Estimate) -> str:
+    """Memory of the card, or why it is not known."""
     memory = estimate.memory
     if memory is None:
         return f"unknown memory ({unknown_memory(estimate)})"
@@ -79,12 +67,12 @@ def _memory_amount(estimate: Estimate) -> str:
 
 
 def of_usable(usable_bytes: float | None) -> str:
-    """The memory of a card that something is part of, as the end of a clause."""
+    """Return ``of <usable memory>``, as the end of a clause."""
     return f"of {'unknown memory' if usable_bytes is None else format_bytes(usable_bytes)}"
 
 
 def host_amount(memory: Memory) -> str:
-    """What an offload needs of the host's memory, as the end of a clause; nothing without one."""
+    """Return the host memory an offload needs, as the end of a clause; empty without offload."""
     if not memory.host_bytes:
         return ""
     given = memory.host_memory_bytes

@@ -1,12 +1,15 @@
 """``gptbudget calibrate``: one logged step of your own run makes predictions right for it."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gptbudget.cli.options import Invocation, takes
 from gptbudget.specs.command_options import LOGGED_OPTIONS, LoggedOptions
 from gptbudget.specs.options import OPTIONS, affecting
+
+if TYPE_CHECKING:
+    from gptbudget.run.calibration import Calibration
 
 EPILOG = (
     "Example: gptbudget calibrate --gpu 4090 --model gpt2 --micro-batch 16 --tokens-per-s 98000"
@@ -27,7 +30,7 @@ _OPTIONS = {
 }
 
 _LIST = Annotated[bool, typer.Option("--list", help="Show every profile and where it is kept.")]
-_REMOVE = Annotated[str | None, typer.Option("--remove", metavar="NAME", help="Forget a profile.")]
+_REMOVE = Annotated[str | None, typer.Option("--remove", metavar="NAME", help="Delete a profile.")]
 
 
 @takes(
@@ -36,51 +39,37 @@ _REMOVE = Annotated[str | None, typer.Option("--remove", metavar="NAME", help="F
 )
 def command(invocation: Invocation) -> None:
     """Turn one logged step of your own run into a profile that later predictions use."""
-    from gptbudget.answer.calibration import profiles_document
+    from gptbudget.answer.calibration import calibration_document, profiles_document
     from gptbudget.catalog.profiles import load_profiles, profiles_folder, remove_profile
     from gptbudget.errors import UsageError
     from gptbudget.render.output import write
 
-    extra = invocation.extra
-    measured = "tokens_per_s" in invocation.given
-    if measured + extra["listed"] + (extra["removed"] is not None) != 1:
+    given, removed = invocation.given, invocation.extra["removed"]
+    logged = "tokens_per_s" in given
+    if logged + invocation.extra["listed"] + (removed is not None) != 1:
         raise UsageError(
             "calibrate takes a logged speed, --list or --remove", "add one: --tokens-per-s 98000"
         )
-    if not measured:
-        _refuse_others(invocation)
-        if extra["removed"] is not None:
-            remove_profile(extra["removed"])
-        write(profiles_document(load_profiles(), str(profiles_folder())), invocation.fmt)
+    if logged:
+        write(calibration_document(_calibrated(invocation)), invocation.fmt)
         return
-    write(_calibrated(invocation), invocation.fmt)
-
-
-def _refuse_others(invocation: Invocation) -> None:
-    from gptbudget.errors import UsageError
-
-    if invocation.given:
-        name = next(iter(invocation.given)).replace("_", "-")
+    if given:
+        name = next(iter(given)).replace("_", "-")
         raise UsageError(f"--{name} has no effect without --tokens-per-s", "drop it")
+    if removed is not None:
+        remove_profile(removed)
+    write(profiles_document(load_profiles(), str(profiles_folder())), invocation.fmt)
 
 
-def _calibrated(invocation: Invocation) -> Any:
-    from gptbudget.answer.calibration import calibration_document
+def _calibrated(invocation: Invocation) -> "Calibration":
     from gptbudget.errors import UsageError
     from gptbudget.run.calibration import calibrate
     from gptbudget.run.question import ask, given_options
 
     given = dict(invocation.given)
-    logged = given_options(
-        {name: given.pop(name) for name in LOGGED_OPTIONS if name in given}, LoggedOptions
-    )
+    own = {name: given.pop(name) for name in LOGGED_OPTIONS if name in given}
+    logged = given_options(own, LoggedOptions)
     if logged.figure and not logged.peak:
         raise UsageError("--figure has no effect without --peak", "add it, or drop the other")
-    found = calibrate(
-        ask(given),
-        logged.tokens_per_s or 0,
-        logged.peak,
-        logged.figure or "card",
-        invocation.catalogs,
-    )
-    return calibration_document(found)
+    rate, figure = logged.tokens_per_s or 0, logged.figure or "card"
+    return calibrate(ask(given), rate, logged.peak, figure, invocation.catalogs)

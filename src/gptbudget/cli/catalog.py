@@ -27,16 +27,16 @@ _FILES = Annotated[
 @app.command("check", cls=Command, epilog="Example: gptbudget catalog check my-gpus.yaml")
 @takes(extra={"files": (_FILES, None)})
 def check(invocation: Invocation) -> None:
-    """Report every fault of a catalog file as file:line: key: what."""
+    """Report every error in a catalog file as file:line: key: message."""
     from gptbudget.answer.catalog import check_document
     from gptbudget.catalog.check import check_catalog
     from gptbudget.catalog.paths import catalog_files
     from gptbudget.render.output import write
 
     files = invocation.extra["files"] or catalog_files(invocation.catalogs)
-    found = {path: check_catalog(path, invocation.catalogs) for path in files}
-    write(check_document(found), invocation.fmt)
-    if any(found.values()):
+    faults = {path: check_catalog(path, invocation.catalogs) for path in files}
+    write(check_document(faults), invocation.fmt)
+    if any(faults.values()):
         raise typer.Exit(_BAD_FILE)
 
 

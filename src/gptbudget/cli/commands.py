@@ -1,4 +1,4 @@
-"""The command and the group of commands that the program is made of."""
+"""Typer command classes with cheap option parsing and our own help page."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -12,7 +12,7 @@ _EXPLAIN = "--explain="
 _TEXT = (str, list[str])
 
 
-class _Light:
+class _FastParsing:
     """Options that cost nothing unless they are given, and a help that is a page of the manual.
 
     Typer builds a validator of each option, also of those that were left out, and of those that
@@ -20,11 +20,11 @@ class _Light:
     """
 
     def get_params(self, ctx: Any) -> list[Any]:
-        """All parameters, with help."""
-        found: list[Any] = super().get_params(ctx)  # type: ignore[misc]
-        for parameter in found:
+        """Return all parameters of the command, including ``--help``."""
+        parameters: list[Any] = super().get_params(ctx)  # type: ignore[misc]
+        for parameter in parameters:
             parameter.process_value = partial(_process, parameter)
-        return found
+        return parameters
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the page."""
@@ -32,7 +32,7 @@ class _Light:
 
 
 def _process(parameter: Any, context: Any, value: Any) -> Any:
-    """The value of an option; nothing stays nothing, and text stays text."""
+    """Return the value of an option; ``None`` and plain text are not validated."""
     if value is None and not parameter.required:
         return None
     if parameter.type_descriptor.annotation in _TEXT and parameter.callback is None:
@@ -40,7 +40,7 @@ def _process(parameter: Any, context: Any, value: Any) -> Any:
     return type(parameter).process_value(parameter, context, value)
 
 
-class Command(_Light, typer.core.TyperCommand):
+class Command(_FastParsing, typer.core.TyperCommand):
     """One command."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -49,20 +49,20 @@ class Command(_Light, typer.core.TyperCommand):
 
 
 def with_names(words: Iterable[str]) -> list[str]:
-    """The words with ``--explain`` and its name as one, as an option may not lack its value.
+    """Join ``--explain`` and its optional name into one word, because Typer options need a value.
 
     Example:
         >>> with_names(["--explain", "--gpu", "4070ti", "--explain", "usd", "--explain"])
         ['--explain=', '--gpu', '4070ti', '--explain=usd', '--explain=']
     """
-    found: list[str] = []
+    joined: list[str] = []
     for word in words:
-        if found and found[-1] == _EXPLAIN and not word.startswith("-"):
-            found[-1] += word
+        if joined and joined[-1] == _EXPLAIN and not word.startswith("-"):
+            joined[-1] += word
         else:
-            found.append(_EXPLAIN if word == "--explain" else word)
-    return found
+            joined.append(_EXPLAIN if word == "--explain" else word)
+    return joined
 
 
-class Group(_Light, typer.core.TyperGroup):
+class Group(_FastParsing, typer.core.TyperGroup):
     """Commands under one name."""

@@ -1,6 +1,6 @@
-"""What a shell offers when the tab key is pressed: names of the catalogs, choices of options.
+"""Shell completion: catalog names and option choices.
 
-Typer brings the scripts of the shells (``gptbudget --install-completion``); they call the program
+Typer provides the shell scripts (``gptbudget --install-completion``); they call the program
 with the words so far in the environment.
 """
 
@@ -15,12 +15,12 @@ _WORDS = ("COMP_WORDS", "_TYPER_COMPLETE_ARGS")
 
 
 def is_asked() -> bool:
-    """Whether a shell asks for completions, and no user for an answer."""
+    """Return whether the program was called by a shell for completion."""
     return _ASKED in os.environ
 
 
 def words() -> list[str]:
-    """The words of the command line that a shell wants completed, without the program.
+    """Return the words of the command line to complete, without the program name.
 
     Descriptions are to stay on one line: a second one would be another word for the shell.
     """
@@ -29,34 +29,24 @@ def words() -> list[str]:
     return line.split()[1:]
 
 
-def gpus(incomplete: str) -> list[str]:
-    """Accelerators of the catalogs, and what stands for several."""
-    from gptbudget.catalog.index import names_beginning
+def entries(section: str, *others: str) -> Complete:
+    """Names of a section of the catalogs, and ``others``; of a path none: shells complete files."""
 
-    every = [name for name in ("all", "auto") if name.startswith(incomplete)]
-    return [*names_beginning("gpus", incomplete), *every]
+    def beginning(incomplete: str) -> list[str]:
+        from gptbudget.catalog.index import names_beginning
 
+        named = names_beginning(section, incomplete)
+        return [*named, *(name for name in others if name.startswith(incomplete))]
 
-def gpu_entries(incomplete: str) -> list[str]:
-    """Accelerators of the catalogs."""
-    from gptbudget.catalog.index import names_beginning
-
-    return names_beginning("gpus", incomplete)
-
-
-def models(incomplete: str) -> list[str]:
-    """Models of the catalogs; of a path nothing, so that the shell completes files."""
-    from gptbudget.catalog.index import names_beginning
-
-    return names_beginning("models", incomplete)
+    return beginning
 
 
 def numbers(incomplete: str) -> list[str]:
     """Numbers of an answer that can be explained."""
-    from gptbudget.answer.explain.sources import SOURCES
+    from gptbudget.answer.explain.steps import citations
 
-    wholes = {name.rpartition(".")[0] for name in SOURCES}
-    return [name for name in SOURCES if name.startswith(incomplete) and name not in wholes]
+    wholes = {name.rpartition(".")[0] for name in citations()}
+    return [name for name in citations() if name.startswith(incomplete) and name not in wholes]
 
 
 def choices(metavar: str) -> Complete | None:

@@ -14,7 +14,7 @@ _NAME = Annotated[
     typer.Argument(
         metavar="[NAME]",
         help="Accelerator to show in full.",
-        autocompletion=completion.gpu_entries,
+        autocompletion=completion.entries("gpus"),
     ),
 ]
 

@@ -17,10 +17,15 @@ _BUG = 1
 _USAGE = 2
 _INTERRUPTED = 130
 
+<<<<<<< HEAD
 _COMMANDS = (
     "compare", "memory", "fit", "plan", "dry-run", "gpus", "models", "validate", "calibrate",
 )  # fmt: skip
 """Each a module of this package with a ``command`` and an ``EPILOG``."""
+=======
+_COMMANDS = ("compare", "memory", "fit", "plan", "gpus", "models", "validate", "calibrate")
+"""Names of the commands; each is a module of this package with ``command`` and ``EPILOG``."""
+>>>>>>> fcd9b0de9a70b945df51ead8f5c647866114325e
 
 
 def application(arguments: list[str]) -> typer.Typer:
@@ -87,7 +92,7 @@ def run(arguments: list[str] | None = None) -> int:
 
 
 def _closed(end: BaseException) -> int:
-    """Typer exits behind completions, with the code that the shell waits for, or a closed pipe."""
+    """Return the exit code after a completion or a closed pipe."""
     if isinstance(end, SystemExit) and completion.is_asked():
         return int(end.code or 0)
     _close_stdout()
@@ -104,7 +109,7 @@ def _unexpected(error: Exception) -> str:
 
 
 def _misused(error: typer.TyperException) -> int:
-    """Say what is wrong with the command line; of an empty one the message is the help."""
+    """Print what is wrong with the command line, or the help if no command is given."""
     if error.message.startswith("Usage: "):
         typer.echo(error.message.rstrip())
         return _USAGE
@@ -112,20 +117,20 @@ def _misused(error: typer.TyperException) -> int:
 
 
 def _words(error: typer.TyperException) -> str:
-    """What the option parser found wrong, in our form: what is wrong; what to do."""
+    """Return Typer's error in our form: ``what is wrong; what to do``."""
     what, _, meant = error.message.rstrip(".?").partition(". Did you mean ")
     names = meant or " or ".join(getattr(error, "possibilities", None) or ())
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "gptbudget"
     hint = f"did you mean {names}?" if names else f"see {command} --help"
-    known = _called(getattr(error, "option_name", "").strip("-"))
+    known = _known_alias(getattr(error, "option_name", "").strip("-"))
     if known and context and known in {each.name for each in context.command.params}:
         hint = f"it is --{known.replace('_', '-')} here"
     return f"{what[:1].lower()}{what[1:]}; {hint}"
 
 
-def _called(name: str) -> str | None:
-    """The option that other programs call so."""
+def _known_alias(name: str) -> str | None:
+    """Return our option for a name used by other programs, or ``None``."""
     from gptbudget.specs.command_options import FIT_OPTIONS
     from gptbudget.specs.options import OPTIONS, called
 

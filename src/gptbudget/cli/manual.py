@@ -1,4 +1,4 @@
-"""``--help`` as a page of a manual: options by topic, choices and defaults never cut short.
+"""The text of ``--help``: options grouped by topic; choices and defaults are never truncated.
 
 An option stands on a line of its own where it needs the room, so that a narrow terminal shows
 every word that can be typed.
@@ -27,7 +27,8 @@ def page(command: Any, context: Any) -> str:
     blocks += [_filled(paragraph, width) for paragraph in paragraphs]
     panels: dict[str, list[str]] = {}
     for parameter in command.get_params(context):
-        title = getattr(parameter, "rich_help_panel", None) or _usual_panel(parameter)
+        usual = "Arguments" if isinstance(parameter, typer.core.TyperArgument) else "Options"
+        title = getattr(parameter, "rich_help_panel", None) or usual
         panels.setdefault(title, []).append(_entry(*_described(parameter), width, column))
     panels |= {"Options": panels.pop("Options")}  # what every command has stands last
     if isinstance(command, typer.core.TyperGroup):
@@ -39,10 +40,6 @@ def page(command: Any, context: Any) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def _usual_panel(parameter: Any) -> str:
-    return "Arguments" if isinstance(parameter, typer.core.TyperArgument) else "Options"
-
-
 def _commands(group: Any, context: Any, width: int, column: int) -> Iterator[str]:
     for name in group.list_commands(context):
         command = group.get_command(context, name)
@@ -51,7 +48,7 @@ def _commands(group: Any, context: Any, width: int, column: int) -> Iterator[str
 
 
 def _described(parameter: Any) -> tuple[str, str]:
-    """How an option is typed, and what it does and is without it."""
+    """Return how an option is typed, and its help with its default."""
     if isinstance(parameter, typer.core.TyperArgument):
         return parameter.metavar or str(parameter.name), parameter.help or ""
     names = ", ".join((*parameter.opts, *parameter.secondary_opts))
@@ -63,7 +60,7 @@ def _described(parameter: Any) -> tuple[str, str]:
 
 
 def _entry(head: str, text: str, width: int, column: int) -> str:
-    """One option: beside its description where it is short, else above it."""
+    """Format one option: a short one on the same line as its description, a long one above it."""
     below = _filled(text, width, indent=column)
     if len(head) + 4 <= column:
         return f"  {head}".ljust(column) + below.lstrip()
@@ -72,7 +69,7 @@ def _entry(head: str, text: str, width: int, column: int) -> str:
 
 
 def _cut(line: str, width: int) -> Iterator[str]:
-    """A list of choices over several lines, cut behind its bars."""
+    """Wrap a list of choices after ``|``."""
     while len(line) > width and "|" in line[:width]:
         end = line[:width].rindex("|") + 1
         yield line[:end]

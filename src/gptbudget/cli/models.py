@@ -15,7 +15,7 @@ _NAME = Annotated[
     typer.Argument(
         metavar="[NAME]",
         help="Model to show in full, or the path of a Hugging Face config.json or its folder.",
-        autocompletion=completion.models,
+        autocompletion=completion.entries("models"),
     ),
 ]
 

@@ -1,7 +1,7 @@
 """The flags of the command line, made from the table of options.
 
 Values stay text until :class:`gptbudget.specs.options.Options` parses them, as it does for scenario
-files. What only the command line has (the form of the answer, files) stands here.
+files. Options that exist only on the command line (output format, files) are defined here.
 """
 
 import inspect
@@ -17,11 +17,10 @@ from gptbudget.cli import completion
 from gptbudget.errors import UsageError
 from gptbudget.specs.options import Option
 
-_OUTPUT = "Output"
 _SWITCHES = frozenset({"keep_logits", "double_quant", "sequence_parallel", "no_profile"})
 _REPEATABLE: Mapping[str, completion.Complete] = {
-    "gpu": completion.gpus,
-    "model": completion.models,
+    "gpu": completion.entries("gpus", "all", "auto"),
+    "model": completion.entries("models"),
 }
 """Options that may be given several times, and what a shell offers for them."""
 
@@ -50,132 +49,104 @@ def _spelled(name: str) -> str:
 
 
 class Invocation(NamedTuple):
-    """What was typed: the options given, and how the answer is wanted."""
+    """One parsed command line: the options given, and the output settings."""
 
     given: dict[str, Any]
+    extra: dict[str, Any]
+    """Values of parameters that only this command has."""
     fmt: str
-    catalogs: tuple[Path, ...] = ()
+    catalogs: tuple[Path, ...]
+    html: Path | None = None
     scenario: Path | None = None
     check: bool = False
-    html: Path | None = None
     explain: str | None = None
     """The number to explain; empty: all of them."""
-    extra: Mapping[str, Any] = MappingProxyType({})
 
 
-_FORMAT = Annotated[
-    str,
-    typer.Option(
+Parameter = tuple[Any, Any]
+"""The typer annotation of a parameter and its default."""
+
+_FORMATS = "table|json|csv|markdown"
+
+
+def _output(kind: Any, *names: str, default: Any = None, **details: Any) -> Parameter:
+    return Annotated[kind, typer.Option(*names, rich_help_panel="Output", **details)], default
+
+
+_OUTPUT: dict[str, Parameter] = {
+    "fmt": _output(
+        str,
         "--format",
         "-o",
-        metavar="table|json|csv|markdown",
+        metavar=_FORMATS,
         help="Form of the answer.",
-        rich_help_panel=_OUTPUT,
-        autocompletion=completion.choices("table|json|csv|markdown"),
+        autocompletion=completion.choices(_FORMATS),
+        default="table",
     ),
-]
-_CATALOG = Annotated[
-    list[Path] | None,
-    typer.Option(
+    "catalogs": _output(
+        list[Path] | None,
         "--catalog",
         metavar="PATH",
         help="One more catalog file or folder; repeatable.",
-        rich_help_panel=_OUTPUT,
     ),
-]
-_CONFIG = Annotated[
-    Path | None,
-    typer.Option(
-        "--config",
-        metavar="FILE",
-        help="Scenario with the same options; flags win over it.",
-        rich_help_panel=_OUTPUT,
-    ),
-]
-_CHECK = Annotated[
-    bool,
-    typer.Option(
-        "--check",
-        help="Exit with 5 unless every row is known to be feasible.",
-        rich_help_panel=_OUTPUT,
-    ),
-]
+}
+"""Parameters of every command."""
 
-_HTML = Annotated[
-    Path | None,
-    typer.Option(
+_SOME_OUTPUT: dict[str, Parameter] = {
+    "html": _output(
+        Path | None,
         "--html",
         metavar="FILE",
-        help="Write the answer as a page with charts too: one file that needs nothing else.",
-        rich_help_panel=_OUTPUT,
+        help="Write the answer as a page with charts too: a single self-contained file.",
     ),
-]
-_EXPLAIN = Annotated[
-    str | None,
-    typer.Option(
+    "scenario": _output(
+        Path | None,
+        "--config",
+        metavar="FILE",
+        help="Scenario file with the same options; command-line flags override it.",
+    ),
+    "check": _output(
+        bool,
+        "--check",
+        help="Exit with 5 unless every row is known to be feasible.",
+        default=False,
+    ),
+    "explain": _output(
+        str | None,
         "--explain",
         metavar="[NAME]",
         help="Formulas of all numbers in short, or of one in full: --explain wall_clock_s.",
-        rich_help_panel=_OUTPUT,
         autocompletion=completion.numbers,
     ),
-]
-
-_OUTPUT_PARAMETERS: dict[str, tuple[Any, Any]] = {
-    "fmt": (_FORMAT, "table"),
-    "catalogs": (_CATALOG, None),
 }
-_SCENARIO_PARAMETERS: dict[str, tuple[Any, Any]] = {
-    "scenario": (_CONFIG, None),
-    "check": (_CHECK, False),
-}
+"""Parameters that a command asks for by these names."""
 
 
 def takes(
     options: Mapping[str, Option] = MappingProxyType({}),
-    *,
-    scenario: bool = False,
-    check: bool = True,
-    html: bool = False,
-    explain: bool = False,
-    extra: dict[str, tuple[Any, Any]] | None = None,
+    *output: str,
+    extra: Mapping[str, Parameter] = MappingProxyType({}),
 ) -> Callable[[Callable[[Invocation], None]], Callable[..., None]]:
-    """Make a command of a function that wants an :class:`Invocation`.
+    """Decorator: turn a function of an :class:`Invocation` into a Typer command.
 
-    ``options`` are its options, ``extra`` further parameters of its own as annotation and
-    default, which arrive in ``Invocation.extra``. ``check`` makes an answer of no an exit code,
-    ``html`` writes the answer as a page too, ``explain`` offers the formulas behind the numbers.
+    ``output`` names further parameters of the output: ``html``, ``scenario``, ``check`` and
+    ``explain``. ``extra`` are parameters of this command alone.
     """
-    own = extra or {}
-    asked = {**_SCENARIO_PARAMETERS} if scenario else {}
-    if not check:
-        asked.pop("check", None)
-    page = {"html": (_HTML, None)} if html else {}
-    if explain:
-        asked["explain"] = (_EXPLAIN, None)
-    output = {**_OUTPUT_PARAMETERS, **page, **asked}
-    parameters = {
-        **own,
-        **{name: (flag(name, option), None) for name, option in options.items()},
-        **output,
-    }
+    outputs = _OUTPUT | {name: _SOME_OUTPUT[name] for name in output}
+    flags = {name: (flag(name, option), None) for name, option in options.items()}
+    parameters = {**extra, **flags, **outputs}
 
     def decorate(function: Callable[[Invocation], None]) -> Callable[..., None]:
         def command(**values: Any) -> None:
             if values.get("explain") is not None and values["fmt"] == "csv":
                 raise UsageError("--explain has no place in csv", "use -o json, markdown or table")
+            values["catalogs"] = values["catalogs"] or ()
+            given = {name: values[name] for name in options if values[name] not in (None, [])}
             function(
                 Invocation(
-                    given={
-                        name: _given(values[name]) for name in options if _is_given(values[name])
-                    },
-                    fmt=values["fmt"],
-                    catalogs=tuple(values["catalogs"] or ()),
-                    scenario=values.get("scenario"),
-                    check=values.get("check", False),
-                    html=values.get("html"),
-                    explain=values.get("explain"),
-                    extra={name: values[name] for name in own},
+                    {name: _frozen(value) for name, value in given.items()},
+                    {name: values[name] for name in extra},
+                    **{name: _frozen(values[name]) for name in outputs},
                 )
             )
 
@@ -195,9 +166,5 @@ def takes(
     return decorate
 
 
-def _is_given(value: Any) -> bool:
-    return value is not None and value != []
-
-
-def _given(value: Any) -> Any:
+def _frozen(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value

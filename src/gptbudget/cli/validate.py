@@ -21,7 +21,7 @@ _RUNS = Annotated[
 ]
 _CROSS = Annotated[
     bool,
-    typer.Option("--cross", help="The stored result of leaving out one source after the other."),
+    typer.Option("--cross", help="Show the stored leave-one-source-out cross-validation."),
 ]
 
 

@@ -1,1 +1,1 @@
-"""Answers in one format each: terminal, JSON, CSV, Markdown."""
+"""One module per output format: terminal, JSON, CSV, Markdown, HTML."""

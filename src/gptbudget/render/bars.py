@@ -1,4 +1,4 @@
-"""Bars of text, in blocks where the encoding has them and in ASCII where it has not."""
+"""Text bars: Unicode block characters if the encoding has them, else ASCII."""
 
 from typing import NamedTuple
 
@@ -8,13 +8,13 @@ LONGEST = 24
 """Characters of a bar where there is room."""
 
 SHORTEST = 6
-"""A shorter bar says nothing and is left out."""
+"""Bars shorter than this many characters are not drawn."""
 
 _GAP = 2
 
 
 class Ink(NamedTuple):
-    """What a bar is drawn with; ``parts`` are those of a character, the thinnest first."""
+    """Characters of a bar; ``parts`` are partially filled characters, the thinnest first."""
 
     full: str
     parts: str
@@ -27,7 +27,7 @@ ASCII = Ink("#", "", ".", ">")
 
 
 def ink_of(encoding: str | None) -> Ink:
-    """Blocks where the encoding can write every one of them."""
+    """Return ``BLOCKS`` if the encoding supports all of its characters, else ``ASCII``."""
     try:
         "".join(BLOCKS).encode(encoding or "ascii")
     except (LookupError, UnicodeEncodeError):
@@ -58,27 +58,22 @@ def with_bars(table: Table, width: int, ink: Ink) -> Table:
     """
     if not table.bars:
         return table
-    own = table.columns[-1] in table.right
-    barred = [
-        row[-1]
-        for row, share in zip(table.rows, table.bars, strict=True)
-        if share is not None and not own
-    ]
-    text = max(map(len, barred), default=0)
-    left = table.columns if own else table.columns[:-1]
-    taken = sum(
-        max(map(len, cells)) + _GAP
-        for cells in list(zip(table.columns, *table.rows, strict=True))[: len(left)]
-    )
-    room = width - taken - (text + _GAP if text else 0) - _GAP - len(ink.beyond)
+    barred = table
+    if table.columns[-1] in table.right:
+        rows = tuple((*row, "") for row in table.rows)
+        barred = table._replace(columns=(*table.columns, ""), rows=rows)
+    *others, last = zip(barred.columns, *barred.rows, strict=True)
+    beside = [words for words, share in zip(last[1:], table.bars, strict=True) if share is not None]
+    words = max(map(len, beside), default=0)
+    begin = words + _GAP if words else 0
+    taken = sum(max(map(len, column)) + _GAP for column in others)
+    room = width - taken - begin - _GAP - len(ink.beyond)
     if room < SHORTEST:
         return table
-    drawn = ["" if share is None else bar(share, min(LONGEST, room), ink) for share in table.bars]
-    if own:
-        rows = tuple((*row, cell) for row, cell in zip(table.rows, drawn, strict=True))
-        return table._replace(columns=(*table.columns, ""), rows=rows, bars=())
-    rows = tuple(
-        (*row[:-1], f"{row[-1]:<{text}}{' ' * _GAP if text else ''}{cell}" if cell else row[-1])
-        for row, cell in zip(table.rows, drawn, strict=True)
+    length = min(LONGEST, room)
+    cells = (
+        cell if share is None else f"{cell:<{begin}}{bar(share, length, ink)}"
+        for cell, share in zip(last[1:], table.bars, strict=True)
     )
-    return table._replace(rows=rows, bars=())
+    rows = tuple((*row[:-1], cell) for row, cell in zip(barred.rows, cells, strict=True))
+    return barred._replace(rows=rows, bars=())

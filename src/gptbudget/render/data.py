@@ -1,4 +1,4 @@
-"""Answers for other programs: JSON and CSV."""
+"""Answers as JSON, CSV and Markdown."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -38,7 +38,8 @@ def to_markdown(document: Document) -> str:
     blocks += document.advice
     for table in document.tables:
         lines = [f"### {table.title}", ""] if table.title else []
-        lines += [_cells(table.columns), _cells(_ruler(table.columns, table.right))]
+        ruler = ["---:" if column in table.right else "---" for column in table.columns]
+        lines += [_cells(table.columns), _cells(ruler)]
         lines += [_cells(row) for row in table.rows]
         blocks.append("\n".join(lines))
     if document.notes:
@@ -46,13 +47,6 @@ def to_markdown(document: Document) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def _ruler(columns: Iterable[str], right: frozenset[str]) -> list[str]:
-    return ["---:" if column in right else "---" for column in columns]
-
-
 def _cells(values: Iterable[str]) -> str:
-    return "| " + " | ".join(map(_cell, values)) + " |"
-
-
-def _cell(value: str) -> str:
-    return value.replace("|", "\\|").replace("\n", "<br>")
+    cells = (value.replace("|", "\\|").replace("\n", "<br>") for value in values)
+    return f"| {' | '.join(cells)} |"

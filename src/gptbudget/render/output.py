@@ -1,6 +1,6 @@
-"""One door for all formats: a document goes to standard output in the format asked for.
+"""Write a document to standard output in the requested format.
 
-A reader that has seen enough, such as ``head``, is no error.
+A closed pipe (for example ``| head``) is not an error.
 """
 
 import os

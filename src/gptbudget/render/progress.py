@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from gptbudget.search.best import Progress
     from gptbudget.search.search import Watch
 
-_PATIENCE_S = 1.0
-"""A search that is shorter shows nothing."""
+_DELAY_S = 1.0
+"""Seconds before the progress bar appears."""
 
 
 @contextmanager
@@ -33,7 +33,7 @@ def watching() -> "Iterator[Watch | None]":
 
     def watch(seen: "Progress") -> None:
         spent = time.perf_counter() - begin
-        if spent < _PATIENCE_S:
+        if spent < _DELAY_S:
             return
         if not bar.live.is_started:
             bar.start()

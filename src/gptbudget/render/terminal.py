@@ -23,10 +23,10 @@ _GAP = 2
 """Columns of the terminal between two of a table."""
 
 _NAME = 12
-"""Columns of the terminal that a folded name needs at the least."""
+"""Minimum width of the first column when its names are wrapped."""
 
 _LEAST = 6
-"""Columns of the terminal for the last one, whose cells are folded where they are words."""
+"""Minimum width of the last column when its cells are words and can wrap."""
 
 _WIDEST_DIGITS = 5
 _PIPE_WIDTH = 100
@@ -81,7 +81,7 @@ def _console(stream: TextIO) -> Console:
 
 
 def _drawn(table: Table, width: int, ink: Ink) -> RenderableType:
-    """Columns where every number stays whole, else a block of lines for each row."""
+    """Return the table as columns if no number has to be split, else one block of lines per row."""
     words = [
         _room(*column, right=table.right) for column in zip(table.columns, *table.rows, strict=True)
     ]
@@ -95,17 +95,14 @@ def _drawn(table: Table, width: int, ink: Ink) -> RenderableType:
 
 
 def _room(head: str, *cells: str, right: frozenset[str]) -> int:
-    """Columns of the terminal that a column needs; numbers and the head above them never fold."""
+    """Return the minimum width of a column; numbers and their heading never wrap."""
     whole = len(head) if head in right and _are_words(cells) else 0
-    return max(whole, _longest_word((head, *cells)))
+    words = (len(word) for cell in (head, *cells) for word in cell.split())
+    return max(whole, max(words, default=0))
 
 
 def _are_words(cells: Iterable[str]) -> bool:
     return all(" " not in cell for cell in cells)
-
-
-def _longest_word(cells: Iterable[str]) -> int:
-    return max((len(word) for cell in cells for word in cell.split()), default=0)
 
 
 def _columns(table: Table, *, fold_names: bool) -> RichTable:

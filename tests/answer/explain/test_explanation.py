@@ -12,16 +12,17 @@ from hypothesis import strategies as st
 
 import gptbudget
 from gptbudget import api
+from gptbudget.answer import explain
 from gptbudget.answer.data import answer
 from gptbudget.answer.document import flatten
 from gptbudget.answer.explain.document import chosen_by_search
 from gptbudget.answer.explain.named import Explained, explanation, plan_explanation
-from gptbudget.answer.explain.sources import _SAID, SOURCES
-from gptbudget.answer.explain.steps import ABOVE, Explanation, Input, Step
+from gptbudget.answer.explain.steps import ABOVE, Explanation, Input, Step, citations
 from gptbudget.answer.explain.traced import Tracing
 from gptbudget.api import fit
 from gptbudget.budget.budget import Plan
 from gptbudget.catalog.catalog import load_catalog
+from gptbudget.catalog.yamlfile import read_yaml
 from gptbudget.run.complete import complete_run
 from gptbudget.run.estimate import Estimate, compare
 from gptbudget.run.estimate import estimate as estimate_run
@@ -222,7 +223,7 @@ def test_the_formulas_are_those_of_the_papers() -> None:
 
 def test_what_has_no_citation_is_said_by_the_function_that_computed_it() -> None:
     steps = by_name(explanation(api.estimate(gpu="4070ti", model="gpt2", tokens="1B")))
-    assert steps["memory.weights"].source == SOURCES["memory.weights"]
+    assert steps["memory.weights"].source == citations()["memory.weights"]
     assert steps["query_width"].source == (
         "specs.model.ModelSpec.query_width: Channels of all query heads together."
     )
@@ -325,7 +326,9 @@ def test_a_figure_that_is_not_the_answers_is_a_bug() -> None:
 
 
 def test_no_citation_stands_twice() -> None:
-    assert len(set(_SAID.values())) == len(_SAID)
+    file = Path(explain.__file__).with_name("sources.yaml")
+    cited = list(read_yaml(file).data.values())
+    assert len(set(cited)) == len(cited)
 
 
 def test_every_paper_cited_is_cited_by_the_code() -> None:
@@ -337,6 +340,6 @@ def test_every_paper_cited_is_cited_by_the_code() -> None:
         for path in (package / folder).rglob("*")
         if path.suffix in {".py", ".yaml"}
     )
-    cited = re.findall(r"arXiv (\d{4}\.\d{5})", " ".join(SOURCES.values()))
+    cited = re.findall(r"arXiv (\d{4}\.\d{5})", " ".join(citations().values()))
     assert len(cited) > 15
     assert not [paper for paper in cited if paper not in code]

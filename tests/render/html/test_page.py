@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gptbudget.render.html.style import STYLE
+from gptbudget.render.html.page import STYLE
 from tests.conftest import Cli
 from tests.render.html.pages import COMMANDS, Tags, charts, drawings, titled, values
 
@@ -100,7 +100,9 @@ def test_the_grid_has_the_wall_clock_of_each_pair(cli: Cli, tmp_path: Path) -> N
     known = [each["time"]["wall_clock_s"] for each in results]
     drawn = values(titled(page, "Wall clock"), "data-value")
     assert drawn == [seconds for seconds in known if seconds is not None]
-    shown = values(titled(page, "Memory of one GPU against its card"), "data-value")
+    shown = values(
+        titled(page, "Memory needed per GPU, relative to what the GPU has"), "data-value"
+    )
     parts = [part for each in results for part in each["memory"]["parts"].values()]
     assert shown == pytest.approx(parts)
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import pytest
 
-from gptbudget.render.html.style import (
-    DARK,
-    LIGHT,
-    OF_PART,
-    SERIES,
-    colours_of,
+from gptbudget.render.html.drawing import OF_PART, SERIES, colours_of
+from gptbudget.render.html.page import STYLE
+
+LIGHT, DARK = (
+    dict(re.findall(r"--([a-z0-9]+):(#[0-9a-f]{6});", theme))
+    for theme in re.findall(r":root\{[^}]*;\s*\}", STYLE)
 )
 
 TEXT_ON = (

@@ -1,4 +1,4 @@
-"""Answers with the explanation that was asked for behind them: in words, and as plain data."""
+"""Add the output of ``--explain`` to an answer, as tables and as plain data."""
 
 import difflib
 import math
@@ -14,14 +14,13 @@ from gptbudget.answer.explain.named import (
     explanation,
     plan_explanation,
 )
-from gptbudget.answer.explain.sources import SOURCES
-from gptbudget.answer.explain.steps import ABOVE, Input, Step
-from gptbudget.answer.unknown import why_unknown
+from gptbudget.answer.explain.steps import ABOVE, Input, Step, citations
 from gptbudget.answer.verdict import subject
 from gptbudget.budget.budget import Plan
+from gptbudget.budget.plan import CountPlan
 from gptbudget.errors import UsageError
-from gptbudget.run.estimate import Bill, Estimate
-from gptbudget.search.gpu_count import Counted
+from gptbudget.run.estimate import Bill, Comparison, Estimate, unknown_memory
+from gptbudget.run.run import FlopsAmount
 from gptbudget.search.result import Fit, Way
 from gptbudget.units import format_bytes, format_duration, format_usd
 
@@ -36,7 +35,7 @@ _SYMBOLS = (
     "in an explanation x is times, ^ a power and // the whole part of a quotient; what is no whole "
     "number is shown in six digits, and in full in -o json"
 )
-_MORE = "more of a number: --explain NAME, with a name of the first column"
+_MORE = "for one number in full: --explain NAME, with a name from the first column"
 
 _SHOWN: dict[str, Callable[[float], str]] = {
     "B": format_bytes,
@@ -45,54 +44,60 @@ _SHOWN: dict[str, Callable[[float], str]] = {
 }
 
 
-def explained(document: Document, estimates: Sequence[Estimate], name: str) -> Document:
-    """An answer of ``compare``: every row as data, the best one in tables.
+Result = Comparison | Bill | Fit | Plan | CountPlan
+"""What a command answers."""
 
-    Here and below ``name`` asks for one number; an empty one for all of them.
+
+def explained(document: Document, result: Result, name: str) -> Document:
+    """An answer with its explanation: rows of its data, and the best row in tables.
+
+    Here and in the functions below, ``name`` selects one number; an empty string selects all.
     """
-    wanted = estimates if document.data and not document.tables else estimates[:1]
+    if isinstance(result, Plan):
+        plan = plan_explanation(result)
+        data = {**document.data, "explanation": steps_data(steps_of(plan, name))}
+        return _shown(document._replace(data=data), plan, name)
+    key, about, rows = _rows(result, best_only=bool(document.tables))
+    if document.data:
+        explained_rows = list(document.data[key])
+        for place, row in enumerate(rows):
+            steps = steps_data(_steps_of_row(row, name, best=place == 0))
+            explained_rows[place] = {**explained_rows[place], "explanation": steps}
+        document = document._replace(data={**document.data, key: explained_rows})
+    return _shown(document, rows[0], name, about) if rows else document
+
+
+def _rows(
+    result: Comparison | Bill | Fit | CountPlan, *, best_only: bool
+) -> tuple[str, str, list[Explained]]:
+    """The key of the rows in the data of an answer, what the best is called, and explanations."""
+    if isinstance(result, Bill):
+        sections = {"run", "model", "memory"}
+        return "results", "", [explanation(result.estimate, NOTHING_CHOSEN, sections)]
+    if isinstance(result, Fit):
+        best = [*result.ways, *result.misses][:1]
+        key, about = ("results", "way 1") if result.ways else ("misses", "the nearest miss")
+        return key, about, [explanation(way.estimate, chosen_by_search(way)) for way in best]
+    if isinstance(result, CountPlan):
+        ways = [counted.way for counted in result.found]
+        rows = [
+            explanation(way.estimate, dict.fromkeys(way.changes, "chosen by plan")) for way in ways
+        ]
+        return "results", subject(ways[0].estimate), rows
+    estimates = result.estimates
     about = subject(estimates[0]) if len(estimates) > 1 else ""
-    return _with(document, [explanation(each) for each in wanted], name, about=about)
-
-
-def explained_memory(document: Document, bill: Bill, name: str) -> Document:
-    """An answer of ``memory``."""
-    sections = {"run", "model", "memory"}
-    return _with(document, [explanation(bill.estimate, NOTHING_CHOSEN, sections)], name)
-
-
-def explained_fit(document: Document, fit: Fit, name: str) -> Document:
-    """An answer of ``fit``: the best way, or else the nearest miss."""
-    found = [*fit.ways, *fit.misses][:1]
-    rows, about = ("results", "way 1") if fit.ways else ("misses", "the nearest miss")
-    every = [explanation(way.estimate, chosen_by_search(way)) for way in found]
-    return _with(document, every, name, rows, about)
+    shown = estimates[:1] if best_only else estimates
+    return "results", about, [explanation(each) for each in shown]
 
 
 def chosen_by_search(way: Way) -> dict[str, str]:
     """What a search set, and nobody gave."""
-    run, host = way.estimate.run, format_bytes(way.candidate.host_bytes or 0)
-    said = "chosen by fit: no other way that was tried comes before it"
-    found = {name: said for name in run.values if run.asked(name) and name not in way.given}
-    if way.candidate.host_bytes:
-        found["host_memory"] = f"chosen by fit: the offload needs {host}"
-    return found
-
-
-def explained_counts(document: Document, found: Sequence[Counted], name: str) -> Document:
-    """An answer of ``plan`` with a model: every row as data, the best one in tables."""
-    every = [
-        explanation(each.way.estimate, dict.fromkeys(each.way.changes, "chosen by plan"))
-        for each in found
-    ]
-    return _with(document, every, name, about=subject(found[0].way.estimate))
-
-
-def explained_plan(document: Document, plan: Plan, name: str) -> Document:
-    """An answer of ``plan`` without a model."""
-    found = plan_explanation(plan)
-    data = {**document.data, "explanation": steps_data(steps_of(found, name))}
-    return _shown(document._replace(data=data), found, name)
+    run, host = way.estimate.run, way.candidate.host_bytes
+    set_by_search = (name for name in run.values if run.asked(name) and name not in way.given)
+    chosen = dict.fromkeys(set_by_search, "chosen by fit: it belongs to the best-ranked way")
+    if host:
+        chosen["host_memory"] = f"chosen by fit: the offload needs {format_bytes(host)}"
+    return chosen
 
 
 def steps_data(steps: Sequence[Step]) -> list[dict[str, Any]]:
@@ -118,51 +123,69 @@ def steps_of(of: Explained, name: str) -> list[Step]:
 
 
 def _found(of: Explained, name: str) -> str:
-    """What the number that is asked for is called in formulas."""
+    """Return the name that the requested number has in formulas."""
     names = {step.name: Quantity(step.name, step.name, step.value) for step in of.steps}
     ends = [each.path.rpartition(".")[2] for each in of.quantities]
     for each, end in zip(of.quantities, ends, strict=True):
         ways = (each.name, each.path, each.path.replace(".parts.", "."))
         names |= dict.fromkeys(ways + ((end,) if ends.count(end) == 1 else ()), each)
-    found = names.get(name)
-    if found is not None and found.value is not None:
-        return found.name
+    asked = names.get(name)
+    if asked is not None and asked.value is not None:
+        return asked.name
     what = f"--explain {name if len(name) <= _LONGEST_NAME else f'{name[:_LONGEST_NAME]}...'}: "
-    if found is not None and of.estimate is not None:
-        why, hint = why_unknown(of.estimate, found.path)
+    if asked is not None and of.estimate is not None:
+        why, hint = _why_unknown(of.estimate, asked.path)
         raise UsageError(f"{what}{why}", hint)
-    if name in SOURCES and name.startswith(("memory.", "time.")):
-        raise UsageError(f"{what}it takes nothing in this answer", "--explain lists what does")
+    if name in citations() and name.startswith(("memory.", "time.")):
+        raise UsageError(f"{what}it is zero in this answer", "--explain lists what does")
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     raise UsageError(
-        f"{what}no number of this answer is called so",
+        f"{what}this answer has no number of that name",
         f"the nearest are {', '.join(near)}" if near else "--explain lists them",
     )
 
 
-def _with(
-    document: Document,
-    every: Sequence[Explained],
-    name: str,
-    rows: str = "results",
-    about: str = "",
-) -> Document:
-    """An answer with an explanation of its first rows, and that of the best in its tables.
+_OF_TIME = frozenset({"compute.available_flops", "compute.ratio"})
+_UNKNOWN = {
+    "memory.usable_bytes": ("the memory of this card is not known", "give --gpu-memory"),
+    "memory.accumulated_bytes": (
+        "gradient accumulation needs no extra memory, or the run does not fit even without it",
+        "ask for peak_bytes",
+    ),
+    "memory.host_bytes": ("the run uses no host memory", "add --offload optimizer or all"),
+    "memory.rank": ("one GPU has no ranks", "give --gpus"),
+    "time.low_s": ("a time at a given utilization has no range", "drop --utilization"),
+    "time.high_s": ("a time at a given utilization has no range", "drop --utilization"),
+    "time.profile": ("no step of this card and stack was logged", "see gptbudget calibrate"),
+    "cost.usd": ("no price of this card is known", "give --price (USD per GPU-hour)"),
+    "cost.energy_kwh": ("the power of this card is not known", "give --power"),
+    "cost.electricity_usd": (
+        "it needs a price of electricity and the power of the card",
+        "give --kwh-price, and --power where the catalog has none",
+    ),
+    "cost.co2_kg": (
+        "it needs the grid and the power of the card",
+        "give --grid, and --power where the catalog has none",
+    ),
+    "cost.purchase": ("nobody published what this card costs", "ask for cost.usd"),
+}
+"""Why a number is not known, and what to do; of other numbers it is the shape that is missing."""
 
-    ``about`` says which one that is, where there are several.
-    """
-    data = document.data
-    if data:
-        found = [dict(row) for row in data[rows]]
-        for place, (row, each) in enumerate(zip(found, every, strict=False)):
-            row["explanation"] = steps_data(_steps_of_row(each, name, best=place == 0))
-        data = {**data, rows: found}
-    document = document._replace(data=data)
-    return _shown(document, every[0], name, about) if every else document
+
+def _why_unknown(estimate: Estimate, path: str) -> tuple[str, str]:
+    """Why a number of the answer is not known, and what to do about it."""
+    section, memory = path.partition(".")[0], unknown_memory(estimate)
+    if section == "memory" and memory is not None and path != "memory.usable_bytes":
+        return f"memory is not known, as {memory}", "--explain lists what is known"
+    if estimate.time is None and (section in {"time", "cost"} or path in _OF_TIME):
+        return "no time is predicted for this hardware", "give --utilization"
+    flops = isinstance(estimate.run.work, FlopsAmount)
+    what = "an amount of FLOPs" if flops else "a bare size"
+    return _UNKNOWN.get(path, (f"{what} has no shape", "name a model of the catalog"))
 
 
 def _steps_of_row(of: Explained, name: str, *, best: bool) -> list[Step]:
-    """The steps to a number; none where only another row than the best does not have it."""
+    """Return the steps to a number; an empty list if a row other than the best lacks it."""
     try:
         return steps_of(of, name)
     except UsageError:
@@ -172,7 +195,7 @@ def _steps_of_row(of: Explained, name: str, *, best: bool) -> list[Step]:
 
 
 def _shown(document: Document, of: Explained, name: str, about: str = "") -> Document:
-    """A document with the tables of an explanation behind its own."""
+    """Return the document with the tables of an explanation appended."""
     if not document.tables:
         return document
     title = f"explained, {about}" if about else "explained"
@@ -193,7 +216,7 @@ def _outline(of: Explained, title: str) -> Table:
 
 
 def _line(step: Step) -> str:
-    """A formula as far as a line goes; who says what is not computed."""
+    """The formula shortened to one line, or the source of a number that is not computed."""
     return _cut(_symbols(step.formula) if step.inputs else step.source, _LONGEST_FORMULA)
 
 
@@ -220,13 +243,13 @@ def _in_full(of: Explained, name: str, title: str) -> Iterator[Table]:
 
 
 def _computed(of: Sequence[Step], steps: dict[str, Step], said: set[str]) -> list[Step]:
-    """The steps of the inputs of some steps, without those that were said."""
+    """The steps that compute the inputs of the steps ``of``, without those already shown."""
     inputs = [each for step in of for each in step.inputs if each.source == ABOVE]
     return [steps[name] for name in dict.fromkeys(each.name for each in inputs) if name not in said]
 
 
 def formula_tables(steps: Sequence[Step]) -> Iterator[Table]:
-    """All steps, section by section, with what is said of a number in cells of their own."""
+    """Yield one table per section with a row (name, formula, source) per step."""
     for section in dict.fromkeys(step.section for step in steps):
         rows = tuple(
             (step.name, "\n= ".join(_equations(step)), f"{step.source}{_marks(step.inputs)}")
@@ -267,7 +290,7 @@ def _result(step: Step) -> str:
 
 
 def _amount(step: Step) -> str:
-    """A number in the unit in which one reads it."""
+    """The value in a readable unit, for example ``12 GiB``."""
     shown, sign = _SHOWN.get(step.unit), "-" if step.value < 0 else ""
     if shown is None:
         return f"{_number(step.value)} {step.unit}".strip()
@@ -275,7 +298,7 @@ def _amount(step: Step) -> str:
 
 
 def _number(value: float) -> str:
-    """Whole numbers as far as one reads them, others in six digits."""
+    """Whole numbers below 1e12 with all digits, others with six significant digits."""
     whole = value == int(value) and abs(value) < _LONG if math.isfinite(value) else False
     return f"{value:,.0f}" if whole else f"{value:.6g}"
 
@@ -286,7 +309,7 @@ def _symbols(formula: str) -> str:
 
 
 def _short(source: str) -> str:
-    """The first of several sources, as far as a line goes."""
+    """The first of several sources, shortened to one line, and how many more there are."""
     first, *others = source.split(" ; ")
     return f"{_cut(first, _LONGEST_SOURCE)}{f' and {len(others)} more' if others else ''}"
 

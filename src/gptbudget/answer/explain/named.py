@@ -1,4 +1,4 @@
-"""The usual path on numbers that know their names: from the inputs of a run to all its steps.
+"""Recompute an estimate with traced numbers, to record the formula of every number in the answer.
 
 Options, catalog entries and the constants of a stack are wrapped field by field: a leaf is named
 by where it stands. The run is then completed and estimated like any other.
@@ -47,30 +47,30 @@ _LEAVES = {
     "reserve": "reserve_bytes",
     "time": "horizon_s",
 }
-"""What a leaf is called where its place says more than one needs, or nothing of its unit."""
+"""Shorter names for inputs, used where the field path is too long or lacks the unit."""
 
 _CITING = ("source", "evidence", "sources")
-"""Fields in which a record says who says it."""
+"""Fields that hold the source of a record."""
 
 _OF_MODEL = ("query_width", "kv_width", "head_width", "ffn_width", "active_ffn_width")
 _OF_RUN = ("micro_batches", "step_tokens", "global_batch_tokens")
-"""Properties of a model and of a run that many formulas have."""
+"""Properties of a model and of a run that appear in many formulas and therefore keep a name."""
 
 _SECTIONS = {"parameters": "model", "rank": "memory", "machine": "time"}
-"""Of records, the part of the answer that they belong to."""
+"""Maps a record of intermediate results to the section of the answer it belongs to."""
 
 _ALL = frozenset({"run", "model", "compute", "memory", "time", "cost"})
-"""The parts of an answer; ``run`` is what stands outside of the others."""
+"""The sections of an answer; ``run`` holds the numbers outside of all others."""
 
 _GENERAL = frozenset({"required_flops", "active_parameters"})
 """Numbers of the answer that often are another one of it, and then are said to be that."""
 
 Visit = Callable[[str, Any, str], Any]
-"""Takes the place of a number, the number, and who says it; gives what stands there instead."""
+"""A function of the field path, the number and its source; returns the number that replaces it."""
 
 
 class Quantity(NamedTuple):
-    """A number of the answer: where it stands there, and what it is called in formulas."""
+    """A number of the answer: its path in the JSON, its name in formulas, and its value."""
 
     path: str
     name: str
@@ -84,8 +84,8 @@ class Quantity(NamedTuple):
 
 def quantities(estimate: Estimate) -> list[Quantity]:
     """The numbers of an answer, also those that are not known."""
-    found = flatten(amounts(estimate))
-    ends = [path.partition(".")[2] for path in found]
+    values = flatten(amounts(estimate))
+    ends = [path.partition(".")[2] for path in values]
 
     def name(path: str) -> str:
         end = path.partition(".")[2]
@@ -94,7 +94,7 @@ def quantities(estimate: Estimate) -> list[Quantity]:
 
     return [
         Quantity(path, name(path), value)
-        for path, value in found.items()
+        for path, value in values.items()
         if value is None or (isinstance(value, int | float) and not isinstance(value, bool))
     ]
 
@@ -113,9 +113,9 @@ def explanation(
     chosen: Mapping[str, str] = NOTHING_CHOSEN,
     sections: Container[str] = _ALL,
 ) -> Explained:
-    """Every number of an answer, each step after those that it needs.
+    """Explain every number of an answer; each step comes after the steps it depends on.
 
-    ``chosen`` says of options that a search set, and nobody gave, why they are what they are.
+    ``chosen`` maps each option that a search set to the reason for its value.
     """
     leaves = _Leaves(estimate, chosen)
     wanted = [each for each in quantities(estimate) if each.section in sections]
@@ -123,7 +123,7 @@ def explanation(
 
 
 def plan_explanation(plan: Plan) -> Explained:
-    """The best model for a budget, and the run of the shape that is nearest to it."""
+    """Explain the optimum of a budget, and the run of the nearest shape if there is hardware."""
     estimate, wanted, numbers = None, list[Quantity](), dict[str, Any]()
     if plan.hardware is not None:
         trained = plan.hardware.trained
@@ -140,17 +140,17 @@ def plan_explanation(plan: Plan) -> Explained:
         leaves = _Leaves(None, NOTHING_CHOSEN)
     if plan.options.flops is not None:
         flops = leaves.leaf("flops", plan.options.flops, plan.origins["flops"], "--flops")
-    best, found = plan.optimum, optimum(flops)
+    best, traced = plan.optimum, optimum(flops)
     budget = {"budget.flops": (plan.budget.flops, flops)}
     for name in ("parameters", "tokens", "loss"):
-        budget[f"optimum.{name}"] = (getattr(best, name), getattr(found, name))
+        budget[f"optimum.{name}"] = (getattr(best, name), getattr(traced, name))
     wanted = [*(Quantity(name, name, value) for name, (value, _) in budget.items()), *wanted]
     numbers |= {name: number for name, (_, number) in budget.items()}
     return Explained(wanted, _steps(leaves, wanted, numbers), estimate)
 
 
 def _steps(leaves: "_Leaves", wanted: list[Quantity], numbers: Mapping[str, Any]) -> list[Step]:
-    """The steps of the quantities wanted that are known."""
+    """Return the steps to all wanted quantities whose value is known."""
     known = [each for each in wanted if each.value is not None]
     special_first = sorted(known, key=lambda each: each.name in _GENERAL)
     names = {each.name: leaves.tracing.number(numbers[each.path]) for each in special_first}
@@ -165,30 +165,30 @@ def _steps(leaves: "_Leaves", wanted: list[Quantity], numbers: Mapping[str, Any]
 
 def _numbers(estimate: Estimate) -> dict[str, Any]:
     """The numbers of an answer by place, and fields of the records that it was computed from."""
-    run, found = estimate.run, flatten(amounts(estimate))
+    run, numbers = estimate.run, flatten(amounts(estimate))
     prediction = getattr(run, "prediction", None)
     work = getattr(run.work, "spec", None)
-    found |= {name: getattr(work, name) for name in _OF_MODEL if work is not None}
-    found |= {f"run.{name}": getattr(run, name) for name in _OF_RUN if hasattr(run, name)}
+    numbers |= {name: getattr(work, name) for name in _OF_MODEL if work is not None}
+    numbers |= {f"run.{name}": getattr(run, name) for name in _OF_RUN if hasattr(run, name)}
     records = {
         "parameters": estimate.parameters and estimate.parameters.parts,
         "rank": estimate.memory and estimate.memory.by_phase.amounts,
         "machine": prediction and prediction.machine.rates,
     }
     for name, record in records.items():
-        _walked(record, name, lambda path, number, _: found.setdefault(path, number))
-    return found
+        _walked(record, name, lambda path, number, _: numbers.setdefault(path, number))
+    return numbers
 
 
 class _Leaves:
-    """The inputs of a run, each number of which has a name."""
+    """Wraps every input number of a run as a named leaf and records its source."""
 
     def __init__(self, of: Estimate | None, chosen: Mapping[str, str]) -> None:
         self.inputs: dict[str, Input] = {}
         self.tracing, self._of, self._chosen = Tracing(), of, chosen
 
     def estimate(self) -> Estimate:
-        """The run again, completed and estimated from numbers with names."""
+        """Complete and estimate the run again from named numbers; return the traced estimate."""
         assert self._of is not None
         inputs = self._named(self._of.run.inputs)
         return estimate_run(complete_run(*inputs[:5], origins=inputs.origins))
@@ -196,7 +196,7 @@ class _Leaves:
     def leaf(
         self, place: str, value: Any, origin: Origin, source: str, *, kept: bool = False
     ) -> Traced:
-        """A number that comes from outside; a name is one number only."""
+        """Return a named leaf for an input; the same name must always stand for the same value."""
         name = _LEAVES.get(place, place).replace("-", "_")
         if place in self._chosen:
             origin, source = "computed", self._chosen[place]
@@ -206,7 +206,7 @@ class _Leaves:
         return self.tracing.leaf(name, value, kept=kept)
 
     def _named(self, of: Inputs) -> Inputs:
-        """All inputs, field by field."""
+        """Return the inputs of the run with every number replaced by a named leaf."""
         gpu, context = of.gpu, of.context
         options = {
             name: _walked(value, name, self._of_option(name))
@@ -307,7 +307,7 @@ class _Leaves:
 
 
 def _walked(record: Any, place: str, visit: Visit, cited: str = "") -> Any:
-    """A frozen record with what ``visit`` gives for each of its numbers, and of those within it."""
+    """Return a copy of a frozen record in which ``visit`` replaced every number, at any depth."""
     if isinstance(record, int | float | Traced) and not isinstance(record, bool):
         return visit(place, record, cited)
     if isinstance(record, Spec | Mapping):

@@ -1,4 +1,4 @@
-"""The steps of an explanation: named numbers as formulas, in the order of their use.
+"""Turn traced numbers into steps: one formula per named number, inputs before results.
 
 A number has the name under which the answer has it, or the record that it is a field of. What is
 left, in a formula that is too long to read, is named after the function that computed it.
@@ -11,10 +11,11 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache, reduce
 from keyword import iskeyword
+from pathlib import Path
 from typing import Literal, NamedTuple
 
-from gptbudget.answer.explain.sources import SOURCES
 from gptbudget.answer.explain.traced import LEAF, NEGATIVE, NUMBER, Traced
+from gptbudget.catalog.yamlfile import read_yaml
 
 Origin = Literal["given", "scenario", "driver", "catalog", "default", "assumed", "computed"]
 """Said by the user, on the command line or in a scenario; of a catalog; a default of an option; an
@@ -23,13 +24,13 @@ assumption without an option; an earlier step."""
 ABOVE = "a step above"
 _AGREES = 1e-9
 _READABLE = 16
-"""Numbers in a formula."""
+"""The most numbers that a formula may show before it is split."""
 
 _SHORT = 2
-"""Numbers in a formula that needs no name."""
+"""A part with at most this many numbers is not split off."""
 
 _SMALL = 1e4
-"""Constants below it are factors of many formulas, and no name stands for them."""
+"""Constants below this value occur in many formulas and are never replaced by a name."""
 
 _RANK = {"+": 1, "-": 1, "*": 2, "/": 2, "//": 2, "%": 2, NEGATIVE: 3, "**": 4}
 _WHOLE = 5
@@ -55,11 +56,11 @@ _UNITS = (
     (r"_kwh$", "kWh"),
     (r"_kg$", "kg"),
 )
-"""By what a name has in it; the first that fits."""
+"""Units by a pattern in the name; the first match wins."""
 
 
 class Input(NamedTuple):
-    """A number that a step takes in."""
+    """An input of a step: a named number with its unit and origin."""
 
     name: str
     value: float
@@ -69,7 +70,7 @@ class Input(NamedTuple):
 
 
 class Step(NamedTuple):
-    """A number of the answer: its formula, and everything that is in it."""
+    """One computed number: its formula, value, unit, source and inputs."""
 
     section: str
     name: str
@@ -86,21 +87,28 @@ class Term(NamedTuple):
 
     number: Traced
     size: int
-    """Numbers that are written."""
+    """How many numbers its formula shows."""
     times: int
-    """How often it stands there."""
+    """How often it occurs in the whole formula."""
     is_result: bool
-    """A function gave it back: what it is part of was computed by others."""
+    """It is the return value of a function: every use of it is in another function."""
+
+
+@cache
+def citations() -> dict[str, str]:
+    """Who says so, by the name of a number or of the whole that it is a part of."""
+    lines = read_yaml(Path(__file__).with_name("sources.yaml"), keep=True).data
+    return {name: cited for names, cited in lines.items() for name in names.split()}
 
 
 @cache
 def unit_of(name: str) -> str:
-    """The unit of a number, which its name says."""
+    """Return the unit of a number, derived from its name."""
     return next((unit for pattern, unit in _UNITS if re.search(pattern, name)), "")
 
 
 class Explanation:
-    """Writes down every number that has a name, each after those that it needs."""
+    """Collects a step for each named number, after the steps it depends on."""
 
     def __init__(
         self,
@@ -131,7 +139,7 @@ class Explanation:
             self._names.setdefault(id(number), name)
 
     def _write(self, section: str, name: str) -> None:
-        """Write a step down, of its own section or else of that in which it is needed."""
+        """Append a step to its own section, or to the section of the step that needs it."""
         self._said.add(name)
         section = self._sections.get(name) or self._sections.get(name.partition(".")[0], section)
         number = self._numbers[name]
@@ -142,7 +150,7 @@ class Explanation:
         if names.get(id(number)) == name:
             del names[id(number)]
         self._split(number, names)
-        needed = {known: each for each, known in _met(number, names)}
+        needed = {known: each for each, known in _named_inputs(number, names)}
         for known in needed:
             if known not in self._leaves and known not in self._said:
                 self._write(section, known)
@@ -168,20 +176,20 @@ class Explanation:
     def _split(self, number: Traced, names: dict[int, str]) -> None:
         """Name terms of a formula that is too long to read, those first that stand there often."""
         while True:
-            found = _terms(number, names)
-            if found.pop(id(number)).size <= _READABLE:
+            terms = _terms(number, names)
+            if terms.pop(id(number)).size <= _READABLE:
                 return
-            term = max((each for each in found.values() if each.size <= _READABLE), key=_worth)
+            term = max((each for each in terms.values() if each.size <= _READABLE), key=_savings)
             name = re.sub(r"(^|\.)_", r"\1", term.number.function)
             self._name(self._unused(name if term.is_result else f"{name}.part"), term.number)
             names[id(term.number)] = self._names[id(term.number)]
 
     def _unused(self, name: str) -> str:
-        """The name, or the name with the first number that makes it another."""
-        taken, place, found = {*self._numbers, *self._leaves}, 1, name
-        while found in taken or iskeyword(found):
-            place, found = place + 1, f"{name}_{place + 1}"
-        return found
+        """Return ``name``, or ``name_2``, ``name_3``, ... if it is taken."""
+        taken, place, unused = {*self._numbers, *self._leaves}, 1, name
+        while unused in taken or iskeyword(unused):
+            place, unused = place + 1, f"{name}_{place + 1}"
+        return unused
 
     def _input(self, name: str, number: Traced) -> Input:
         return self._leaves.get(name) or Input(name, number.value, unit_of(name), "computed", ABOVE)
@@ -189,7 +197,7 @@ class Explanation:
 
 def _cited(name: str) -> str | None:
     """The citation of a number, or of the whole that it is a part of."""
-    return SOURCES.get(name) or SOURCES.get(name.rpartition(".")[0])
+    return citations().get(name) or citations().get(name.rpartition(".")[0])
 
 
 def _source(name: str, number: Traced) -> str:
@@ -205,9 +213,9 @@ def _source(name: str, number: Traced) -> str:
 
 
 def written(of: Traced, names: Mapping[int, str], say: Callable[[Traced, str], str]) -> str:
-    """The formula of a number; what has a name stands for itself, said as ``say`` wants it.
+    """Return the formula of a number as text. ``say`` writes each named number in it.
 
-    ``names`` is what has a name, by identity.
+    ``names`` maps the ``id`` of each named number to its name.
     """
     return _written(of, names, say)[0]
 
@@ -236,34 +244,34 @@ def _name(of: Traced, names: Mapping[int, str]) -> str:
     return of.name if of.operation == LEAF else names.get(id(of), "")
 
 
-def _met(of: Traced, names: Mapping[int, str]) -> Iterator[tuple[Traced, str]]:
-    """The numbers with names that a formula has in it, in order."""
+def _named_inputs(of: Traced, names: Mapping[int, str]) -> Iterator[tuple[Traced, str]]:
+    """Yield each named number in a formula with its name, from left to right."""
     name = _name(of, names)
     if name:
         yield of, name
     else:
         for operand in of.operands:
-            yield from _met(operand, names)
+            yield from _named_inputs(operand, names)
 
 
 def _terms(of: Traced, names: Mapping[int, str]) -> dict[int, Term]:
-    """What could be named inside a formula, by identity."""
-    found: dict[int, Term] = {}
+    """Return the unnamed parts of a formula, keyed by ``id``."""
+    terms: dict[int, Term] = {}
 
     def size(part: Traced, above: Traced | None) -> int:
         if part.operation in {LEAF, NUMBER} or _name(part, names):
             return 1
         gave = above is None or above.function != part.function
-        known = found.get(id(part))
+        known = terms.get(id(part))
         if known is None:
             known = Term(part, sum(size(each, part) for each in part.operands), 0, is_result=True)
-        found[id(part)] = Term(part, known.size, known.times + 1, known.is_result and gave)
+        terms[id(part)] = Term(part, known.size, known.times + 1, known.is_result and gave)
         return known.size
 
     size(of, None)
-    return found or {id(of): Term(of, 1, 0, is_result=False)}
+    return terms or {id(of): Term(of, 1, 0, is_result=False)}
 
 
-def _worth(of: Term) -> tuple[bool, int]:
+def _savings(of: Term) -> tuple[bool, int]:
     """How much shorter a formula gets by a name; results of functions come first."""
     return of.is_result and of.size > _SHORT, (of.size - 1) * of.times

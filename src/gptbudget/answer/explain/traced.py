@@ -1,14 +1,15 @@
-"""Numbers that remember how they were made.
+"""Numbers that record the operations that produced them.
 
 The formulas of ``core`` take any kind of number. Handed these, they give back their result and, in
 it, the operations that led there: an explanation is what was computed, not a second account of it.
 
-What changes nothing is left out: adding or subtracting 0, multiplying with or dividing by 1.
+Operations without effect are dropped: adding or subtracting 0, multiplying or dividing by 1.
 """
 
 import operator
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 _OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
@@ -24,7 +25,7 @@ _OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
 LEAF, NUMBER, NEGATIVE = "leaf", "number", "negative"
 
 _ARITHMETIC = frozenset({__name__, "gptbudget.core.arrays", "gptbudget.core.parts"})
-"""Modules that compute for others: what they make was made by who called them."""
+"""Helper modules: an operation inside them is attributed to their caller."""
 
 
 class Place(NamedTuple):
@@ -39,7 +40,7 @@ Method = Callable[[Any, Any], Any]
 
 
 def _operator(operation: str) -> tuple[Method, Method]:
-    """The methods of an operation, with the number on its left and on its right."""
+    """Return the methods for ``number op other`` and ``other op number``."""
     return (
         lambda self, other: self.tracing.made(operation, self, other),
         lambda self, other: self.tracing.made(operation, other, self),
@@ -50,28 +51,28 @@ def _comparison(compare: Callable[[Any, Any], bool]) -> Method:
     return lambda self, other: compare(self.value, plain(other))
 
 
+@dataclass(eq=False, repr=False)
 class Traced:
-    """A number with the operation and the operands that made it.
+    """A number together with the operation and operands that produced it.
 
     Two that were made alike in one place are one object. They compare and are shown as their
     values are, and cannot be hashed, so that no cache keeps one.
     """
 
-    def __init__(
-        self, tracing: "Tracing", value: Any, operation: str, *operands: "Traced", **of: Any
-    ) -> None:
-        self.tracing, self.value = tracing, value
-        self.operation, self.operands = operation, operands
-        self.name: str = of.get("name", "")
-        """Of a leaf."""
-        self.kept: bool = of.get("kept", False)
-        """Shown as a factor of 1 too."""
-        self.place: Place | None = of.get("place")
-        """Where it was computed."""
+    tracing: "Tracing"
+    value: Any
+    operation: str
+    operands: "tuple[Traced, ...]" = ()
+    name: str = ""
+    """Name of a leaf; empty for computed numbers."""
+    kept: bool = False
+    """Whether the number stays in a formula even as a factor of 1."""
+    place: Place | None = None
+    """Where it was computed."""
 
     @property
     def function(self) -> str:
-        """What computed it; nothing of a number that was not computed."""
+        """The function that computed the number; empty for inputs."""
         return self.place.function if self.place else ""
 
     def __repr__(self) -> str:
@@ -105,7 +106,7 @@ class Traced:
         return -self if self < 0 else self
 
     def __round__(self) -> Any:
-        """To the nearest whole number, of two as near the even one, as arithmetic."""
+        """Round half to even, written with traced arithmetic."""
         whole = (self + 0.5) // 1
         return whole if whole == round(self.value) else (self - 0.5) // 1
 
@@ -123,17 +124,17 @@ class Traced:
 
 
 class Tracing:
-    """Makes traced numbers, each one once."""
+    """Creates traced numbers; equal ones are created once and shared."""
 
     def __init__(self) -> None:
         self._made: dict[tuple[Any, ...], Traced] = {}
 
     def leaf(self, name: str, value: Any, *, kept: bool = False) -> Traced:
-        """A number that has a name and was not computed."""
+        """Return a named input."""
         return self._once((LEAF, name), value, LEAF, name=name, kept=kept)
 
     def number(self, value: Any) -> Traced:
-        """A number as it stands in a formula; one that is traced is itself."""
+        """Wrap a plain number as a constant; traced numbers pass through."""
         if isinstance(value, Traced):
             return value
         value = int(value) if isinstance(value, bool) else value
@@ -148,7 +149,7 @@ class Tracing:
         return self._once((NEGATIVE, id(of)), -of.value, NEGATIVE, of, place=of.place)
 
     def made(self, operation: str, first: Any, second: Any) -> Traced:
-        """The result of an operation."""
+        """Return the traced result of an operation."""
         left, right = self.number(first), self.number(second)
         value = _OPERATIONS[operation](left.value, right.value)
         if left.operation == right.operation == NUMBER:
@@ -178,12 +179,12 @@ class Tracing:
         self, key: tuple[Any, ...], value: Any, operation: str, *operands: Traced, **of: Any
     ) -> Traced:
         if key not in self._made:
-            self._made[key] = Traced(self, value, operation, *operands, **of)
+            self._made[key] = Traced(self, value, operation, operands, **of)
         return self._made[key]
 
 
 def _place() -> Place:
-    """The function that computes, outside of those that compute for others."""
+    """Return the calling function, skipping the helper modules in ``_ARITHMETIC``."""
     frame: Any = sys._getframe(2)  # noqa: SLF001 - the documented way to a caller
     while frame.f_globals.get("__name__") in _ARITHMETIC:
         frame = frame.f_back
@@ -192,5 +193,5 @@ def _place() -> Place:
 
 
 def plain(number: Any) -> Any:
-    """The value of a number of either kind."""
+    """Return the value of a plain or traced number."""
     return number.value if isinstance(number, Traced) else number

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from gptbudget.answer.budget import best_name
+from gptbudget.answer.budget import shapes
 from gptbudget.answer.page.page import (
     Amount,
     Axis,
@@ -21,7 +21,7 @@ from gptbudget.answer.page.page import (
 from gptbudget.answer.quantities import active_parameters
 from gptbudget.answer.verdict import subject
 from gptbudget.budget.budget import Plan
-from gptbudget.budget.laws import FOLLOWED, Allocation
+from gptbudget.budget.laws import FOLLOWED
 from gptbudget.core.chinchilla import BESIROGLU, compute_optimal_parameters, predicted_loss
 from gptbudget.core.cost import delivered_flops_per_s, wall_clock_s
 from gptbudget.run.estimate import Estimate, Memory, Time
@@ -39,7 +39,7 @@ from gptbudget.units import (
 
 
 def memory_figures(estimate: Estimate) -> tuple[Stacked, ...]:
-    """The bill of the peak against the card, and of the host where something lives there."""
+    """Memory at the peak compared with the card; also host memory, if any is used."""
     memory = estimate.memory
     if memory is None:
         return ()
@@ -53,11 +53,11 @@ def memory_figures(estimate: Estimate) -> tuple[Stacked, ...]:
 
 
 def _memory_of_all(estimates: Sequence[Estimate]) -> tuple[Stacked, ...]:
-    """One bar a pair, each against its own card."""
+    """One bar per model-GPU pair, scaled to the memory of its GPU."""
     bills = tuple(
         _bill(each.memory, subject(each)) for each in estimates if each.memory is not None
     )
-    title = "Memory of one GPU against its card"
+    title = "Memory needed per GPU, relative to what the GPU has"
     return (Stacked(title, "bytes", bills, each_its_own=True),) if bills else ()
 
 
@@ -88,28 +88,27 @@ _LOWEST = 0.02
 """Utilization at which the curve begins."""
 
 _STEPS = 98
-"""Points of the curve to a utilization of one."""
+"""Number of intervals of the curve."""
 
 
 def time_figures(estimate: Estimate) -> tuple[Chart | Stacked, ...]:
     """The wall clock at every utilization, and where the seconds of a step go."""
-    return (by_utilization(estimate), *_step(estimate))
+    return (_by_utilization(estimate), *_step(estimate))
 
 
-def by_utilization(estimate: Estimate) -> Chart:
+def _by_utilization(estimate: Estimate) -> Chart:
     """The wall clock at every utilization; the prediction and its likely range stand on it."""
     run, time = estimate.run, estimate.time
     furthest = max(1.0, 0.0 if time is None else time.utilization * 1.1)
     shares = [_LOWEST + (furthest - _LOWEST) * step / _STEPS for step in range(_STEPS + 1)]
-    word = "exact" if run.convention == "exact" else "6ND"
-    basis = f"of the {run.precision} peak, {word}"
+    convention = "exact" if run.convention == "exact" else "6ND"
     return Chart(
         "Wall clock by utilization",
-        Axis(f"utilization {basis}", "share"),
+        Axis(f"utilization of the {run.precision} peak, {convention}", "share"),
         Axis("wall clock", "seconds", log=True),
-        (Curve("at each utilization", tuple((share, _wall(estimate, share)) for share in shares)),),
+        Curve("at each utilization", tuple((share, _wall(estimate, share)) for share in shares)),
         tuple(_marks(estimate)),
-        across=Rule(f"horizon {format_duration(run.horizon_s)}", run.horizon_s),
+        horizontal_line=Rule(f"horizon {format_duration(run.horizon_s)}", run.horizon_s),
         band=_band(time),
     )
 
@@ -188,9 +187,7 @@ _AROUND = 100.0
 """How far the curve goes below and above what is shown."""
 
 _POINTS = 60
-_BUDGET = Axis("training compute, 6ND", "flops", log=True)
 _SIZE = Axis("parameters", "count", log=True)
-_CAPTION = "On the line, parameters and tokens make the best of the compute"
 
 
 def optimum_of_run(estimate: Estimate) -> tuple[Chart, ...]:
@@ -202,56 +199,48 @@ def optimum_of_run(estimate: Estimate) -> tuple[Chart, ...]:
     if isinstance(run, ModelRun) and run.recipe.method.kind != "full":
         return ()
     budget = None if compute.ratio is None else six_nd * compute.ratio
-    shown = [six_nd] if budget is None else [six_nd, budget]
     text = f"{format_count(size)} parameters on {format_count(run.tokens or 0)} tokens"
     marks = [Mark(getattr(run.work, "key", ""), six_nd, size, text, main=True)]
     if budget is not None:
         marks.append(_best_at(budget))
-    return (
-        Chart(
-            "Compute-optimal size",
-            _BUDGET,
-            _SIZE,
-            (_curve(min(shown), max(shown)),),
-            tuple(marks),
-            upright=None if budget is None else Rule("your budget", budget),
-            caption=f"{_CAPTION}; right of it a model is trained longer than that, left shorter.",
-        ),
-    )
+    more = "; right of it a model is trained longer than that, left shorter"
+    return (_by_budget(marks, budget, more),)
 
 
 def optimum_of_plan(plan: Plan) -> tuple[Chart, ...]:
     """The best size by budget, and how little the loss depends on it."""
-    return (_by_budget(plan), _by_size(plan))
-
-
-def _by_budget(plan: Plan) -> Chart:
     flops = plan.budget.flops
+    best = _best_at(flops)._replace(main=True)
+    return (_by_budget([best], flops), _by_size(plan))
+
+
+def _by_budget(marks: Sequence[Mark], budget: float | None, more: str = "") -> Chart:
+    """The compute-optimal size around some models; ``more`` is the end of the caption."""
+    budgets = [mark.x for mark in marks]
+    points = tuple(
+        (flops, float(compute_optimal_parameters(flops)))
+        for flops in _spread(min(budgets) / _AROUND, max(budgets) * _AROUND)
+    )
     return Chart(
         "Compute-optimal size",
-        _BUDGET,
+        Axis("training compute, 6ND", "flops", log=True),
         _SIZE,
-        (_curve(flops, flops),),
-        (_best_at(flops)._replace(main=True),),
-        upright=Rule("your budget", flops),
-        caption=f"{_CAPTION}.",
+        Curve(BESIROGLU.name, points),
+        tuple(marks),
+        vertical_line=None if budget is None else Rule("your budget", budget),
+        caption=f"On the line, model size is compute-optimal{more}.",
     )
 
 
 def _by_size(plan: Plan) -> Chart:
     flops = plan.budget.flops
-    sizes = [law.parameters for law in plan.laws]
-    hardware = plan.hardware
-    marks = [_law_mark(law, law.parameters, law.replication_loss) for law in plan.laws]
-    if hardware is not None:
-        for name, trained in (
-            ("best with offload", hardware.best_with_offload),
-            (best_name(plan), hardware.best_that_fits),
-        ):
-            if trained is not None:
-                size, text = trained.parameters, _size_and_loss(trained.parameters, trained.loss)
-                marks.append(Mark(name, size, trained.loss, text))
-                sizes.append(size)
+    marks = [
+        _size_mark(law.name, law.parameters, law.replication_loss, main=law.law == FOLLOWED)
+        for law in plan.laws
+    ]
+    others = list(shapes(plan).items())[1:]
+    marks += [_size_mark(name, each.parameters, each.loss) for name, each in others]
+    sizes = [mark.x for mark in marks]
     line = tuple(
         (size, float(predicted_loss(size, flops / (6 * size))))
         for size in _spread(min(sizes) / 3, max(sizes) * 3)
@@ -260,20 +249,16 @@ def _by_size(plan: Plan) -> Chart:
         "Loss by size, on the same compute",
         _SIZE,
         Axis("predicted loss, nats a token", "loss"),
-        (Curve(f"{BESIROGLU.name}, {format_flops(flops)}", line),),
+        Curve(f"{BESIROGLU.name}, {format_flops(flops)}", line),
         tuple(marks),
         caption="Nats a token of the corpus of the fit. A shape that gets less compute out of the "
         "hardware lies above the line.",
     )
 
 
-def _law_mark(law: Allocation, x: float, y: float) -> Mark:
-    text = _size_and_loss(law.parameters, law.replication_loss)
-    return Mark(law.name, x, y, text, main=law.law == FOLLOWED)
-
-
-def _size_and_loss(parameters: float, loss: float) -> str:
-    return f"{format_count(parameters, 3)}, loss {format_number(loss, 4)}"
+def _size_mark(label: str, parameters: float, loss: float, *, main: bool = False) -> Mark:
+    text = f"{format_count(parameters, 3)}, loss {format_number(loss, 4)}"
+    return Mark(label, parameters, loss, text, main)
 
 
 def _best_at(budget: float) -> Mark:
@@ -281,14 +266,6 @@ def _best_at(budget: float) -> Mark:
     tokens = budget / (6 * size)
     text = f"{format_count(size, 3)} parameters on {format_count(tokens, 3)} tokens"
     return Mark("best use of your budget", budget, size, text)
-
-
-def _curve(low: float, high: float) -> Curve:
-    points = tuple(
-        (flops, float(compute_optimal_parameters(flops)))
-        for flops in _spread(low / _AROUND, high * _AROUND)
-    )
-    return Curve(BESIROGLU.name, points)
 
 
 def _spread(low: float, high: float) -> Iterator[float]:

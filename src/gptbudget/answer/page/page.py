@@ -5,11 +5,11 @@ from typing import Literal, NamedTuple
 from gptbudget.answer.document import Table
 
 Quantity = Literal["share", "seconds", "flops", "count", "loss", "bytes"]
-"""What an axis measures, in base units; it says how its numbers are shown."""
+"""What an axis measures, in base units; determines how its numbers are formatted."""
 
 
 class Amount(NamedTuple):
-    """A named amount, and how it is said."""
+    """A labelled value and its text."""
 
     label: str
     value: float
@@ -32,18 +32,17 @@ class Stacked(NamedTuple):
     quantity: Quantity
     bills: tuple[Bill, ...]
     each_its_own: bool = False
-    caption: str = ""
 
 
 class Mark(NamedTuple):
-    """A point of a chart, and how it is said."""
+    """A labelled point of a chart and its text."""
 
     label: str
     x: float
     y: float
     text: str
     main: bool = False
-    """It is the answer; others stand beside it."""
+    """Whether this is the answer; other marks are for comparison."""
 
 
 class Rule(NamedTuple):
@@ -54,7 +53,7 @@ class Rule(NamedTuple):
 
 
 class Axis(NamedTuple):
-    """What one direction of a chart measures."""
+    """One axis of a chart: label, quantity and scale."""
 
     label: str
     quantity: Quantity
@@ -77,16 +76,16 @@ class Band(NamedTuple):
 
 
 class Chart(NamedTuple):
-    """Curves and points over two axes."""
+    """A curve and points over two axes."""
 
     title: str
     x: Axis
     y: Axis
-    curves: tuple[Curve, ...]
+    curve: Curve
     marks: tuple[Mark, ...] = ()
-    across: Rule | None = None
+    horizontal_line: Rule | None = None
     """At a value of the vertical axis."""
-    upright: Rule | None = None
+    vertical_line: Rule | None = None
     """At a value of the horizontal axis."""
     band: Band | None = None
     caption: str = ""
@@ -111,7 +110,6 @@ class Ranges(NamedTuple):
     axis: Axis
     rows: tuple[Range, ...]
     limit: Rule | None = None
-    caption: str = ""
 
 
 Figure = Stacked | Chart | Ranges
@@ -127,7 +125,7 @@ class Part(NamedTuple):
     beside: bool = False
     """The tables are small, and stand beside each other."""
     folded: bool = False
-    """It is long, and opens when it is asked for."""
+    """Whether the part is collapsed until the reader opens it."""
 
 
 class Page(NamedTuple):
@@ -141,4 +139,4 @@ class Page(NamedTuple):
     advice: tuple[str, ...]
     parts: tuple[Part, ...]
     version: str = ""
-    """Of the program that made it."""
+    """Version of gptbudget."""

@@ -1,4 +1,4 @@
-"""The pages: of ``compare``, and of ``plan`` for a budget and for numbers of GPUs."""
+"""Build the pages of ``compare``, of ``plan`` for a budget, and of ``plan`` for GPU counts."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,7 +6,7 @@ from gptbudget.answer.command import command
 from gptbudget.answer.compare import comparison
 from gptbudget.answer.data import answer
 from gptbudget.answer.document import Document, Table
-from gptbudget.answer.explain.document import formula_tables
+from gptbudget.answer.explain.document import Result, formula_tables
 from gptbudget.answer.explain.named import Explained, explanation, plan_explanation
 from gptbudget.answer.page.figures import (
     memory_figures,
@@ -21,20 +21,28 @@ from gptbudget.answer.quantities import PAGE_NUMBERS, facts, sections
 from gptbudget.answer.remedies import advice
 from gptbudget.answer.verdict import subject
 from gptbudget.budget.budget import Plan
-from gptbudget.run.estimate import Estimate
-from gptbudget.search.gpu_count import Counted
+from gptbudget.budget.plan import CountPlan
+from gptbudget.run.estimate import Comparison, Estimate
 from gptbudget.units import format_count, format_flops, format_number
+
+
+def page_of(result: Result, document: Document) -> Page:
+    """The page of a comparison or a plan; ``document`` is the same answer as tables."""
+    if isinstance(result, Plan):
+        return _plan(result, document)
+    if isinstance(result, CountPlan):
+        return _counts(result, document)
+    assert isinstance(result, Comparison)
+    if len(result.estimates) > 1:
+        return _several(result)
+    return _one(result.estimates[0])
+
 
 # --- compare ----------------------------------------------------------------------------------
 
 
 MOST_IN_FULL = 12
 """Pairs of a grid that are shown in full, the best first."""
-
-
-def compare_page(estimates: Sequence[Estimate], skipped: Sequence[str] = ()) -> Page:
-    """The page of one pair, or of several."""
-    return _one(estimates[0]) if len(estimates) == 1 else _several(estimates, skipped)
 
 
 def _one(estimate: Estimate) -> Page:
@@ -54,7 +62,8 @@ def _one(estimate: Estimate) -> Page:
     )
 
 
-def _several(estimates: Sequence[Estimate], skipped: Sequence[str]) -> Page:
+def _several(result: Comparison) -> Page:
+    estimates, skipped = result
     document = comparison(estimates, skipped)
     shown = estimates[:MOST_IN_FULL]
     left = len(estimates) - len(shown)
@@ -109,25 +118,25 @@ def _of_table(table: Table, figures: tuple[Figure, ...] = ()) -> Part:
 
 
 def formulas(explained: Explained, about: str) -> Part:
-    """Every number as formula, with its numbers and its source."""
+    """A collapsed part with the formula, values and source of every number."""
     title = f"Every number as formula: {about}"
     return Part(title, (), tuple(formula_tables(explained.steps)), folded=True)
 
 
 def _undrawn(table: Table) -> Table:
-    """The rows that the figures' legends do not say already."""
+    """The table without the rows that the figures' legends already show."""
     rows = zip(table.rows, table.bars, strict=True)
     return table._replace(rows=tuple(row for row, share in rows if share is None), bars=())
 
 
 def _closing(estimates: Sequence[Estimate], notes: Sequence[str]) -> Iterator[Part]:
-    """What was asked, what must be known beside it, and where everything comes from."""
+    """The last parts of a page: options, notes, sources, and commands."""
     yield Part("Options, and who said them", (), (options_table(estimates),))
     if notes:
         yield Part("Notes", (), (), tuple(notes))
     yield Part("Where the numbers come from", (), (sources_table(estimates),))
     asked = tuple(f"{subject(each)}: {command(each.run, 'compare')}" for each in estimates)
-    yield Part("The same again", (), (), asked)
+    yield Part("Commands that reproduce this page's numbers", (), (), asked)
 
 
 def first_facts(estimate: Estimate) -> Iterator[Amount]:
@@ -140,8 +149,7 @@ def first_facts(estimate: Estimate) -> Iterator[Amount]:
 # --- plan -------------------------------------------------------------------------------------
 
 
-def plan_page(plan: Plan, document: Document) -> Page:
-    """The page of a planned budget; ``document`` is the same answer as tables."""
+def _plan(plan: Plan, document: Document) -> Page:
     budget, *others = document.tables
     estimates = [] if plan.hardware is None else [plan.hardware.trained.way.estimate]
     parts = (
@@ -185,15 +193,14 @@ def _sources(plan: Plan, estimates: Sequence[Estimate]) -> Iterator[Table]:
         (name.replace("_", "-"), shown_option(name, getattr(plan.options, name)), origin)
         for name, origin in plan.origins.items()
     )
-    yield Table(("option", "value", "origin"), given, title="what was asked")
+    yield Table(("option", "value", "origin"), given, title="options given")
     if estimates:
         yield options_table(estimates)._replace(title=f"options of {subject(estimates[0])}")
-        yield sources_table(estimates)._replace(title="what else the numbers rest on")
+        yield sources_table(estimates)._replace(title="sources of the run's numbers")
 
 
-def counts_page(found: list[Counted], document: Document) -> Page:
-    """The page of GPU counts; ``document`` is the same answer as tables."""
-    estimates = [counted.way.estimate for counted in found]
+def _counts(counts: CountPlan, document: Document) -> Page:
+    estimates = [counted.way.estimate for counted in counts.found]
     best, one = estimates[0], len(estimates) == 1
     parts = (
         Part("How many GPUs", () if one else of_all(estimates), document.tables),
@@ -205,7 +212,7 @@ def counts_page(found: list[Counted], document: Document) -> Page:
     )
     return Page(
         "How many GPUs",
-        found[0].feasible,
+        counts.found[0].feasible,
         document.headline,
         (Amount("GPUs", best.run.gpus, f"{best.run.gpus:,}"), *first_facts(best)),
         document.advice,

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from gptbudget.answer.document import Table
-from gptbudget.answer.prices import median_in_words
+from gptbudget.answer.explain.steps import citations
+from gptbudget.answer.prices import median_in_words, prices_of
 from gptbudget.answer.quantities import QUANTITIES
 from gptbudget.core.chinchilla import BESIROGLU
 from gptbudget.core.parameters import count_parameters
@@ -22,17 +23,10 @@ from gptbudget.units import (
 _Row = tuple[str, str, str]
 
 _PARAMETERS = "counted from the shape of the model, which the catalog gives"
-_OVERHEAD = {
-    "driver context": "https://github.com/stas00/ml-engineering/blob/master/training/performance"
-    "/README.md, preloaded CUDA kernels",
-    "workspaces": "https://discuss.pytorch.org/t/178671 and "
-    "https://docs.nvidia.com/cuda/cublas/#cublassetworkspace",
-    "allocator slack": "https://github.com/vllm-project/compressed-tensors/pull/587",
-}
 
 
 def options_table(estimates: Sequence[Estimate]) -> Table:
-    """Every option as it applies to the runs, and who said it; what differs is listed."""
+    """One row per option with its value and origin; if the runs differ, all values are listed."""
     names = dict.fromkeys(name for each in estimates for name in each.run.values)
     rows = []
     for name in names:
@@ -67,17 +61,10 @@ def _number(name: str, value: float) -> str:
 
 
 def sources_table(estimates: Iterable[Estimate]) -> Table:
-    """What each kind of number rests on; what several estimates share stands there once."""
-    rows = dict.fromkeys(row for each in estimates for row in _rows(each))
+    """One row per kind of number with its source; rows shared by several estimates appear once."""
+    kinds = (_card, _model, _flops, _memory, _time)
+    rows = dict.fromkeys(row for each in estimates for kind in kinds for row in kind(each))
     return Table(("number", "value", "source"), tuple(rows))
-
-
-def _rows(estimate: Estimate) -> Iterator[_Row]:
-    yield from _card(estimate)
-    yield from _model(estimate)
-    yield from _flops(estimate)
-    yield from _memory(estimate)
-    yield from _time(estimate)
 
 
 def _card(estimate: Estimate) -> Iterator[_Row]:
@@ -92,23 +79,20 @@ def _card(estimate: Estimate) -> Iterator[_Row]:
     median = median_in_words(spec)
     if median is not None and spec.rent_per_hour is not None:
         yield f"{key}: price taken, hour", median, spec.rent_per_hour.source
-    prices = [("price, hour", spec.cloud_price_per_hour), ("purchase", spec.price)]
-    prices[1:1] = [(f"price, {each.provider}", each) for each in spec.cloud_prices]
-    for name, price in prices:
-        if price is not None:
-            text = f"{format_price(price.usd)}, {price.kind}, {price.date}"
-            yield f"{key}: {name}", text, price.source
+    for label, price in prices_of(spec):
+        text = f"{format_price(price.usd)}, {price.kind}, {price.date}"
+        yield f"{key}: {label}", text, price.source
     if spec.notes:
         yield f"{key}: note", "", spec.notes
 
 
 def _datasheet(estimate: Estimate) -> Iterator[str]:
-    """Figures of the card that the answer stands on."""
+    """Datasheet figures of the card used in the estimate."""
     run, spec = estimate.run, estimate.run.gpu.spec
     link = spec.link
-    how = "as CUDA reports it" if spec.memory_reported_gib else "nominal"
+    reported = "as CUDA reports it" if spec.memory_reported_gib else "nominal"
     figures = (
-        (spec.memory_reported_gib or spec.memory_gib, f"GiB {how}"),
+        (spec.memory_reported_gib or spec.memory_gib, f"GiB {reported}"),
         (run.peak_flops_per_s / 1e12, f"TFLOP/s {run.precision} dense"),
         (spec.memory_bandwidth_gb_per_s, "GB/s memory"),
         (link.gb_per_s_per_direction, f"GB/s {link.name}") if link else (None, ""),
@@ -150,15 +134,12 @@ def _memory(estimate: Estimate) -> Iterator[_Row]:
         return
     measured = run.implementation.measured(run.work.spec)
     evidence = (
-        "training steps that PyTorch accounted for"
-        if measured
-        else run.implementation.stack.evidence
+        "training steps measured in PyTorch" if measured else run.implementation.stack.evidence
     )
     yield f"memory of the {run.stack} stack", run.implementation.stack.title, evidence
-    for part, source in _OVERHEAD.items():
-        amount = memory.overhead.get(part.replace(" ", "_"))
+    for part, amount in memory.overhead.items():
         if amount:
-            yield part, format_bytes(amount), source
+            yield part.replace("_", " "), format_bytes(amount), citations()[f"memory.{part}"]
 
 
 def _time(estimate: Estimate) -> Iterator[_Row]:

@@ -1,27 +1,27 @@
-"""The charts of a page: curves over two axes, bills as stacked bars, values with their ranges."""
+"""SVG charts of a page: curves, stacked bars, and values with ranges."""
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
-from gptbudget.answer.page.page import Amount, Band, Bill, Chart, Range, Ranges, Stacked
+from gptbudget.answer.page.page import Amount, Bill, Chart, Range, Ranges, Stacked
 from gptbudget.render.html.drawing import (
     FULL,
     HALF,
+    SERIES,
     SHAPES,
     Key,
+    colours_of,
     figure,
     label,
     label_within,
-    legend,
     mark,
+    series,
     shortened,
     straight,
     text_width,
 )
 from gptbudget.render.html.element import Content, el
 from gptbudget.render.html.scale import Scale, scale_of, ticks
-from gptbudget.render.html.style import SERIES, colours_of, series
 from gptbudget.units import format_percent
 
 _HEIGHT = 300
@@ -29,108 +29,94 @@ _TOP, _BOTTOM, _LEFT, _RIGHT = 24, 44, 76, 12
 _TICK_ROOM = 78
 
 
-class _Frame(NamedTuple):
-    x: Scale
-    y: Scale
-    right: float
-    bottom: float
-
-
 def chart(of: Chart) -> Element:
-    """The chart with a legend of curves, points and the band."""
+    """The chart with a legend of points, curve and band."""
 
     def draw(width: int) -> tuple[int, Iterable[Content]]:
-        return _HEIGHT, _chart_content(of, _frame_of(of, width), width)
+        x, y = _scales(of, width)
+        rules = _rules(of, x, y)
+        axes = _axes(of, x, y, width)
+        return _HEIGHT, (*_band(of, x, y), *axes, _curve(of, x, y), *rules, *_marks(of, x, y))
 
-    return figure(of.title, draw, HALF, legend(_keys(of)), of.caption)
+    return figure(of.title, draw, HALF, _legend_keys(of), of.caption)
 
 
-def _frame_of(of: Chart, width: int) -> _Frame:
-    right, bottom = width - _RIGHT, _HEIGHT - _BOTTOM
-    xs = [x for curve in of.curves for x, _ in curve.points] + [each.x for each in of.marks]
-    ys = [y for curve in of.curves for _, y in curve.points] + [each.y for each in of.marks]
-    xs += [] if of.upright is None else [of.upright.value]
-    ys += [] if of.across is None else [of.across.value]
-    zero = of.x.quantity == "share"
-    return _Frame(
-        scale_of(of.x, xs, _LEFT, right, zero=zero), scale_of(of.y, ys, bottom, _TOP), right, bottom
+def _scales(of: Chart, width: int) -> tuple[Scale, Scale]:
+    points = [*of.curve.points, *((each.x, each.y) for each in of.marks)]
+    xs, ys = [x for x, _ in points], [y for _, y in points]
+    if of.vertical_line is not None:
+        xs.append(of.vertical_line.value)
+    if of.horizontal_line is not None:
+        ys.append(of.horizontal_line.value)
+    return (
+        scale_of(of.x, xs, _LEFT, width - _RIGHT, zero=of.x.quantity == "share"),
+        scale_of(of.y, ys, _HEIGHT - _BOTTOM, _TOP),
     )
 
 
-def _chart_content(of: Chart, frame: _Frame, width: int) -> Iterator[Content]:
+def _curve(of: Chart, x: Scale, y: Scale) -> Element:
+    path = "L".join(f"{x.at(across):.1f} {y.at(up):.1f}" for across, up in of.curve.points)
+    return el("path", d=f"M{path}", class_=f"curve {series(0)}")
+
+
+def _rules(of: Chart, x: Scale, y: Scale) -> Iterator[Element]:
+    """The lines across the chart, with their labels."""
+    if of.horizontal_line is not None:
+        place = y.at(of.horizontal_line.value)
+        yield straight(x.start, place, x.end, place, "rule")
+        above = place - 7 if place - 20 > _TOP else place + 17
+        yield label(of.horizontal_line.label, x.end - 4, above, "end", "strong halo")
+    if of.vertical_line is not None:
+        place = x.at(of.vertical_line.value)
+        yield straight(place, y.end, place, y.start, "rule")
+        room = place - _LEFT > text_width(of.vertical_line.label) + 8
+        beside, anchor = (place - 7, "end") if room else (place + 7, "start")
+        yield label(of.vertical_line.label, beside, _TOP + 14, anchor, "strong halo")
+
+
+def _band(of: Chart, x: Scale, y: Scale) -> Iterator[Element]:
     if of.band is not None:
-        yield from _band(of.band, frame)
-    yield from _axes(of, frame, width)
-    for position, curve in enumerate(of.curves):
-        path = "L".join(f"{frame.x.at(x):.1f} {frame.y.at(y):.1f}" for x, y in curve.points)
-        yield el("path", d=f"M{path}", class_=f"curve {series(position)}")
-    if of.across is not None:
-        y = frame.y.at(of.across.value)
-        yield straight(_LEFT, y, frame.right, y, "rule")
-        above = y - 7 if y - 20 > _TOP else y + 17
-        yield label(of.across.label, frame.right - 4, above, "end", "strong halo")
-    if of.upright is not None:
-        x = frame.x.at(of.upright.value)
-        yield straight(x, _TOP, x, frame.bottom, "rule")
-        room = x - _LEFT > text_width(of.upright.label) + 8
-        place, anchor = (x - 7, "end") if room else (x + 7, "start")
-        yield label(of.upright.label, place, _TOP + 14, anchor, "strong halo")
-    yield from _marks(of, frame)
+        low, high = x.at(of.band.low), x.at(of.band.high)
+        height = y.start - y.end
+        yield el("rect", x=low, y=y.end, width=high - low, height=height, class_="shade")
+        for end in (low, high):
+            yield straight(end, y.end, end, y.start, f"edge {series(0)}")
 
 
-def _band(band: Band, frame: _Frame) -> Iterator[Element]:
-    low, high = frame.x.at(band.low), frame.x.at(band.high)
-    height = frame.bottom - _TOP
-    yield el("rect", x=low, y=_TOP, width=high - low, height=height, class_="shade")
-    for x in (low, high):
-        yield straight(x, _TOP, x, frame.bottom, f"edge {series(0)}")
-
-
-def _axes(of: Chart, frame: _Frame, width: int) -> Iterator[Element]:
-    for value, text in ticks(frame.y, of.y.quantity, 6):
-        y = frame.y.at(value)
-        yield straight(_LEFT, y, frame.right, y, "grid")
-        yield label(text, _LEFT - 8, y + 4, "end")
-    for value, text in ticks(frame.x, of.x.quantity, max(2, (width - _LEFT) // _TICK_ROOM)):
-        x = frame.x.at(value)
-        yield straight(x, frame.bottom, x, frame.bottom + 5, "axis")
-        over = x + text_width(text) / 2 > width
-        yield label(text, width if over else x, frame.bottom + 20, "end" if over else "middle")
-    yield straight(_LEFT, frame.bottom, frame.right, frame.bottom, "axis")
+def _axes(of: Chart, x: Scale, y: Scale, width: int) -> Iterator[Element]:
+    bottom = y.start
+    for value, text in ticks(y, of.y.quantity, 6):
+        place = y.at(value)
+        yield straight(x.start, place, x.end, place, "grid")
+        yield label(text, x.start - 8, place + 4, "end")
+    for value, text in ticks(x, of.x.quantity, max(2, (width - _LEFT) // _TICK_ROOM)):
+        place = x.at(value)
+        yield straight(place, bottom, place, bottom + 5, "axis")
+        yield label_within(text, place, bottom + 20, width)
+    yield straight(x.start, bottom, x.end, bottom, "axis")
     yield label(of.y.label, 0, 12)
-    yield label(of.x.label, frame.right, _HEIGHT - 4, "end")
+    yield label(of.x.label, x.end, _HEIGHT - 4, "end")
 
 
-def _marks(of: Chart, frame: _Frame) -> Iterator[Element]:
-    """The main one last, so that it lies above the others."""
-    placed = list(enumerate(of.marks))
-    for position, each in sorted(placed, key=lambda pair: pair[1].main):
-        colour, shape = _look(of, position)
+def _marks(of: Chart, x: Scale, y: Scale) -> Iterator[Element]:
+    """Draw the marks, the main one last so that it is on top."""
+    for position, each in sorted(enumerate(of.marks), key=lambda pair: pair[1].main):
+        colour, shape = _colour_and_shape(position)
+        data = {"data_x": repr(float(each.x)), "data_y": repr(float(each.y))}
         size = 7 if each.main else 5
-        drawn = mark(
-            shape,
-            frame.x.at(each.x),
-            frame.y.at(each.y),
-            size,
-            data_x=repr(float(each.x)),
-            data_y=repr(float(each.y)),
-            data_mark=each.label,
-        )
+        drawn = mark(shape, x.at(each.x), y.at(each.y), size, data_mark=each.label, **data)
         yield el("g", el("title", f"{each.label}: {each.text}"), drawn, class_=colour)
 
 
-def _look(of: Chart, position: int) -> tuple[str, str]:
-    """Colour and shape of a mark, behind those of the curves."""
-    place = position + len(of.curves)
-    return series(place), SHAPES[(position + position // SERIES) % len(SHAPES)]
+def _colour_and_shape(position: int) -> tuple[str, str]:
+    """Colour and shape of a mark; the first colour is that of the curve."""
+    return series(position + 1), SHAPES[(position + position // SERIES) % len(SHAPES)]
 
 
-def _keys(of: Chart) -> Iterator[Key]:
+def _legend_keys(of: Chart) -> Iterator[Key]:
     for position, each in enumerate(of.marks):
-        colour, shape = _look(of, position)
-        yield Key(colour, shape, each.label, each.text)
-    for position, curve in enumerate(of.curves):
-        yield Key(series(position), "line", curve.label)
+        yield Key(*_colour_and_shape(position), each.label, each.text)
+    yield Key(series(0), "line", of.curve.label)
     if of.band is not None:
         yield Key(series(0), "band", of.band.label)
 
@@ -140,10 +126,10 @@ _SLIM = 18
 _EDGE = 1
 _BILL_TICK_ROOM = 90
 _MOST = 2.0
-"""Of its limit, what is drawn of a bill where each has its own."""
+"""Longest bar drawn, as a multiple of its limit, when each bar has its own limit."""
 _BILL_TOP = 26
-_SAID = 96
-"""Pixels for the share behind a slim bar."""
+_SHARE_WIDTH = 96
+"""Pixels reserved for the percentage at the end of a slim bar."""
 
 
 def stacked(chart: Stacked) -> Element:
@@ -159,7 +145,7 @@ def stacked(chart: Stacked) -> Element:
         Key(colour, "block", name, "" if one is None else _part_of_whole(one, name))
         for name, colour in colours.items()
     )
-    return figure(chart.title, draw, FULL, legend(keys), chart.caption)
+    return figure(chart.title, draw, FULL, keys)
 
 
 def _part_of_whole(bill: Bill, name: str) -> str:
@@ -194,7 +180,7 @@ def _one_axis(chart: Stacked, colours: dict[str, str], width: int) -> tuple[int,
 
 
 def _end_of_card(bill: Bill, limit: Amount, scale: Scale, width: int) -> Iterator[Element]:
-    """The end of the card, and how much of it is needed."""
+    """Draw the limit line, labelled with the needed and the usable amount."""
     x = scale.at(limit.value)
     yield straight(x, _BILL_TOP - 5, x, _BILL_TOP + _BAR + 5, "limit")
     needed, has = f"{bill.total.label} {bill.total.text}", f"{limit.label} {limit.text}"
@@ -213,7 +199,7 @@ def _end_of_card(bill: Bill, limit: Amount, scale: Scale, width: int) -> Iterato
 def _segments(
     bill: Bill, scale: Scale, colours: dict[str, str], top: float, height: float
 ) -> Iterator[Element]:
-    """One rectangle a part; its name stands inside where there is room."""
+    """Yield one rectangle per part, labelled if there is room."""
     begin = 0.0
     for part in bill.parts:
         x, end = scale.at(begin), scale.at(begin + part.value)
@@ -237,12 +223,12 @@ def _segments(
 def _slim_bars(
     chart: Stacked, colours: dict[str, str], width: int
 ) -> tuple[int, Iterable[Content]]:
-    """One bar a bill, each against its own limit."""
+    """Return height and content: one slim bar per bill, scaled to its own limit."""
     beside = width >= FULL
     left = min(300.0, max(text_width(bill.label) for bill in chart.bills) + 12) if beside else 0.0
     step = _SLIM + 14 if beside else _SLIM + 32
     most = min(_MOST, max(1.0, *(_share(bill) for bill in chart.bills)))
-    right = width - _SAID
+    right = width - _SHARE_WIDTH
 
     def content() -> Iterator[Content]:
         for row, bill in enumerate(chart.bills):
@@ -271,14 +257,14 @@ _ROWS_TICK_ROOM = 84
 
 
 def ranges(of: Ranges) -> Element:
-    """The chart; each row says its value."""
+    """Return the chart: one row per value, with its range as a line and its value as text."""
 
     def draw(width: int) -> tuple[int, Iterable[Content]]:
         step = _STEP_BESIDE if width >= FULL else _STEP_ABOVE
         height = _ROWS_TOP + len(of.rows) * step + _ROWS_BOTTOM
         return height, _ranges_content(of, width, height)
 
-    return figure(of.title, draw, FULL, None, of.caption)
+    return figure(of.title, draw, FULL)
 
 
 def _ranges_content(of: Ranges, width: int, height: int) -> Iterator[Content]:
@@ -313,23 +299,11 @@ def _range(row: Range, number: int, scale: Scale, left: float, width: int) -> It
     else:
         yield label(shortened(row.label, width - text_width(row.text) - 8), 0, y - 14, kind="halo")
         yield label(row.text, width, y - 14, "end", "strong halo")
+    spread = None
     if row.low is not None and row.high is not None:
-        low, high = scale.at(row.low), scale.at(row.high)
-        yield el(
-            "line",
-            el("title", f"{row.label}: {_said(row)}"),
-            x1=low,
-            y1=y,
-            x2=high,
-            y2=y,
-            stroke="currentColor",
-            stroke_width=6,
-            stroke_opacity=0.55,
-            stroke_linecap="round",
-            class_=series(0),
-        )
+        spread = straight(scale.at(row.low), y, scale.at(row.high), y, "spread")
     dot = mark("circle", scale.at(row.value), y, 6, data_value=repr(float(row.value)))
-    yield el("g", el("title", f"{row.label}: {_said(row)}"), dot, class_=series(0))
+    yield el("g", el("title", f"{row.label}: {_said(row)}"), spread, dot, class_=series(0))
 
 
 def _said(row: Range) -> str:

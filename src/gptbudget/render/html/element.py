@@ -20,55 +20,40 @@ def el(tag: str, *content: Content, **attributes: Value) -> Element:
         if value is not None:
             made.set(name.rstrip("_").replace("_", "-"), _shown(value))
     for each in content:
-        add(made, each)
+        if isinstance(each, Element):
+            made.append(each)
+        elif each is not None and len(made):
+            made[-1].tail = (made[-1].tail or "") + _clean(each)
+        elif each is not None:
+            made.text = (made.text or "") + _clean(each)
     return made
 
 
-def add(parent: Element, content: Content) -> None:
-    """Append an element, or text behind what is there."""
-    if content is None:
-        return
-    if isinstance(content, Element):
-        parent.append(content)
-        return
-    text = clean(content)
-    if len(parent):
-        parent[-1].tail = (parent[-1].tail or "") + text
-    else:
-        parent.text = (parent.text or "") + text
-
-
-def clean(text: str) -> str:
-    """Text without the characters that no document may hold."""
+def _clean(text: str) -> str:
+    """Replace the characters that XML does not allow with U+FFFD."""
     return _NOT_IN_XML.sub("\ufffd", text)
 
 
 def linked(text: str) -> list[Content]:
-    """Text whose web addresses are links, and whose options stay on one line.
+    """Split text so that URLs become links and command-line options do not wrap.
 
-    Nothing else of it can become an element.
+    All other text stays text, so it cannot inject HTML.
 
     Example:
         >>> [type(part).__name__ for part in linked("see https://example.org/a.")]
         ['str', 'Element', 'str']
     """
-    found: list[Content] = []
+    parts: list[Content] = []
     end = 0
     for match in _SPECIAL.finditer(text):
         word = match[0]
-        made = (
-            el("a", word, href=word, rel="noreferrer")
-            if word.startswith("http")
-            else el("span", word, class_="word")
-        )
-        found += [text[end : match.start()], made]
+        parts.append(text[end : match.start()])
+        if word.startswith("http"):
+            parts.append(el("a", word, href=word, rel="noreferrer"))
+        else:
+            parts.append(el("span", word, class_="word"))
         end = match.end()
-    return [part for part in (*found, text[end:]) if isinstance(part, Element) or part]
-
-
-def command(text: str) -> Element:
-    """A command line, which breaks between words only."""
-    return el("code", *linked(text))
+    return [part for part in (*parts, text[end:]) if isinstance(part, Element) or part]
 
 
 def as_html(element: Element) -> str:
@@ -79,5 +64,5 @@ def as_html(element: Element) -> str:
 def _shown(value: str | float) -> str:
     """An attribute; numbers as short as a drawing needs them."""
     if isinstance(value, str):
-        return clean(value)
+        return _clean(value)
     return f"{value:.2f}".rstrip("0").rstrip(".") or "0"

@@ -2,19 +2,21 @@
 
 import sys
 from collections.abc import Iterable, Sequence
+from importlib.resources import files
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from gptbudget.answer.document import Document, Table
-from gptbudget.answer.page.page import Amount, Chart, Figure, Page, Part, Ranges
+from gptbudget.answer.page.page import Amount, Chart, Page, Part, Stacked
 from gptbudget.errors import UsageError
 from gptbudget.render.html.charts import chart, ranges, stacked
-from gptbudget.render.html.element import Content, as_html, command, el, linked
-from gptbudget.render.html.style import STYLE
+from gptbudget.render.html.element import Content, as_html, el, linked
 from gptbudget.render.output import write
 
+STYLE = files(__package__).joinpath("style.css").read_text(encoding="utf-8")
+
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-"""The browser itself refuses whatever would leave the page."""
+"""Content security policy: the browser blocks every external request."""
 
 _LONG, _SHORT, _FEW = 14, 40, 3
 """Rows from which, characters and columns up to which a table is cut in two."""
@@ -42,21 +44,19 @@ def to_html(page: Page) -> str:
 
 def _header(page: Page) -> Element:
     colour, word = _STATE[page.feasible]
-    text = page.headline.removeprefix(f"{word}: ")
-    state = el("span", word, class_=f"state {colour}")
+    state: Content = None
+    text = page.headline
+    if text.startswith(f"{word}: "):  # that of a plan does not
+        state = el("span", word, class_=f"state {colour}")
+        text = text.removeprefix(f"{word}: ")
+        text = text[:1].upper() + text[1:]
     return el(
         "header",
         el("h1", page.title),
-        el("p", *_said(page, text, state), class_="verdict"),
+        el("p", state, *linked(text), class_="verdict"),
         _facts(page.facts),
         _list(page.advice, "advice"),
     )
-
-
-def _said(page: Page, text: str, state: Element) -> Iterable[Content]:
-    """The sentence behind its first word; that of a plan, which has none, as it is."""
-    has_answer = text != page.headline
-    return (state, *linked(text[:1].upper() + text[1:])) if has_answer else linked(text)
 
 
 def _facts(facts: Iterable[Amount]) -> Element | None:
@@ -68,12 +68,16 @@ def _facts(facts: Iterable[Amount]) -> Element | None:
 
 
 def _part(part: Part) -> Element:
-    halves = sum(isinstance(figure, Chart) for figure in part.figures)
-    full, half = _by_width(part.figures)
+    full = [
+        stacked(each) if isinstance(each, Stacked) else ranges(each)
+        for each in part.figures
+        if not isinstance(each, Chart)
+    ]
+    half = [chart(each) for each in part.figures if isinstance(each, Chart)]
     tables = [
         drawn
         for position, each in enumerate(part.tables)
-        for drawn in _tables(each, beside=part.beside or (halves % 2 == 1 and not position))
+        for drawn in _tables(each, beside=part.beside or (len(half) % 2 == 1 and not position))
     ]
     body = [*full, *half, *tables]
     if part.folded:
@@ -89,7 +93,7 @@ def _part(part: Part) -> Element:
 
 
 def _tables(of: Table, *, beside: bool) -> list[Element]:
-    """A table; a long one of short cells as two beside each other."""
+    """Return the table, or two half tables side by side if it is long and its cells are short."""
     cells = max((len(cell) for row in of.rows for cell in row), default=0)
     if beside or len(of.rows) < _LONG or cells > _SHORT or len(of.columns) > _FEW:
         return [table(of, "half" if beside else "full")]
@@ -99,7 +103,7 @@ def _tables(of: Table, *, beside: bool) -> list[Element]:
 
 
 def _list(sentences: Sequence[str], kind: str) -> Element | None:
-    """Sentences as a list, commands at their ends as such."""
+    """Return sentences as a list; a command at the end of a sentence is set as code."""
     return el("ul", *map(_item, sentences), class_=kind) if sentences else None
 
 
@@ -107,17 +111,7 @@ def _item(sentence: str) -> Element:
     words, colon, asked = sentence.partition(": gptbudget ")
     if not colon:
         return el("li", *linked(sentence))
-    return el("li", *linked(f"{words}: "), command(f"gptbudget {asked}"))
-
-
-def _by_width(figures: Iterable[Figure]) -> tuple[list[Element], list[Element]]:
-    full, half = [], []
-    for each in figures:
-        if isinstance(each, Chart):
-            half.append(chart(each))
-        else:
-            full.append(ranges(each) if isinstance(each, Ranges) else stacked(each))
-    return full, half
+    return el("li", *linked(f"{words}: "), el("code", *linked(f"gptbudget {asked}")))
 
 
 _ROOM = 3
@@ -169,7 +163,7 @@ def _kind(of: Table, column: str, position: int, cell: str) -> str | None:
 
 
 def write_page(page: Page, path: Path) -> None:
-    """Write the page as a file, in place of an older one.
+    """Write the page to a file; an existing file is replaced.
 
     Raises:
         UsageError: the path is no place for a file, or it cannot be written.

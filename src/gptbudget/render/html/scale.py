@@ -1,4 +1,4 @@
-"""Axes: from values to places on the drawing, and the values that are written beside them."""
+"""Axes: map values to pixel positions, and choose tick values and their labels."""
 
 import math
 import re
@@ -43,7 +43,7 @@ _TIMES: tuple[tuple[float, str], ...] = (
     (30 * YEAR_S, "30 years"),
     *((10.0**power * YEAR_S, f"1e{power} y") for power in range(2, 40)),
 )
-"""Times that one knows, for a logarithmic axis."""
+"""Tick values of a logarithmic time axis."""
 
 
 _UNITS = (
@@ -58,14 +58,14 @@ _UNITS = (
 """Units of a linear axis of time."""
 
 _NAMED = 1e15
-"""Counts that a suffix shortens."""
+"""Counts below this are written with a suffix (K, M, B, T)."""
 
 _SPARSE = 3
-"""Powers of ten up to which there are numbers between them."""
+"""With at most this many powers of ten, ticks are added between them."""
 
 
 class Scale(NamedTuple):
-    """Values from ``low`` to ``high`` at places from ``start`` to ``end``."""
+    """Maps values in ``[low, high]`` to positions in ``[start, end]``."""
 
     low: float
     high: float
@@ -74,7 +74,7 @@ class Scale(NamedTuple):
     log: bool = False
 
     def at(self, value: float) -> float:
-        """The place of a value, no further than the ends."""
+        """Return the position of a value, clipped to the ends."""
         share = (self._as(value) - self._as(self.low)) / (self._as(self.high) - self._as(self.low))
         return self.start + min(1.0, max(0.0, share)) * (self.end - self.start)
 
@@ -86,8 +86,8 @@ def scale_of(
     axis: Axis, values: Iterable[float], start: float, end: float, *, zero: bool = False
 ) -> Scale:
     """The scale that holds all values, with some room at both ends."""
-    found = list(values)
-    low, high = min(found), max(found)
+    shown = list(values)
+    low, high = min(shown), max(shown)
     if axis.log:
         room = max((high / low) ** 0.06, 1.15)
         return Scale(low / room, high * room, start, end, log=True)
@@ -96,7 +96,7 @@ def scale_of(
 
 
 def ticks(scale: Scale, quantity: Quantity, most: int) -> list[tuple[float, str]]:
-    """At most about ``most`` round values within a scale, as they are written."""
+    """Return about ``most`` ticks: round values within the scale, with their labels."""
     if quantity == "seconds":
         if scale.log:
             known = [tick for tick in _TIMES if scale.low <= tick[0] <= scale.high]
@@ -139,9 +139,9 @@ def _even(scale: Scale, quantity: Quantity, most: int) -> list[float]:
     return [number * size for number in range(first, last + 1)]
 
 
-def _thinned(found: Sequence[T], most: int) -> list[T]:
+def _thinned(values: Sequence[T], most: int) -> list[T]:
     """Every second, third ... so that no more than ``most`` are left."""
-    return list(found[:: max(1, math.ceil(len(found) / most))])
+    return list(values[:: max(1, math.ceil(len(values) / most))])
 
 
 def written(value: float, quantity: Quantity) -> str:

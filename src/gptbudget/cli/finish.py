@@ -1,0 +1,34 @@
+"""The end of a command: the answer is explained where that is asked for, written, and exits."""
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from gptbudget import __version__
+from gptbudget.cli.options import Invocation
+
+if TYPE_CHECKING:
+    from gptbudget.answer.document import Document
+    from gptbudget.answer.explain.document import Result
+
+_THE_ANSWER_IS_NO = 5
+
+
+def finish(invocation: Invocation, document: "Document", result: "Result", *, no: bool) -> None:
+    """Write an answer in the form that is asked for; ``no`` makes it an exit code."""
+    from gptbudget.render.output import write
+
+    if invocation.explain is not None:
+        from gptbudget.answer.explain.document import explained
+
+        document = explained(document, result, invocation.explain)
+    if invocation.html is None:
+        write(document, invocation.fmt)
+    else:
+        from gptbudget.answer.page.pages import page_of
+        from gptbudget.render.html.page import write_with_page
+
+        page = page_of(result, document)._replace(version=__version__)
+        write_with_page(document, invocation.fmt, page, invocation.html)
+    if no:
+        raise typer.Exit(_THE_ANSWER_IS_NO)
