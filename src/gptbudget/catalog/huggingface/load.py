@@ -9,15 +9,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from gptbudget.catalog.huggingface import gpt, llama
 from gptbudget.catalog.huggingface.config import HfConfig, shown
+from gptbudget.catalog.huggingface.families import FAMILIES
 from gptbudget.catalog.sentences import sentence
 from gptbudget.catalog.yamlfile import read_text
 from gptbudget.errors import FileError, printable
 from gptbudget.specs.model import ModelSpec
-
-FAMILIES = {family.__name__: family for family in (*gpt.FAMILIES, *llama.FAMILIES)}
-"""How each model type is read; ``gemma3`` holds a ``gemma3_text`` in its ``text_config``."""
 
 _ALWAYS_NOTED = ("auto_map", "quantization_config")
 _MOST_NOTED = 40
@@ -35,8 +32,6 @@ def load_config(path: Path) -> ModelSpec:
     kind = config.raw("model_type")
     inner = config
     if kind == "gemma3":
-        if config.raw("text_config") is None:
-            raise config.fault("text_config", "is missing", "the model's size depends on it")
         inner, kind = config.part("text_config"), "gemma3_text"
         inner.raw("model_type")
     family = FAMILIES.get(kind) if isinstance(kind, str) else None
@@ -44,7 +39,7 @@ def load_config(path: Path) -> ModelSpec:
         what = "is missing" if kind is None else f"{shown(kind)} is not a known type"
         known = ", ".join(sorted([*FAMILIES, "gemma3"]))
         raise config.fault("model_type", what, f"known: {known}")
-    data = family(inner)
+    data = family.model(inner)
     title = printable(config.path.parent.resolve().name or config.path.stem)
     try:
         return ModelSpec.model_validate({"name": title, **data, "notes": _ignored(config, inner)})
