@@ -44,8 +44,8 @@ def paths_document(catalog: Catalog, user: Path) -> Document:
     records = [
         {
             "file": str(path),
-            "gpus": sum(entry_file == path for entry_file in catalog.gpus.files()),
-            "models": sum(entry_file == path for entry_file in catalog.models.files()),
+            "gpus": sum(raw.file.path == path for raw in catalog.gpus.raw.values()),
+            "models": sum(raw.file.path == path for raw in catalog.models.raw.values()),
         }
         for path in catalog.files
     ]

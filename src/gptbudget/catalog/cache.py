@@ -16,21 +16,15 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
-from gptbudget.catalog.paths import at_home
+from gptbudget.catalog.paths import user_path, write_whole
 
-_VARIABLE = "GPTBUDGET_CACHE"
 _LARGEST_BYTES = 32_000_000
 _CHECK_BYTES = 8
 
 
 def cache_folder() -> Path:
     """``$GPTBUDGET_CACHE``, else the platform's cache folder."""
-    configured = os.environ.get(_VARIABLE)
-    if configured:
-        return at_home(configured)
-    import platformdirs
-
-    return platformdirs.user_cache_path("gptbudget")
+    return user_path("GPTBUDGET_CACHE", "cache")
 
 
 def cached(path: Path, made_of: str, readers: tuple[Path, ...], make: Callable[[], Any]) -> Any:
@@ -41,24 +35,25 @@ def cached(path: Path, made_of: str, readers: tuple[Path, ...], make: Callable[[
     try:
         digest = digest_of(_code(readers), made_of)
         entry = cache_folder() / f"{path.stem}-{crc32(os.fsencode(path.absolute())):08x}.json"
-        found = _read(entry, digest)
+        stored = _read(entry, digest)
     except (OSError, ValueError, TypeError, RecursionError):
         return make()
-    if found is not None:
-        return found[0]
+    if stored is not None:
+        return stored[0]
     made = make()
     body = json.dumps([made]).encode()
-    _write(entry, digest.encode() + _check(body) + body)
+    with suppress(OSError):
+        write_whole(entry, digest.encode() + _check(body) + body)
     return made
 
 
 def digest_of(*texts: str) -> str:
     """A digest in hexadecimal digits that no other ``texts`` have."""
-    found = sha256()
+    digest = sha256()
     for text in texts:
         raw = text.encode("utf-8", "surrogatepass")
-        found.update(b"%d\n%s" % (len(raw), raw))
-    return found.hexdigest()
+        digest.update(b"%d\n%s" % (len(raw), raw))
+    return digest.hexdigest()
 
 
 @cache
@@ -111,18 +106,3 @@ def _with_tuples(data: dict[str, Any]) -> dict[str, Any]:
 
 def _as_tuple(values: list[Any]) -> tuple[Any, ...]:
     return tuple(_as_tuple(each) if type(each) is list else each for each in values)
-
-
-def _write(entry: Path, content: bytes) -> None:
-    """Write an entry, whole or not at all, under a name that nobody could know of before."""
-    import tempfile
-
-    with suppress(OSError):
-        entry.parent.mkdir(parents=True, exist_ok=True)
-        handle, fresh = tempfile.mkstemp(".new", f"{entry.name}.", entry.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            Path(fresh).replace(entry)
-        finally:
-            Path(fresh).unlink(missing_ok=True)

@@ -115,21 +115,15 @@ def index_names(kind: str, entries: Mapping[str, RawEntry]) -> Index:
     """Index the keys, names and aliases of ``entries``; of two that clash the first stays."""
     index = Index({}, [])
     for key, entry in entries.items():
-        for name, place in _names(key, entry.data):
+        for name, place in names_of(key, entry.data):
             short = normalized(name)
             what = _unusable(kind, name, short)
             if what is None and index.keys.setdefault(short, key) != key:
                 what = f"already belongs to {index.keys[short]!r}"
             if what is not None:
                 where = entry.file.where(kind, key, *place)
-                index.faults.append(
-                    (
-                        entry.file,
-                        FileError(
-                            f"{where}: {kind}.{key}: the name {name!r} {what}", "choose another"
-                        ),
-                    )
-                )
+                message = f"{where}: {kind}.{key}: the name {name!r} {what}"
+                index.faults.append((entry.file, FileError(message, "choose another")))
     return index
 
 
@@ -145,7 +139,7 @@ def _unusable(kind: str, name: str, short: str) -> str | None:
     return None
 
 
-def _names(key: str, data: Any) -> Iterator[tuple[str, tuple[object, ...]]]:
+def names_of(key: str, data: Any) -> Iterator[tuple[str, tuple[object, ...]]]:
     """Every name of a raw entry and where it stands; faulty ones are left to validation."""
     yield key, ()
     if not isinstance(data, Mapping):
@@ -166,13 +160,13 @@ def names_beginning(kind: str, beginning: str) -> list[str]:
     """
     entries = [item for path in _readable_files() for item in _entries_of(path, kind)]
     keys = (key for key, _ in entries)
-    names = (name for key, data in entries for name, _ in _names(key, data))
+    names = (name for key, data in entries for name, _ in names_of(key, data))
     return _words_beginning(keys, beginning) or _words_beginning(names, beginning)
 
 
 def _words_beginning(names: Iterable[str], beginning: str) -> list[str]:
-    found = (name for name in names if name.startswith(beginning) and is_key(name))
-    return list(dict.fromkeys(found))
+    words = (name for name in names if name.startswith(beginning) and is_key(name))
+    return list(dict.fromkeys(words))
 
 
 def _readable_files() -> tuple[Path, ...]:

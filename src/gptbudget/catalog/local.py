@@ -3,12 +3,12 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from gptbudget.catalog.catalog import Entry, Section
-from gptbudget.catalog.index import normalized
+from gptbudget.catalog.index import names_of, normalized
 from gptbudget.catalog.nvml import NAME_ONE, Card, read_cards
 from gptbudget.catalog.paths import user_catalog
 from gptbudget.errors import UnknownNameError, UsageError
@@ -57,8 +57,8 @@ def find_local(gpus: Section[GpuSpec]) -> Local:
 
 def _key_of(card: Card, gpus: Section[GpuSpec]) -> str | None:
     """The entry that has the driver's name and this much memory."""
-    for key, raw in gpus.raw().items():
-        if isinstance(raw.data, Mapping) and _short(card.name) in map(_short, _names(raw.data)):
+    for key, raw in gpus.raw.items():
+        if _short(card.name) in map(_short, _names(key, raw.data)):
             marketed = raw.data.get("memory_gib")
             if card.total_bytes is None or not isinstance(marketed, int | float):
                 return key
@@ -72,12 +72,12 @@ def _short(name: str) -> str:
     return name.removeprefix(_MAKER)
 
 
-def _names(data: Mapping[str, Any]) -> Iterator[str]:
-    nvml = data.get("nvml")
-    listed = nvml.get("names") if isinstance(nvml, Mapping) else ()
-    for name in (data.get("name"), *(data.get("aliases") or ()), *(listed or ())):
-        if isinstance(name, str):
-            yield name
+def _names(key: str, data: Any) -> list[str]:
+    """The names of an entry, and those that a driver has for it."""
+    nvml = data.get("nvml") if isinstance(data, Mapping) else None
+    listed = nvml.get("names") if isinstance(nvml, Mapping) else None
+    drivers = (name for name in listed or () if isinstance(name, str))
+    return [*(name for name, _ in names_of(key, data)), *drivers]
 
 
 def _unknown(card: Card, gpus: Section[GpuSpec]) -> UnknownNameError:

@@ -10,7 +10,6 @@ from gptbudget import units
 from gptbudget.catalog.option_fields import OptionFields
 from gptbudget.catalog.sentences import build
 from gptbudget.catalog.yamlfile import read_yaml
-from gptbudget.errors import FileError
 from gptbudget.specs.base import Positive, Spec, Text
 from gptbudget.specs.options import OPTIONS
 
@@ -77,7 +76,7 @@ def load_scenario(path: Path) -> Scenario:
     """
     file = read_yaml(path)
     if not isinstance(file.data, dict):
-        raise FileError(f"{path}:1: is not a scenario", "give question: and options such as gpu:")
+        raise file.fault("is not a scenario", "give question: and options such as gpu:")
     content = build(ScenarioFile, file.data, file)
     given = {name: getattr(content, name) for name in OPTIONS if getattr(content, name) is not None}
     places = {name: file.where(name) for name in given}

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gptbudget.catalog.cache import cached, digest_of
+from gptbudget.catalog.paths import unreadable
 from gptbudget.errors import FileError
 
 if TYPE_CHECKING:
@@ -33,8 +34,7 @@ def read_text(path: Path, wanted: str) -> str:
             raise FileError(f"{path}: is a folder", f"name {wanted}")
         raw = _read_bytes(path, wanted)
     except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
-        raise FileError(f"{path}: cannot be read ({reason})", "check the path") from None
+        raise unreadable(path, error) from None
     if len(raw) > _LARGEST_BYTES:
         raise FileError(f"{path}: is larger than 4 MB", f"name {wanted}")
     try:
@@ -79,9 +79,9 @@ class YamlFile:
         )
 
     def _parsed(self) -> Any:
-        from gptbudget.catalog.syntax import compose, plain_data
+        from gptbudget.catalog.syntax import plain_data
 
-        return plain_data(self.path, compose(self.path, self.text))
+        return plain_data(self.path, self._root)
 
     @cached_property
     def digest(self) -> str:
@@ -100,15 +100,20 @@ class YamlFile:
 
         node, line = self._root, 1
         for key in keys:
-            found = child(node, key)
-            if found is None:
+            place = child(node, key)
+            if place is None:
                 break
-            line, node = found
+            line, node = place
         return line
 
     def where(self, *keys: object) -> str:
         """``file:line`` of ``keys``, for messages."""
         return f"{self.path}:{self.line(*keys)}"
+
+    def fault(self, what: str, hint: str, *keys: object) -> FileError:
+        """An error about what stands at ``keys``, as ``file:line: key: what``."""
+        key = ".".join(map(str, keys))
+        return FileError(": ".join(filter(None, (self.where(*keys), key, what))), hint)
 
 
 def read_yaml(path: Path, *, keep: bool = False) -> YamlFile:
@@ -117,11 +122,6 @@ def read_yaml(path: Path, *, keep: bool = False) -> YamlFile:
     Raises:
         FileError: it cannot be read, or is not YAML as we read it, as ``file:line``.
     """
-    return parse_yaml(path, read_text(path, "a YAML file"), keep=keep)
-
-
-def parse_yaml(path: Path, text: str, *, keep: bool = False) -> YamlFile:
-    """Parse ``text``, which stands in ``path``; raise as :func:`read_yaml` does."""
-    file = YamlFile(path, text, keep)
+    file = YamlFile(path, read_text(path, "a YAML file"), keep)
     _ = file.data
     return file

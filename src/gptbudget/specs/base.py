@@ -60,7 +60,7 @@ def _part(annotation: Any, value: Any) -> Any:
     """A value of a field: objects where its annotation has a spec, in a tuple too."""
     if not isinstance(value, dict | tuple):
         return value
-    inner = _spec_in(annotation)
+    inner = spec_in(annotation)
     if inner is None:
         return value
     if isinstance(value, dict):
@@ -68,12 +68,12 @@ def _part(annotation: Any, value: Any) -> Any:
     return tuple(restored(inner, each) for each in value)
 
 
-def _spec_in(annotation: Any) -> type[Spec] | None:
+def spec_in(annotation: Any) -> type[Spec] | None:
     """The spec that an annotation names: itself, or what it is a union or a tuple of."""
     if isinstance(annotation, type) and issubclass(annotation, Spec):
         return annotation
     for each in get_args(annotation):
-        found = _spec_in(each)
-        if found is not None:
-            return found
+        inner = spec_in(each)
+        if inner is not None:
+            return inner
     return None
