@@ -94,13 +94,11 @@ class OptionValues:
     def __init__(self, **given: Any) -> None:
         unknown = given.keys() - self.table.keys()
         if unknown:
-            msg = f"no options of {type(self).__name__}: {', '.join(sorted(unknown))}"
-            raise TypeError(msg)
+            raise TypeError(f"no options of {type(self).__name__}: {', '.join(sorted(unknown))}")
         self.__dict__.update({name: value for name, value in given.items() if value is not None})
 
     def __setattr__(self, name: str, value: Any) -> None:
-        msg = f"cannot set {name} of {type(self).__name__}"
-        raise AttributeError(msg)
+        raise AttributeError(f"cannot set {name} of {type(self).__name__}")
 
     def __repr__(self) -> str:
         given = ", ".join(f"{name}={value!r}" for name, value in self.given.items())

@@ -97,8 +97,7 @@ def read_config(path: Path) -> HfConfig:
 
 
 def _refuse_constant(name: str) -> None:
-    msg = f"{name} is not a number"
-    raise ValueError(msg)
+    raise ValueError(f"{name} is not a number")
 
 
 def _whole_number(digits: str) -> int | float:
