@@ -1,6 +1,6 @@
 """Memory that communication takes on one rank: buckets, gathered inputs, messages in flight."""
 
-from gptbudget.core.arrays import Bytes, Count, added, minimum, same_everywhere, where
+from gptbudget.core.arrays import Bytes, Count, minimum, same_everywhere, where
 from gptbudget.core.memory.placement import Placement
 from gptbudget.core.memory.sharding import data_parallel_mode
 from gptbudget.core.memory.states import States, gradient_bytes
@@ -21,8 +21,7 @@ def gradient_buckets(step: TrainingStep, placement: Placement, states: States) -
     recipe, layout, stack = step.recipe, step.layout, step.stack
     sharing = data_parallel_mode(recipe, layout.zero, stack)
     if sharing == "flattened":
-        trained = added(held.trained for held in placement.kinds)
-        return gradient_bytes(recipe, stack) * minimum(_BUCKET, trained)
+        return gradient_bytes(recipe, stack) * minimum(_BUCKET, placement.trained)
     if sharing != "replicas" or layout.zero:
         return 0
     return where(layout.dp > 1, states.gradients, 0)

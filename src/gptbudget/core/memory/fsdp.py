@@ -99,14 +99,17 @@ def whole_gradients(step: TrainingStep, placement: Placement) -> Bytes | None:
     recipe, stack = step.recipe, step.stack
     if not recipe.accumulate:
         return None
-    trained = added(held.trained for held in placement.kinds)
     if stack.gathers_gradients:
         flat = placement.dense.parameters + placement.experts.parameters
-        beside = trained if recipe.method.has_adapters else placement.embedding_and_head.trained
+        beside = (
+            placement.trained
+            if recipe.method.has_adapters
+            else placement.embedding_and_head.trained
+        )
         return compute_bytes(recipe) * (flat + beside)
     if same_everywhere(step.layout.pp > 1):
         wide = recipe.weight_storage == "autocast"
-        return (_REDUCE_BYTES if wide else gradient_bytes(recipe, stack)) * trained
+        return (_REDUCE_BYTES if wide else gradient_bytes(recipe, stack)) * placement.trained
     return None
 
 

@@ -73,6 +73,11 @@ class Placement(NamedTuple):
         return (self.dense, self.experts, self.embedding_and_head)
 
     @property
+    def trained(self) -> Count:
+        """Parameters of the rank that have gradients."""
+        return added(held.trained for held in self.kinds)
+
+    @property
     def block_kinds(self) -> tuple[ParameterShard, ...]:
         """The largest single block, by who shares it."""
         return (self.block, self.block_experts)

@@ -60,17 +60,17 @@ def training_states(placement: Placement, recipe: Recipe, zero: Zero, stack: Sta
     cut = 2 if fsdp else 3
     if stack.quantizes_head:
         kinds = (*kinds[:-1], kinds[-1]._replace(matrices=placement.embedding_table))
-    weights = added(_stored(held, recipe) / ways(held, zero, cut) for held in kinds)
-    gradients = added(gradient * held.trained / ways(held, zero, 2) for held in kinds)
+    weights = added(_stored(held, recipe) / pieces(held, zero, cut) for held in kinds)
+    gradients = added(gradient * held.trained / pieces(held, zero, 2) for held in kinds)
     if recipe.optimizer_impl == "in-backward":
-        block = added(held.trained / ways(held, zero, 2) for held in placement.block_kinds)
-        ends = placement.embedding_and_head.trained / ways(placement.embedding_and_head, zero, 2)
+        block = added(held.trained / pieces(held, zero, 2) for held in placement.block_kinds)
+        ends = placement.embedding_and_head.trained / pieces(placement.embedding_and_head, zero, 2)
         gradients = gradient * maximum(block, ends)
     shared = recipe.optimizer_spec.sharded_from
-    state = added(optimizer_bytes(held, recipe) / ways(held, zero, shared) for held in kinds)
-    trained = added(held.trained / ways(held, zero, shared) for held in kinds)
+    state = added(optimizer_bytes(held, recipe) / pieces(held, zero, shared) for held in kinds)
+    trained = added(held.trained / pieces(held, zero, shared) for held in kinds)
     masters = _master_bytes(recipe, stack) * trained
-    table = gradient * placement.embedding_table / ways(placement.embedding_and_head, zero, 2)
+    table = gradient * placement.embedding_table / pieces(placement.embedding_and_head, zero, 2)
     on_card = States(
         weights=weights,
         gradients=gradients,
@@ -123,7 +123,7 @@ def _offloaded(
     )
 
 
-def ways(held: ParameterShard, zero: Zero, stage: int) -> Count:
+def pieces(held: ParameterShard, zero: Zero, stage: int) -> Count:
     """Into how many pieces a state of these parameters is cut, from ``stage`` on."""
     return held.shards if zero >= stage else 1
 

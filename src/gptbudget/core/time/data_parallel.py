@@ -60,7 +60,7 @@ def data_parallel_s(
     """
     schedule, layout, stack = schedule_of(step, placement), step.layout, step.stack
     gathered_s = gather_s(step, machine, placement)
-    reduced_s = reduce_s(placement, gradient_bytes(step.recipe, stack), machine, layout)
+    reduced_s = reduce_s(step, machine, placement)
     trained = placement.trained_layers / maximum(placement.layers, 1)
     gathers = schedule.gathers_each and 1 + (schedule.gathers_each - 1) * trained
     each_s = gathers * gathered_s + schedule.reduces_each * reduced_s
@@ -96,17 +96,16 @@ def gather_s(step: TrainingStep, machine: Machine, placement: Placement) -> Seco
     return seconds
 
 
-def reduce_s(
-    placement: Placement, gradient_bytes_each: float, machine: Machine, layout: Layout
-) -> Seconds:
+def reduce_s(step: TrainingStep, machine: Machine, placement: Placement) -> Seconds:
     """Seconds in which all gradients are summed.
 
     Ranks that share states take a shard each; their copies, or replicas, all-reduce what they
     have, in two halves.
     """
-    seconds = 0
+    layout, seconds = step.layout, 0
+    gradient = gradient_bytes(step.recipe, step.stack)
     for held in placement.kinds:
-        buffer, ways = gradient_bytes_each * held.trained, _ways(held, placement, layout)
+        buffer, ways = gradient * held.trained, _ways(held, placement, layout)
         copies = layout.dp * layout.cp * layout.tp // ways // held.shards
         collectives = _collectives(held, placement)
         scattered = comm.gather_sent(buffer, held.shards)

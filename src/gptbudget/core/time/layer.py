@@ -52,17 +52,14 @@ class LayerTimes(NamedTuple):
 
 def layer_s(step: TrainingStep, machine: Machine, share: Share) -> LayerTimes:
     """Seconds of one layer, averaged over dense and expert layers."""
-    model, recipe, layout, stack = step.model, step.recipe, step.layout, step.stack
-    again = recipe.checkpointing == "full"
+    model, again = step.model, step.recipe.checkpointing == "full"
     block, below = block_s(step, machine, share)
     window_s = block.attention + again * below.attention
-    tensor = tensor_parallel_s(model, recipe, machine, layout, share.tokens)
-    ring = context_ring_s(
-        model, recipe, machine, layout, share.tokens, window_s, stack.speed.overlap
-    )
+    tensor = tensor_parallel_s(step, machine, share.tokens)
+    ring = context_ring_s(step, machine, share.tokens, window_s)
     routed = model.expert_layers / model.layers
-    exchange = routed * all_to_all_s(model, recipe, machine, layout, share.tokens)
-    host_s = _host_s(model, recipe, stack.speed)
+    exchange = routed * all_to_all_s(step, machine, share.tokens)
+    host_s = _host_s(model, step.recipe, step.stack.speed)
     of_collectives, of_ring = (2 / 6, 1 / 4) if again else (2 / 4, 1 / 3)  # the forward pass's
     forward = of_collectives * tensor, of_ring * ring, of_collectives * exchange
     return LayerTimes(
