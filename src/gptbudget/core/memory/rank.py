@@ -1,9 +1,9 @@
 """The amounts that the phases of a step share, for one rank of a layout, in bytes."""
 
+from functools import partial
 from typing import NamedTuple
 
 from gptbudget.core.arrays import Bytes, Count, maximum, where
-from gptbudget.core.implementation import Implementation
 from gptbudget.core.memory.activations import (
     head_tensors,
     layer_tensors,
@@ -19,7 +19,6 @@ from gptbudget.core.memory.states import States, training_states
 from gptbudget.core.parts import Parts
 from gptbudget.core.step import TrainingStep
 from gptbudget.core.tensors import vocabulary_matrix
-from gptbudget.specs.layout import Layout
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Recipe
 
@@ -78,83 +77,75 @@ class RankAmounts(NamedTuple):
 
 def rank_amounts(step: TrainingStep, placement: Placement) -> RankAmounts | None:
     """Measure one rank; ``None`` when the attention kind does not exist in this precision."""
-    model, recipe, how, micro_batch, seq_len, layout, _ = step
-    states = training_states(placement, recipe, layout.zero, how.stack)
-    sharing = data_parallel_mode(recipe, layout.zero, how.stack)
+    recipe, layout, parts = step.recipe, step.layout, step.implementation
+    states = training_states(placement, recipe, layout.zero, step.stack)
+    sharing = data_parallel_mode(recipe, layout.zero, step.stack)
     buckets = gradient_buckets(step, placement, states)
     gathered = gathering(step, placement) if sharing == "fsdp" else None
     whole = whole_gradients(step, placement) if gathered else None
     if gathered and recipe.mode == "autocast":  # FSDP casts the weights, autocast has nothing to do
         recipe = recipe._replace(weight_storage="pure")
-    tensors, mode = layer_tensors(model, recipe, how), recipe.mode
+        step = step._replace(recipe=recipe)
+    tensors, mode = layer_tensors(step), recipe.mode
     if tensors is None:
         return None
 
-    def size(part: Bytes) -> Bytes:
-        return sized(model, part, micro_batch, seq_len, layout)
-
-    tokens = micro_batch * seq_len / layout.cp
+    size = partial(sized, step)
     element = 2 if mode == "pure" else 4
     width = size({"width": 1})
     residual = element * width
-    layer = size(tensors) + _viewed(model, recipe, how, micro_batch, seq_len) / layout.tp
-    again = size(recomputed_tensors(how, tensors))
-    kept = {"none": layer, "selective": layer - again, "full": residual}[recipe.checkpointing]
-    attention = how.parts.attention_differentiated.get(recipe.attention, {}).get(mode, {})
+    layer = size(tensors) + _viewed(step) / layout.tp
+    again = size(recomputed_tensors(step.stack, tensors))
+    saved = {"none": layer, "selective": layer - again, "full": residual}[recipe.checkpointing]
+    attention = parts.parts.attention_differentiated.get(recipe.attention, {}).get(mode, {})
     network_freed = size({"ffn": tensors.get("ffn", 0)})
-    mask = _checkpointed_mask(recipe, how, tokens * seq_len)
+    mask = _checkpointed_mask(step)
     accumulated = states if whole is None else states._replace(gradients=whole)
     last = int(placement.last)
-    held = placement.trained_layers * size(quantized_inputs(recipe, how))
-    held = held if how.stack.holds_inputs else 0
+    held = placement.trained_layers * size(quantized_inputs(step))
+    held = held if step.stack.holds_inputs else 0
     trained = placement.trained_layers / maximum(placement.layers, 1)
     return RankAmounts(
-        model=model,
+        model=step.model,
         recipe=recipe,
         placement=placement,
         states=states,
-        begin=_begin(model, recipe, how, accumulated, buckets, held),
+        begin=_begin(step, accumulated, buckets, held),
         reduces_at_end=whole is not None,
-        messages=messages(step._replace(recipe=recipe), placement.in_flight),
-        saved_by_layers=placement.in_flight * placement.trained_layers * kept + mask,
-        saved_per_checkpoint=kept,
+        messages=messages(step, placement.in_flight),
+        saved_by_layers=placement.in_flight * placement.trained_layers * saved + mask,
+        saved_per_checkpoint=saved,
         saved_per_layer=layer,
         recomputed={"none": 0, "selective": again, "full": layer}[recipe.checkpointing],
         mask=mask,
         residual=residual,
-        head_saved=last * size(head_tensors(model, recipe, how)),
-        logits_held=last * how.loss.logit_bytes[mode] * size({"vocabulary": 1})
+        head_saved=last * size(head_tensors(step)),
+        logits_held=last * parts.loss.logit_bytes[mode] * size({"vocabulary": 1})
         if recipe.keep_logits
         else 0,
-        forward_temporary=last * size(how.loss.forward_temporary[mode]),
+        forward_temporary=last * size(parts.loss.forward_temporary[mode]),
         loss_backward_temporary=last
         * (
-            size(how.loss.backward_temporary[mode])
-            + how.loss.table_gradients * states.table_gradient
+            size(parts.loss.backward_temporary[mode])
+            + parts.loss.table_gradients * states.table_gradient
         ),
         block_backward_temporary=maximum(
-            size(how.feed_forward.differentiated[mode]), size(attention) - network_freed, 0
+            size(parts.feed_forward.differentiated[mode]), size(attention) - network_freed, 0
         )
-        + _unpacked(model, recipe, how, layout),
-        norm_backward_temporary=width * how.norm.differentiated[mode],
+        + _unpacked(step),
+        norm_backward_temporary=width * parts.norm.differentiated[mode],
         block_copies=_autocast_copies(recipe, placement.block_matrices * trained),
         head_copy=_autocast_copies(recipe, last * placement.embedding_table),
         fused_head_gradient=last * states.table_gradient if recipe.loss == "fused" else 0,
         gathering=gathered,
         flattens_gradients=sharing == "flattened",
-        fragmentation=last * how.loss.fragmentation * size({"vocabulary": 1}),
+        fragmentation=last * parts.loss.fragmentation * size({"vocabulary": 1}),
     )
 
 
-def _begin(
-    model: ModelSpec,
-    recipe: Recipe,
-    how: Implementation,
-    states: States,
-    buckets: Bytes,
-    held: Bytes,
-) -> Parts[Bytes]:
-    registered = how.stack.registers_mask and recipe.attention == "eager"
+def _begin(step: TrainingStep, states: States, buckets: Bytes, held: Bytes) -> Parts[Bytes]:
+    model, recipe = step.model, step.recipe
+    registered = step.stack.registers_mask and recipe.attention == "eager"
     mask = (2 if recipe.mode == "pure" else 4) * model.layers * model.context**2
     return Parts(
         {
@@ -169,26 +160,29 @@ def _begin(
     )
 
 
-def _viewed(
-    model: ModelSpec, recipe: Recipe, how: Implementation, micro_batch: Count, seq_len: Count
-) -> Bytes:
+def _viewed(step: TrainingStep) -> Bytes:
     """Queries and keys that a view of the values keeps alive in one layer.
 
     Written-out attention multiplies matrices of all sequences and heads at once. In fp32 the
     values of a single sequence are such matrices as they lie in the product they come from with
     queries and keys; those of several sequences are copied.
     """
-    fused = model.block_kind in how.stack.fused_qkv
+    model, recipe = step.model, step.recipe
+    fused = model.block_kind in step.stack.fused_qkv
     if not (fused and recipe.attention == "math" and recipe.mode == "fp32"):
         return 0
-    return where(micro_batch == 1, 4 * seq_len * (model.query_width + model.kv_width), 0)
+    viewed = 4 * step.seq_len * (model.query_width + model.kv_width)
+    return where(step.micro_batch == 1, viewed, 0)
 
 
-def _checkpointed_mask(recipe: Recipe, how: Implementation, pairs: Count) -> Bytes:
+def _checkpointed_mask(step: TrainingStep) -> Bytes:
     """A mask of each pair that is an input of every checkpointed block, kept once for all."""
-    passed = recipe.attention == "eager" and how.stack.passes_mask
-    checkpointed = recipe.checkpointing == "full"
-    return (2 if recipe.mode == "pure" else 4) * pairs if passed and checkpointed else 0
+    recipe = step.recipe
+    passed = recipe.attention == "eager" and step.stack.passes_mask
+    if not passed or recipe.checkpointing != "full":
+        return 0
+    pairs = step.micro_batch * step.seq_len / step.layout.cp * step.seq_len
+    return (2 if recipe.mode == "pure" else 4) * pairs
 
 
 def _autocast_copies(recipe: Recipe, matrices: Count) -> Bytes:
@@ -196,11 +190,11 @@ def _autocast_copies(recipe: Recipe, matrices: Count) -> Bytes:
     return _AUTOCAST_COPY_BYTES * matrices if recipe.mode == "autocast" else 0
 
 
-def _unpacked(model: ModelSpec, recipe: Recipe, how: Implementation, layout: Layout) -> Bytes:
+def _unpacked(step: TrainingStep) -> Bytes:
     """The largest 4-bit matrix, unpacked to 16 bit while it multiplies."""
-    if recipe.method.kind != "qlora":
+    if step.recipe.method.kind != "qlora":
         return 0
-    largest = model.width * model.ffn_width
-    if how.stack.quantizes_head:
-        largest = max(largest, vocabulary_matrix(model))
-    return how.stack.unpacked_bytes * largest / layout.tp
+    largest = step.model.width * step.model.ffn_width
+    if step.stack.quantizes_head:
+        largest = max(largest, vocabulary_matrix(step.model))
+    return step.stack.unpacked_bytes * largest / step.layout.tp
