@@ -17,7 +17,6 @@ EVERY, AUTO = "all", "auto"
 """What stands for every accelerator on the command line, and for those of this machine."""
 
 _MOST_SHOWN = 8
-_NUMBER_BEGINS = frozenset("+-.0123456789")
 
 
 _BETWEEN = re.compile(r"(?<![0-9])\.|\.(?![0-9])|[^\w.]|_")
@@ -44,8 +43,6 @@ def is_key(name: str) -> bool:
 
 def is_size(name: str) -> bool:
     """Whether a name reads as a number of parameters, such as ``1.5B`` or ``124439808``."""
-    if name[:1] not in _NUMBER_BEGINS:
-        return False
     try:
         parse_count(name)
     except ValueError:

@@ -155,16 +155,3 @@ class GpuSpec(Spec):
         if self.cloud_price_per_hour is not None or not self.cloud_prices:
             return self.cloud_price_per_hour
         return self.compared_offers[(len(self.compared_offers) - 1) // 2]
-
-
-__all__ = [
-    "PRECISIONS",
-    "DriverNames",
-    "GpuSpec",
-    "Link",
-    "MeasuredMatmul",
-    "Pcie",
-    "PeakTflops",
-    "Precision",
-    "Price",
-]

@@ -4,6 +4,7 @@ Every decoder family is these concepts with other values: nothing here, and no f
 that reads it, knows the name of a family.
 """
 
+from collections.abc import Iterator
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -219,28 +220,26 @@ class ModelSpec(Spec):
         return self.attention.windowed_layers or self.layers
 
 
-def _contradictions(model: ModelSpec) -> list[str]:
+def _contradictions(model: ModelSpec) -> Iterator[str]:
     """Say which sizes cannot stand together, naming both keys and values."""
     attention, experts = model.attention, model.experts
-    found = []
     if attention.head_width is None and not attention.latent and model.width % attention.heads:
-        found.append(
+        yield (
             f"width {model.width} is not a multiple of attention.heads {attention.heads}: "
             "give attention.head_width"
         )
     if model.kv_heads > attention.heads or attention.heads % model.kv_heads:
-        found.append(
+        yield (
             f"attention.heads {attention.heads} is not a multiple of "
             f"attention.kv_heads {model.kv_heads}"
         )
     if experts and experts.active > experts.count:
-        found.append(f"experts.active {experts.active} is more than experts.count {experts.count}")
+        yield f"experts.active {experts.active} is more than experts.count {experts.count}"
     if model.expert_layers > model.layers:
-        found.append(f"experts.layers {model.expert_layers} is more than layers {model.layers}")
+        yield f"experts.layers {model.expert_layers} is more than layers {model.layers}"
     if attention.windowed_layers is not None and attention.window is None:
-        found.append("attention.windowed_layers is given but attention.window is not")
+        yield "attention.windowed_layers is given but attention.window is not"
     if model.windowed_layers > model.layers:
-        found.append(
+        yield (
             f"attention.windowed_layers {model.windowed_layers} is more than layers {model.layers}"
         )
-    return found

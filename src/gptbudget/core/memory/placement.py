@@ -192,14 +192,15 @@ def _layers_on_stage(
     starts = [added(each.number for each in kinds[:place]) for place in range(len(kinds))]
     borders = (*starts, *(max(start, frozen) for start in starts))
     if any_true(layout.pp > 1):
-        behind = tabulate(
-            lambda pp, vp, stage: _on_stage(
-                model, tuple(map(int, borders)), pp, vp, stage, split, evenly=not frozen
-            ),
-            layout.pp,
-            layout.vp,
-            stage,
-        )
+        of_model = [int(border) for border in borders]
+        ends = ENDS_AS_LAYERS if split == "ends" and not frozen else 0
+
+        def on_stage(pp: int, vp: int, stage: int) -> tuple[int, ...]:
+            if split == "cost":
+                return _behind(of_model, [_by_cost(model, pp, stage)])
+            return _evenly(tuple(of_model), int(model.layers), int(pp), int(vp), int(stage), ends)
+
+        behind = tabulate(on_stage, layout.pp, layout.vp, stage)
     else:  # all layers are on the one stage
         behind = tuple(maximum(model.layers - border, 0) for border in borders)
     return _between(behind[: len(kinds)]), _between(behind[len(kinds) :])
@@ -210,50 +211,20 @@ def _between(behind: tuple[Count, ...]) -> tuple[Count, ...]:
     return tuple(here - above for here, above in zip(behind, (*behind[1:], 0), strict=True))
 
 
-def _on_stage(
-    model: ModelSpec,
-    borders: tuple[int, ...],
-    pp: int,
-    vp: int,
-    stage: int,
-    split: Split,
-    *,
-    evenly: bool,
-) -> tuple[int, ...]:
-    """Layers of a stage from each of the borders on."""
-    if split == "cost":
-        return _behind(borders, _by_cost(model, pp, stage))
-    ends_count = split == "ends" and evenly
-    return _evenly_behind(borders, int(model.layers), int(pp), int(vp), int(stage), ends_count)
-
-
-def _behind(borders: tuple[int, ...], chunks: Iterable[range]) -> tuple[int, ...]:
+def _behind(borders: Sequence[int], chunks: Sequence[range]) -> tuple[int, ...]:
     """Blocks in ``chunks`` from each of the borders on."""
-    of = list(chunks)
-    return tuple(added(max(0, c.stop - max(c.start, border)) for c in of) for border in borders)
-
-
-@cache
-def _evenly_behind(
-    borders: tuple[int, ...],
-    layers: int,
-    pp: int,
-    vp: int,
-    stage: int,
-    ends_count: bool,  # noqa: FBT001 - of a function that is cached
-) -> tuple[int, ...]:
-    return _behind(borders, _evenly(layers, pp, vp, stage, ends_count=ends_count))
+    return tuple(added(max(0, c.stop - max(c.start, border)) for c in chunks) for border in borders)
 
 
 def _one_of_the_largest(kinds: tuple[Layers, ...], held: tuple[Count, ...]) -> tuple[Count, ...]:
     """One layer of the largest kind on the stage, as a number of layers of each kind."""
     by_size = sorted(range(len(kinds)), key=lambda kind: kinds[kind].parameters.total)
-    found, left = [0] * len(kinds), 1
+    numbers, left = [0] * len(kinds), 1
     for kind in reversed(by_size[1:]):
-        found[kind] = minimum(held[kind], left)
-        left = left - found[kind]
-    found[by_size[0]] = left
-    return tuple(found)
+        numbers[kind] = minimum(held[kind], left)
+        left = left - numbers[kind]
+    numbers[by_size[0]] = left
+    return tuple(numbers)
 
 
 def _adapters(
@@ -276,24 +247,28 @@ def in_flight(layout: Layout, stage: Count, micro_batches: Count) -> Count:
     return where(layout.vp == 1, minimum(after + 1, micro_batches), chunks / layout.vp)
 
 
-def _evenly(layers: int, pp: int, vp: int, stage: int, *, ends_count: bool) -> list[range]:
-    """The blocks of a stage; the first stages take one more where they do not divide.
+@cache
+def _evenly(
+    borders: tuple[int, ...], layers: int, pp: int, vp: int, stage: int, ends: int
+) -> tuple[int, ...]:
+    """Blocks of a stage from each border on; the first stages take one more if they do not divide.
 
-    Where blocks do not divide, embedding and head may stand for one each: 7 and 8 of Llama-3 405B's
-    126 blocks are on stages of 16 (arXiv 2407.21783, section 3.3.2). No stage is without a block.
+    Then ``ends`` may stand for blocks, one for the embedding: 7 and 8 of Llama-3 405B's 126 blocks
+    are on stages of 16 (arXiv 2407.21783, section 3.3.2). No stage is without a block.
     """
     pieces = pp * vp
-    ends = int(ends_count and layers % pieces > 0)
-    whole, more = divmod(layers + ENDS_AS_LAYERS * ends, pieces)
+    counted = ends if layers % pieces else 0
+    whole, more = divmod(layers + counted, pieces)
 
     def begin(piece: int) -> int:
         least = layers - max(0, pieces - piece) if pieces <= layers else layers
-        return min(max(piece * whole + min(piece, more) - ends, 0), least)
+        return min(max(piece * whole + min(piece, more) - counted // 2, 0), least)
 
-    return [range(begin(piece), begin(piece + 1)) for piece in range(stage, pieces, pp)]
+    chunks = [range(begin(piece), begin(piece + 1)) for piece in range(stage, pieces, pp)]
+    return _behind(borders, chunks)
 
 
-def _by_cost(model: ModelSpec, pp: int, stage: int) -> list[range]:
+def _by_cost(model: ModelSpec, pp: int, stage: int) -> range:
     """The blocks of a stage where each ends with the block that exceeds its share.
 
     The head counts with its parameters (nanotron, models/base.py, ``build_model``): 11 of 16
@@ -305,16 +280,12 @@ def _by_cost(model: ModelSpec, pp: int, stage: int) -> list[range]:
         for _ in range(int(each.number))
     ]
     share = (added(costs) + vocabulary_matrix(model)) / pp
-    begin, spent = 0, 0.0
-    for piece in range(pp):
-        end = begin
+    begin, end, spent = 0, 0, 0.0
+    for piece in range(int(stage) + 1):
+        begin = end
         while end < model.layers and spent <= share * (piece + 1):
             end, spent = end + 1, spent + costs[end]
-        end = model.layers if piece == pp - 1 else end
-        if piece == stage:
-            return [range(begin, end)]
-        begin = end
-    return []
+    return range(begin, model.layers if stage == pp - 1 else end)
 
 
 def _counts_as_cost(tensor: Tensor) -> bool:
