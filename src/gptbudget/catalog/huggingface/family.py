@@ -38,34 +38,8 @@ class Names(NamedTuple):
 USUAL = Names()
 
 
-class Family(NamedTuple):
-    """How a model type is read; numbers are the defaults of the library's config class."""
-
-    context: int
-    attention: tuple[Fields | Reader, ...]
-    """Fields, or readers of several at once; later ones win."""
-    concepts: Concepts
-    names: Names
-    vocabulary: int | None
-    embedding_width: Reader | None
-    experts: Reader | None
-
-    def model(self, c: HfConfig) -> Model:
-        """The model that a config describes, in the words of the catalog."""
-        names = self.names
-        model: Model = {
-            "layers": c.whole(*names.layers.split(), most=_MOST_LAYERS),
-            "width": c.whole(*names.width.split()),
-            "vocabulary": c.whole("vocab_size", default=self.vocabulary),
-            "context": c.whole(*names.context.split(), default=self.context),
-            "attention": {},
-        }
-        for part in self.attention:
-            model["attention"] |= part(c, model) if callable(part) else _values(c, model, part)
-        for concept, fields in self.concepts.items():
-            model[concept] = _values(c, model, fields)
-        others = {"embedding_width": self.embedding_width, "experts": self.experts}
-        return model | _values(c, model, others)
+Family = Callable[[HfConfig], Model]
+"""Reads a config as the model that it describes, in the words of the catalog."""
 
 
 def family(
@@ -78,9 +52,28 @@ def family(
     experts: Reader | None = None,
     **changes: Fields,
 ) -> Family:
-    """A model type with the concepts of ``base``, but for ``changes`` of their fields."""
+    """A model type with the concepts of ``base``, but for ``changes`` of their fields.
+
+    Numbers are the defaults of the library's config class. ``attention`` is fields, or readers of
+    several at once; later ones win.
+    """
     concepts = {name: {**fields, **changes.get(name, {})} for name, fields in base.items()}
-    return Family(context, attention, concepts, names, vocabulary, embedding_width, experts)
+
+    def read(c: HfConfig) -> Model:
+        model: Model = {
+            "layers": c.whole(*names.layers.split(), most=_MOST_LAYERS),
+            "width": c.whole(*names.width.split()),
+            "vocabulary": c.whole("vocab_size", default=vocabulary),
+            "context": c.whole(*names.context.split(), default=context),
+            "attention": {},
+        }
+        for part in attention:
+            model["attention"] |= part(c, model) if callable(part) else _values(c, model, part)
+        for concept, fields in concepts.items():
+            model[concept] = _values(c, model, fields)
+        return model | _values(c, model, {"embedding_width": embedding_width, "experts": experts})
+
+    return read
 
 
 def _values(c: HfConfig, model: Model, fields: Fields) -> Model:

@@ -39,7 +39,7 @@ def load_config(path: Path) -> ModelSpec:
         what = "is missing" if kind is None else f"{shown(kind)} is not a known type"
         known = ", ".join(sorted([*FAMILIES, "gemma3"]))
         raise config.fault("model_type", what, f"known: {known}")
-    data = family.model(inner)
+    data = family(inner)
     title = printable(config.path.parent.resolve().name or config.path.stem)
     try:
         return ModelSpec.model_validate({"name": title, **data, "notes": _ignored(config, inner)})

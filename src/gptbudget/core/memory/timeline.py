@@ -24,8 +24,7 @@ Every function takes plain numbers or NumPy arrays for the micro-batch and seque
 Legend: b micro-batch (sequences), s sequence length, h model width, V vocabulary, L layers.
 """
 
-from collections.abc import Iterator, Sequence
-from functools import reduce
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from gptbudget.core.arrays import (
@@ -97,13 +96,12 @@ def memory_by_phase(step: TrainingStep, stage: int | None = None) -> MemoryByPha
     None after each step. GPT-2 XL with nanoGPT's blocks at 8 x 1,024 tokens peaks at 45.34 GiB
     (PyTorch's MemTracker), in the backward pass of the loss.
     """
-    found = [
-        MemoryByPhase(
-            _phases(rank), rank.states.host.whole(), rank.placement, rank, whole(_cached(rank))
-        )
-        for rank in _ranks(step, None if stage is None else [stage])
-    ]
-    return max(found, key=lambda each: each.peak_bytes) if found else None
+    ranks = []
+    for rank in _ranks(step, None if stage is None else [stage]):
+        phases = {phase: _largest(moments) for phase, moments in _moments(rank).items()}
+        host, cached = rank.states.host.whole(), whole(_cached(rank))
+        ranks.append(MemoryByPhase(phases, host, rank.placement, rank, cached))
+    return max(ranks, key=lambda each: each.peak_bytes) if ranks else None
 
 
 class PeakBytes(NamedTuple):
@@ -118,12 +116,12 @@ def peak_bytes(step: TrainingStep) -> PeakBytes | None:
 
     Each element has its own worst stage.
     """
-    found: PeakBytes | None = None
+    worst: PeakBytes | None = None
     for rank in _ranks(step):
-        every = (moment.total for _, moments in _moments(rank) for moment in moments)
-        here = PeakBytes(reduce(maximum, every), rank.states.host.whole().total)
-        found = here if found is None else choose(here.peak > found.peak, here, found)
-    return found
+        every = (moment.total for moments in _moments(rank).values() for moment in moments)
+        here = PeakBytes(maximum(*every), rank.states.host.whole().total)
+        worst = here if worst is None else choose(here.peak > worst.peak, here, worst)
+    return worst
 
 
 def _ranks(step: TrainingStep, stages: Sequence[int] | None = None) -> list[RankAmounts]:
@@ -136,14 +134,14 @@ def _ranks(step: TrainingStep, stages: Sequence[int] | None = None) -> list[Rank
     if stack.unties_head and model.head.tied:
         model = model.model_copy(update={"head": model.head.model_copy(update={"tied": False})})
         step = step._replace(model=model)
-    found = []
+    ranks = []
     for each in stages or stages_that_may_be_worst(model, method, layout, stack.split):
         placement = place(model, method, layout, each, step.micro_batches, split=stack.split)
         rank = rank_amounts(step, placement)
         if rank is None:
             return []
-        found.append(rank)
-    return found
+        ranks.append(rank)
+    return ranks
 
 
 def _cached(rank: RankAmounts) -> Bytes:
@@ -159,23 +157,20 @@ def _cached(rank: RankAmounts) -> Bytes:
     return rank.fragmentation + shards + of.embedding_and_head
 
 
-def _phases(rank: RankAmounts) -> dict[Phase, Parts[Bytes]]:
-    return {phase: _largest(moments) for phase, moments in _moments(rank)}
-
-
-def _moments(rank: RankAmounts) -> Iterator[tuple[Phase, list[Parts[Bytes]]]]:
+def _moments(rank: RankAmounts) -> dict[Phase, list[Parts[Bytes]]]:
     """The moments of each phase of which one may be its largest, in whole bytes."""
+    forward, backward = _forward_end(rank), _backward_end(rank)
+    loss = _with(forward, temporaries=rank.loss_backward_temporary, **_in_loss(rank, forward=False))
     moments: dict[Phase, list[Parts[Bytes]]] = {
         "start": [rank.begin],
-        "forward_peak": _forward_peak(rank),
-        "forward_end": [_forward_end(rank)],
-        "loss_backward": [_loss_backward(rank)],
+        "forward_peak": _forward_peak(rank, forward),
+        "forward_end": [forward],
+        "loss_backward": [loss],
         "block_backward": _moments_below_head(rank),
-        "backward_end": [_backward_end(rank)],
-        "optimizer_step": [_optimizer_step(rank)],
+        "backward_end": [backward],
+        "optimizer_step": [_with(backward, temporaries=_optimizer_temporaries(rank))],
     }
-    for phase, each in moments.items():
-        yield phase, [moment.whole() for moment in each]
+    return {phase: [each.whole() for each in several] for phase, several in moments.items()}
 
 
 def _with(states: Parts[Bytes], **more: Bytes) -> Parts[Bytes]:
@@ -232,7 +227,7 @@ def _in_loss(rank: RankAmounts, *, forward: bool) -> dict[str, Bytes]:
     }
 
 
-def _forward_peak(rank: RankAmounts) -> list[Parts[Bytes]]:
+def _forward_peak(rank: RankAmounts, forward_end: Parts[Bytes]) -> list[Parts[Bytes]]:
     """The loss at work; autocast's cache still holds every copy, checkpointed or not.
 
     It holds those of trained weights only (PyTorch's autocast_mode.cpp, cached_cast). Logits that
@@ -241,7 +236,7 @@ def _forward_peak(rank: RankAmounts) -> list[Parts[Bytes]]:
     trained = not rank.recipe.method.has_adapters
     cached = trained and rank.recipe.checkpointing == "full"
     loss = _with(
-        _forward_end(rank),
+        forward_end,
         autocast_copies=rank.block_copies if cached else 0,
         activations=_embedded(rank),
         logits=-rank.logits_held,
@@ -262,59 +257,44 @@ def _gathered_forward(rank: RankAmounts, of: Gathering) -> Parts[Bytes]:
     )
 
 
-def _loss_backward(rank: RankAmounts) -> Parts[Bytes]:
-    return _with(
-        _forward_end(rank),
-        temporaries=rank.loss_backward_temporary,
-        **_in_loss(rank, forward=False),
-    )
-
-
 def _moments_below_head(rank: RankAmounts) -> list[Parts[Bytes]]:
     """The backward pass below the head: blocks from the last to the first, then the embedding."""
     if rank.gathering is not None:
         return _gathered_moments(rank, rank.gathering)
-    moments = [_last_block_backward(rank), _first_block_backward(rank)]
-    return [*moments, _embedding_backward(rank)] if rank.placement.first else moments
+    blocks = _blocks_backward(rank)
+    return [*blocks, _embedding_backward(rank)] if rank.placement.first else blocks
 
 
-def _copies_in_backward(rank: RankAmounts, *, first: bool) -> Bytes:
-    """Autocast copies of the recomputed block, or of all blocks not yet differentiated."""
-    one = rank.block_copies / rank.layers
-    return one if first or rank.recipe.checkpointing == "full" else rank.block_copies
+def _blocks_backward(rank: RankAmounts) -> list[Parts[Bytes]]:
+    """The last block, first to be differentiated, and the first trained block, last to be.
 
-
-def _last_block_backward(rank: RankAmounts) -> Parts[Bytes]:
-    """The last block, first to be differentiated: all blocks still hold what they keep."""
-    return _with(
+    At the last all blocks still hold what they keep, autocast's copies too unless they come back
+    block by block. At the first there are all gradients but its own and that of an embedding,
+    unless the head is the same matrix.
+    """
+    states, full = rank.states, rank.recipe.checkpointing == "full"
+    common = _with(
         rank.begin,
-        gradients=_gradients(rank, int(rank.placement.last) * rank.states.table_gradient),
-        autocast_copies=_copies_in_backward(rank, first=False),
-        activations=rank.saved_by_layers + rank.recomputed,
         logits=rank.logits_held,
         temporaries=rank.block_backward_temporary,
         communication_buffers=rank.messages,
     )
-
-
-def _first_block_backward(rank: RankAmounts) -> Parts[Bytes]:
-    """The first trained block, last to be differentiated: all gradients but its own.
-
-    The gradient of an embedding is not there yet, unless the head is the same matrix.
-    """
-    states = rank.states
+    one_copy = rank.block_copies / rank.layers
+    last = _with(
+        common,
+        gradients=_gradients(rank, int(rank.placement.last) * states.table_gradient),
+        autocast_copies=one_copy if full else rank.block_copies,
+        activations=rank.saved_by_layers + rank.recomputed,
+    )
     of_blocks = maximum(states.gradients - states.table_gradient, 0)
     head = states.table_gradient if rank.model.head.tied else 0
-    full = rank.recipe.checkpointing == "full"
-    return _with(
-        rank.begin,
+    first = _with(
+        common,
         gradients=_gradients(rank, of_blocks * (1 - 1 / rank.layers) + head),
-        autocast_copies=_copies_in_backward(rank, first=True),
+        autocast_copies=one_copy,
         activations=rank.saved_per_layer + (rank.residual if full else 0) + _of_others(rank),
-        logits=rank.logits_held,
-        temporaries=rank.block_backward_temporary,
-        communication_buffers=rank.messages,
     )
+    return [last, first]
 
 
 def _of_others(rank: RankAmounts) -> Bytes:
@@ -329,7 +309,6 @@ def _embedding_backward(rank: RankAmounts) -> Parts[Bytes]:
     return _with(
         rank.begin,
         gradients=_gradients(rank, rank.states.gradients),
-        autocast_copies=0,
         activations=_of_others(rank),
         logits=rank.logits_held,
         temporaries=twins * int(rank.placement.last) * rank.states.table_gradient + rank.residual,
@@ -343,7 +322,7 @@ def _gathered_moments(rank: RankAmounts, of: Gathering) -> list[Parts[Bytes]]:
     if not hasattr(layers, "__array__"):
         blocks = [*{int(done): done for done in sorted(blocks)}.values()]
     moments = [moment for done in blocks for moment in _gathered_block(rank, of, done)]
-    return [*moments, _gathered_embedding(rank, of), _gathered_reduction(rank, of)]
+    return [*moments, *_gathered_end(rank, of)]
 
 
 def _shards(rank: RankAmounts, of: Gathering, done: Count) -> Bytes:
@@ -385,30 +364,26 @@ def _gathered_block(rank: RankAmounts, of: Gathering, done: Count) -> list[Parts
     ]
 
 
-def _gathered_embedding(rank: RankAmounts, of: Gathering) -> Parts[Bytes]:
-    """All blocks are done; two gradients of a tied matrix become a third."""
+def _gathered_end(rank: RankAmounts, of: Gathering) -> list[Parts[Bytes]]:
+    """All blocks are done: the embedding, and the reduction of the gradients outside the blocks.
+
+    At the embedding two gradients of a tied matrix become a third. For the reduction the weights
+    were cut up again.
+    """
     tied = rank.model.head.tied and rank.placement.last
-    twins = _TWINS_OUT_OF_PLACE * of.table_gradient if tied else 0
-    return _with(
+    common = _with(
         rank.begin,
+        gradients=_shards(rank, of, rank.layers) + of.embedding_and_head_gradients,
+        activations=_of_others(rank),
+        logits=rank.logits_held,
+    )
+    embedding = _with(
+        common,
         gathered_weights=_gathered(rank),
         communication_buffers=of.reduce_scatter_buffer,
-        gradients=_shards(rank, of, rank.layers) + of.embedding_and_head_gradients,
-        activations=_of_others(rank),
-        logits=rank.logits_held,
-        temporaries=twins,
+        temporaries=_TWINS_OUT_OF_PLACE * of.table_gradient if tied else 0,
     )
-
-
-def _gathered_reduction(rank: RankAmounts, of: Gathering) -> Parts[Bytes]:
-    """The gradients outside the blocks are reduced, after their weights were cut up again."""
-    return _with(
-        rank.begin,
-        communication_buffers=of.embedding_and_head_reduced,
-        gradients=_shards(rank, of, rank.layers) + of.embedding_and_head_gradients,
-        activations=_of_others(rank),
-        logits=rank.logits_held,
-    )
+    return [embedding, _with(common, communication_buffers=of.embedding_and_head_reduced)]
 
 
 def _embedded(rank: RankAmounts) -> Bytes:
@@ -430,10 +405,6 @@ def _backward_end(rank: RankAmounts) -> Parts[Bytes]:
         logits=rank.logits_held,
         temporaries=_embedded(rank),
     )
-
-
-def _optimizer_step(rank: RankAmounts) -> Parts[Bytes]:
-    return _with(_backward_end(rank), temporaries=_optimizer_temporaries(rank))
 
 
 def _optimizer_temporaries(rank: RankAmounts) -> Bytes:
