@@ -1,5 +1,7 @@
 """The errors a user can cause: one sentence of what is wrong, one hint, one exit code."""
 
+from collections.abc import Collection
+
 
 def printable(text: str) -> str:
     r"""``text`` on one line; what a terminal would obey or not show is escaped.
@@ -12,6 +14,14 @@ def printable(text: str) -> str:
     if line.isprintable():
         return line
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)
+
+
+def nearest_hint(name: str, known: Collection[str]) -> str:
+    """The known name that was probably meant, else all of them."""
+    import difflib  # only for the unhappy path
+
+    nearest = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {nearest[0]!r}?" if nearest else f"known here: {', '.join(known)}"
 
 
 class GptBudgetError(Exception):

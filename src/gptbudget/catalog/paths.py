@@ -65,18 +65,13 @@ def catalog_files(extra: Iterable[Path] = (), *, user: bool = True) -> tuple[Pat
         FileError: ``$GPTBUDGET_CATALOG`` or one of ``extra`` is not there or holds no YAML.
     """
     files = list(shipped_files())
-    if user:
-        files += _files_of_user()
+    if user and os.environ.get(_USER_CATALOG_VARIABLE):
+        files += _yaml_files(user_catalog(), f"${_USER_CATALOG_VARIABLE}")
+    elif user and user_catalog().is_dir():
+        files += _files_in(user_catalog())
     for path in extra:
         files += _yaml_files(path, "--catalog")
     return tuple(files)
-
-
-def _files_of_user() -> list[Path]:
-    folder = user_catalog()
-    if os.environ.get(_USER_CATALOG_VARIABLE):
-        return _yaml_files(folder, f"${_USER_CATALOG_VARIABLE}")
-    return _files_in(folder) if folder.is_dir() else []
 
 
 def _yaml_files(path: Path, origin: str) -> list[Path]:

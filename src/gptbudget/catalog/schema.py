@@ -21,8 +21,8 @@ def catalog_schema() -> dict[str, Any]:
     definitions["ModelSpec"]["required"].append("architecture")
     definitions["ModelSpec"]["properties"]["architecture"] = {"enum": list(architectures())}
     for concept in ("Attention", "FeedForward", "Norms", "Positions", "Head"):
-        kept = {"heads"} & set(definitions[concept]["required"])
-        definitions[concept]["required"] = sorted(kept)
+        needed = {"heads"} & set(definitions[concept]["required"])
+        definitions[concept]["required"] = sorted(needed)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "gptbudget catalog",

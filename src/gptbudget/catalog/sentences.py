@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from gptbudget.catalog.yamlfile import YamlFile
-from gptbudget.errors import FileError
+from gptbudget.errors import FileError, nearest_hint
 from gptbudget.specs.base import Spec, spec_in
 
 _LONGEST_SHOWN = 60
@@ -102,17 +102,9 @@ def _correction(kind: str, given: Any) -> str:
 
 def _nearest_key(loc: tuple[Any, ...], model: type[Spec]) -> str:
     """Name the key that was probably meant, else all that are known here."""
-    import difflib  # only for the unhappy path
-
     inner = _spec_at(loc[:-1], model)
     hint = inner.key_hint(str(loc[-1])) if inner else ""
-    if hint:
-        return hint
-    known = list(inner.model_fields if inner else ())
-    nearest = difflib.get_close_matches(str(loc[-1]), known, n=1)
-    if nearest:
-        return f"did you mean {nearest[0]!r}?"
-    return f"known here: {', '.join(known)}"
+    return hint or nearest_hint(str(loc[-1]), inner.model_fields if inner else ())
 
 
 def _spec_at(loc: tuple[Any, ...], spec: type[Spec]) -> type[Spec] | None:

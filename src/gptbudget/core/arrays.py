@@ -65,8 +65,8 @@ def real(number: Number) -> float:
         >>> real(3)
         3.0
     """
-    found: float = number * 1.0
-    return found
+    value: float = number * 1.0
+    return value
 
 
 def whole(amount: Number) -> Number:

@@ -77,11 +77,11 @@ def checkpoint_only(model: ModelSpec) -> Parts[int]:
     DeepSeek-V3: 14,848 balancing terms, so 671,026,419,200 values in all; Falcon-7B: a copy
     of the tied matrix, 295,469,056 of 7,217,189,760; Llama-2 7B: 2,048 rotary frequencies.
     """
-    found: dict[str, int] = {}
+    values: dict[str, int] = {}
     for often, each in tensors_of(model).rows():
         if not each.trained:
-            found[each.name] = found.get(each.name, 0) + often * each.parameters
-    return Parts(found)
+            values[each.name] = values.get(each.name, 0) + often * each.parameters
+    return Parts(values)
 
 
 def trained_parameters(model: ModelSpec, method: Method) -> int:
@@ -122,10 +122,10 @@ def adapter_parameters(model: ModelSpec, rank: int, targets: LoraTargets) -> int
 
     Example: 39,976,960 for Llama-2 7B at rank 16 on all matrices.
     """
-    found: Count = added(
+    ends: Count = added(
         layers.number * adapter_ends(layers.tensors, targets) for layers in tensors_of(model).layers
     )
-    return rank * found  # type: ignore[no-any-return]
+    return rank * ends  # type: ignore[no-any-return]
 
 
 def adapter_ends(tensors: tuple[Tensor, ...], targets: LoraTargets) -> Count:
@@ -134,7 +134,7 @@ def adapter_ends(tensors: tuple[Tensor, ...], targets: LoraTargets) -> Count:
 
 
 def _by_component(rows: list[tuple[Count, Tensor]], amount: Callable[[Tensor], Any]) -> Parts[int]:
-    found: dict[str, Count] = dict.fromkeys(COMPONENTS, 0)
+    totals: dict[str, Count] = dict.fromkeys(COMPONENTS, 0)
     for often, each in rows:
-        found[each.component] = found[each.component] + often * amount(each)
-    return Parts(found)
+        totals[each.component] = totals[each.component] + often * amount(each)
+    return Parts(totals)

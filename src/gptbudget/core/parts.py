@@ -44,5 +44,5 @@ class Parts(Mapping[str, T], Generic[T]):
 
     def present(self) -> "Parts[T]":
         """Only the parts that are not zero; arrays are kept."""
-        kept = {p: a for p, a in self.amounts.items() if hasattr(a, "__array__") or a}
-        return Parts(kept)
+        present = {p: a for p, a in self.amounts.items() if hasattr(a, "__array__") or a}
+        return Parts(present)

@@ -28,6 +28,11 @@ class TrainingStep(NamedTuple):
     """Of a replica, one after the other; they fill a pipeline."""
 
     @property
+    def tokens(self) -> Count:
+        """Tokens of a micro-batch on one rank."""
+        return self.micro_batch * self.seq_len / self.layout.cp
+
+    @property
     def stack(self) -> Stack:
         """The software."""
         return self.implementation.stack

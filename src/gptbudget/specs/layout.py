@@ -49,6 +49,11 @@ class Layout(NamedTuple):
         return self.ep if self.ep > 1 else self.tp
 
     @property
+    def expert_cut(self) -> int:
+        """Tensor ranks over which each expert is cut."""
+        return self.tp if self.ep == 1 else 1
+
+    @property
     def expert_shards(self) -> int:
         """Ranks that share states of the same experts."""
         if not self.zero:

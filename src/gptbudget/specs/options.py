@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, get_args
 
 from gptbudget import units
+from gptbudget.errors import nearest_hint
 from gptbudget.specs import values
 from gptbudget.specs.layout import Zero
 from gptbudget.specs.optimizers import DEFAULT_OPTIMIZER, OPTIMIZERS, OptimizerImpl
@@ -318,13 +319,8 @@ def called(name: str, options: Mapping[str, Option]) -> str | None:
 
 def nearest_option(name: str, options: Mapping[str, Option]) -> str:
     """What to write in place of a name that is none of ``options``."""
-    import difflib  # only for the unhappy path
-
     known = called(name, options)
-    if known:
-        return f"it is {known!r} here"
-    nearest = difflib.get_close_matches(name, options, n=1)
-    return f"did you mean {nearest[0]!r}?" if nearest else f"known here: {', '.join(options)}"
+    return f"it is {known!r} here" if known else nearest_hint(name, options)
 
 
 def in_group(group: Group) -> tuple[str, ...]:

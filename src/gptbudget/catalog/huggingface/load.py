@@ -107,10 +107,10 @@ def _whole_number(digits: str) -> int | float:
 
 def _object(file: Path, text: str, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object in which no key has two values."""
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for key, value in pairs:
-        if found.setdefault(key, value) != value:
+        if values.setdefault(key, value) != value:
             *_, start = [0, *(hit.start() for hit in re.finditer(re.escape(f'"{key}"'), text))]
             line = text.count("\n", 0, start) + 1
             raise FileError(f"{file}:{line}: {shown(key)} is given twice", "keep one of them")
-    return found
+    return values

@@ -31,7 +31,7 @@ def sized(step: TrainingStep, tensors: Tensors) -> Bytes:
     position with sequence parallelism (Korthikanti et al. 2022, arXiv 2205.05198, table 2).
     """
     model, layout, micro_batch, seq_len = step.model, step.layout, step.micro_batch, step.seq_len
-    tokens, heads = micro_batch * seq_len / layout.cp, model.attention.heads
+    tokens, heads = step.tokens, model.attention.heads
     outer, tp = tokens / (layout.tp if layout.sequence_parallel else 1), layout.tp
     query, kv = model.query_width, model.kv_width
     if model.attention.latent is not None:  # keys are as wide as queries, values as outputs

@@ -36,7 +36,7 @@ def messages(step: TrainingStep, in_flight: Count) -> Bytes:
     GiB for 530B over 35 stages); tokens go to their experts and come back.
     """
     model, layout, mode = step.model, step.layout, step.recipe.mode
-    tokens = step.micro_batch * step.seq_len / layout.cp
+    tokens = step.tokens
     residual, product = (2 if mode == "pure" else 4), (4 if mode == "fp32" else 2)
     whole = residual * tokens * model.width
     boundary = whole / (layout.tp if layout.sequence_parallel else 1)

@@ -60,7 +60,7 @@ def gathering(step: TrainingStep, placement: Placement) -> Gathering:
     ends = placement.embedding_and_head
     kinds = placement.block_kinds
     on_host = recipe.offload == "all"
-    gathered = [gathered_bytes(held, recipe, compute) for held in kinds]
+    gathered = [gathered_bytes(held, recipe) for held in kinds]
     comes = [where(on_host | (held.shards > 1), 1, 0) for held in kinds]
     own = made * added(held.trained for held in kinds)
     early = 2 / 3 if step.model.ffn.gated else 1 / 2
@@ -113,8 +113,9 @@ def whole_gradients(step: TrainingStep, placement: Placement) -> Bytes | None:
     return None
 
 
-def gathered_bytes(block: ParameterShard, recipe: Recipe, compute: int) -> Bytes:
+def gathered_bytes(block: ParameterShard, recipe: Recipe) -> Bytes:
     """A block's weights as they are gathered: 4-bit ones stay packed."""
+    compute = compute_bytes(recipe)
     adapters = compute * block.trained if recipe.method.has_adapters else 0
     if recipe.method.kind != "qlora":
         return compute * block.parameters + adapters

@@ -181,8 +181,7 @@ def _checkpointed_mask(step: TrainingStep) -> Bytes:
     passed = recipe.attention == "eager" and step.stack.passes_mask
     if not passed or recipe.checkpointing != "full":
         return 0
-    pairs = step.micro_batch * step.seq_len / step.layout.cp * step.seq_len
-    return (2 if recipe.mode == "pure" else 4) * pairs
+    return (2 if recipe.mode == "pure" else 4) * (step.tokens * step.seq_len)
 
 
 def _autocast_copies(recipe: Recipe, matrices: Count) -> Bytes:

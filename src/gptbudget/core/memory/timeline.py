@@ -337,13 +337,13 @@ def _gathered_block(rank: RankAmounts, of: Gathering, done: Count) -> list[Parts
     """
     below = rank.layers - done - 1
     ahead = 0 if of.keeps else minimum(below, 1) * of.prefetch
-    kept = _of_others(rank) + rank.mask + below * rank.saved_per_checkpoint
+    saved = _of_others(rank) + rank.mask + below * rank.saved_per_checkpoint
     checkpoint = rank.saved_per_checkpoint if rank.recipe.checkpointing == "full" else 0
     common = _with(
         rank.begin,
         gathered_weights=_gathered(rank, below + 1 if of.keeps else 1),
         communication_buffers=rank.messages + ahead + minimum(done, 1) * of.reduce_scatter_buffer,
-        activations=kept,
+        activations=saved,
         logits=rank.logits_held,
     )
     shards = _shards(rank, of, done)

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from gptbudget.core.arrays import Bytes, Count, Seconds, any_true, maximum, same_everywhere, where
-from gptbudget.core.memory.fsdp import compute_bytes, gathered_bytes, whole_gradients
+from gptbudget.core.memory.fsdp import gathered_bytes, whole_gradients
 from gptbudget.core.memory.placement import ParameterShard, Placement
 from gptbudget.core.memory.sharding import data_parallel_mode
 from gptbudget.core.memory.states import gradient_bytes, weight_bytes
@@ -85,7 +85,7 @@ def gather_s(step: TrainingStep, machine: Machine, placement: Placement) -> Seco
 
     def whole_bytes(held: ParameterShard) -> Bytes:
         if fsdp:
-            return gathered_bytes(held, recipe, compute_bytes(recipe))
+            return gathered_bytes(held, recipe)
         return weight_bytes(recipe) * held.trained
 
     seconds = 0

@@ -14,16 +14,14 @@ _BALANCED_ALL_TO_ALL = 0.75
 """fp8 on the way to the experts, 16 bit on the way back; of 16 bit both ways."""
 
 
-def tensor_parallel_s(step: TrainingStep, machine: Machine, tokens: Count) -> Seconds:
+def tensor_parallel_s(step: TrainingStep, machine: Machine) -> Seconds:
     """Seconds of one block and micro-batch, none of it hidden."""
     width, tp, again = step.model.width, step.layout.tp, step.recipe.checkpointing == "full"
-    sent = comm.tensor_parallel_elements(tokens, width, tp, recomputed=again)
+    sent = comm.tensor_parallel_elements(step.tokens, width, tp, recomputed=again)
     return machine.element_bytes * sent / comm.link_bytes_per_s(machine, tp)
 
 
-def context_ring_s(
-    step: TrainingStep, machine: Machine, tokens: Count, attention_s: Seconds
-) -> Seconds:
+def context_ring_s(step: TrainingStep, machine: Machine, attention_s: Seconds) -> Seconds:
     """Seconds of one block that keys and values come later than attention needs them.
 
     ``attention_s`` are those of all its passes. All wait for the slowest hop, that between the
@@ -31,13 +29,13 @@ def context_ring_s(
     """
     layout, again = step.layout, step.recipe.checkpointing == "full"
     kv_width = step.model.kv_width / layout.tp
-    sent = comm.ring_attention_elements(tokens, kv_width, layout.cp, recomputed=again)
+    sent = comm.ring_attention_elements(step.tokens, kv_width, layout.cp, recomputed=again)
     bandwidth = comm.neighbour_bytes_per_s(machine, layout.cp * layout.tp - 1)
     ring_s = machine.element_bytes * sent / bandwidth
     return comm.exposed_s(ring_s, attention_s, step.stack.speed.overlap)
 
 
-def all_to_all_s(step: TrainingStep, machine: Machine, tokens: Count) -> Seconds:
+def all_to_all_s(step: TrainingStep, machine: Machine) -> Seconds:
     """Seconds of one expert block and micro-batch: to the experts and back, forward and backward.
 
     A full recomputation repeats the forward pass. Experts are whole on their ranks, which lie side
@@ -54,7 +52,7 @@ def all_to_all_s(step: TrainingStep, machine: Machine, tokens: Count) -> Seconds
     visited = nodes * (1 - (1 - 1 / nodes) ** experts.active)
     remote = visited * (nodes - 1) / nodes
     local = experts.active * (layout.ep - 1) / layout.ep
-    one = machine.element_bytes * tokens * step.model.width / layout.tp
+    one = machine.element_bytes * step.tokens * step.model.width / layout.tp
     inside = comm.link_bytes_per_s(machine, layout.ep / nodes)
     seconds = one * (remote / machine.network_bytes_per_s + local / inside)
     narrow = recipe.precision in {"fp8", "fp4"}
@@ -62,7 +60,7 @@ def all_to_all_s(step: TrainingStep, machine: Machine, tokens: Count) -> Seconds
     return times * seconds * (_BALANCED_ALL_TO_ALL if narrow else 1)
 
 
-def messages_s(step: TrainingStep, machine: Machine, tokens: Count, stage_s: Seconds) -> Seconds:
+def messages_s(step: TrainingStep, machine: Machine, stage_s: Seconds) -> Seconds:
     """Seconds of a step that a stage waits for messages from and to its neighbours.
 
     Each chunk sends its output on and a gradient back. Tensor ranks send a part each and gather the
@@ -77,7 +75,7 @@ def messages_s(step: TrainingStep, machine: Machine, tokens: Count, stage_s: Sec
     if same_everywhere(layout.pp == 1):
         return 0
     pp, vp = layout.pp, layout.vp
-    sent = machine.element_bytes * comm.boundary_elements(tokens, step.model.width, layout.tp)
+    sent = machine.element_bytes * comm.boundary_elements(step.tokens, step.model.width, layout.tp)
     distance = layout.tp * layout.dp * layout.cp
     message_s = sent / comm.neighbour_bytes_per_s(machine, distance)
     if not layout.sequence_parallel:

@@ -1,13 +1,10 @@
-"""One layer of one micro-batch: its block, what it waits for, and what the host needs to start it.
-
-A layer that is trained, and one below all that is, which has a forward pass alone.
-"""
+"""One layer of one micro-batch: its block, what it waits for, and what the host needs."""
 
 from typing import NamedTuple
 
 from gptbudget.core.arrays import Count, Seconds, added, maximum
 from gptbudget.core.step import TrainingStep
-from gptbudget.core.time.block import BlockTime, Share, block_s
+from gptbudget.core.time.block import BlockTime, block_s
 from gptbudget.core.time.exchange import all_to_all_s, context_ring_s, tensor_parallel_s
 from gptbudget.specs.machine import Machine
 from gptbudget.specs.model import ModelSpec
@@ -43,29 +40,23 @@ class LayerTime(NamedTuple):
         return added(self)
 
 
-class LayerTimes(NamedTuple):
-    """A layer that is trained, and one below all that is."""
+def layer_s(step: TrainingStep, machine: Machine) -> tuple[LayerTime, LayerTime]:
+    """Seconds of a layer that is trained, and of one below all that is.
 
-    trained: LayerTime
-    frozen: LayerTime
-
-
-def layer_s(step: TrainingStep, machine: Machine, share: Share) -> LayerTimes:
-    """Seconds of one layer, averaged over dense and expert layers."""
+    Averaged over dense and expert layers.
+    """
     model, again = step.model, step.recipe.checkpointing == "full"
-    block, below = block_s(step, machine, share)
+    block, below = block_s(step, machine)
     window_s = block.attention + again * below.attention
-    tensor = tensor_parallel_s(step, machine, share.tokens)
-    ring = context_ring_s(step, machine, share.tokens, window_s)
+    tensor = tensor_parallel_s(step, machine)
+    ring = context_ring_s(step, machine, window_s)
     routed = model.expert_layers / model.layers
-    exchange = routed * all_to_all_s(step, machine, share.tokens)
+    exchange = routed * all_to_all_s(step, machine)
     host_s = _host_s(model, step.recipe, step.stack.speed)
     of_collectives, of_ring = (2 / 6, 1 / 4) if again else (2 / 4, 1 / 3)  # the forward pass's
     forward = of_collectives * tensor, of_ring * ring, of_collectives * exchange
-    return LayerTimes(
-        _with_host(block, (tensor, ring, exchange), host_s),
-        _with_host(below, forward, _FORWARD_THIRD * host_s),
-    )
+    trained = _with_host(block, (tensor, ring, exchange), host_s)
+    return trained, _with_host(below, forward, _FORWARD_THIRD * host_s)
 
 
 def _with_host(block: BlockTime, waits: tuple[Count, Count, Count], host_s: float) -> LayerTime:

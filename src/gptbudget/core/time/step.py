@@ -7,7 +7,6 @@ from gptbudget.core.memory.placement import Placement, place, stages_that_may_be
 from gptbudget.core.memory.states import training_states
 from gptbudget.core.parts import Parts
 from gptbudget.core.step import TrainingStep
-from gptbudget.core.time.block import Share
 from gptbudget.core.time.data_parallel import data_parallel_s
 from gptbudget.core.time.exchange import messages_s
 from gptbudget.core.time.head import head_s
@@ -25,9 +24,8 @@ def step_time(step: TrainingStep, machine: Machine) -> Parts[Seconds]:
     evaluation, checkpoints, failures (goodput).
     """
     model, recipe, layout, stack = step.model, step.recipe, step.layout, step.stack
-    micro_batches, share = step.micro_batches, share_of(step)
-    layer, below = layer_s(step, machine, share)
-    head = head_s(step, machine, share.tokens)
+    layer, below = layer_s(step, machine)
+    head, micro_batches = head_s(step, machine), step.micro_batches
     stages = [
         place(model, recipe.method, layout, stage, split=stack.split)
         for stage in stages_that_may_be_worst(model, recipe.method, layout, stack.split)
@@ -47,23 +45,13 @@ def step_time(step: TrainingStep, machine: Machine) -> Parts[Seconds]:
             **of_layers,
             "logits_and_loss": micro_batches * head_here,
             "pipeline_bubble": bubble,
-            "pipeline_messages": messages_s(step, machine, share.tokens, stage_s),
+            "pipeline_messages": messages_s(step, machine, stage_s),
             "data_parallel": data_parallel_s(step, machine, busiest, stage_s),
             "optimizer": optimizer_s(step, machine, busiest, states),
             "offload": offload_s(step, machine, states, stage_s),
             "host_update": host_update_s(step, machine, states),
         }
     )
-
-
-def share_of(step: TrainingStep) -> Share:
-    """What of a block one rank works on."""
-    layout, experts = step.layout, step.model.experts
-    shared = layout.tp if layout.sequence_parallel else 1
-    held = experts.count / layout.ep if experts else 0
-    cut = layout.tp if layout.ep == 1 else 1
-    tokens = step.micro_batch * step.seq_len / layout.cp
-    return Share(tokens, step.seq_len, layout.tp, shared, held, cut)
 
 
 def busiest_of(stages: Sequence[Placement]) -> Placement:
