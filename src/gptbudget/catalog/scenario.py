@@ -19,17 +19,15 @@ def _as_written(raw: Any) -> Any:
     return str(raw) if isinstance(raw, int | float) and not isinstance(raw, bool) else raw
 
 
-def _written_duration(raw: Any) -> float:
-    return units.parse_duration(_as_written(raw))
-
-
 class Requirements(Spec):
     """``require:`` what must hold beside fitting and finishing in time."""
 
     fits: bool | None = None
-    max_wall_clock: Annotated[float, BeforeValidator(_written_duration)] | None = None
+    max_wall_clock: Annotated[float, BeforeValidator(units.parse_duration)] | None = None
     max_cost_usd: Annotated[float, BeforeValidator(units.parse_amount)] | None = None
     min_ratio: Positive | None = None
+
+    _unit_is_written = field_validator("max_wall_clock", mode="before")(_as_written)
 
 
 class Expectation(Spec):

@@ -244,17 +244,15 @@ def _forward_peak(rank: RankAmounts, forward_end: Parts[Bytes]) -> list[Parts[By
         **_in_loss(rank, forward=True),
     )
     of = rank.gathering
-    return [loss] if of is None or of.keeps else [loss, _gathered_forward(rank, of)]
-
-
-def _gathered_forward(rank: RankAmounts, of: Gathering) -> Parts[Bytes]:
-    """The last block runs, with its weights as they came and the next group's behind them."""
-    return _with(
+    if of is None or of.keeps:
+        return [loss]
+    last_block = _with(  # its weights as they came, and the next group's behind them
         rank.begin,
         gathered_weights=_gathered(rank, 1),
         communication_buffers=rank.messages + 2 * of.prefetch,
         activations=rank.saved_by_layers,
     )
+    return [loss, last_block]
 
 
 def _moments_below_head(rank: RankAmounts) -> list[Parts[Bytes]]:

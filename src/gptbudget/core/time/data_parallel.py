@@ -11,7 +11,6 @@ from gptbudget.core.step import TrainingStep
 from gptbudget.core.time import collectives as comm
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.machine import Machine
-from gptbudget.specs.stack import Speed
 
 _LAST_BACKWARD = 2 / 3
 """Of the last micro-batch, the part in which replicas have gradients to send."""
@@ -66,31 +65,21 @@ def data_parallel_s(
     each_s = gathers * gathered_s + schedule.reduces_each * reduced_s
     once_s = schedule.gathers_once * gathered_s + (not schedule.reduces_each) * reduced_s
     last_s = micro_batch_s if layout.zero else _LAST_BACKWARD * micro_batch_s
-    overlap = _overlap(stack.speed, layout)
+    overlap: Count = stack.speed.overlap
+    if stack.speed.pipeline_overlap is not None:
+        overlap = where(layout.pp == 1, overlap, stack.speed.pipeline_overlap)
     others = (step.micro_batches - 1) * comm.exposed_s(each_s, micro_batch_s, overlap)
     return others + comm.exposed_s(each_s + once_s, last_s, overlap)
-
-
-def _overlap(speed: Speed, layout: Layout) -> Count:
-    """Of what replicas send, the share that runs beside computation."""
-    if speed.pipeline_overlap is None:
-        return speed.overlap
-    return where(layout.pp == 1, speed.overlap, speed.pipeline_overlap)
 
 
 def gather_s(step: TrainingStep, machine: Machine, placement: Placement) -> Seconds:
     """Seconds in which all weights that ranks share are put together."""
     recipe, layout = step.recipe, step.layout
     fsdp = data_parallel_mode(recipe, layout.zero, step.stack) == "fsdp"
-
-    def whole_bytes(held: ParameterShard) -> Bytes:
-        if fsdp:
-            return gathered_bytes(held, recipe)
-        return weight_bytes(recipe) * held.trained
-
     seconds = 0
     for held in placement.kinds:
-        sent = comm.gather_sent(whole_bytes(held), held.shards)
+        whole = gathered_bytes(held, recipe) if fsdp else weight_bytes(recipe) * held.trained
+        sent = comm.gather_sent(whole, held.shards)
         inner, collectives = _ways(held, placement, layout), _collectives(held, placement)
         seconds = seconds + _ring_s(sent, held.shards, inner, collectives, machine)
     return seconds

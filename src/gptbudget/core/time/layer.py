@@ -1,4 +1,4 @@
-"""One layer of one micro-batch: its block, what it waits for, and what the host needs."""
+"""One layer of one micro-batch: its block, what it waits for, the host; and the head above all."""
 
 from typing import NamedTuple
 
@@ -6,6 +6,7 @@ from gptbudget.core.arrays import Count, Seconds, added, maximum
 from gptbudget.core.step import TrainingStep
 from gptbudget.core.time.block import BlockTime, block_s
 from gptbudget.core.time.exchange import all_to_all_s, context_ring_s, tensor_parallel_s
+from gptbudget.core.time.matmul import product_s, traffic_s
 from gptbudget.specs.machine import Machine
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Recipe
@@ -19,6 +20,10 @@ _FORWARD_THIRD = 1 / 3
 
 _EXPERT_HOST_S = 2e-3
 """A layer of experts takes at least this long to start; assumed, slow runs need more."""
+
+
+_FUSED_BYTES = 8
+"""Of a logit, where loss and gradient are one kernel; as in native stacks."""
 
 
 class LayerTime(NamedTuple):
@@ -73,3 +78,19 @@ def _host_s(model: ModelSpec, recipe: Recipe, speed: Speed) -> float:
     if recipe.checkpointing == "full":
         host *= _RECOMPUTED_HOST
     return max(host, _EXPERT_HOST_S * model.expert_layers / model.layers)
+
+
+def head_s(step: TrainingStep, machine: Machine) -> Seconds:
+    """Seconds of the head's products and of the loss over the vocabulary, in 16 bit.
+
+    Three products, two where the head is frozen: beside adapters, or tied to a frozen embedding. A
+    fused loss makes gradients of logits while it has them at hand (llm.c, fused_classifier; Liger
+    Kernel).
+    """
+    model, method, logit_bytes = step.model, step.recipe.method, step.stack.speed.logit_bytes
+    tokens, vocabulary = step.tokens, model.vocabulary / step.layout.tp
+    frozen = method.has_adapters or (method.frozen_layers and model.head.tied)
+    products = 2 if frozen else 3
+    one = product_s(tokens, vocabulary, model.embedding_width or model.width, machine)
+    each = min(logit_bytes, _FUSED_BYTES) if step.recipe.loss == "fused" else logit_bytes
+    return products * one + traffic_s(each * tokens * vocabulary, machine)
