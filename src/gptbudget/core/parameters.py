@@ -1,6 +1,6 @@
 """How many parameters a model has, and which of them are trained: sums over its tensors.
 
-Counted are the trainable tensors a framework holds: matrices, biases and norm vectors.
+The trainable tensors of the framework's model are counted: matrices, biases and norm vectors.
 Left out is what carries no gradient (rotary tables, masks, balancing terms in checkpoints).
 
 Legend: L layers, h model width, a query heads, k key/value heads, d head width,
@@ -40,7 +40,7 @@ class ParameterCount(NamedTuple):
 
     @property
     def active(self) -> int:
-        """Parameters one token passes through; the total when there are no experts."""
+        """Parameters used for one token; the total when there are no experts."""
         return self.total - self.inactive
 
 
@@ -72,7 +72,7 @@ def matmul_weights(model: ModelSpec) -> Parts[int]:
 
 
 def checkpoint_only(model: ModelSpec) -> Parts[int]:
-    """Values that a checkpoint stores and no gradient trains, beside the parameters.
+    """Values stored in a checkpoint that are not trained by gradients (buffers), by name.
 
     DeepSeek-V3: 14,848 balancing terms, so 671,026,419,200 values in all; Falcon-7B: a copy
     of the tied matrix, 295,469,056 of 7,217,189,760; Llama-2 7B: 2,048 rotary frequencies.
@@ -97,8 +97,8 @@ def trained_parameters(model: ModelSpec, method: Method) -> int:
 def frozen_parameters(model: ModelSpec, frozen_layers: int, *, active: bool = False) -> int:
     """Parameters of the embedding (a tied head is the embedding), positions and first layers.
 
-    Final norm and head are above them and train. With ``active`` only the experts are counted
-    that a token visits.
+    Final norm and head are above them and train. With ``active=True``, only the experts used for
+    one token are counted.
     """
     table = tensors_of(model)
     frozen: Count = by_cut(table.below).total

@@ -39,7 +39,7 @@ class Parts(Mapping[str, T], Generic[T]):
         return Parts({part: amount * factor for part, amount in self.amounts.items()})
 
     def whole(self) -> "Parts[Count]":
-        """Every part to the nearest whole unit, so that they sum exactly in any order."""
+        """Every part to the nearest whole unit, so that sums are exact in any order."""
         return Parts({part: whole(amount) for part, amount in self.amounts.items()})
 
     def present(self) -> "Parts[T]":

@@ -1,4 +1,4 @@
-"""What a model holds: one table of tensors, of which every count is a sum.
+"""The table of a model's tensors; parameters, FLOPs and memory are sums over its rows.
 
 A row is a tensor of one layer, or of an end of the model: its shape, how often it is there, which
 ranks have a share of it, and whether tokens multiply it. Parameters, FLOPs, weights of a rank,
@@ -31,8 +31,8 @@ Component = Literal[
 """What parameters and FLOPs are listed by."""
 
 Cut = Literal["columns", "rows", "experts", "whole"]
-"""How tensor-parallel ranks share a tensor: outputs of its product, inputs of it, expert by expert,
-or not at all (Megatron-LM: column and row parallel; Shoeybi et al. 2019, arXiv 1909.08053)."""
+"""How a tensor is sharded over tensor-parallel ranks: by output columns, by input rows, by expert,
+or replicated (Megatron-LM: column and row parallel; Shoeybi et al. 2019, arXiv 1909.08053)."""
 
 
 _NETWORK = frozenset({"feed_forward", "experts", "router"})
@@ -50,27 +50,27 @@ class Tensor(NamedTuple):
     active: Count = None
     """Of the copies, those that one token passes through; ``None``: all."""
     product: str = ""
-    """The product that it is multiplied in, with others that read the same; of a lookup none."""
+    """Name of its matmul; matrices with the same input share one name. Empty for lookups."""
     quantized: bool = False
     """4 bit under QLoRA."""
     trained: bool = True
-    """Has a gradient; what has none is stored in checkpoints, and is no parameter."""
+    """Has a gradient; untrained tensors are stored in checkpoints but are not parameters."""
     same_as: str = ""
-    """The tensor that it is, where one is used twice; it is stored once."""
+    """Name of the tensor it is tied to, if it is not stored separately."""
 
     @property
     def parameters(self) -> Count:
-        """Numbers in all copies."""
+        """Number of elements in all copies."""
         return self.copies * prod(self.shape)
 
     @property
     def active_parameters(self) -> Count:
-        """Numbers that one token passes through."""
+        """Number of elements used for one token."""
         return self.parameters if self.active is None else self.active * prod(self.shape)
 
     @property
     def is_parameter(self) -> bool:
-        """Whether it is trained and stored for itself."""
+        """Whether it is trained and not tied to another tensor."""
         return self.trained and not self.same_as
 
 
@@ -89,7 +89,7 @@ class ByCut(NamedTuple):
 
 
 def by_cut(tensors: Iterable[Tensor], which: Callable[[Tensor], bool] = lambda _: True) -> ByCut:
-    """The parameters of those ``tensors`` that are stored and that ``which`` takes."""
+    """Sum the parameters of the ``tensors`` selected by ``which``, by how they are sharded."""
     totals = {"cut": 0, "whole": 0, "experts": 0}
     for tensor in tensors:
         if tensor.is_parameter and which(tensor):
@@ -112,12 +112,12 @@ class Layers:
 
     @cached_property
     def matrices(self) -> ByCut:
-        """Of one layer, what lies in matrices: 4 bit under QLoRA."""
+        """Parameters in the matrices of one layer (4-bit under QLoRA)."""
         return by_cut(self.tensors, lambda tensor: tensor.quantized)
 
     @cached_property
     def network(self) -> ByCut:
-        """Of one layer, what is behind its attention: a dense network, or router and experts."""
+        """Parameters after the attention of one layer: a dense network, or router and experts."""
         return by_cut(self.tensors, lambda tensor: tensor.component in _NETWORK)
 
 
@@ -125,14 +125,14 @@ class ModelTensors(NamedTuple):
     """Every tensor, from the bottom to the top of the model."""
 
     below: tuple[Tensor, ...]
-    """Under the first layer: embedding, positions, what leads to another width."""
+    """Tensors before the first layer: embedding, positions and embedding projections."""
     layers: tuple[Layers, ...]
     """In the order of the model."""
     above: tuple[Tensor, ...]
-    """Over the last layer: norm and head."""
+    """Tensors after the last layer: final norm and head."""
 
     def rows(self) -> Iterator[tuple[Count, Tensor]]:
-        """How often each tensor is there, and the tensor."""
+        """Yield each tensor with the number of layers that have it."""
         yield from ((1, tensor) for tensor in self.below)
         for layers in self.layers:
             yield from ((layers.number, tensor) for tensor in layers.tensors)
@@ -140,7 +140,7 @@ class ModelTensors(NamedTuple):
 
 
 class _ByIdentity:
-    """A model as the key of a cache: it is frozen, so that the same object is the same model."""
+    """A model as the key of a cache: compared by identity, because it is frozen."""
 
     __slots__ = ("model",)
 
@@ -175,8 +175,8 @@ def _table(key: _ByIdentity) -> ModelTensors:
 def products(tensors: Iterable[Tensor], tp: Count) -> dict[str, tuple[Count, Count]]:
     """Columns and depth of each product of ``tensors`` on one of ``tp`` tensor-parallel ranks.
 
-    Matrices that read the same are one product, with the columns of all. Of other depths, as in
-    latent attention, they count as one product of their size.
+    Matrices with the same input form one matmul with all their columns. Matrices of different
+    depth, as in latent attention, are replaced by one matmul of the same total size.
     """
     by_product: dict[str, list[Tensor]] = {}
     for tensor in tensors:
@@ -286,8 +286,8 @@ def _heads(model: ModelSpec) -> Iterator[Tensor]:
 def _latent_heads(model: ModelSpec) -> Iterator[Tensor]:
     """Latent attention (DeepSeek-V2, arXiv 2405.04434, section 2.1).
 
-    What leads down to the latents is whole on every tensor-parallel rank. Its products count as
-    one of their size.
+    The down projections are replicated on every tensor-parallel rank. All its matrices are treated
+    as one matmul of the same total size.
     """
 
     def matrix(name: str, outputs: Count, inputs: Count, cut: Cut) -> Tensor:
@@ -328,7 +328,7 @@ def _feed_forward(
 
 
 def _experts(model: ModelSpec) -> Iterator[Tensor]:
-    """Router, routed experts, and the expert that every token visits."""
+    """Router, routed experts, and the shared expert."""
     experts = model.experts
     assert experts is not None
     logits = experts.count + 1 if experts.shared_gate else experts.count

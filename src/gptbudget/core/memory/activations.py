@@ -1,9 +1,9 @@
-"""What one training step keeps for its backward pass, composed from the parts of a block.
+"""Activations saved for the backward pass, summed over the parts of a block.
 
-Bytes are counted per token and unit (see :class:`gptbudget.specs.stack.Parts`): a norm keeps its
-input, and its normalized value when its weight is trained; its output is kept for the products
-that read it, once in 16 or 32 bit, once per product under autocast, which casts it for each. So
-do attention and network with what their kernels need.
+Bytes are counted per token and unit (see :class:`gptbudget.specs.stack.Parts`): a norm saves its
+input, and its normalized value if its weight is trained. Its output is saved for the matmuls that
+read it: once in 16 or 32 bit, once per matmul under autocast, which casts it for each. Attention
+and feed-forward network save what their kernels need.
 
 Checked against PyTorch: nanoGPT's block keeps 36 b s h under autocast with flash attention, and
 34 b s h + 5 b a s^2 in 16 bit with dropout and materialized attention, which is the formula of
@@ -17,18 +17,18 @@ from gptbudget.specs.recipe import Recipe
 from gptbudget.specs.stack import Mode, Stack, Tensors, Unit
 
 _ELEMENT_BYTES: dict[Mode, int] = {"autocast": 2, "pure": 2, "fp32": 4}
-"""Of the tensors that matrix products read."""
+"""Bytes per element of matmul inputs, by mode."""
 
 _CHUNK_TOKENS = 128
 """Tokens of each sequence in a chunk of logits (LitGPT, chunked_cross_entropy)."""
 
 
 def sized(step: TrainingStep, tensors: Tensors) -> Bytes:
-    """Bytes of a set of tensors on one rank: what each unit counts, times its bytes.
+    """Bytes of a set of tensors on one rank: the number of elements of each unit times its bytes.
 
     Context-parallel ranks have a share of the positions. Tensor-parallel ranks have a share of
-    heads, network and vocabulary; what is as wide as the model is whole on each, or shared by
-    position with sequence parallelism (Korthikanti et al. 2022, arXiv 2205.05198, table 2).
+    heads, network and vocabulary; tensors of the model's width are replicated, or split along the
+    sequence with sequence parallelism (Korthikanti et al. 2022, arXiv 2205.05198, table 2).
     """
     model, layout, micro_batch, seq_len = step.model, step.layout, step.micro_batch, step.seq_len
     tokens, heads = step.tokens, model.attention.heads
@@ -53,7 +53,7 @@ def sized(step: TrainingStep, tensors: Tensors) -> Bytes:
 
 
 def layer_tensors(step: TrainingStep) -> Tensors | None:
-    """What one layer keeps; ``None`` where the attention kind does not exist in the mode."""
+    """The tensors one layer saves; ``None`` if there is no such attention kernel in this mode."""
     attention = _attention(step)
     if attention is None:
         return None
@@ -71,7 +71,7 @@ def layer_tensors(step: TrainingStep) -> Tensors | None:
 
 
 def head_tensors(step: TrainingStep) -> Tensors:
-    """What the final norm, the logits and the loss keep."""
+    """Return the tensors saved by the final norm, the logits and the loss."""
     mode, trained = step.recipe.mode, not step.recipe.method.has_adapters
     return _summed(
         _norms(step, count=int(step.model.norms.final)),
@@ -83,7 +83,7 @@ def head_tensors(step: TrainingStep) -> Tensors:
 def recomputed_tensors(stack: Stack, tensors: Tensors) -> Tensors:
     """The part of a layer's tensors that selective checkpointing computes again.
 
-    The scores (Korthikanti et al. 2022), or all that the stack's own policy does not keep.
+    The scores (Korthikanti et al. 2022), or everything that the stack's own policy does not save.
     """
     saved = stack.selective
     if saved is None:
@@ -114,11 +114,11 @@ def _product_inputs(step: TrainingStep) -> Tensors:
 
 
 def _adapter_inputs(step: TrainingStep) -> Tensors:
-    """Inputs of the adapters; the frozen products beside them need none of theirs.
+    """Inputs of the adapters; the frozen matmuls do not need to save their inputs.
 
-    In 16 bit adapters share their input; in fp32 (peft's default), under autocast and behind a
-    dropout of its own each has a copy. Each also keeps its r-wide inner value and, with dropout,
-    a byte per input. Where queries, keys and values are one product they have one dropout.
+    In 16 bit adapters share their input; in fp32 (peft's default), under autocast, and after its
+    own dropout, each saves a copy. Each adapter also saves its r-wide hidden activation and, with
+    dropout, a byte per input. Where queries, keys and values are one product they have one dropout.
     """
     model, method, stack = step.model, step.recipe.method, step.stack
     every = method.lora_targets == "all"
@@ -146,7 +146,7 @@ def _adapters_share(recipe: Recipe) -> bool:
 
 
 def quantized_inputs(step: TrainingStep) -> Tensors:
-    """Inputs of frozen 4-bit products, where their kernel keeps them though nobody needs them.
+    """Inputs of frozen 4-bit matmuls, for kernels that save them although no gradient needs them.
 
     bitsandbytes up to 0.43: MatMul4Bit holds its input (autograd/_functions.py). Adapters that
     share their input keep it already.
@@ -160,10 +160,9 @@ def quantized_inputs(step: TrainingStep) -> Tensors:
 
 
 def _attention(step: TrainingStep) -> Tensors | None:
-    """Queries, keys, values, output, and what the kernel keeps.
+    """Tensors saved by attention: queries, keys, values, output and what the kernel needs.
 
-    Eager attention keeps probabilities in fp32 beside their 16-bit copy; and a mask, where it is
-    registered.
+    Eager attention adds fp32 probabilities where the softmax runs in fp32, and the registered mask.
     """
     model, stack, parts = step.model, step.stack, step.implementation.parts
     mode, kind = step.recipe.mode, step.recipe.attention
@@ -182,7 +181,7 @@ def _attention(step: TrainingStep) -> Tensors | None:
 
 
 def _latents(step: TrainingStep) -> Tensors:
-    """What queries, keys and values are expanded from, before and behind its norm; not measured."""
+    """Latents of queries, keys and values, before and after their norm; not measured."""
     latent = step.model.attention.latent
     if latent is None:
         return {}
@@ -199,7 +198,7 @@ def _network(step: TrainingStep) -> Tensors:
 
 
 def _dispatch(step: TrainingStep) -> Tensors:
-    """Copies of each token for the experts it visits, there and back; counted, not measured."""
+    """Copies of each token sent to its experts and back. Counted, not measured."""
     model = step.model
     if model.experts is None:
         return {}
@@ -208,7 +207,7 @@ def _dispatch(step: TrainingStep) -> Tensors:
 
 
 def _summed(*sets: Tensors) -> Tensors:
-    """One set of tensors with the bytes of all."""
+    """Return the sum of several sets of tensors."""
     total: Tensors = {}
     for tensors in sets:
         for unit, size in tensors.items():

@@ -1,4 +1,4 @@
-"""Memory that communication takes on one rank: buckets, gathered inputs, messages in flight."""
+"""Communication buffers of one rank: gradient buckets, gathered inputs and pipeline messages."""
 
 from gptbudget.core.arrays import Bytes, Count, minimum, same_everywhere, where
 from gptbudget.core.memory.placement import Placement
@@ -14,9 +14,10 @@ https://www.deepspeed.ai/docs/config-json/#zero-optimizations-for-fp16-training.
 def gradient_buckets(step: TrainingStep, placement: Placement, states: States) -> Bytes:
     """Copies of gradients that are alive all through training, for their reduction.
 
-    DistributedDataParallel keeps every gradient a second time in its buckets, unless they are
-    views of them (``gradient_as_bucket_view``, off by default; on where ZeRO shares the optimizer:
-    torch.distributed.optim.ZeroRedundancyOptimizer). DeepSpeed has one bucket, on one rank too.
+    DistributedDataParallel stores every gradient a second time in its buckets, unless gradients are
+    views of the buckets (``gradient_as_bucket_view``, off by default; on where ZeRO shares the
+    optimizer: torch.distributed.optim.ZeroRedundancyOptimizer). DeepSpeed allocates one bucket,
+    even on a single rank.
     """
     recipe, layout, stack = step.recipe, step.layout, step.stack
     sharing = data_parallel_mode(recipe, layout.zero, stack)

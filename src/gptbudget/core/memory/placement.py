@@ -1,4 +1,4 @@
-"""What one rank of a layout holds: which blocks, which ends of the model, which share of them.
+"""What one rank holds: its blocks, whether it has embedding or head, and its shard of them.
 
 Tensor parallelism cuts the matrices of attention, network and vocabulary; norms, routers and
 positions are whole on every rank. A pipeline gives the embedding to the first stage and the head
@@ -36,13 +36,14 @@ class ParameterShard(NamedTuple):
     """Parameters of one kind on one rank."""
 
     parameters: Count
-    """Without adapters."""
+    """Number of parameters, not counting adapters."""
     trained: Count
-    """Those with gradients: adapters where there are some."""
+    """Parameters with gradients; with adapters, only the adapters."""
     matrices: Count
-    """Those of blocks that multiply: 4 bit under QLoRA, and Muon's."""
+    """Parameters in the matrices of blocks: 4-bit under QLoRA; updated by Muon if that is the
+    optimizer."""
     shards: Count
-    """Data-parallel ranks that may share their states."""
+    """Number of data-parallel ranks over which ZeRO or FSDP can shard their states."""
 
 
 class Placement(NamedTuple):
@@ -60,16 +61,16 @@ class Placement(NamedTuple):
     embedding_and_head: ParameterShard
     """Embedding, positions, final norm, head."""
     embedding_table: Count
-    """Rows of the vocabulary on this rank times their width."""
+    """Parameters of the vocabulary matrix on this rank."""
     block: ParameterShard
     """The largest single block, without its routed experts."""
     block_experts: ParameterShard
     network: Count
-    """Of that block, its feed-forward network or router and experts."""
+    """Parameters of that block's feed-forward network, or router and experts."""
 
     @property
     def kinds(self) -> tuple[ParameterShard, ...]:
-        """Everything on the rank, by who shares it."""
+        """All parameters on the rank, grouped by the ranks that shard them."""
         return (self.dense, self.experts, self.embedding_and_head)
 
     @property
@@ -98,11 +99,11 @@ class Placement(NamedTuple):
 def stages_that_may_be_worst(
     model: ModelSpec, method: Method, layout: Layout, split: Split
 ) -> Sequence[Count]:
-    """The first stage, the last, and of those between the first of each kind.
+    """The stages that can need most: first, last, and the first of each kind in between.
 
-    Stages between hold neither end of the model; of two with as many blocks of each kind the later
-    one has fewer micro-batches in flight. Of an array of pipelines each has three stages or more,
-    and blocks that are all alike.
+    Stages in between have neither embedding nor head; of two with the same blocks the later one has
+    fewer micro-batches in flight. An array of pipeline degrees must have at least three stages each
+    and identical blocks.
     """
     if hasattr(layout.pp, "__array__"):
         return [0, 1, layout.pp - 1]
@@ -125,7 +126,7 @@ def place(
     """What a rank of ``stage`` holds, with ``micro_batches`` a step and replica.
 
     ``split``: what is balanced over stages: layers, layers with ends, or parameters.
-    Dense blocks of a model with experts are taken to come first, as in DeepSeek's.
+    Dense blocks of a model with experts are assumed to come first, as in DeepSeek's.
 
     Example: GPT-3 175B over 8 tensor and 8 pipeline ranks holds 12 of 96 blocks, an eighth each.
     """
@@ -207,7 +208,7 @@ def _layers_on_stage(
 
 
 def _between(behind: tuple[Count, ...]) -> tuple[Count, ...]:
-    """Layers between consecutive borders, from the number of layers behind each border."""
+    """Layers of each kind, from the number of layers behind the first of each kind."""
     return tuple(here - above for here, above in zip(behind, (*behind[1:], 0), strict=True))
 
 
@@ -230,7 +231,7 @@ def _one_of_the_largest(kinds: tuple[Layers, ...], held: tuple[Count, ...]) -> t
 def _adapters(
     kinds: tuple[Layers, ...], numbers: tuple[Count, ...], method: Method, layout: Layout
 ) -> Bytes:
-    """Adapters of some layers of each kind, cut as the matrices they adapt."""
+    """Adapters of some layers of each kind, sharded like the matrices they adapt."""
     ends = (adapter_ends(each.tensors, method.lora_targets) for each in kinds)
     return method.lora_rank * _sum(numbers, ends) / layout.tp
 
@@ -238,7 +239,7 @@ def _adapters(
 def in_flight(layout: Layout, stage: Count, micro_batches: Count) -> Count:
     """Micro-batches whose activations a stage keeps at once, in whole stages.
 
-    One-forward-one-backward: p less the stage's index (Narayanan et al. 2021, section 2.2).
+    One-forward-one-backward: p - stage index (Narayanan et al. 2021, section 2.2).
     Interleaved over v chunks: 1 + (p - 1) / (p v) times the model's on the first stage
     (Korthikanti et al. 2022, arXiv 2205.05198, section 4.2.3).
     """
@@ -269,7 +270,7 @@ def _evenly(
 
 
 def _by_cost(model: ModelSpec, pp: int, stage: int) -> range:
-    """The blocks of a stage where each ends with the block that exceeds its share.
+    """The blocks of a stage balanced by parameters: it ends with the block that exceeds its share.
 
     The head counts with its parameters (nanotron, models/base.py, ``build_model``): 11 of 16
     blocks are on the first of two stages where the head weighs four.
@@ -289,7 +290,7 @@ def _by_cost(model: ModelSpec, pp: int, stage: int) -> range:
 
 
 def _counts_as_cost(tensor: Tensor) -> bool:
-    """Norms and the other vectors of attention do not."""
+    """Whether a tensor counts as cost: norms and vectors of attention do not."""
     return bool(tensor.product) or tensor.component not in {"attention", "norms"}
 
 

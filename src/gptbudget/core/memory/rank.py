@@ -1,4 +1,4 @@
-"""The amounts that the phases of a step share, for one rank of a layout, in bytes."""
+"""Amounts in bytes from which the phases of a step are computed, for one rank."""
 
 from functools import partial
 from typing import NamedTuple
@@ -27,7 +27,7 @@ _AUTOCAST_COPY_BYTES = 2
 
 
 class RankAmounts(NamedTuple):
-    """What one rank has alive in a training step, and when."""
+    """Sizes of everything one rank allocates in a training step."""
 
     model: ModelSpec
     recipe: Recipe
@@ -36,21 +36,21 @@ class RankAmounts(NamedTuple):
     begin: Parts[Bytes]
     """Alive before a step: weights, optimizer state, accumulated gradients, masks, buckets."""
     reduces_at_end: bool
-    """Gradients are whole until the last micro-batch, and cut up for the optimizer."""
+    """Whether gradients stay unsharded until the last micro-batch and are then reduce-scattered."""
     messages: Bytes
     """Buffers of communication while a pass runs."""
     saved_by_layers: Bytes
-    """What all blocks keep for the backward passes that are due."""
+    """Activations saved by all blocks for all micro-batches in flight."""
     saved_per_checkpoint: Bytes
-    """What one block keeps for one of them."""
+    """Activations saved by one block for one micro-batch, with checkpointing applied."""
     saved_per_layer: Bytes
-    """What one block keeps once it is computed again, or at once."""
+    """Activations of one block without checkpointing, or after recomputation."""
     recomputed: Bytes
-    """What checkpointing brings back for the block being differentiated."""
+    """Activations recomputed for the block whose gradients are being computed."""
     mask: Bytes
     """A mask that is an input of every checkpointed block."""
     residual: Bytes
-    """One residual stream, and its gradient."""
+    """Bytes of one residual stream (its gradient has the same size)."""
     head_saved: Bytes
     logits_held: Bytes
     forward_temporary: Bytes
@@ -61,13 +61,14 @@ class RankAmounts(NamedTuple):
     """Autocast copies of the matrices of all blocks."""
     head_copy: Bytes
     fused_head_gradient: Bytes
-    """A fused loss has the gradient of the head ready with the loss."""
+    """Gradient of the head, which a fused loss computes in the forward pass."""
     gathering: Gathering | None
     """FSDP's buffers, where weights are gathered block by block."""
     flattens_gradients: bool
     """DeepSpeed copies gradients flat and to fp32 for the step."""
     fragmentation: Bytes
-    """What the allocator holds beside the loss because its last tensor fits no freed block."""
+    """Memory lost to fragmentation at the loss: its last tensor does not fit into any freed
+    block."""
 
     @property
     def layers(self) -> Bytes:
@@ -76,7 +77,7 @@ class RankAmounts(NamedTuple):
 
 
 def rank_amounts(step: TrainingStep, placement: Placement) -> RankAmounts | None:
-    """Measure one rank; ``None`` when the attention kind does not exist in this precision."""
+    """Compute one rank; ``None`` when the attention kind does not exist in this precision."""
     recipe, layout, parts = step.recipe, step.layout, step.implementation
     states = training_states(placement, recipe, layout.zero, step.stack)
     sharing = data_parallel_mode(recipe, layout.zero, step.stack)
@@ -161,11 +162,10 @@ def _begin(step: TrainingStep, states: States, buckets: Bytes, held: Bytes) -> P
 
 
 def _viewed(step: TrainingStep) -> Bytes:
-    """Queries and keys that a view of the values keeps alive in one layer.
+    """Queries and keys of a layer that stay alive because the saved values are a view of all three.
 
-    Written-out attention multiplies matrices of all sequences and heads at once. In fp32 the
-    values of a single sequence are such matrices as they lie in the product they come from with
-    queries and keys; those of several sequences are copied.
+    Math attention uses batched matmuls over sequences and heads. In fp32 with one sequence, the
+    values can be used as a view of the fused QKV output; with several sequences they are copied.
     """
     model, recipe = step.model, step.recipe
     fused = model.block_kind in step.stack.fused_qkv

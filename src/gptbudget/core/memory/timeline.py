@@ -1,6 +1,6 @@
 """Bytes on one GPU at each phase of a training step; the peak is the largest phase.
 
-Of several GPUs the one that needs most is counted: of a pipeline, its worst stage.
+With several GPUs, the result is for the GPU that needs most; in a pipeline, the worst stage.
 
 Adding weights, gradients, optimizer state, activations and logits up overstates the peak
 by up to a quarter: they are never all alive at once. So each phase is counted for itself:
@@ -17,8 +17,8 @@ by up to a quarter: they are never all alive at once. So each phase is counted f
 Left out are the driver, library workspaces and the allocator:
 :mod:`gptbudget.core.memory.overhead`.
 
-Bytes are whole numbers: each part of a phase is rounded, so that totals are exact and two that
-should be equal are.
+Bytes are whole numbers: each part of a phase is rounded, so that totals are exact and comparisons
+for equality work.
 
 Every function takes plain numbers or NumPy arrays for the micro-batch and sequence length.
 Legend: b micro-batch (sequences), s sequence length, h model width, V vocabulary, L layers.
@@ -45,12 +45,12 @@ from gptbudget.core.parts import Parts
 from gptbudget.core.step import TrainingStep
 
 _FLAT_BYTES = 2
-"""Of a gradient that DeepSpeed copies flat before it copies it to fp32 for the masters
-(deepspeed/runtime/zero/stage_1_and_2.py, get_flat_partition and unscale_and_clip_grads)."""
+"""Bytes per gradient of DeepSpeed's flat 16-bit copy, made before the fp32 copy for the master
+weights (deepspeed/runtime/zero/stage_1_and_2.py, get_flat_partition and unscale_and_clip_grads)."""
 
 _TWINS_OUT_OF_PLACE = 2
-"""Beside its own, gradients of a tied matrix while two are added under FSDP: the other, and the sum
-(tests/truth/remake_tied.py asks PyTorch's engine)."""
+"""Additional gradients of a tied matrix under FSDP while its two gradients are added: the second
+one and the sum (tests/truth/remake_tied.py asks PyTorch's engine)."""
 
 Phase = Literal[
     "start",
@@ -71,9 +71,9 @@ class MemoryByPhase(NamedTuple):
     rank: Placement
     """What the GPU that needs most holds."""
     amounts: RankAmounts
-    """What of it is alive in a step, and when."""
+    """The amounts from which its phases were computed."""
     cached: Bytes
-    """What the allocator holds at the peak beside what is alive; given back before it runs out."""
+    """Unused memory cached by the allocator at the peak; released before an out-of-memory error."""
 
     @property
     def peak_bytes(self) -> Bytes:
@@ -89,8 +89,8 @@ class MemoryByPhase(NamedTuple):
 def memory_by_phase(step: TrainingStep, stage: int | None = None) -> MemoryByPhase | None:
     """Bytes at each phase of a steady training step (optimizer state exists), on the worst rank.
 
-    ``None`` when the attention kind does not exist in this precision. A ``stage`` asks for that
-    one in place of the worst.
+    ``None`` when the attention kind does not exist in this precision. ``stage`` selects a pipeline
+    stage; default: the worst.
 
     Assumes that the caller keeps only the loss (unless ``keep_logits``) and sets gradients to
     None after each step. GPT-2 XL with nanoGPT's blocks at 8 x 1,024 tokens peaks at 45.34 GiB
@@ -112,7 +112,7 @@ class PeakBytes(NamedTuple):
 
 
 def peak_bytes(step: TrainingStep) -> PeakBytes | None:
-    """The peak of :func:`memory_by_phase` alone, also for arrays of degrees ``dp``, ``tp``, ``cp``.
+    """Only the peak of :func:`memory_by_phase`, also for arrays of degrees ``dp``, ``tp``, ``cp``.
 
     Each element has its own worst stage.
     """
@@ -145,7 +145,7 @@ def _ranks(step: TrainingStep, stages: Sequence[int] | None = None) -> list[Rank
 
 
 def _cached(rank: RankAmounts) -> Bytes:
-    """Blocks that are free and fit nothing: a hole beside the loss, and FSDP's own pools.
+    """Cached blocks that cannot be reused: fragmentation at the loss, and FSDP's per-stream pools.
 
     Shards of gradients and gathered weights are allocated in streams of their own, whose freed
     blocks no other stream may take (torch.distributed.fsdp, _fsdp_collectives.py).
@@ -158,7 +158,7 @@ def _cached(rank: RankAmounts) -> Bytes:
 
 
 def _moments(rank: RankAmounts) -> dict[Phase, list[Parts[Bytes]]]:
-    """The moments of each phase of which one may be its largest, in whole bytes."""
+    """Yield each phase with the moments at which it may reach its peak, in whole bytes."""
     forward, backward = _forward_end(rank), _backward_end(rank)
     loss = _with(forward, temporaries=rank.loss_backward_temporary, **_in_loss(rank, forward=False))
     moments: dict[Phase, list[Parts[Bytes]]] = {
@@ -192,12 +192,12 @@ def _largest(moments: list[Parts[Bytes]]) -> Parts[Bytes]:
 
 
 def _gradients(rank: RankAmounts, amount: Bytes) -> Bytes:
-    """Gradients that a phase adds: none where the accumulated ones are there already."""
+    """Gradients a phase adds; 0 with accumulation, because the gradients already exist."""
     return 0 if rank.recipe.accumulate else amount
 
 
 def _gathered(rank: RankAmounts, blocks: int = 0) -> Bytes:
-    """Weights that FSDP has together: those outside the blocks, and ``blocks`` of these."""
+    """Gathered FSDP weights: those outside the blocks, and ``blocks`` blocks."""
     of = rank.gathering
     return of.embedding_and_head + blocks * of.block if of else 0
 
@@ -217,7 +217,7 @@ def _forward_end(rank: RankAmounts) -> Parts[Bytes]:
 
 
 def _in_loss(rank: RankAmounts, *, forward: bool) -> dict[str, Bytes]:
-    """Weights that FSDP has together while the loss is computed, and while it is differentiated."""
+    """Gathered FSDP weights during the forward (or backward) pass of the loss."""
     of = rank.gathering
     if of is None:
         return {}
@@ -228,7 +228,7 @@ def _in_loss(rank: RankAmounts, *, forward: bool) -> dict[str, Bytes]:
 
 
 def _forward_peak(rank: RankAmounts, forward_end: Parts[Bytes]) -> list[Parts[Bytes]]:
-    """The loss at work; autocast's cache still holds every copy, checkpointed or not.
+    """While the loss is computed; autocast's cache still holds all copies, checkpointed or not.
 
     It holds those of trained weights only (PyTorch's autocast_mode.cpp, cached_cast). Logits that
     the caller keeps are among the temporaries here.
@@ -246,7 +246,7 @@ def _forward_peak(rank: RankAmounts, forward_end: Parts[Bytes]) -> list[Parts[By
     of = rank.gathering
     if of is None or of.keeps:
         return [loss]
-    last_block = _with(  # its weights as they came, and the next group's behind them
+    last_block = _with(  # its gathered weights, and those of the next group
         rank.begin,
         gathered_weights=_gathered(rank, 1),
         communication_buffers=rank.messages + 2 * of.prefetch,
@@ -264,7 +264,7 @@ def _moments_below_head(rank: RankAmounts) -> list[Parts[Bytes]]:
 
 
 def _blocks_backward(rank: RankAmounts) -> list[Parts[Bytes]]:
-    """The last block, first to be differentiated, and the first trained block, last to be.
+    """Backward pass of the last block, the first in order, and of the first trained block.
 
     At the last all blocks still hold what they keep, autocast's copies too unless they come back
     block by block. At the first there are all gradients but its own and that of an embedding,
@@ -296,13 +296,13 @@ def _blocks_backward(rank: RankAmounts) -> list[Parts[Bytes]]:
 
 
 def _of_others(rank: RankAmounts) -> Bytes:
-    """What the other micro-batches in flight keep."""
+    """Activations saved for the other micro-batches in flight."""
     in_flight = rank.placement.in_flight
     return (rank.saved_by_layers - rank.mask) * (1 - 1 / in_flight)
 
 
 def _embedding_backward(rank: RankAmounts) -> Parts[Bytes]:
-    """Every gradient, and that of the residual; two gradients of a tied matrix are added."""
+    """Backward pass of the embedding: all gradients; two of a tied matrix are added."""
     twins = (1 if rank.recipe.mode == "autocast" else 2) if rank.model.head.tied else 0
     return _with(
         rank.begin,
@@ -314,7 +314,7 @@ def _embedding_backward(rank: RankAmounts) -> Parts[Bytes]:
 
 
 def _gathered_moments(rank: RankAmounts, of: Gathering) -> list[Parts[Bytes]]:
-    """The backward pass of FSDP: its blocks at either end, the embedding, the last reduction."""
+    """Moments of the FSDP backward pass: blocks at either end, embedding, last reduction."""
     layers = rank.layers
     blocks = [0, minimum(layers - 1, 1), maximum(layers - 2, 0), layers - 1]
     if not hasattr(layers, "__array__"):
@@ -324,14 +324,14 @@ def _gathered_moments(rank: RankAmounts, of: Gathering) -> list[Parts[Bytes]]:
 
 
 def _shards(rank: RankAmounts, of: Gathering, done: Count) -> Bytes:
-    """Gradients of the blocks that are done, cut up; the optimizer may have used and freed them."""
+    """Gradient shards of the ``done`` blocks; of one if the optimizer frees them as it goes."""
     return _gradients(rank, minimum(done, 1) * of.shard if of.frees else done * of.shard)
 
 
 def _gathered_block(rank: RankAmounts, of: Gathering, done: Count) -> list[Parts[Bytes]]:
-    """A block at work with ``done`` behind it: its network differentiated, and its first norm.
+    """Backward pass of a block after ``done`` others: in its network, and in its first norm.
 
-    In the network all it keeps is alive; at its norm all its gradients are.
+    At the first moment all its activations are alive, at the second all its gradients.
     """
     below = rank.layers - done - 1
     ahead = 0 if of.keeps else minimum(below, 1) * of.prefetch
@@ -365,8 +365,8 @@ def _gathered_block(rank: RankAmounts, of: Gathering, done: Count) -> list[Parts
 def _gathered_end(rank: RankAmounts, of: Gathering) -> list[Parts[Bytes]]:
     """All blocks are done: the embedding, and the reduction of the gradients outside the blocks.
 
-    At the embedding two gradients of a tied matrix become a third. For the reduction the weights
-    were cut up again.
+    At the embedding the two gradients of a tied matrix are added into a third tensor. For the
+    reduction the weights were cut up again.
     """
     tied = rank.model.head.tied and rank.placement.last
     common = _with(
@@ -406,7 +406,7 @@ def _backward_end(rank: RankAmounts) -> Parts[Bytes]:
 
 
 def _optimizer_temporaries(rank: RankAmounts) -> Bytes:
-    """Fused kernels work in place; the others hold copies of one or of all tensors."""
+    """Fused kernels work in place; others allocate copies of one or of all tensors."""
     recipe, states = rank.recipe, rank.states
     if recipe.offload != "none":
         return 0

@@ -1,4 +1,4 @@
-"""One transformer block on one rank: products, elementwise work, attention, and again.
+"""Time of one block on one rank: matmuls, elementwise kernels, attention and recomputation.
 
 Legend: T tokens of a micro-batch on this rank, t tensor-parallel degree.
 """
@@ -26,14 +26,15 @@ _SMALL_HEAD_WIDTH, _SMALL_HEAD_SHARE = 64, 0.85
 """Narrow heads reach less (the same curves at 64 and 128 channels); by hand."""
 
 _WRITTEN_OUT_SHARE = 0.52
-"""Of the matmul rate, what batched products of written-out attention reach; by hand."""
+"""Share of the matmul rate that the batched matmuls of math or eager attention reach. Set by
+hand."""
 
 _WIDTH_TRAFFIC = 44
-"""Elements for each channel of the model that well-fused kernels move in a block, forward and
-backward; by hand, from counting the tensors of a block."""
+"""Elements read or written per model channel and token in a block by well-fused kernels, forward
+and backward. Counted by hand."""
 
 _SHARED_BY_TENSOR = 0.35
-"""Of that, what lies between the cut products; the rest is norms and residuals."""
+"""Share of that between tensor-parallel matmuls; the rest is norms and residuals."""
 
 _GATED_TRAFFIC, _PLAIN_TRAFFIC = 8, 6
 """Elements for each channel of the network; by hand, from counting its tensors."""
@@ -42,14 +43,14 @@ _FORWARD_SHARE = 0.38
 """Of the elementwise traffic, the forward pass's; by hand, from the same count."""
 
 _NF4_BYTES = 4
-"""Traffic of a 4-bit weight that is unpacked for one use: half a byte read, two bytes written and
-some of them read again; by hand."""
+"""Bytes moved to dequantize one 4-bit weight: half a byte read, two bytes written, some of them
+read again. Set by hand."""
 
 _EXPERT_TILE_ROWS = 128
-"""Rows of a tile of grouped products, of which an expert fills half of the last in the mean."""
+"""Tile rows of grouped matmuls; on average each expert leaves half a tile empty."""
 
 _PERMUTED_ELEMENTS = 10
-"""Elements for each channel and visit that sorting tokens by expert and back moves, forward and
+"""Elements moved per channel and routed token to permute tokens to experts and back, forward and
 backward; by hand."""
 
 _PER_OPERATION_PRODUCTS = 0.5
@@ -94,7 +95,7 @@ def block_s(step: TrainingStep, machine: Machine) -> tuple[BlockTime, BlockTime]
 
 
 def products_s(step: TrainingStep, machine: Machine) -> tuple[Count, Count]:
-    """Seconds of the products of weights, forward and backward.
+    """Return the seconds of all weight matmuls, forward and backward.
 
     Frozen weights need no gradient of their own; 4-bit ones are unpacked for each use.
     """
@@ -135,7 +136,7 @@ def _adapters_s(step: TrainingStep, machine: Machine) -> Seconds:
 
 
 def attention_matrices(model: ModelSpec, tp: Count) -> list[tuple[Count, Count]]:
-    """Columns and depth of the products before and behind attention on one tensor rank."""
+    """Columns and depth of the products before and after attention on one tensor-parallel rank."""
     first, *_ = tensors_of(model).layers
     return [
         *products((each for each in first.tensors if each.component == "attention"), tp).values()
@@ -169,7 +170,7 @@ def _experts_on_rank(step: TrainingStep) -> Count:
 
 
 def _experts_s(step: TrainingStep, machine: Machine, *, narrow: bool) -> Seconds:
-    """Routed experts: every one gets half a tile of padding, and all their weights are read.
+    """Seconds of the routed experts: each is padded by half a tile, and all their weights are read.
 
     Without expert parallelism a rank has a slice of every expert and all tokens, else whole experts
     and its share of the tokens.
@@ -212,8 +213,8 @@ def elementwise_s(step: TrainingStep, machine: Machine) -> Seconds:
 def attention_s(step: TrainingStep, machine: Machine) -> tuple[Count, Count]:
     """Seconds of the attention core, forward and backward.
 
-    Flash works on the causal half, at a rate that grows with the sequence; written out, the full
-    square is computed and every score passes through memory.
+    Flash and efficient kernels compute the causal half, at a rate that grows with sequence length.
+    Math and eager attention compute the full matrix and move every score through memory.
     """
     model, recipe, seq_len, tp = step.model, step.recipe, step.seq_len, step.layout.tp
     kernels = recipe.attention in {"flash", "efficient"}

@@ -1,4 +1,4 @@
-"""What data-parallel ranks wait for: gathering weights, reducing gradients, less what is hidden."""
+"""Exposed time of data-parallel communication: gathering weights and reducing gradients."""
 
 from typing import NamedTuple
 
@@ -13,22 +13,22 @@ from gptbudget.specs.layout import Layout
 from gptbudget.specs.machine import Machine
 
 _LAST_BACKWARD = 2 / 3
-"""Of the last micro-batch, the part in which replicas have gradients to send."""
+"""Share of the last micro-batch that is backward pass, during which replicas can send gradients."""
 
 
 class Schedule(NamedTuple):
     """How often a rank gathers all weights and reduces all gradients."""
 
     gathers_each: int
-    """In every micro-batch."""
+    """All-gathers of all weights per micro-batch."""
     reduces_each: bool
-    """In every micro-batch; else once a step."""
+    """Whether gradients are reduced in every micro-batch; else once per step."""
     gathers_once: bool
-    """Once a step."""
+    """Whether weights are gathered once per step."""
 
 
 def schedule_of(step: TrainingStep, placement: Placement) -> Schedule:
-    """What the stage of ZeRO and the software ask for.
+    """Return the schedule for the ZeRO stage and the stack.
 
     FSDP gathers each block for the forward and again for the backward pass, and reduces its
     gradients, in every micro-batch (Zhao et al. 2023, arXiv 2304.11277); in a pipeline, weights
@@ -49,10 +49,10 @@ def schedule_of(step: TrainingStep, placement: Placement) -> Schedule:
 def data_parallel_s(
     step: TrainingStep, machine: Machine, placement: Placement, micro_batch_s: Seconds
 ) -> Seconds:
-    """Seconds of a step that data-parallel communication is not hidden.
+    """Seconds per step of data-parallel communication that is not hidden.
 
-    What happens in every micro-batch runs beside its computation, what happens once a step beside
-    the last one; replicas that all-reduce have only its backward pass.
+    Communication in every micro-batch overlaps with its computation; communication once per step
+    overlaps with the last micro-batch, and for replicas only with its backward pass.
 
     Llama-2 7B over 8 ranks in 16 bit sends 23.58 GB a step as replicas or in ZeRO-1 and 2, and
     35.38 GB in each micro-batch of FSDP.
@@ -73,7 +73,7 @@ def data_parallel_s(
 
 
 def gather_s(step: TrainingStep, machine: Machine, placement: Placement) -> Seconds:
-    """Seconds in which all weights that ranks share are put together."""
+    """Seconds to all-gather all sharded weights once."""
     recipe, layout = step.recipe, step.layout
     fsdp = data_parallel_mode(recipe, layout.zero, step.stack) == "fsdp"
     seconds = 0
@@ -86,10 +86,10 @@ def gather_s(step: TrainingStep, machine: Machine, placement: Placement) -> Seco
 
 
 def reduce_s(step: TrainingStep, machine: Machine, placement: Placement) -> Seconds:
-    """Seconds in which all gradients are summed.
+    """Seconds to reduce all gradients once.
 
-    Ranks that share states take a shard each; their copies, or replicas, all-reduce what they
-    have, in two halves.
+    Gradients are reduce-scattered over the ranks that shard states, then all-reduced over replicas
+    of those shards.
     """
     layout, seconds = step.layout, 0
     gradient = gradient_bytes(step.recipe, step.stack)
@@ -110,7 +110,7 @@ def _ways(held: ParameterShard, placement: Placement, layout: Layout) -> Count:
 
 
 def _collectives(held: ParameterShard, placement: Placement) -> Count:
-    """One for each block that has such parameters; the ends travel with them."""
+    """One collective per block with such parameters; embedding and head add none."""
     if held is placement.embedding_and_head or not any_true(held.parameters > 0):
         return 0
     return placement.layers
@@ -119,7 +119,7 @@ def _collectives(held: ParameterShard, placement: Placement) -> Count:
 def _ring_s(
     sent_bytes: Bytes, ranks: Count, inner: Count, collectives: Count, machine: Machine
 ) -> Seconds:
-    """Seconds of a ring; nothing where a rank is alone."""
+    """Seconds of a ring; 0 for a single rank."""
     bandwidth = comm.link_bytes_per_s(machine, ranks, inner)
     seconds = sent_bytes / bandwidth + comm.latency_s(machine, ranks, inner, collectives)
     return where(ranks <= 1, 0, seconds)

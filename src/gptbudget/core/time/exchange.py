@@ -1,4 +1,4 @@
-"""What ranks wait for inside a micro-batch: collectives of a layer, and messages between stages.
+"""Communication time inside a micro-batch: collectives of a layer and pipeline messages.
 
 What data-parallel ranks wait for is in ``data_parallel``.
 """
@@ -11,21 +11,21 @@ from gptbudget.core.time import collectives as comm
 from gptbudget.specs.machine import Machine
 
 _BALANCED_ALL_TO_ALL = 0.75
-"""fp8 on the way to the experts, 16 bit on the way back; of 16 bit both ways."""
+"""All-to-all traffic with fp8 dispatch and 16-bit combine / traffic with 16 bit for both."""
 
 
 def tensor_parallel_s(step: TrainingStep, machine: Machine) -> Seconds:
-    """Seconds of one block and micro-batch, none of it hidden."""
+    """Seconds of tensor-parallel collectives per block and micro-batch; not overlapped."""
     width, tp, again = step.model.width, step.layout.tp, step.recipe.checkpointing == "full"
     sent = comm.tensor_parallel_elements(step.tokens, width, tp, recomputed=again)
     return machine.element_bytes * sent / comm.link_bytes_per_s(machine, tp)
 
 
 def context_ring_s(step: TrainingStep, machine: Machine, attention_s: Seconds) -> Seconds:
-    """Seconds of one block that keys and values come later than attention needs them.
+    """Exposed seconds per block in which ring attention waits for keys and values.
 
-    ``attention_s`` are those of all its passes. All wait for the slowest hop, that between the
-    ranks that are furthest apart.
+    ``attention_s`` is the attention time of all passes, which hides part of it. Every rank waits
+    for the slowest hop, which is between the most distant ranks.
     """
     layout, again = step.layout, step.recipe.checkpointing == "full"
     kv_width = step.model.kv_width / layout.tp
@@ -61,7 +61,7 @@ def all_to_all_s(step: TrainingStep, machine: Machine) -> Seconds:
 
 
 def messages_s(step: TrainingStep, machine: Machine, stage_s: Seconds) -> Seconds:
-    """Seconds of a step that a stage waits for messages from and to its neighbours.
+    """Seconds per step in which a pipeline stage waits for messages.
 
     Each chunk sends its output on and a gradient back. Tensor ranks send a part each and gather the
     whole behind the network, unless they share the sequence (Narayanan et al. 2021, arXiv
@@ -89,7 +89,7 @@ def messages_s(step: TrainingStep, machine: Machine, stage_s: Seconds) -> Second
 
 
 class Exchanges(NamedTuple):
-    """On the longest way through a step."""
+    """Counts along the critical path of a step."""
 
     exchanges: Count
     """How often stages wait for each other."""

@@ -1,4 +1,4 @@
-"""One layer of one micro-batch: its block, what it waits for, the host; and the head above all."""
+"""Time of one layer and micro-batch: block, communication, host; and of the head."""
 
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from gptbudget.specs.recipe import Recipe
 from gptbudget.specs.stack import Speed
 
 _RECOMPUTED_HOST, _ADAPTED_HOST = 1.33, 1.5
-"""Of the host's work, what a second forward pass and adapters add; by hand."""
+"""Factors on the host's time per layer with full recomputation and with adapters. Set by hand."""
 
 _FORWARD_THIRD = 1 / 3
 """Of the host's work on a block, what the forward pass takes."""
@@ -23,7 +23,7 @@ _EXPERT_HOST_S = 2e-3
 
 
 _FUSED_BYTES = 8
-"""Of a logit, where loss and gradient are one kernel; as in native stacks."""
+"""Bytes moved per logit when loss and gradient are one kernel, as in native (C/CUDA) stacks."""
 
 
 class LayerTime(NamedTuple):
@@ -37,7 +37,7 @@ class LayerTime(NamedTuple):
     context_ring: Seconds
     expert_all_to_all: Seconds
     host: Seconds
-    """What the host needs beyond the time of the others."""
+    """Additional time if launching kernels takes longer than all other parts."""
 
     @property
     def total(self) -> Seconds:
@@ -65,7 +65,7 @@ def layer_s(step: TrainingStep, machine: Machine) -> tuple[LayerTime, LayerTime]
 
 
 def _with_host(block: BlockTime, waits: tuple[Count, Count, Count], host_s: float) -> LayerTime:
-    """A block and what it waits for; the host takes what is missing to its own time."""
+    """A block and what it waits for; ``host`` fills the gap up to ``host_s``."""
     alone = LayerTime(*block, *waits, host=0)
     return alone._replace(host=maximum(host_s - alone.total, 0))
 

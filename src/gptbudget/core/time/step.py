@@ -1,4 +1,4 @@
-"""The whole step: blocks and head over micro-batches and stages, exchange, optimizer."""
+"""Time of a whole step: blocks, head, pipeline, data-parallel communication, optimizer."""
 
 from collections.abc import Iterable, Sequence
 
@@ -17,10 +17,10 @@ from gptbudget.specs.machine import Machine
 def step_time(step: TrainingStep, machine: Machine) -> Parts[Seconds]:
     """Seconds of one optimizer step, by part; the step is their sum.
 
-    The slowest stage sets the pace: that with most blocks to train, or the last with the head;
-    filling and draining the pipeline takes as long as the other stages need for one micro-batch.
-    Blocks below all that is trained have a forward pass alone. Left out: data loading,
-    evaluation, checkpoints, failures (goodput).
+    The slowest stage determines the time: the one with most trained blocks, or the last one, which
+    has the head; filling and draining the pipeline takes as long as the other stages need for one
+    micro-batch. Frozen blocks below the first trained one have only a forward pass. Left out: data
+    loading, evaluation, checkpoints, failures (goodput).
     """
     model, recipe, layout, stack = step.model, step.recipe, step.layout, step.stack
     layer, below = layer_s(step, machine)
@@ -64,7 +64,7 @@ def busiest_of(stages: Sequence[Placement]) -> Placement:
 def _slowest(
     stages: Iterable[Placement], layer_s: Seconds, frozen_s: Seconds, head: Seconds
 ) -> Seconds:
-    """Trained and frozen blocks of the stage that sets the pace, its head's seconds, and all."""
+    """Of the slowest stage: trained and frozen blocks, seconds of its head, and all seconds."""
     slowest: tuple[Number, ...] = (0, 0, 0, -1)
     for stage in stages:
         trained, own_head = stage.trained_layers, head if stage.last else 0

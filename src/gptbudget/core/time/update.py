@@ -1,4 +1,4 @@
-"""The optimizer's step, and the traffic of what lives on the host."""
+"""The optimizer's step, and traffic to and from the host."""
 
 from gptbudget.core.arrays import Seconds, added, minimum, where
 from gptbudget.core.memory.placement import Placement
@@ -9,13 +9,13 @@ from gptbudget.core.time.matmul import traffic_s
 from gptbudget.specs.machine import Machine
 
 _GRADIENT_READS = 3
-"""For its norm, for the update, and to be zeroed."""
+"""Passes over gradients: gradient norm, update, and zeroing."""
 
 
 def optimizer_s(
     step: TrainingStep, machine: Machine, placement: Placement, states: States
 ) -> Seconds:
-    """Seconds of the update of what a rank holds: all it keeps is read and written once.
+    """Seconds of the optimizer step of one rank: states and weights are read and written once.
 
     Llama-3 8B unsharded on an H100 at 80 % of its bandwidth and 28 bytes, with neither norm nor
     zeroing of 16-bit gradients: 83.9 ms. States on the host are updated there.
@@ -41,7 +41,7 @@ def optimizer_s(
 
 
 def host_update_s(step: TrainingStep, machine: Machine, states: States) -> Seconds:
-    """Seconds in which the host updates what an offload keeps there.
+    """Seconds of the optimizer step on the host for offloaded states.
 
     The ranks of a host share its processors and memory. DeepSpeed's CPU Adam took 8.2 s for 11.6
     billion parameters (https://github.com/deepspeedai/DeepSpeed/pull/735), 0.71 ns each; with few
@@ -56,13 +56,13 @@ def host_update_s(step: TrainingStep, machine: Machine, states: States) -> Secon
 def offload_s(
     step: TrainingStep, machine: Machine, states: States, micro_batch_s: Seconds
 ) -> Seconds:
-    """Seconds that a step waits for the host.
+    """Exposed seconds per step of transfers between GPU and host.
 
-    Paged states come and go once a step. Of an optimizer on the host gradients go there and
-    updated weights come back, once a step. Of everything on the host a rank's share of the weights
-    comes for the forward and again for the backward pass of every micro-batch, 4-bit ones packed,
-    and gradients go back, beside its computation (ZeRO-Infinity, arXiv 2104.07857), unless
-    data-parallel ranks use that time already.
+    Paged states are moved in and out once per step. With ``--offload optimizer``, gradients are
+    sent to the host and updated weights come back once per step. With ``--offload all``, the
+    weights are fetched for the forward and again for the backward pass of every micro-batch, 4-bit
+    ones packed, and gradients go back, beside its computation (ZeRO-Infinity, arXiv 2104.07857),
+    unless data-parallel ranks use that time already.
     """
     offload, layout = step.recipe.offload, step.layout
     if offload == "none":
