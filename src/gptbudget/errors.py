@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 
 def printable(text: str) -> str:
-    r"""``text`` on one line; what a terminal would obey or not show is escaped.
+    r"""``text`` on one line; control and non-printable characters are escaped.
 
     Example:
         >>> printable("a key\nwith \x1b[31m in it")
@@ -34,14 +34,14 @@ class GptBudgetError(Exception):
         self.message = printable(message)
         self.hint = printable(hint)
         self.attachment = attachment
-        """Lines to start from, shown below the sentence as they are."""
+        """Extra lines, such as a template, printed unchanged below the message."""
 
     def __str__(self) -> str:
         return f"{self.message}; {self.hint}" if self.hint else self.message
 
 
 class UsageError(GptBudgetError):
-    """A bad value, or values that cannot stand together."""
+    """An invalid value or an invalid combination of values."""
 
     exit_code = 2
 

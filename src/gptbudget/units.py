@@ -1,4 +1,4 @@
-"""Quantities in and out: every number a user types or reads is parsed or shown here.
+"""Parsing and formatting of all quantities that users type or read.
 
 Memory is binary (``GiB`` = 2**30 bytes), and so are lengths of sequences (``4k`` = 4,096 tokens, as
 contexts are named); everything else is decimal (``B`` = 10**9, ``4k`` = 4,000 of an amount).
@@ -31,7 +31,7 @@ _NUMBER = re.compile(
 )
 """A decimal number, without leading zeros, and whatever stands behind it."""
 
-# More and less than any run, byte count or budget can be; keep every later product finite.
+# Far outside any realistic value; keeps later products finite.
 _LARGEST = 1e40
 _SMALLEST = 1e-40
 _LARGEST_WHOLE = 10**12
@@ -50,7 +50,7 @@ class PerParameter(NamedTuple):
 
 
 def quoted(raw: object) -> str:
-    """What was written, as Python would write it, cut where no quantity is so long."""
+    """Return ``repr`` of the input, shortened."""
     text = repr(raw)
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
 

@@ -1,8 +1,8 @@
-"""What a file held, as JSON in the user's cache folder, so that it need not be parsed again.
+"""Cache parsed files as JSON in the user's cache folder.
 
-An entry is plain data behind a digest (SHA-256) of all that it was made of, so that an edit of any
-size counts at once. Nothing needs the cache: an entry that is damaged, of other content or not the
-user's own is ignored, and what cannot be written is not kept.
+An entry is plain data preceded by a SHA-256 digest of its sources, so that any edit invalidates it.
+The cache is optional: entries that are damaged, outdated or owned by another user are ignored, and
+failures to write are ignored.
 """
 
 import json
@@ -28,9 +28,10 @@ def cache_folder() -> Path:
 
 
 def cached(path: Path, made_of: str, readers: tuple[Path, ...], make: Callable[[], Any]) -> Any:
-    """What ``make`` makes of ``made_of``, for ``path``: plain data, lists as tuples.
+    """The cached value for ``path`` if ``made_of`` is unchanged, else that of ``make``, cached.
 
-    ``readers`` are the source files of the code that makes it: their edits count too.
+    ``readers`` are the source files of the code behind ``make``; editing them also invalidates the
+    entry.
     """
     try:
         digest = digest_of(_code(readers), made_of)
@@ -48,7 +49,7 @@ def cached(path: Path, made_of: str, readers: tuple[Path, ...], make: Callable[[
 
 
 def digest_of(*texts: str) -> str:
-    """A digest in hexadecimal digits that no other ``texts`` have."""
+    """Return a SHA-256 digest of ``texts``, in hexadecimal."""
     digest = sha256()
     for text in texts:
         raw = text.encode("utf-8", "surrogatepass")
@@ -63,12 +64,12 @@ def _code(readers: tuple[Path, ...]) -> str:
 
 
 def _check(body: bytes) -> bytes:
-    """Tells a body that was damaged."""
+    """Return a CRC-32 checksum, to detect damaged entries."""
     return b"%08x" % crc32(body)
 
 
 def _read(entry: Path, digest: str) -> tuple[Any, ...] | None:
-    """The value of an entry in a tuple; ``None`` where it was made of something else."""
+    """Return the value of an entry in a 1-tuple; ``None`` if it is missing, damaged or outdated."""
     try:
         raw = _read_own(entry)
     except OSError:
@@ -81,7 +82,7 @@ def _read(entry: Path, digest: str) -> tuple[Any, ...] | None:
 
 
 def _read_own(entry: Path) -> bytes:
-    """The bytes of a regular file of this user; never of a link, and never waiting.
+    """The bytes of a regular file of this user; never of a link, and it never blocks.
 
     Raises:
         OSError: it is not there, or is something else.

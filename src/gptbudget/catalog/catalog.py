@@ -1,8 +1,8 @@
 """The catalogs: accelerators and models from layered YAML files, found by name.
 
-Files are read in order and later ones win, whole entries. Shipped entries are validated
-when they are used (the tests validate all of them), a user's files at once, so that a typo
-is reported by the next command.
+Files are read in order; an entry in a later file replaces the whole entry in an earlier one.
+Shipped entries are validated when they are used (the tests validate all of them), a user's files at
+once, so that a typo is reported by the next command.
 """
 
 from collections.abc import Iterable, Iterator
@@ -52,10 +52,10 @@ class Section(Generic[S]):
         self._index: dict[str, str] | None = None
 
     def add(self, file: YamlFile, keys: Iterable[str], *, shipped: bool) -> None:
-        """Lay the entries that ``file`` has under ``keys`` over those already there."""
+        """Add the entries ``keys`` of ``file``; they replace earlier entries with the same key."""
         self._index = None
         for key in keys:
-            self.raw.pop(key, None)  # a replaced entry stands where its new file does
+            self.raw.pop(key, None)  # a replaced entry moves to the position of the new file
             self._built.pop(key, None)
             self.raw[key] = RawEntry(self.kind, key, file, shipped)
             if not shipped:
@@ -65,7 +65,7 @@ class Section(Generic[S]):
         """Normalized id, name and aliases to key.
 
         Raises:
-            FileError: two entries claim one name, or an alias reads as a size.
+            FileError: two entries have the same name, or an alias looks like a model size.
         """
         if self._index is None:
             files = {raw.file.path: raw.file for raw in self.raw.values()}
@@ -138,7 +138,7 @@ def load_catalog(extra: Iterable[Path] = (), *, user: bool = True) -> Catalog:
 
 @lru_cache(maxsize=4)
 def _loaded(texts: tuple[tuple[Path, str], ...], shipped: tuple[Path, ...]) -> Catalog:
-    """The catalog of these texts; the same object while they are the same."""
+    """The catalog of these texts; cached: equal texts return the same object."""
     gpus: Section[GpuSpec] = Section("gpus", "accelerator")
     models: Section[ModelSpec] = Section("models", "model")
     gpus.other, models.other = models, gpus

@@ -1,4 +1,4 @@
-"""Every fault of a catalog file, for those who write one."""
+"""Find all errors in a catalog file, for ``catalog check``."""
 
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -21,7 +21,7 @@ from gptbudget.units import format_figure
 
 
 def check_catalog(path: Path, others: Iterable[Path] = ()) -> list[FileError]:
-    """Every fault of one catalog file, those of its names last; empty when it is right."""
+    """Every fault of one catalog file, errors in names last; an empty list if the file is valid."""
     try:
         file = read_yaml(path)
     except FileError as fault:
@@ -54,7 +54,7 @@ def entry_faults(
 
 
 def _name_faults(file: YamlFile, others: Iterable[Path]) -> list[FileError]:
-    """The names of ``file`` that clash with what is read before it, or that cannot be names."""
+    """Return errors for names that clash with earlier files or are not valid."""
     earlier = takewhile(lambda path: path != file.path, catalog_files(others))
     before = [_readable(path) for path in earlier]
     faults = []
@@ -69,7 +69,7 @@ def _name_faults(file: YamlFile, others: Iterable[Path]) -> list[FileError]:
 
 
 def _readable(path: Path) -> YamlFile | None:
-    """Another catalog file; one with faults of its own has no part in this check."""
+    """Another catalog file; ``None`` if it has errors itself, so that it is left out."""
     try:
         file = read_yaml(path)
     except FileError:
@@ -90,11 +90,11 @@ _KEYS = {
     "fp8_accumulate": (_ACCUMULATE, "fp8"),
     "int8": ("int8_tops",),
 }
-"""Where a catalog entry gives the rate of each factor."""
+"""Path of the catalog field to which each factor applies."""
 
 
 class TensorFamily(Spec):
-    """How many times the fp32 rate each tensor rate of a family is."""
+    """Tensor-core rates of a GPU family as multiples of its fp32 rate."""
 
     factors: dict[str, Positive]
     source: Text
@@ -103,7 +103,7 @@ class TensorFamily(Spec):
 
 
 class TensorRates(Spec):
-    """All families, and the cards whose published figure is another, with the reason."""
+    """All families, and the cards whose published figures differ, with the reason."""
 
     families: dict[str, TensorFamily]
     exceptions: dict[str, dict[str, Text]]

@@ -59,7 +59,7 @@ def _built(raw: RawEntry) -> GpuSpec | ModelSpec:
 
 
 def complete(data: Any, file: YamlFile, kind: str, key: str) -> Any:
-    """An entry with what it may leave out: its name, and what a model's architecture says."""
+    """An entry with its defaults: its name, and for models the fields of its architecture."""
     if not isinstance(data, Mapping):
         return data
     merged = {"name": key, **data}

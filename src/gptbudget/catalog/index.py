@@ -1,4 +1,4 @@
-"""Who is called what: forgiving names, the index of a section, claims that clash, the stacks."""
+"""Name lookup: normalization of names, the index of a section, name clashes, and stack names."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,13 +14,13 @@ from gptbudget.specs.values import one_of
 from gptbudget.units import parse_count
 
 EVERY, AUTO = "all", "auto"
-"""What stands for every accelerator on the command line, and for those of this machine."""
+"""Special values of ``--gpu``: every accelerator, and the cards of this machine."""
 
 _MOST_SHOWN = 8
 
 
 _BETWEEN = re.compile(r"(?<![0-9])\.|\.(?![0-9])|[^\w.]|_")
-"""What does not count in a name."""
+"""Characters that are ignored when names are compared."""
 
 _MEANINGS = {
     EVERY: "stands for every accelerator",
@@ -31,13 +31,13 @@ _MEANINGS = {
 def normalized(name: str) -> str:
     """Reduce a name to letters and digits, of any script: ``RTX 4070 Ti`` is ``rtx4070ti``.
 
-    A decimal point stays, since ``gpt3-1.3b`` and ``gpt3-13b`` are two.
+    A decimal point stays, because ``gpt3-1.3b`` and ``gpt3-13b`` are different models.
     """
     return _BETWEEN.sub("", name.casefold())
 
 
 def is_key(name: str) -> bool:
-    """Whether an entry may have this key: what no shell takes for more than a word."""
+    """Whether an entry may have this key: only characters that need no quoting in a shell."""
     return re.fullmatch(r"[\w.+-]+", name) is not None
 
 
@@ -59,7 +59,8 @@ def resolve(name: str, index: Mapping[str, str], kind: str, command: str) -> str
     """Find the key that ``name`` stands for in ``index`` (normalized name to key).
 
     Raises:
-        UnknownNameError: nothing has the name, or it only begins several; lists the nearest.
+        UnknownNameError: nothing has the name, or it is a prefix of several; the message lists the
+        nearest.
     """
     wanted = normalized(name)
     if wanted in index:
@@ -102,14 +103,14 @@ class RawEntry(NamedTuple):
 
 
 class Index(NamedTuple):
-    """Normalized name to key, and what is wrong with the names, each with its file."""
+    """Mapping from normalized name to key, and the errors found in names, each with its file."""
 
     keys: dict[str, str]
     faults: list[tuple[YamlFile, FileError]]
 
 
 def index_names(kind: str, entries: Mapping[str, RawEntry]) -> Index:
-    """Index the keys, names and aliases of ``entries``; of two that clash the first stays."""
+    """Index the keys, names and aliases of ``entries``; if two clash, the first is kept."""
     index = Index({}, [])
     for key, entry in entries.items():
         for name, place in names_of(key, entry.data):
@@ -125,7 +126,7 @@ def index_names(kind: str, entries: Mapping[str, RawEntry]) -> Index:
 
 
 def _unusable(kind: str, name: str, short: str) -> str | None:
-    """Why nobody could ask for an entry by this name."""
+    """Why a name cannot be used to look up an entry; ``None`` if it can."""
     if not short:
         return "has no letter or digit"
     if kind == "gpus" and short in _MEANINGS:
@@ -150,10 +151,10 @@ def names_of(key: str, data: Any) -> Iterator[tuple[str, tuple[object, ...]]]:
 
 
 def names_beginning(kind: str, beginning: str) -> list[str]:
-    """Keys of ``kind`` (``gpus`` or ``models``) that begin so; where there are none, aliases.
+    """Keys of ``kind`` (``gpus`` or ``models``) with this prefix; else names and aliases.
 
-    For a shell that completes a name: a file with a fault is passed over, and so is a name that
-    is more than one word to a shell.
+    For a shell that completes a name: files with errors are skipped, and so are names that a shell
+    would split.
     """
     entries = [item for path in _readable_files() for item in _entries_of(path, kind)]
     keys = (key for key, _ in entries)

@@ -1,4 +1,4 @@
-"""The cards of this machine as an entry of the catalog: by the driver's name, to the letter."""
+"""The cards of this machine as a catalog entry, by the exact name that the driver reports."""
 
 import json
 import re
@@ -17,7 +17,7 @@ from gptbudget.units import GIB
 
 _MAKER = "NVIDIA "
 _LEAST_SHARE, _MOST_SHARE = 0.9, 1.05
-"""Of the marketed memory, what the driver counts: error correction takes a sixteenth."""
+"""Accepted range of reported / marketed memory; ECC can take 1/16."""
 
 _PLAIN = r"[A-Za-z][\w ./()-]*"
 
@@ -68,7 +68,7 @@ def _key_of(card: Card, gpus: Section[GpuSpec]) -> str | None:
 
 
 def _short(name: str) -> str:
-    """Drivers before 465 leave the maker out."""
+    """Remove "NVIDIA ", which drivers before 465 do not report."""
     return name.removeprefix(_MAKER)
 
 
@@ -81,7 +81,7 @@ def _names(key: str, data: Any) -> list[str]:
 
 
 def _unknown(card: Card, gpus: Section[GpuSpec]) -> UnknownNameError:
-    """Say how the card is added: the entry to start from, and where it belongs."""
+    """An error that explains how to add the card: a template entry, and its file."""
     path = user_catalog()
     file = path if path.suffix in {".yaml", ".yml"} else path / "gpus.yaml"
     action = f"add this under gpus: in {file}" if file.exists() else f"save this as {file}"
@@ -94,7 +94,7 @@ def _unknown(card: Card, gpus: Section[GpuSpec]) -> UnknownNameError:
 
 
 def starting_entry(card: Card, gpus: Section[GpuSpec], file: Path) -> str:
-    """The YAML of the entry to start from; a name that is taken gets the memory behind it."""
+    """The YAML of the entry to start from; if the name is taken, the memory size is appended."""
     gib = None if card.total_bytes is None else round(card.total_bytes / GIB)
     key, name = re.sub(r"[^a-z0-9]+", "-", _short(card.name).lower()).strip("-"), card.name
     taken = gpus.index()

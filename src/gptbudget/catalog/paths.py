@@ -59,7 +59,7 @@ def holds_config(folder: str) -> bool:
 
 
 def catalog_files(extra: Iterable[Path] = (), *, user: bool = True) -> tuple[Path, ...]:
-    """Every catalog file that is read, in order; later files win, whole entries.
+    """Every catalog file that is read, in order; entries in later files replace earlier ones.
 
     Raises:
         FileError: ``$GPTBUDGET_CATALOG`` or one of ``extra`` is not there or holds no YAML.

@@ -1,7 +1,7 @@
-"""The user's profiles: one file each in a folder of his own, written whole.
+"""The user's profiles: one file per profile in one folder, written atomically.
 
-Whoever saves a profile touches no other, so that several programs can do so at once without a
-lock: each writes a file that nobody else knows of, and then gives it its name in one step.
+Saving a profile touches no other file, so that several processes can save at once without a lock:
+each writes a temporary file and renames it.
 """
 
 from pathlib import Path
@@ -57,7 +57,7 @@ def _read(path: Path) -> "Profile | None":
 
 
 def save_profile(profile: "Profile") -> bool:
-    """Lay ``profile`` over the one of its name; whether there was one.
+    """Save ``profile``; return whether it replaced one of the same name.
 
     Raises:
         FileError: the file cannot be written.
@@ -75,7 +75,7 @@ def save_profile(profile: "Profile") -> bool:
 
 
 def remove_profile(name: str) -> None:
-    """Take a profile out.
+    """Delete a profile.
 
     Raises:
         UnknownNameError: there is none of that name.

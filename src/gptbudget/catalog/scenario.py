@@ -1,4 +1,4 @@
-"""A scenario file: one question in YAML, with what must hold and what is expected."""
+"""A scenario file: one question in YAML, with requirements and expected values."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from gptbudget.specs.options import OPTIONS
 
 
 def _as_written(raw: Any) -> Any:
-    """A bare number as text, so that the missing unit is noticed."""
+    """Convert a plain number to text, so that its missing unit is reported."""
     return str(raw) if isinstance(raw, int | float) and not isinstance(raw, bool) else raw
 
 

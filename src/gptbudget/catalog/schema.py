@@ -12,7 +12,7 @@ from gptbudget.specs.model import ModelSpec
 def catalog_schema() -> dict[str, Any]:
     """The schema of a file with ``gpus:`` and ``models:``.
 
-    An entry of ``models`` needs no concept that its architecture gives, and no name.
+    In a ``models`` entry, the name and fields defined by its architecture are optional.
     """
     _, schema = models_json_schema([(GpuSpec, "validation"), (ModelSpec, "validation")])
     definitions = schema["$defs"]

@@ -1,4 +1,4 @@
-"""One clear sentence for each fault that validation finds: what is wrong, and what to do."""
+"""Turn pydantic validation errors into one-sentence messages: what is wrong, and what to do."""
 
 from collections.abc import Iterator
 from typing import Any, TypeVar
@@ -65,7 +65,7 @@ def _wrong_value(kind: str, given: Any, context: dict[str, Any], message: str) -
 
 
 def _bound(kind: str, limits: dict[str, float]) -> str:
-    """The bound in words; the smallest positive number stands for zero."""
+    """The bound in words; a tiny positive bound is written as zero."""
     name, words = _BOUNDS[kind]
     if 0 < limits[name] < _TINY:
         return "greater than zero"
@@ -134,7 +134,8 @@ def faults_of(
 ) -> Iterator[FileError]:
     """Every fault of a failed validation, as ``file:line: key: what``, in file order.
 
-    A missing key comes after the unknown keys beside it: it is most often misspelt.
+    Unknown keys come before a missing key at the same level, because the missing key is usually a
+    misspelt one.
     """
     faults = error.errors()
     unknown = [fault["loc"] for fault in faults if fault["type"] == "extra_forbidden"]

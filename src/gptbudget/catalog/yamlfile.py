@@ -1,8 +1,8 @@
 """One YAML file: its text, its content as plain data, and the line of each part of it.
 
-A file that a user names is read bounded, never waiting, and with a sentence for each fault. What a
-catalog held is kept between commands (:mod:`gptbudget.catalog.cache`); its text is parsed again
-only to name a line.
+A user's file is read with a size limit, without blocking, and with a clear message for each error.
+Parsed catalogs are cached between commands (:mod:`gptbudget.catalog.cache`); the text is parsed
+again only to find a line number for a message.
 """
 
 import os
@@ -65,7 +65,7 @@ class YamlFile:
     path: Path
     text: str
     keep: bool = False
-    """Keep its content in the cache, or take it from there."""
+    """Whether to cache the parsed content."""
 
     @cached_property
     def data(self) -> Any:
@@ -85,7 +85,7 @@ class YamlFile:
 
     @cached_property
     def digest(self) -> str:
-        """Tells its text from any other."""
+        """SHA-256 digest of the text."""
         return digest_of(self.text)
 
     @cached_property
@@ -95,7 +95,7 @@ class YamlFile:
         return compose(self.path, self.text)
 
     def line(self, *keys: object) -> int:
-        """The line on which ``keys`` stand, or the nearest enclosing part that exists."""
+        """Return the line of ``keys``, or of the nearest enclosing key that exists."""
         from gptbudget.catalog.syntax import child
 
         node, line = self._root, 1

@@ -1,4 +1,4 @@
-"""What every input model shares: frozen, strict, and closed to unknown keys."""
+"""Base of all input models: frozen, strict, unknown keys are errors."""
 
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, TypeVar, get_args
@@ -16,7 +16,7 @@ class Spec(BaseModel):
 
     @classmethod
     def key_hint(cls, _name: str) -> str:
-        """What to do about a key that is none of the fields; empty where nothing is known of it."""
+        """Return a hint for an unknown key; empty if there is none."""
         return ""
 
 
@@ -30,7 +30,7 @@ YearMonth = Annotated[str, StringConstraints(pattern=r"^\d{4}(-\d{2}(-\d{2})?)?$
 
 
 def one_of(names: Iterable[str], raw: object) -> str:
-    """``raw`` if it is one of ``names``, which come from a table; else the fault of a ``Literal``.
+    """Return ``raw`` if it is one of ``names``; else raise the same error as a ``Literal`` type.
 
     Raises:
         PydanticKnownError: it is none of them.
@@ -47,7 +47,7 @@ S = TypeVar("S", bound=Spec)
 
 
 def restored(spec: type[S], data: Mapping[str, Any]) -> S:
-    """An object of the plain data of one that was validated before, without validating it again.
+    """Rebuild an object from its validated plain data, without validating again.
 
     ``data`` is that of ``model_dump``.
     """

@@ -1,7 +1,7 @@
 """The architecture of a decoder-only language model, one small description per concept.
 
-Every decoder family is these concepts with other values: nothing here, and no formula
-that reads it, knows the name of a family.
+Every decoder family is described by these fields with different values; neither this module nor any
+formula refers to a family by name.
 """
 
 from collections.abc import Iterator
@@ -87,7 +87,7 @@ class Norms(Spec):
     final: bool = True
     embedding: bool = False
     unit_offset: bool = False
-    """Weights are stored as their distance from one, and applied in fp32 (Gemma)."""
+    """Weights are stored minus one, and applied in fp32 (Gemma)."""
 
     @property
     def tensors(self) -> int:
@@ -110,7 +110,7 @@ class Head(Spec):
     """The output projection onto the vocabulary."""
 
     tied: bool
-    """It is the input embedding again: one matrix, multiplied once, stored once."""
+    """Whether it shares its matrix with the input embedding; stored once."""
     bias: bool = False
     checkpoint_copy: bool = False
     """The checkpoint stores the tied matrix twice."""
@@ -174,7 +174,7 @@ class ModelSpec(Spec):
 
     @property
     def score_channels(self) -> int:
-        """Channels met per query, position and head: for keys and for values.
+        """Multiply-adds per query, position and head in attention: key plus value channels.
 
         Relative positions (Transformer-XL) multiply queries with a second set of keys.
         """
@@ -221,7 +221,7 @@ class ModelSpec(Spec):
 
 
 def _contradictions(model: ModelSpec) -> Iterator[str]:
-    """Say which sizes cannot stand together, naming both keys and values."""
+    """Return a message for each contradiction between sizes, with keys and values."""
     attention, experts = model.attention, model.experts
     if attention.head_width is None and not attention.latent and model.width % attention.heads:
         yield (

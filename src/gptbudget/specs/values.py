@@ -1,4 +1,4 @@
-"""What the value of an option may be: each function takes what was typed and gives the value.
+"""Parsers for option values: each takes the raw value and returns the parsed one.
 
 Quantities are accepted as text (``10B``, ``1y``, ``90%``) or as plain numbers. What cannot be read
 raises a ``ValueError`` whose message is ``what is wrong: what to do``.
@@ -28,12 +28,12 @@ StackName = str
 
 
 def word(kind: Any) -> Callable[[object], str]:
-    """A reader of one of the words of a ``Literal``."""
+    """Return a parser that accepts the values of a ``Literal``."""
     return one_of(tuple(map(str, get_args(kind))))
 
 
 def one_of(known: tuple[str, ...]) -> Callable[[object], str]:
-    """A reader of one of some words."""
+    """Return a parser that accepts one of the given words."""
 
     def read(raw: object) -> str:
         if isinstance(raw, str) and raw in known:
@@ -48,7 +48,7 @@ optimizer = one_of(tuple(OPTIMIZERS))
 
 
 def text(raw: object) -> str:
-    """Text with something in it, in characters."""
+    """Parse non-empty text without surrogate characters."""
     if not isinstance(raw, str) or any("\ud800" <= each <= "\udfff" for each in raw):
         shown = units.quoted(raw)
         hint = f"put it in quotes, '{shown}'" if isinstance(raw, int | float) else "write a word"

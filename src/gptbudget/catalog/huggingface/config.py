@@ -1,7 +1,7 @@
 """Checked access to the keys of one config.
 
-Whatever is wrong is said with file, line and key. Which keys were read is remembered, so
-that the others can be named as ignored.
+Errors give file, line and key. The keys that were read are recorded, so that all others can be
+reported as ignored.
 """
 
 import json
@@ -27,7 +27,7 @@ class HfConfig:
         self._read: set[str] = set()
 
     def is_null(self, key: str) -> bool:
-        """Whether the key is there with ``null``: for some, that is not the default."""
+        """Whether the key is given as ``null``, which for some keys differs from a missing one."""
         self._read.add(key)
         return key in self._data and self._data[key] is None
 
@@ -102,7 +102,7 @@ class HfConfig:
         return value
 
     def _first(self, keys: tuple[str, ...]) -> tuple[str, Any]:
-        """The value that is there under one of several names, which must not disagree."""
+        """The first of several names that is given, and its value, which all must have."""
         self._read.update(keys)
         given = [key for key in keys if self._data.get(key) is not None]
         if not given:

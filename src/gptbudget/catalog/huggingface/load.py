@@ -60,7 +60,7 @@ def _ignored(config: HfConfig, inner: HfConfig) -> str | None:
 
 
 def _contradiction(config: HfConfig, error: ValidationError) -> FileError:
-    """Sizes that cannot stand together, in the words of the model's own check."""
+    """Convert a validation error of ``ModelSpec`` (contradicting sizes) into a ``FileError``."""
     fault = error.errors()[0]
     what, hint = sentence(fault, ModelSpec)
     key = ".".join(str(part) for part in fault["loc"])
@@ -101,12 +101,12 @@ def _refuse_constant(name: str) -> None:
 
 
 def _whole_number(digits: str) -> int | float:
-    """A number that is too long to be one is out of every range."""
+    """Parse an integer; absurdly long ones become infinity, which fails every range check."""
     return int(digits) if len(digits) <= _LONGEST_NUMBER else math.inf
 
 
 def _object(file: Path, text: str, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object in which no key has two values."""
+    """Build an object; raise an error if a key occurs twice with different values."""
     values: dict[str, Any] = {}
     for key, value in pairs:
         if values.setdefault(key, value) != value:

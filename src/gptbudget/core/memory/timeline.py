@@ -158,7 +158,7 @@ def _cached(rank: RankAmounts) -> Bytes:
 
 
 def _moments(rank: RankAmounts) -> dict[Phase, list[Parts[Bytes]]]:
-    """Yield each phase with the moments at which it may reach its peak, in whole bytes."""
+    """The moments at which each phase may reach its peak, in whole bytes."""
     forward, backward = _forward_end(rank), _backward_end(rank)
     loss = _with(forward, temporaries=rank.loss_backward_temporary, **_in_loss(rank, forward=False))
     moments: dict[Phase, list[Parts[Bytes]]] = {
