@@ -47,8 +47,8 @@ def messages(step: TrainingStep, in_flight: Count) -> Bytes:
     neighbours = 2 * 2 * product * tokens * model.kv_width / layout.tp
     total = total + where(layout.cp > 1, neighbours, 0)
     if same_everywhere(layout.pp > 1):
-        kept = 0 if step.stack.frees_outputs else in_flight * boundary
-        total = total + 2 * boundary + kept
+        outputs = 0 if step.stack.frees_outputs else in_flight * boundary
+        total = total + 2 * boundary + outputs
     if layout.ep > 1 and model.experts is not None:
         total = total + 2 * model.experts.active * boundary
     return total

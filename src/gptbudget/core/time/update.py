@@ -25,9 +25,9 @@ def optimizer_s(
         return 0
     weights = states.weight_bytes_each * states.trained
     passes = 1 if recipe.weight_storage == "master" else 2  # written only, else read first
-    kept = 2 * (states.masters + states.optimizer_state) + passes * weights
+    moved = 2 * (states.masters + states.optimizer_state) + passes * weights
     gradients = gradient_bytes(recipe, step.stack) * states.trained
-    seconds = traffic_s(kept + _GRADIENT_READS * gradients, machine)
+    seconds = traffic_s(moved + _GRADIENT_READS * gradients, machine)
     optimizer = recipe.optimizer_spec
     if optimizer.newton_schulz_flops:
         matrices = added(
