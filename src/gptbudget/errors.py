@@ -1,8 +1,10 @@
 """The errors a user can cause: one sentence of what is wrong, one hint, one exit code."""
 
+from collections.abc import Collection
+
 
 def printable(text: str) -> str:
-    r"""``text`` on one line; what a terminal would obey or not show is escaped.
+    r"""``text`` on one line; control and non-printable characters are escaped.
 
     Example:
         >>> printable("a key\nwith \x1b[31m in it")
@@ -12,6 +14,14 @@ def printable(text: str) -> str:
     if line.isprintable():
         return line
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)
+
+
+def nearest_hint(name: str, known: Collection[str]) -> str:
+    """The known name that was probably meant, else all of them."""
+    import difflib  # only for the unhappy path
+
+    nearest = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {nearest[0]!r}?" if nearest else f"known here: {', '.join(known)}"
 
 
 class GptBudgetError(Exception):
@@ -24,14 +34,14 @@ class GptBudgetError(Exception):
         self.message = printable(message)
         self.hint = printable(hint)
         self.attachment = attachment
-        """Lines to start from, shown below the sentence as they are."""
+        """Extra lines, such as a template, printed unchanged below the message."""
 
     def __str__(self) -> str:
         return f"{self.message}; {self.hint}" if self.hint else self.message
 
 
 class UsageError(GptBudgetError):
-    """A bad value, or values that cannot stand together."""
+    """An invalid value or an invalid combination of values."""
 
     exit_code = 2
 

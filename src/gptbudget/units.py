@@ -1,4 +1,4 @@
-"""Quantities in and out: every number a user types or reads is parsed or shown here.
+"""Parsing and formatting of all quantities that users type or read.
 
 Memory is binary (``GiB`` = 2**30 bytes), and so are lengths of sequences (``4k`` = 4,096 tokens, as
 contexts are named); everything else is decimal (``B`` = 10**9, ``4k`` = 4,000 of an amount).
@@ -31,7 +31,7 @@ _NUMBER = re.compile(
 )
 """A decimal number, without leading zeros, and whatever stands behind it."""
 
-# More and less than any run, byte count or budget can be; keep every later product finite.
+# Far outside any realistic value; keeps later products finite.
 _LARGEST = 1e40
 _SMALLEST = 1e-40
 _LARGEST_WHOLE = 10**12
@@ -50,7 +50,7 @@ class PerParameter(NamedTuple):
 
 
 def quoted(raw: object) -> str:
-    """What was written, as Python would write it, cut where no quantity is so long."""
+    """Return ``repr`` of the input, shortened."""
     text = repr(raw)
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
 
@@ -59,25 +59,20 @@ def _split(text: str, what: str, example: str) -> tuple[float, str]:
     """Split ``'1.5B'`` into ``(1.5, 'B')``."""
     if "," in text:
         hint = f"write a decimal point, not a comma (for example {example})"
-        msg = f"{quoted(text)} is not {what}: {hint}"
-        raise ValueError(msg)
+        raise ValueError(f"{quoted(text)} is not {what}: {hint}")
     match = _NUMBER.fullmatch(text.strip())
     if not match:
-        msg = f"{quoted(text)} is not {what}: write for example {example}"
-        raise ValueError(msg)
+        raise ValueError(f"{quoted(text)} is not {what}: write for example {example}")
     return float(match[1]), match[2]
 
 
 def _positive(value: float, shown: object, what: str) -> float:
     if not math.isfinite(value) or value > _LARGEST:
-        msg = f"{quoted(shown)} is too large for {what}: write at most 1e40"
-        raise ValueError(msg)
+        raise ValueError(f"{quoted(shown)} is too large for {what}: write at most 1e40")
     if value <= 0:
-        msg = f"{quoted(shown)} is not {what}: it must be greater than zero"
-        raise ValueError(msg)
+        raise ValueError(f"{quoted(shown)} is not {what}: it must be greater than zero")
     if value < _SMALLEST:
-        msg = f"{quoted(shown)} is too small for {what}: write at least 1e-40"
-        raise ValueError(msg)
+        raise ValueError(f"{quoted(shown)} is too small for {what}: write at least 1e-40")
     return value
 
 
@@ -85,27 +80,26 @@ def _scaled(
     raw: object, units: Mapping[str, float], default_unit: str, what: str, example: str
 ) -> float:
     """Parse a number with one of ``units`` behind it; plain numbers are in ``default_unit``."""
-    if isinstance(raw, bool) or not isinstance(raw, str | int | float):
-        msg = f"{quoted(raw)} is not {what}: write for example {example}"
-        raise ValueError(msg)
-    if not isinstance(raw, str):
-        value = _as_float(raw)
+    if isinstance(raw, str):
+        value, unit = _split(raw, what, example)
+    else:
+        value, unit = _as_float(raw), default_unit
         if math.isnan(value):
-            msg = f"{quoted(raw)} is not {what}: write for example {example}"
-            raise ValueError(msg)
-        return _positive(value * units[default_unit], raw, what)
-    value, unit = _split(raw, what, example)
+            raise ValueError(f"{quoted(raw)} is not {what}: write for example {example}")
     if unit not in units:
         known = ", ".join(name for name in units if name)
         fault = f"ends in {unit!r}, which is no unit" if unit else "has no unit"
-        msg = f"{quoted(raw)} {fault}: write for example {example} (units are {known})"
-        raise ValueError(msg)
+        hint = f"write for example {example} (units are {known})"
+        raise ValueError(f"{quoted(raw)} {fault}: {hint}")
     return _positive(value * units[unit], raw, what)
 
 
-def _as_float(number: float) -> float:
+def _as_float(raw: object) -> float:
+    """A plain number; NaN for what is none."""
+    if isinstance(raw, bool) or not isinstance(raw, int | float):
+        return math.nan
     try:
-        return float(number)
+        return float(raw)
     except OverflowError:
         return math.inf
 
@@ -129,8 +123,7 @@ def _whole(raw: object, units: Mapping[str, float], example: str) -> int:
     value = _scaled(raw, units, "", "a whole number", example)
     if value != int(value) or value > _LARGEST_WHOLE:
         fault = "is not a whole number" if value <= _LARGEST_WHOLE else "is too large"
-        msg = f"{quoted(raw)} {fault}: write for example {example}"
-        raise ValueError(msg)
+        raise ValueError(f"{quoted(raw)} {fault}: write for example {example}")
     return int(value)
 
 
@@ -141,8 +134,7 @@ def parse_range(raw: object) -> tuple[int, int]:
         return (parse_whole(raw), parse_whole(raw))
     low, high = parse_whole(first), parse_whole(last)
     if low > high:
-        msg = f"{quoted(raw)} runs backwards: write {high}..{low}"
-        raise ValueError(msg)
+        raise ValueError(f"{quoted(raw)} runs backwards: write {high}..{low}")
     return low, high
 
 
@@ -169,8 +161,7 @@ def parse_fraction(raw: object) -> float:
     """Parse a share between zero and one: ``90%`` or ``0.9``."""
     value = _scaled(raw, {"": 1, "%": 0.01}, "", "a fraction", "40% or 0.4")
     if value > 1:
-        msg = f"{quoted(raw)} is more than 100%: write for example 40% or 0.4"
-        raise ValueError(msg)
+        raise ValueError(f"{quoted(raw)} is more than 100%: write for example 40% or 0.4")
     return value
 
 
@@ -179,25 +170,20 @@ def parse_amount(raw: object) -> float:
     return _scaled(raw, _DECIMAL, "", "an amount", "2.50 or 10k")
 
 
-def _digits(value: float, digits: int) -> str:
-    """Round to ``digits`` significant digits without an exponent: 12.64, 480, 1,024."""
+def format_number(value: float, digits: int = 3) -> str:
+    """Show a number with ``digits`` significant digits, no exponent: ``12.6``, ``1,024``."""
     if value == 0:
         return "0"
     decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
     return f"{value:,.{min(decimals, 12)}f}"
 
 
-def format_number(value: float, digits: int = 3) -> str:
-    """Show a number with ``digits`` significant digits: ``12.6``, ``0.451``, ``1,024``."""
-    return _digits(value, digits)
-
-
 def format_count(value: float, digits: int = 4) -> str:
     """Show an amount with a decimal suffix: ``1.558B``, ``124.4M``; ``1,024`` stays."""
     for suffix, size in (("T", 1e12), ("B", 1e9), ("M", 1e6), ("k", 1e3)):
         if abs(value) >= max(size, 1e5):
-            return f"{_digits(value / size, digits)}{suffix}"
-    return _digits(value, digits)
+            return f"{format_number(value / size, digits)}{suffix}"
+    return format_number(value, digits)
 
 
 def format_flops(value: float) -> str:
@@ -217,8 +203,8 @@ def format_duration(seconds: float) -> str:
     """Show a time in its natural unit: ``41.2 days``, ``1.10 h``, ``300 ms``."""
     for unit, size in (("years", YEAR_S), ("days", DAY_S), ("h", 3_600), ("min", 60), ("s", 1)):
         if seconds >= size and not (unit == "years" and seconds < 2 * YEAR_S):
-            return f"{_digits(seconds / size, 3)} {unit}"
-    return f"{_digits(seconds * 1e3, 3)} ms"
+            return f"{format_number(seconds / size, 3)} {unit}"
+    return f"{format_number(seconds * 1e3, 3)} ms"
 
 
 def format_percent(fraction: float) -> str:

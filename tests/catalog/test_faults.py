@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gptbudget.catalog.check import check_catalog, entry_faults
-from gptbudget.catalog.yamlfile import parse_yaml
+from gptbudget.catalog.yamlfile import YamlFile
 from tests.conftest import Cli
 
 PEAK = "peak_tflops: {fp32: 1}"
@@ -47,7 +47,7 @@ def test_faults(tmp_path: Path, text: str, said: str) -> None:
 
 @pytest.mark.parametrize("source", ["5", "hearsay", "https://nowhere"])
 def test_a_shipped_entry_cites_what_can_be_looked_up(source: str) -> None:
-    file = parse_yaml(Path("gpus.yaml"), f"gpus:\n  own: {{{PEAK}, sources: [{source}]}}\n")
+    file = YamlFile(Path("gpus.yaml"), f"gpus:\n  own: {{{PEAK}, sources: [{source}]}}\n")
     faults = entry_faults("gpus", "own", file.data["gpus"]["own"], file, shipped=True)
 
     assert "is not a source" in str(next(faults))

@@ -47,7 +47,7 @@ def test_no_name_is_claimed_twice() -> None:
     """Over both files: a user who types a name means one thing."""
     catalog = load_catalog()
     for section in (catalog.gpus, catalog.models):
-        assert set(section.index().values()) == set(section.keys())
+        assert set(section.index().values()) == set(section.raw)
     assert not set(catalog.gpus.index()) & set(catalog.models.index())
 
 

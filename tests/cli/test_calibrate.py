@@ -260,7 +260,7 @@ def test_a_profile_that_cannot_get_its_name_leaves_nothing_behind(
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "replace", refuse)
-    monkeypatch.setattr("gptbudget.catalog.profiles._PAUSE_S", 0)
+    monkeypatch.setattr("gptbudget.catalog.paths._RENAME_PAUSE_S", 0)
     result = cli("calibrate", *RUN, "--tokens-per-s", "60000")
 
     assert (result.code, result.out) == (4, "")

@@ -124,7 +124,7 @@ def test_an_alias_is_offered_where_no_key_begins_so(offered: Offered) -> None:
 
 @pytest.mark.parametrize("kind", ["gpus", "models"])
 def test_every_name_of_the_shipped_catalog_is_offered(kind: str) -> None:
-    assert names_beginning(kind, "") == list(getattr(load_catalog(), kind).keys())
+    assert names_beginning(kind, "") == list(getattr(load_catalog(), kind).raw)
 
 
 def test_names_of_the_users_catalog(

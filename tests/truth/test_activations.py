@@ -53,6 +53,10 @@ def implementation(block: str, spec: ModelSpec) -> Any:
     return rules(spec, block if block in {"nanogpt", "hf-gpt2"} else "hf-llama")
 
 
+def step(spec: ModelSpec, asked: Recipe, block: str) -> TrainingStep:
+    return TrainingStep(spec, asked, implementation(block, spec), 1, 1)
+
+
 def coefficients(block: str, tensors: Tensors | None) -> dict[str, float]:
     """Our bytes by the units of the table."""
     assert tensors is not None
@@ -77,7 +81,7 @@ def test_blocks(
         spec = model(name)
         asked = recipe(mode, attention, dropout=0.1 if dropout else 0.0)
 
-        ours = layer_tensors(spec, asked, implementation(block, spec))
+        ours = layer_tensors(step(spec, asked, block))
         assert coefficients(block, ours) == measured, name
 
 
@@ -88,7 +92,7 @@ def test_heads(block: str, mode: Mode, measured: Coefficients) -> None:
     for name in MODELS[block]:
         spec = model(name)
 
-        ours = head_tensors(spec, recipe(mode), implementation(block, spec))
+        ours = head_tensors(step(spec, recipe(mode), block))
         assert coefficients(block, ours) == measured, name
 
 
@@ -119,9 +123,7 @@ def test_adapters(
     for name in MODELS["hf-llama"]:
         spec = model(name)
 
-        ours = layer_tensors(
-            spec, recipe(mode, "flash", method=method), implementation("hf-llama", spec)
-        )
+        ours = layer_tensors(step(spec, recipe(mode, "flash", method=method), "hf-llama"))
         assert coefficients("hf-llama", ours) == expected, name
 
 

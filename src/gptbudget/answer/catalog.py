@@ -39,7 +39,8 @@ def check_document(faults_of: Mapping[Path, Sequence[FileError]]) -> Document:
 
 def paths_document(catalog: Catalog, user: Path) -> Document:
     """The catalog files in the order they are read, and the path of the user's own catalog."""
-    gpus, models = Counter(catalog.gpus.files()), Counter(catalog.models.files())
+    gpus = Counter(raw.file.path for raw in catalog.gpus.raw.values())
+    models = Counter(raw.file.path for raw in catalog.models.raw.values())
     records = [
         {"file": str(path), "gpus": gpus[path], "models": models[path]} for path in catalog.files
     ]

@@ -1,1 +1,1 @@
-"""Files: found, read strictly, laid over each other, resolved by name."""
+"""Find, read and validate catalog, scenario and data files, and look up entries by name."""

@@ -1,8 +1,8 @@
-"""What a file held, as JSON in the user's cache folder, so that it need not be parsed again.
+"""Cache parsed files as JSON in the user's cache folder.
 
-An entry is plain data behind a digest (SHA-256) of all that it was made of, so that an edit of any
-size counts at once. Nothing needs the cache: an entry that is damaged, of other content or not the
-user's own is ignored, and what cannot be written is not kept.
+An entry is plain data preceded by a SHA-256 digest of its sources, so that any edit invalidates it.
+The cache is optional: entries that are damaged, outdated or owned by another user are ignored, and
+failures to write are ignored.
 """
 
 import json
@@ -16,49 +16,45 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
-from gptbudget.catalog.paths import at_home
+from gptbudget.catalog.paths import user_path, write_whole
 
-_VARIABLE = "GPTBUDGET_CACHE"
 _LARGEST_BYTES = 32_000_000
 _CHECK_BYTES = 8
 
 
 def cache_folder() -> Path:
     """``$GPTBUDGET_CACHE``, else the platform's cache folder."""
-    configured = os.environ.get(_VARIABLE)
-    if configured:
-        return at_home(configured)
-    import platformdirs
-
-    return platformdirs.user_cache_path("gptbudget")
+    return user_path("GPTBUDGET_CACHE", "cache")
 
 
 def cached(path: Path, made_of: str, readers: tuple[Path, ...], make: Callable[[], Any]) -> Any:
-    """What ``make`` makes of ``made_of``, for ``path``: plain data, lists as tuples.
+    """The cached value for ``path`` if ``made_of`` is unchanged, else that of ``make``, cached.
 
-    ``readers`` are the source files of the code that makes it: their edits count too.
+    ``readers`` are the source files of the code behind ``make``; editing them also invalidates the
+    entry.
     """
     try:
         digest = digest_of(_code(readers), made_of)
         entry = cache_folder() / f"{path.stem}-{crc32(os.fsencode(path.absolute())):08x}.json"
-        found = _read(entry, digest)
+        stored = _read(entry, digest)
     except (OSError, ValueError, TypeError, RecursionError):
         return make()
-    if found is not None:
-        return found[0]
+    if stored is not None:
+        return stored[0]
     made = make()
     body = json.dumps([made]).encode()
-    _write(entry, digest.encode() + _check(body) + body)
+    with suppress(OSError):
+        write_whole(entry, digest.encode() + _check(body) + body)
     return made
 
 
 def digest_of(*texts: str) -> str:
-    """A digest in hexadecimal digits that no other ``texts`` have."""
-    found = sha256()
+    """Return a SHA-256 digest of ``texts``, in hexadecimal."""
+    digest = sha256()
     for text in texts:
         raw = text.encode("utf-8", "surrogatepass")
-        found.update(b"%d\n%s" % (len(raw), raw))
-    return found.hexdigest()
+        digest.update(b"%d\n%s" % (len(raw), raw))
+    return digest.hexdigest()
 
 
 @cache
@@ -68,12 +64,12 @@ def _code(readers: tuple[Path, ...]) -> str:
 
 
 def _check(body: bytes) -> bytes:
-    """Tells a body that was damaged."""
+    """Return a CRC-32 checksum, to detect damaged entries."""
     return b"%08x" % crc32(body)
 
 
 def _read(entry: Path, digest: str) -> tuple[Any, ...] | None:
-    """The value of an entry in a tuple; ``None`` where it was made of something else."""
+    """Return the value of an entry in a 1-tuple; ``None`` if it is missing, damaged or outdated."""
     try:
         raw = _read_own(entry)
     except OSError:
@@ -86,7 +82,7 @@ def _read(entry: Path, digest: str) -> tuple[Any, ...] | None:
 
 
 def _read_own(entry: Path) -> bytes:
-    """The bytes of a regular file of this user; never of a link, and never waiting.
+    """The bytes of a regular file of this user; never of a link, and it never blocks.
 
     Raises:
         OSError: it is not there, or is something else.
@@ -111,18 +107,3 @@ def _with_tuples(data: dict[str, Any]) -> dict[str, Any]:
 
 def _as_tuple(values: list[Any]) -> tuple[Any, ...]:
     return tuple(_as_tuple(each) if type(each) is list else each for each in values)
-
-
-def _write(entry: Path, content: bytes) -> None:
-    """Write an entry, whole or not at all, under a name that nobody could know of before."""
-    import tempfile
-
-    with suppress(OSError):
-        entry.parent.mkdir(parents=True, exist_ok=True)
-        handle, fresh = tempfile.mkstemp(".new", f"{entry.name}.", entry.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            Path(fresh).replace(entry)
-        finally:
-            Path(fresh).unlink(missing_ok=True)

@@ -1,11 +1,11 @@
 """The catalogs: accelerators and models from layered YAML files, found by name.
 
-Files are read in order and later ones win, whole entries. Shipped entries are validated
-when they are used (the tests validate all of them), a user's files at once, so that a typo
-is reported by the next command.
+Files are read in order; an entry in a later file replaces the whole entry in an earlier one.
+Shipped entries are validated when they are used (the tests validate all of them), a user's files at
+once, so that a typo is reported by the next command.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -44,22 +44,20 @@ class Section(Generic[S]):
     def __init__(self, kind: str, word: str) -> None:
         self.kind = kind
         self.word = word
-        self._raw: dict[str, RawEntry] = {}
+        self.raw: dict[str, RawEntry] = {}
+        """The entries as they stand in their files, by key, in the order of the files."""
+        self.other: Section[Any] | None = None
+        """The section that is named when one of its names is asked for here."""
         self._built: dict[str, Entry[S]] = {}
         self._index: dict[str, str] | None = None
-        self._other: Section[Any] | None = None
-
-    def stands_beside(self, other: "Section[Any]") -> None:
-        """Name the right section when a name of ``other`` is asked for here."""
-        self._other = other
 
     def add(self, file: YamlFile, keys: Iterable[str], *, shipped: bool) -> None:
-        """Lay the entries that ``file`` has under ``keys`` over those already there."""
+        """Add the entries ``keys`` of ``file``; they replace earlier entries with the same key."""
         self._index = None
         for key in keys:
-            self._raw.pop(key, None)  # a replaced entry stands where its new file does
+            self.raw.pop(key, None)  # a replaced entry moves to the position of the new file
             self._built.pop(key, None)
-            self._raw[key] = RawEntry(self.kind, key, file, shipped)
+            self.raw[key] = RawEntry(self.kind, key, file, shipped)
             if not shipped:
                 self._entry(key)
 
@@ -67,32 +65,20 @@ class Section(Generic[S]):
         """Normalized id, name and aliases to key.
 
         Raises:
-            FileError: two entries claim one name, or an alias reads as a size.
+            FileError: two entries have the same name, or an alias looks like a model size.
         """
         if self._index is None:
-            files = {raw.file.path: raw.file for raw in self._raw.values()}
+            files = {raw.file.path: raw.file for raw in self.raw.values()}
             place = next(iter(files), Path()).with_name(f"names-of-{self.kind}")
             made_of = "\0".join(f"{path}\0{file.digest}" for path, file in files.items())
             self._index = cached(place, made_of, _INDEXED_BY, self._indexed)
         return self._index
 
     def _indexed(self) -> dict[str, str]:
-        found = index_names(self.kind, self._raw)
-        for _, fault in found.faults:
+        names = index_names(self.kind, self.raw)
+        for _, fault in names.faults:
             raise fault
-        return found.keys
-
-    def files(self) -> tuple[Path, ...]:
-        """The file of each entry."""
-        return tuple(raw.file.path for raw in self._raw.values())
-
-    def keys(self) -> tuple[str, ...]:
-        """All keys, in the order of the files."""
-        return tuple(self._raw)
-
-    def raw(self) -> Mapping[str, RawEntry]:
-        """The entries as they stand in their files, by key."""
-        return self._raw
+        return names.keys
 
     def find(self, name: str) -> Entry[S]:
         """The entry that ``name`` stands for.
@@ -101,8 +87,7 @@ class Section(Generic[S]):
             UnknownNameError: no entry has the name, or several begin with it.
             FileError: the entry is faulty.
         """
-        names, short = self.index(), normalized(name)
-        other = self._other
+        names, short, other = self.index(), normalized(name), self.other
         if other is not None and short not in names and short in other.index():
             raise UnknownNameError(
                 f"{other.index()[short]} is {_a(other.word)}, not {_a(self.word)}",
@@ -115,16 +100,16 @@ class Section(Generic[S]):
         if key not in self._built:
             from gptbudget.catalog.entries import build_entry
 
-            raw = self._raw[key]
+            raw = self.raw[key]
             spec: Any = build_entry(raw)
             self._built[key] = Entry(key, spec, raw.file.path, raw.shipped)
         return self._built[key]
 
     def __iter__(self) -> Iterator[Entry[S]]:
-        return (self._entry(key) for key in self._raw)
+        return (self._entry(key) for key in self.raw)
 
     def __len__(self) -> int:
-        return len(self._raw)
+        return len(self.raw)
 
 
 def _a(word: str) -> str:
@@ -153,11 +138,10 @@ def load_catalog(extra: Iterable[Path] = (), *, user: bool = True) -> Catalog:
 
 @lru_cache(maxsize=4)
 def _loaded(texts: tuple[tuple[Path, str], ...], shipped: tuple[Path, ...]) -> Catalog:
-    """The catalog of these texts; the same object while they are the same."""
+    """The catalog of these texts; cached: equal texts return the same object."""
     gpus: Section[GpuSpec] = Section("gpus", "accelerator")
     models: Section[ModelSpec] = Section("models", "model")
-    gpus.stands_beside(models)
-    models.stands_beside(gpus)
+    gpus.other, models.other = models, gpus
     for path, text in texts:
         file = YamlFile(path, text, keep=True)
         keys = cached(
@@ -183,33 +167,25 @@ def _keys(file: YamlFile) -> dict[str, tuple[str, ...]]:
 def structure_faults(file: YamlFile) -> Iterator[FileError]:
     """Faults of the file as a whole: not a mapping, empty, unknown sections, bad keys."""
     if file.data is None:
-        yield FileError(f"{file.path}:1: is empty", "a catalog has gpus: or models:")
+        yield file.fault("is empty", "a catalog has gpus: or models:")
         return
     if not isinstance(file.data, dict):
-        yield FileError(f"{file.path}:1: is not a mapping", "a catalog has gpus: or models:")
+        yield file.fault("is not a mapping", "a catalog has gpus: or models:")
         return
     for key in file.data:
         if key not in SECTIONS:
-            yield FileError(
-                f"{file.where(key)}: {key}: unknown key", "a catalog has gpus: and models:"
-            )
-    for key in SECTIONS:
-        if key in file.data and not isinstance(file.data[key], dict | None):
-            yield FileError(
-                f"{file.where(key)}: {key}: entries by name belong here",
-                "write a key with its values below",
-            )
-        else:
-            yield from _key_faults(file, key)
+            yield file.fault("unknown key", "a catalog has gpus: and models:", key)
+    for section in SECTIONS:
+        entries = file.data.get(section)
+        if not isinstance(entries, dict | None):
+            hint = "write a key with its values below"
+            yield file.fault("entries by name belong here", hint, section)
+            continue
+        for key in entries or ():
+            if not is_key(key):  # a shell would take it for more than a word
+                hint = "write it with letters, digits, '.', '+', '-' and '_'"
+                yield FileError(
+                    f"{file.where(section, key)}: {section}: {key!r} cannot be a key", hint
+                )
     if not any(file.data.get(key) for key in SECTIONS) and set(file.data) <= set(SECTIONS):
-        yield FileError(f"{file.path}:1: has no entries", "add one under gpus: or models:")
-
-
-def _key_faults(file: YamlFile, section: str) -> Iterator[FileError]:
-    """Keys of a section that a shell would take for more than a word."""
-    for key in file.data.get(section) or ():
-        if not is_key(key):
-            yield FileError(
-                f"{file.where(section, key)}: {section}: {key!r} cannot be a key",
-                "write it with letters, digits, '.', '+', '-' and '_'",
-            )
+        yield file.fault("has no entries", "add one under gpus: or models:")

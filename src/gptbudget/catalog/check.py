@@ -1,4 +1,4 @@
-"""Every fault of a catalog file, for those who write one."""
+"""Find all errors in a catalog file, for ``catalog check``."""
 
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -12,7 +12,7 @@ from gptbudget.catalog.catalog import SECTIONS, structure_faults
 from gptbudget.catalog.entries import SPECS, complete, source_faults
 from gptbudget.catalog.index import RawEntry, index_names
 from gptbudget.catalog.paths import catalog_files, data_file, shipped_files
-from gptbudget.catalog.sentences import build, faults
+from gptbudget.catalog.sentences import build, faults_of
 from gptbudget.catalog.yamlfile import YamlFile, read_yaml
 from gptbudget.errors import FileError
 from gptbudget.specs.base import Positive, Spec, Text
@@ -21,19 +21,19 @@ from gptbudget.units import format_figure
 
 
 def check_catalog(path: Path, others: Iterable[Path] = ()) -> list[FileError]:
-    """Every fault of one catalog file, those of its names last; empty when it is right."""
+    """Every fault of one catalog file, errors in names last; an empty list if the file is valid."""
     try:
         file = read_yaml(path)
     except FileError as fault:
         return [fault]
-    found = list(structure_faults(file))
-    if found:
-        return found
+    faults = list(structure_faults(file))
+    if faults:
+        return faults
     shipped = path.resolve() in {p.resolve() for p in shipped_files()}
     for kind in SECTIONS:
         for key, data in (file.data.get(kind) or {}).items():
-            found += entry_faults(kind, key, data, file, shipped=shipped)
-    return found + _name_faults(file, others)
+            faults += entry_faults(kind, key, data, file, shipped=shipped)
+    return faults + _name_faults(file, others)
 
 
 def entry_faults(
@@ -45,7 +45,7 @@ def entry_faults(
     try:
         built = spec.model_validate(complete(data, file, kind, key))
     except ValidationError as error:
-        yield from faults(error, spec, file, kind, key)
+        yield from faults_of(error, spec, file, kind, key)
     except FileError as fault:
         yield fault
     else:
@@ -54,22 +54,22 @@ def entry_faults(
 
 
 def _name_faults(file: YamlFile, others: Iterable[Path]) -> list[FileError]:
-    """The names of ``file`` that clash with what is read before it, or that cannot be names."""
+    """Return errors for names that clash with earlier files or are not valid."""
     earlier = takewhile(lambda path: path != file.path, catalog_files(others))
     before = [_readable(path) for path in earlier]
-    found = []
+    faults = []
     for kind in SECTIONS:
         raw: dict[str, RawEntry] = {}
         for one in (*filter(None, before), file):
             for key in one.data.get(kind) or {}:
                 raw.pop(key, None)
                 raw[key] = RawEntry(kind, key, one, shipped=False)
-        found += [fault for one, fault in index_names(kind, raw).faults if one is file]
-    return found
+        faults += [fault for one, fault in index_names(kind, raw).faults if one is file]
+    return faults
 
 
 def _readable(path: Path) -> YamlFile | None:
-    """Another catalog file; one with faults of its own has no part in this check."""
+    """Another catalog file; ``None`` if it has errors itself, so that it is left out."""
     try:
         file = read_yaml(path)
     except FileError:
@@ -90,11 +90,11 @@ _KEYS = {
     "fp8_accumulate": (_ACCUMULATE, "fp8"),
     "int8": ("int8_tops",),
 }
-"""Where a catalog entry gives the rate of each factor."""
+"""Path of the catalog field to which each factor applies."""
 
 
 class TensorFamily(Spec):
-    """How many times the fp32 rate each tensor rate of a family is."""
+    """Tensor-core rates of a GPU family as multiples of its fp32 rate."""
 
     factors: dict[str, Positive]
     source: Text
@@ -103,7 +103,7 @@ class TensorFamily(Spec):
 
 
 class TensorRates(Spec):
-    """All families, and the cards whose published figure is another, with the reason."""
+    """All families, and the cards whose published figures differ, with the reason."""
 
     families: dict[str, TensorFamily]
     exceptions: dict[str, dict[str, Text]]
@@ -124,15 +124,11 @@ def tensor_rate_faults(spec: GpuSpec, file: YamlFile, key: str) -> Iterator[File
     place: tuple[str, ...] = ("gpus", key, "tensor_family")
     family, fp32 = table.families.get(spec.tensor_family), spec.peak_tflops.fp32
     if family is None:
-        yield _fault(
-            file,
-            place,
-            f"{spec.tensor_family!r} is not known",
-            f"write one of {', '.join(table.families)}",
-        )
+        known = f"write one of {', '.join(table.families)}"
+        yield file.fault(f"{spec.tensor_family!r} is not known", known, *place)
         return
     if fp32 is None:
-        yield _fault(file, place, "ties the tensor peaks to fp32", "give peak_tflops.fp32")
+        yield file.fault("ties the tensor peaks to fp32", "give peak_tflops.fp32", *place)
         return
     for rate, keys in _KEYS.items():
         listed, factor = _listed(spec, keys), family.factors.get(rate)
@@ -140,17 +136,13 @@ def tensor_rate_faults(spec: GpuSpec, file: YamlFile, key: str) -> Iterator[File
             continue
         place = ("gpus", key, *keys)
         if factor is None:
-            yield _fault(
-                file, place, f"the family {spec.tensor_family} has no such rate", "leave it out"
-            )
+            what = f"the family {spec.tensor_family} has no such rate"
+            yield file.fault(what, "leave it out", *place)
         elif abs(listed / (factor * fp32) - 1) > _TOLERANCE:
-            yield _fault(
-                file,
-                place,
-                f"{format_figure(listed)} is not {factor:g} x fp32 = "
-                f"{format_figure(factor * fp32)}, as in the family {spec.tensor_family}",
-                "give the dense rate, or drop tensor_family",
-            )
+            expected = f"{factor:g} x fp32 = {format_figure(factor * fp32)}"
+            what = f"{format_figure(listed)} is not {expected}, as in the family"
+            hint = "give the dense rate, or drop tensor_family"
+            yield file.fault(f"{what} {spec.tensor_family}", hint, *place)
 
 
 def _listed(spec: GpuSpec, keys: tuple[str, ...]) -> float | None:
@@ -158,7 +150,3 @@ def _listed(spec: GpuSpec, keys: tuple[str, ...]) -> float | None:
     for key in keys:
         part = getattr(part, key, None)
     return part if isinstance(part, int | float) else None
-
-
-def _fault(file: YamlFile, keys: tuple[str, ...], what: str, hint: str) -> FileError:
-    return FileError(f"{file.where(*keys)}: {'.'.join(keys)}: {what}", hint)

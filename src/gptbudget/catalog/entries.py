@@ -9,7 +9,7 @@ from typing import Any
 from gptbudget.catalog.cache import cached, digest_of
 from gptbudget.catalog.index import RawEntry
 from gptbudget.catalog.paths import data_file
-from gptbudget.catalog.sentences import build
+from gptbudget.catalog.sentences import build, shown
 from gptbudget.catalog.yamlfile import YamlFile, read_text
 from gptbudget.errors import FileError
 from gptbudget.specs import base, gpu, model
@@ -40,13 +40,13 @@ def build_entry(raw: RawEntry) -> GpuSpec | ModelSpec:
     """
     if not raw.shipped:
         return _built(raw)
-    found = cached(
+    plain = cached(
         raw.file.path.with_name(f"{raw.kind}-{raw.key}"),
         digest_of(raw.file.digest, _architectures_file().digest),
         _VALIDATED_BY,
         lambda: _built(raw).model_dump(),
     )
-    return restored(SPECS[raw.kind], found)
+    return restored(SPECS[raw.kind], plain)
 
 
 def _built(raw: RawEntry) -> GpuSpec | ModelSpec:
@@ -59,41 +59,23 @@ def _built(raw: RawEntry) -> GpuSpec | ModelSpec:
 
 
 def complete(data: Any, file: YamlFile, kind: str, key: str) -> Any:
-    """An entry with what it may leave out."""
-    return _named(data, key) if kind == "gpus" else _on_architecture(data, file, key)
-
-
-def _named(data: Any, key: str) -> Any:
-    """An entry without a name is called by its key."""
-    return {"name": key, **data} if isinstance(data, Mapping) else data
-
-
-def _on_architecture(data: Any, file: YamlFile, key: str) -> Any:
-    """Lay an entry over its architecture, concept by concept."""
+    """An entry with its defaults: its name, and for models the fields of its architecture."""
     if not isinstance(data, Mapping):
         return data
+    merged = {"name": key, **data}
+    if kind == "gpus":
+        return merged
     name = data.get("architecture")
     base = architectures().get(name) if isinstance(name, str) else None
     if base is None:
-        raise _unknown_architecture(data, file, key)
-    merged = _named(data, key)
+        what = "is missing" if name is None else f"{shown(name)} is not known"
+        known = f"write one of {', '.join(architectures())}"
+        raise file.fault(what, known, kind, key, "architecture")
     for concept in CONCEPTS:
         own = data.get(concept, {})
         if isinstance(own, Mapping):
             merged[concept] = {**base[concept], **own}
     return merged
-
-
-def _unknown_architecture(data: Any, file: YamlFile, key: str) -> FileError:
-    from gptbudget.catalog.sentences import shown
-
-    name = data.get("architecture")
-    where = file.where("models", key, "architecture")
-    what = "is missing" if name is None else f"{shown(name)} is not known"
-    return FileError(
-        f"{where}: models.{key}.architecture: {what}",
-        f"write one of {', '.join(architectures())}",
-    )
 
 
 @cache
@@ -114,16 +96,13 @@ def source_faults(
     """A shipped entry cites where its numbers come from; a user's may leave that out."""
     if not shipped or not isinstance(data, Mapping):
         return
-    label, hint = ".".join((*keys, "sources")), "cite a URL, or a document with page or table"
+    hint = "cite a URL, or a document with page or table"
     sources = data.get("sources")
     if not sources:
-        yield FileError(f"{file.where(*keys)}: {label}: is missing", hint)
+        yield file.fault("is missing", hint, *keys, "sources")
     for position, source in enumerate(sources if isinstance(sources, tuple) else ()):
         if not _is_source(source):
-            from gptbudget.catalog.sentences import shown
-
-            where = file.where(*keys, "sources", position)
-            yield FileError(f"{where}: {label}: {shown(source)} is not a source", hint)
+            yield file.fault(f"{shown(source)} is not a source", hint, *keys, "sources", position)
 
 
 def _is_source(source: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Who is called what: forgiving names, the index of a section, claims that clash, the stacks."""
+"""Name lookup: normalization of names, the index of a section, name clashes, and stack names."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,14 +14,13 @@ from gptbudget.specs.values import one_of
 from gptbudget.units import parse_count
 
 EVERY, AUTO = "all", "auto"
-"""What stands for every accelerator on the command line, and for those of this machine."""
+"""Special values of ``--gpu``: every accelerator, and the cards of this machine."""
 
 _MOST_SHOWN = 8
-_NUMBER_BEGINS = frozenset("+-.0123456789")
 
 
 _BETWEEN = re.compile(r"(?<![0-9])\.|\.(?![0-9])|[^\w.]|_")
-"""What does not count in a name."""
+"""Characters that are ignored when names are compared."""
 
 _MEANINGS = {
     EVERY: "stands for every accelerator",
@@ -32,20 +31,18 @@ _MEANINGS = {
 def normalized(name: str) -> str:
     """Reduce a name to letters and digits, of any script: ``RTX 4070 Ti`` is ``rtx4070ti``.
 
-    A decimal point stays, since ``gpt3-1.3b`` and ``gpt3-13b`` are two.
+    A decimal point stays, because ``gpt3-1.3b`` and ``gpt3-13b`` are different models.
     """
     return _BETWEEN.sub("", name.casefold())
 
 
 def is_key(name: str) -> bool:
-    """Whether an entry may have this key: what no shell takes for more than a word."""
+    """Whether an entry may have this key: only characters that need no quoting in a shell."""
     return re.fullmatch(r"[\w.+-]+", name) is not None
 
 
 def is_size(name: str) -> bool:
     """Whether a name reads as a number of parameters, such as ``1.5B`` or ``124439808``."""
-    if name[:1] not in _NUMBER_BEGINS:
-        return False
     try:
         parse_count(name)
     except ValueError:
@@ -62,7 +59,8 @@ def resolve(name: str, index: Mapping[str, str], kind: str, command: str) -> str
     """Find the key that ``name`` stands for in ``index`` (normalized name to key).
 
     Raises:
-        UnknownNameError: nothing has the name, or it only begins several; lists the nearest.
+        UnknownNameError: nothing has the name, or it is a prefix of several; the message lists the
+        nearest.
     """
     wanted = normalized(name)
     if wanted in index:
@@ -105,36 +103,30 @@ class RawEntry(NamedTuple):
 
 
 class Index(NamedTuple):
-    """Normalized name to key, and what is wrong with the names, each with its file."""
+    """Mapping from normalized name to key, and the errors found in names, each with its file."""
 
     keys: dict[str, str]
     faults: list[tuple[YamlFile, FileError]]
 
 
 def index_names(kind: str, entries: Mapping[str, RawEntry]) -> Index:
-    """Index the keys, names and aliases of ``entries``; of two that clash the first stays."""
+    """Index the keys, names and aliases of ``entries``; if two clash, the first is kept."""
     index = Index({}, [])
     for key, entry in entries.items():
-        for name, place in _names(key, entry.data):
+        for name, place in names_of(key, entry.data):
             short = normalized(name)
             what = _unusable(kind, name, short)
             if what is None and index.keys.setdefault(short, key) != key:
                 what = f"already belongs to {index.keys[short]!r}"
             if what is not None:
                 where = entry.file.where(kind, key, *place)
-                index.faults.append(
-                    (
-                        entry.file,
-                        FileError(
-                            f"{where}: {kind}.{key}: the name {name!r} {what}", "choose another"
-                        ),
-                    )
-                )
+                message = f"{where}: {kind}.{key}: the name {name!r} {what}"
+                index.faults.append((entry.file, FileError(message, "choose another")))
     return index
 
 
 def _unusable(kind: str, name: str, short: str) -> str | None:
-    """Why nobody could ask for an entry by this name."""
+    """Why a name cannot be used to look up an entry; ``None`` if it can."""
     if not short:
         return "has no letter or digit"
     if kind == "gpus" and short in _MEANINGS:
@@ -145,7 +137,7 @@ def _unusable(kind: str, name: str, short: str) -> str | None:
     return None
 
 
-def _names(key: str, data: Any) -> Iterator[tuple[str, tuple[object, ...]]]:
+def names_of(key: str, data: Any) -> Iterator[tuple[str, tuple[object, ...]]]:
     """Every name of a raw entry and where it stands; faulty ones are left to validation."""
     yield key, ()
     if not isinstance(data, Mapping):
@@ -159,20 +151,20 @@ def _names(key: str, data: Any) -> Iterator[tuple[str, tuple[object, ...]]]:
 
 
 def names_beginning(kind: str, beginning: str) -> list[str]:
-    """Keys of ``kind`` (``gpus`` or ``models``) that begin so; where there are none, aliases.
+    """Keys of ``kind`` (``gpus`` or ``models``) with this prefix; else names and aliases.
 
-    For a shell that completes a name: a file with a fault is passed over, and so is a name that
-    is more than one word to a shell.
+    For a shell that completes a name: files with errors are skipped, and so are names that a shell
+    would split.
     """
     entries = [item for path in _readable_files() for item in _entries_of(path, kind)]
     keys = (key for key, _ in entries)
-    names = (name for key, data in entries for name, _ in _names(key, data))
+    names = (name for key, data in entries for name, _ in names_of(key, data))
     return _words_beginning(keys, beginning) or _words_beginning(names, beginning)
 
 
 def _words_beginning(names: Iterable[str], beginning: str) -> list[str]:
-    found = (name for name in names if name.startswith(beginning) and is_key(name))
-    return list(dict.fromkeys(found))
+    words = (name for name in names if name.startswith(beginning) and is_key(name))
+    return list(dict.fromkeys(words))
 
 
 def _readable_files() -> tuple[Path, ...]:

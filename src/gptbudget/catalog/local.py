@@ -1,14 +1,14 @@
-"""The cards of this machine as an entry of the catalog: by the driver's name, to the letter."""
+"""The cards of this machine as a catalog entry, by the exact name that the driver reports."""
 
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from gptbudget.catalog.catalog import Entry, Section
-from gptbudget.catalog.index import normalized
+from gptbudget.catalog.index import names_of, normalized
 from gptbudget.catalog.nvml import NAME_ONE, Card, read_cards
 from gptbudget.catalog.paths import user_catalog
 from gptbudget.errors import UnknownNameError, UsageError
@@ -17,7 +17,7 @@ from gptbudget.units import GIB
 
 _MAKER = "NVIDIA "
 _LEAST_SHARE, _MOST_SHARE = 0.9, 1.05
-"""Of the marketed memory, what the driver counts: error correction takes a sixteenth."""
+"""Accepted range of reported / marketed memory; ECC can take 1/16."""
 
 _PLAIN = r"[A-Za-z][\w ./()-]*"
 
@@ -57,8 +57,8 @@ def find_local(gpus: Section[GpuSpec]) -> Local:
 
 def _key_of(card: Card, gpus: Section[GpuSpec]) -> str | None:
     """The entry that has the driver's name and this much memory."""
-    for key, raw in gpus.raw().items():
-        if isinstance(raw.data, Mapping) and _short(card.name) in map(_short, _names(raw.data)):
+    for key, raw in gpus.raw.items():
+        if _short(card.name) in map(_short, _names(key, raw.data)):
             marketed = raw.data.get("memory_gib")
             if card.total_bytes is None or not isinstance(marketed, int | float):
                 return key
@@ -68,20 +68,20 @@ def _key_of(card: Card, gpus: Section[GpuSpec]) -> str | None:
 
 
 def _short(name: str) -> str:
-    """Drivers before 465 leave the maker out."""
+    """Remove "NVIDIA ", which drivers before 465 do not report."""
     return name.removeprefix(_MAKER)
 
 
-def _names(data: Mapping[str, Any]) -> Iterator[str]:
-    nvml = data.get("nvml")
-    listed = nvml.get("names") if isinstance(nvml, Mapping) else ()
-    for name in (data.get("name"), *(data.get("aliases") or ()), *(listed or ())):
-        if isinstance(name, str):
-            yield name
+def _names(key: str, data: Any) -> list[str]:
+    """The names of an entry, and those that a driver has for it."""
+    nvml = data.get("nvml") if isinstance(data, Mapping) else None
+    listed = nvml.get("names") if isinstance(nvml, Mapping) else None
+    drivers = (name for name in listed or () if isinstance(name, str))
+    return [*(name for name, _ in names_of(key, data)), *drivers]
 
 
 def _unknown(card: Card, gpus: Section[GpuSpec]) -> UnknownNameError:
-    """Say how the card is added: the entry to start from, and where it belongs."""
+    """An error that explains how to add the card: a template entry, and its file."""
     path = user_catalog()
     file = path if path.suffix in {".yaml", ".yml"} else path / "gpus.yaml"
     action = f"add this under gpus: in {file}" if file.exists() else f"save this as {file}"
@@ -94,7 +94,7 @@ def _unknown(card: Card, gpus: Section[GpuSpec]) -> UnknownNameError:
 
 
 def starting_entry(card: Card, gpus: Section[GpuSpec], file: Path) -> str:
-    """The YAML of the entry to start from; a name that is taken gets the memory behind it."""
+    """The YAML of the entry to start from; if the name is taken, the memory size is appended."""
     gib = None if card.total_bytes is None else round(card.total_bytes / GIB)
     key, name = re.sub(r"[^a-z0-9]+", "-", _short(card.name).lower()).strip("-"), card.name
     taken = gpus.index()

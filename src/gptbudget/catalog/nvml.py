@@ -15,7 +15,7 @@ class Card(NamedTuple):
 
     name: str
     total_bytes: float | None
-    """What is built in, less what error correction takes."""
+    """Installed memory minus ECC."""
     usable_bytes: float | None
     """The total less what the driver keeps for itself; CUDA's total is close to it."""
 

@@ -11,11 +11,11 @@ from gptbudget.specs.options import OPTIONS, called
 
 
 class _Fields(Spec):
-    """Fields of a file that are options, or stand beside them."""
+    """Base of files whose fields are options; improves the hint for unknown keys."""
 
     @classmethod
     def key_hint(cls, name: str) -> str:
-        """The command that has such an option, or what it is called here."""
+        """A hint: the command that has this option, or our name for it."""
         if commands := commands_with(name):
             flag = f"--{name.replace('_', '-')}"
             return f"it is an option of {' and '.join(commands)}: give it there as {flag}"

@@ -1,35 +1,24 @@
-"""The user's profiles: one file each in a folder of his own, written whole.
+"""The user's profiles: one file per profile in one folder, written atomically.
 
-Whoever saves a profile touches no other, so that several programs can do so at once without a
-lock: each writes a file that nobody else knows of, and then gives it its name in one step.
+Saving a profile touches no other file, so that several processes can save at once without a lock:
+each writes a temporary file and renames it.
 """
 
-import os
-from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gptbudget.catalog.paths import at_home
+from gptbudget.catalog.paths import user_path, write_whole
 from gptbudget.errors import FileError, UnknownNameError
 
 if TYPE_CHECKING:
     from gptbudget.specs.profile import Profile
 
 _VARIABLE = "GPTBUDGET_PROFILES"
-_TRIES = 20
-_PAUSE_S = 0.05
-"""Windows renames over no file that another program reads; that takes milliseconds."""
 
 
 def profiles_folder() -> Path:
     """``$GPTBUDGET_PROFILES``, else ``profiles`` in the platform's data folder."""
-    configured = os.environ.get(_VARIABLE)
-    if configured:
-        return at_home(configured)
-    import platformdirs
-
-    return platformdirs.user_data_path("gptbudget") / "profiles"
+    return user_path(_VARIABLE, "data", "profiles")
 
 
 def load_profiles() -> "dict[str, Profile]":
@@ -43,8 +32,8 @@ def load_profiles() -> "dict[str, Profile]":
         return {}
     if not folder.is_dir():
         raise FileError(f"{folder}: is no folder", f"name a folder in {_VARIABLE}")
-    found = (_read(path) for path in sorted(folder.glob("*.yaml")))
-    return {each.name: each for each in found if each is not None}
+    profiles = (_read(path) for path in sorted(folder.glob("*.yaml")))
+    return {each.name: each for each in profiles if each is not None}
 
 
 def _read(path: Path) -> "Profile | None":
@@ -62,27 +51,31 @@ def _read(path: Path) -> "Profile | None":
         return None
     profile = build(Profile, file.data, file)
     if profile.stack not in stack_names():
-        raise FileError(
-            f"{file.where('stack')}: stack: {profile.stack!r} is not known",
-            f"write one of {', '.join(stack_names())}",
-        )
+        known = f"write one of {', '.join(stack_names())}"
+        raise file.fault(f"{profile.stack!r} is not known", known, "stack")
     return profile
 
 
 def save_profile(profile: "Profile") -> bool:
-    """Lay ``profile`` over the one of its name; whether there was one.
+    """Save ``profile``; return whether it replaced one of the same name.
 
     Raises:
         FileError: the file cannot be written.
     """
+    import yaml
+
     path = _path_of(profile.name)
     replaced = path.exists()
-    _write(path, profile)
+    text = yaml.safe_dump(profile.model_dump(exclude_none=True), sort_keys=False)
+    try:
+        write_whole(path, f"# Written by gptbudget calibrate.\n{text}".encode())
+    except OSError as error:
+        raise FileError(f"{path}: cannot be written: {error.strerror}") from None
     return replaced
 
 
 def remove_profile(name: str) -> None:
-    """Take a profile out.
+    """Delete a profile.
 
     Raises:
         UnknownNameError: there is none of that name.
@@ -102,44 +95,3 @@ def _path_of(name: str) -> Path:
 
     gpu, _, stack = name.rpartition("/")
     return profiles_folder() / f"{quote(gpu, safe='')}.{quote(stack, safe='')}.yaml"
-
-
-def _write(path: Path, profile: "Profile") -> None:
-    """Write under a name of its own, then rename: a reader sees the old file or the new."""
-    import tempfile
-
-    import yaml
-
-    text = yaml.safe_dump(profile.model_dump(exclude_none=True), sort_keys=False)
-    fresh = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, fresh = tempfile.mkstemp(".new", f"{path.name}.", path.parent)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(f"# Written by gptbudget calibrate.\n{text}")
-        _rename(Path(fresh), path)
-    except OSError as error:
-        if fresh is not None:
-            with suppress(OSError):
-                Path(fresh).unlink()
-        raise FileError(f"{path}: cannot be written: {error.strerror}") from None
-
-
-def _rename(fresh: Path, path: Path) -> None:
-    for wait in _pauses():
-        try:
-            fresh.replace(path)
-        except PermissionError:
-            if not wait:
-                raise
-        else:
-            return
-
-
-def _pauses() -> Iterator[bool]:
-    """Some tries with a pause after each; false at the last."""
-    import time
-
-    for tries in range(_TRIES):
-        yield tries < _TRIES - 1
-        time.sleep(_PAUSE_S)

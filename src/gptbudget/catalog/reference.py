@@ -1,6 +1,6 @@
 """Reference data of the package: stacks, likely ranges of time, grids.
 
-These files are not a user's: the tests hold their form, so nothing is validated here.
+These files ship with the package and are checked by the tests, so they are not validated here.
 """
 
 from functools import cache

@@ -1,4 +1,4 @@
-"""A scenario file: one question in YAML, with what must hold and what is expected."""
+"""A scenario file: one question in YAML, with requirements and expected values."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,27 +10,24 @@ from gptbudget import units
 from gptbudget.catalog.option_fields import OptionFields
 from gptbudget.catalog.sentences import build
 from gptbudget.catalog.yamlfile import read_yaml
-from gptbudget.errors import FileError
 from gptbudget.specs.base import Positive, Spec, Text
 from gptbudget.specs.options import OPTIONS
 
 
 def _as_written(raw: Any) -> Any:
-    """A bare number as text, so that the missing unit is noticed."""
+    """Convert a plain number to text, so that its missing unit is reported."""
     return str(raw) if isinstance(raw, int | float) and not isinstance(raw, bool) else raw
-
-
-def _written_duration(raw: Any) -> float:
-    return units.parse_duration(_as_written(raw))
 
 
 class Requirements(Spec):
     """``require:`` what must hold beside fitting and finishing in time."""
 
     fits: bool | None = None
-    max_wall_clock: Annotated[float, BeforeValidator(_written_duration)] | None = None
+    max_wall_clock: Annotated[float, BeforeValidator(units.parse_duration)] | None = None
     max_cost_usd: Annotated[float, BeforeValidator(units.parse_amount)] | None = None
     min_ratio: Positive | None = None
+
+    _unit_is_written = field_validator("max_wall_clock", mode="before")(_as_written)
 
 
 class Expectation(Spec):
@@ -77,7 +74,7 @@ def load_scenario(path: Path) -> Scenario:
     """
     file = read_yaml(path)
     if not isinstance(file.data, dict):
-        raise FileError(f"{path}:1: is not a scenario", "give question: and options such as gpu:")
+        raise file.fault("is not a scenario", "give question: and options such as gpu:")
     content = build(ScenarioFile, file.data, file)
     given = {name: getattr(content, name) for name in OPTIONS if getattr(content, name) is not None}
     places = {name: file.where(name) for name in given}

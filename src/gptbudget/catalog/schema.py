@@ -12,7 +12,7 @@ from gptbudget.specs.model import ModelSpec
 def catalog_schema() -> dict[str, Any]:
     """The schema of a file with ``gpus:`` and ``models:``.
 
-    An entry of ``models`` needs no concept that its architecture gives, and no name.
+    In a ``models`` entry, the name and fields defined by its architecture are optional.
     """
     _, schema = models_json_schema([(GpuSpec, "validation"), (ModelSpec, "validation")])
     definitions = schema["$defs"]
@@ -21,8 +21,8 @@ def catalog_schema() -> dict[str, Any]:
     definitions["ModelSpec"]["required"].append("architecture")
     definitions["ModelSpec"]["properties"]["architecture"] = {"enum": list(architectures())}
     for concept in ("Attention", "FeedForward", "Norms", "Positions", "Head"):
-        kept = {"heads"} & set(definitions[concept]["required"])
-        definitions[concept]["required"] = sorted(kept)
+        needed = {"heads"} & set(definitions[concept]["required"])
+        definitions[concept]["required"] = sorted(needed)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "gptbudget catalog",

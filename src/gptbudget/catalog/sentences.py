@@ -1,14 +1,13 @@
-"""One clear sentence for each fault that validation finds: what is wrong, and what to do."""
+"""Turn pydantic validation errors into one-sentence messages: what is wrong, and what to do."""
 
 from collections.abc import Iterator
-from types import UnionType
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from gptbudget.catalog.yamlfile import YamlFile
-from gptbudget.errors import FileError
-from gptbudget.specs.base import Spec
+from gptbudget.errors import FileError, nearest_hint
+from gptbudget.specs.base import Spec, spec_in
 
 _LONGEST_SHOWN = 60
 _TINY = 1e-9
@@ -39,10 +38,10 @@ _BOUNDS = {
 }
 _NUMERIC = frozenset({"int_type", "int_from_float", "float_type", "finite_number"})
 
-M = TypeVar("M", bound=BaseModel)
+M = TypeVar("M", bound=Spec)
 
 
-def sentence(fault: Any, model: type[BaseModel]) -> tuple[str, str]:
+def sentence(fault: Any, model: type[Spec]) -> tuple[str, str]:
     """What is wrong and what to do, for one pydantic fault."""
     given, kind, context = fault["input"], fault["type"], fault.get("ctx", {})
     if kind == "extra_forbidden":
@@ -66,7 +65,7 @@ def _wrong_value(kind: str, given: Any, context: dict[str, Any], message: str) -
 
 
 def _bound(kind: str, limits: dict[str, float]) -> str:
-    """The bound in words; the smallest positive number stands for zero."""
+    """The bound in words; a tiny positive bound is written as zero."""
     name, words = _BOUNDS[kind]
     if 0 < limits[name] < _TINY:
         return "greater than zero"
@@ -101,43 +100,21 @@ def _correction(kind: str, given: Any) -> str:
     return "write key: value" if "mapping" in _BELONGS_HERE[kind] else "write a word"
 
 
-def _nearest_key(loc: tuple[Any, ...], model: type[BaseModel]) -> str:
+def _nearest_key(loc: tuple[Any, ...], model: type[Spec]) -> str:
     """Name the key that was probably meant, else all that are known here."""
-    import difflib  # only for the unhappy path
-
-    inner = _model_at(loc[:-1], model)
-    said = inner.key_hint(str(loc[-1])) if inner and issubclass(inner, Spec) else ""
-    if said:
-        return said
-    known = list(inner.model_fields if inner else ())
-    nearest = difflib.get_close_matches(str(loc[-1]), known, n=1)
-    if nearest:
-        return f"did you mean {nearest[0]!r}?"
-    return f"known here: {', '.join(known)}"
+    inner = _spec_at(loc[:-1], model)
+    hint = inner.key_hint(str(loc[-1])) if inner else ""
+    return hint or nearest_hint(str(loc[-1]), inner.model_fields if inner else ())
 
 
-def _model_at(loc: tuple[Any, ...], model: type[BaseModel]) -> type[BaseModel] | None:
-    """The (nested) model at ``loc``."""
-    current: Any = model
+def _spec_at(loc: tuple[Any, ...], spec: type[Spec]) -> type[Spec] | None:
+    """The (nested) spec at ``loc``; names of a mapping and places in a list lead to no other."""
+    current: type[Spec] | None = spec
     for part in loc:
-        found = _model_in(current)
-        if found is not None and str(part) in found.model_fields:
-            current = found.model_fields[str(part)].annotation
-        else:  # a name of a mapping or a place in a list, whose content is named last
-            held = [each for each in getattr(current, "__args__", ()) if each is not ...]
-            current = held[-1] if held else None
-    return _model_in(current)
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    """The pydantic model that ``X`` or ``X | None`` is."""
-    candidates = (annotation, *_choices(annotation))
-    return next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
-
-
-def _choices(annotation: Any) -> tuple[Any, ...]:
-    """The members of a union; a list or a mapping of models is no model."""
-    return getattr(annotation, "__args__", ()) if isinstance(annotation, UnionType) else ()
+        field = current.model_fields.get(str(part)) if current else None
+        if field is not None:
+            current = spec_in(field.annotation)
+    return current
 
 
 def build(model: type[M], data: Any, file: YamlFile, *keys: str) -> M:
@@ -149,27 +126,24 @@ def build(model: type[M], data: Any, file: YamlFile, *keys: str) -> M:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        first = next(iter(faults(error, model, file, *keys)))
-        raise first from None
+        raise next(faults_of(error, model, file, *keys)) from None
 
 
-def faults(
-    error: ValidationError, model: type[BaseModel], file: YamlFile, *keys: str
+def faults_of(
+    error: ValidationError, model: type[Spec], file: YamlFile, *keys: str
 ) -> Iterator[FileError]:
     """Every fault of a failed validation, as ``file:line: key: what``, in file order.
 
-    A missing key comes after the unknown keys beside it: it is most often misspelt.
+    Unknown keys come before a missing key at the same level, because the missing key is usually a
+    misspelt one.
     """
-    found = error.errors()
-    unknown = [fault["loc"] for fault in found if fault["type"] == "extra_forbidden"]
+    faults = error.errors()
+    unknown = [fault["loc"] for fault in faults if fault["type"] == "extra_forbidden"]
 
     def place(fault: Any) -> tuple[int, bool]:
         beside = [file.line(*keys, *loc) for loc in unknown if loc[:-1] == fault["loc"][:-1]]
         own = file.line(*keys, *fault["loc"])
         return (max(own, *beside), True) if fault["type"] == "missing" and beside else (own, False)
 
-    for fault in sorted(found, key=place):
-        line = file.line(*keys, *fault["loc"])
-        key = ".".join(str(part) for part in (*keys, *fault["loc"]))
-        what, hint = sentence(fault, model)
-        yield FileError(": ".join(filter(None, (f"{file.path}:{line}", key, what))), hint)
+    for fault in sorted(faults, key=place):
+        yield file.fault(*sentence(fault, model), *keys, *fault["loc"])

@@ -43,11 +43,11 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
     _depth = 0
 
     def resolve(self, kind: type[yaml.Node], _value: Any, _implicit: Any) -> str:
-        """Every untagged scalar is text for now."""
+        """Tag every untagged scalar as text; ``_scalar`` converts it later."""
         return _TAGS[kind]
 
     def descend_resolver(self, current_node: Any, _current_index: Any) -> None:
-        """Count the levels on the way down; called before each node."""
+        """Increase the depth; called before each node."""
         self._depth += 1
         if self._depth > _DEEPEST:
             raise _TooDeepError(current_node.start_mark.line + 1)
@@ -76,7 +76,7 @@ def plain_data(path: Path, root: yaml.Node | None) -> Any:
     """The content of nodes: mappings, tuples, text, numbers, true, false and ``None``.
 
     Raises:
-        FileError: something that has no place in a file of ours, as ``file:line``.
+        FileError: an unsupported YAML feature, as ``file:line``.
     """
     return _value(path, root, set())
 

@@ -1,8 +1,8 @@
 """One YAML file: its text, its content as plain data, and the line of each part of it.
 
-A file that a user names is read bounded, never waiting, and with a sentence for each fault. What a
-catalog held is kept between commands (:mod:`gptbudget.catalog.cache`); its text is parsed again
-only to name a line.
+A user's file is read with a size limit, without blocking, and with a clear message for each error.
+Parsed catalogs are cached between commands (:mod:`gptbudget.catalog.cache`); the text is parsed
+again only to find a line number for a message.
 """
 
 import os
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gptbudget.catalog.cache import cached, digest_of
+from gptbudget.catalog.paths import unreadable
 from gptbudget.errors import FileError
 
 if TYPE_CHECKING:
@@ -33,8 +34,7 @@ def read_text(path: Path, wanted: str) -> str:
             raise FileError(f"{path}: is a folder", f"name {wanted}")
         raw = _read_bytes(path, wanted)
     except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
-        raise FileError(f"{path}: cannot be read ({reason})", "check the path") from None
+        raise unreadable(path, error) from None
     if len(raw) > _LARGEST_BYTES:
         raise FileError(f"{path}: is larger than 4 MB", f"name {wanted}")
     try:
@@ -65,7 +65,7 @@ class YamlFile:
     path: Path
     text: str
     keep: bool = False
-    """Keep its content in the cache, or take it from there."""
+    """Whether to cache the parsed content."""
 
     @cached_property
     def data(self) -> Any:
@@ -79,13 +79,13 @@ class YamlFile:
         )
 
     def _parsed(self) -> Any:
-        from gptbudget.catalog.syntax import compose, plain_data
+        from gptbudget.catalog.syntax import plain_data
 
-        return plain_data(self.path, compose(self.path, self.text))
+        return plain_data(self.path, self._root)
 
     @cached_property
     def digest(self) -> str:
-        """Tells its text from any other."""
+        """SHA-256 digest of the text."""
         return digest_of(self.text)
 
     @cached_property
@@ -95,20 +95,25 @@ class YamlFile:
         return compose(self.path, self.text)
 
     def line(self, *keys: object) -> int:
-        """The line on which ``keys`` stand, or the nearest enclosing part that exists."""
+        """Return the line of ``keys``, or of the nearest enclosing key that exists."""
         from gptbudget.catalog.syntax import child
 
         node, line = self._root, 1
         for key in keys:
-            found = child(node, key)
-            if found is None:
+            place = child(node, key)
+            if place is None:
                 break
-            line, node = found
+            line, node = place
         return line
 
     def where(self, *keys: object) -> str:
         """``file:line`` of ``keys``, for messages."""
         return f"{self.path}:{self.line(*keys)}"
+
+    def fault(self, what: str, hint: str, *keys: object) -> FileError:
+        """An error about what stands at ``keys``, as ``file:line: key: what``."""
+        key = ".".join(map(str, keys))
+        return FileError(": ".join(filter(None, (self.where(*keys), key, what))), hint)
 
 
 def read_yaml(path: Path, *, keep: bool = False) -> YamlFile:
@@ -117,11 +122,6 @@ def read_yaml(path: Path, *, keep: bool = False) -> YamlFile:
     Raises:
         FileError: it cannot be read, or is not YAML as we read it, as ``file:line``.
     """
-    return parse_yaml(path, read_text(path, "a YAML file"), keep=keep)
-
-
-def parse_yaml(path: Path, text: str, *, keep: bool = False) -> YamlFile:
-    """Parse ``text``, which stands in ``path``; raise as :func:`read_yaml` does."""
-    file = YamlFile(path, text, keep)
+    file = YamlFile(path, read_text(path, "a YAML file"), keep)
     _ = file.data
     return file

@@ -1,1 +1,1 @@
-"""The formulas: one concept a file, on plain numbers or arrays."""
+"""Formulas, one concept per file. They take plain numbers or NumPy arrays."""

@@ -1,4 +1,4 @@
-"""The few operations that need a choice, on plain numbers or on NumPy arrays alike."""
+"""Element-wise helpers for plain numbers, NumPy arrays and traced numbers."""
 
 import math
 import operator
@@ -7,8 +7,8 @@ from functools import reduce
 from typing import Any, TypeAlias
 
 Number: TypeAlias = Any
-"""A plain number, a NumPy array of them, or a number that remembers how it was made: formulas are
-written once for all three."""
+"""A plain number, a NumPy array of them, or a traced number (used by ``--explain``). Every formula
+works with all three."""
 
 Bytes: TypeAlias = Number
 Seconds: TypeAlias = Number
@@ -65,15 +65,15 @@ def real(number: Number) -> float:
         >>> real(3)
         3.0
     """
-    found: float = number * 1.0
-    return found
+    value: float = number * 1.0
+    return value
 
 
 def whole(amount: Number) -> Number:
-    """An amount to the nearest whole unit, a half up, element by element.
+    """Round to the nearest whole number, halves up, element by element.
 
-    A plain number becomes an integer. It is rounded in arithmetic, so that a number that knows how
-    it was made can say this too; one that is whole stays as it is.
+    A plain number becomes an integer. A traced number is rounded with traced arithmetic, so that
+    the rounding appears in the explanation; whole numbers are unchanged.
 
     Example:
         >>> whole(2.5), whole(2.4), whole(3)
@@ -93,8 +93,8 @@ def whole(amount: Number) -> Number:
 def added(amounts: Iterable[Number]) -> Number:
     """The sum of amounts, one after the other, element by element.
 
-    Python's own sum of plain numbers compensates for what it loses from version 3.12 on, and so
-    differs in the last digit from earlier versions and from arrays.
+    From version 3.12, Python's ``sum`` of floats uses compensated summation, so its last digit
+    differs from earlier versions and from arrays.
 
     Example:
         >>> added([0.1] * 10)
@@ -104,9 +104,9 @@ def added(amounts: Iterable[Number]) -> Number:
 
 
 def about(amount: Number) -> Number:
-    """An amount to nine digits, element by element: those that differ by rounding alone are equal.
+    """Round to about nine digits, so that values that differ only by rounding errors are equal.
 
-    Answers are ranked by it, so that of two that are as fast or as cheap none wins by its last bit.
+    Used for ranking: equally fast or cheap results must not be ordered by their last bit.
 
     Example:
         >>> about(0.1 + 0.2) == about(0.3)
@@ -146,10 +146,10 @@ def any_true(condition: Number) -> bool:
 
 
 def same_everywhere(condition: Number) -> bool:
-    """What all elements of ``condition`` say.
+    """Return the common truth value of all elements of ``condition``.
 
     Raises:
-        ValueError: they differ, so that no one program serves all of them.
+        ValueError: the elements differ.
 
     Example:
         >>> same_everywhere(2 > 1)
@@ -161,7 +161,7 @@ def same_everywhere(condition: Number) -> bool:
 
 
 def tabulate(function: Callable[..., Number], *arguments: Number) -> Number:
-    """A function of plain numbers, called once for each element.
+    """Call a function of plain numbers once per element of its array arguments.
 
     Example:
         >>> tabulate(divmod, 7, 2)
@@ -175,7 +175,7 @@ def tabulate(function: Callable[..., Number], *arguments: Number) -> Number:
 
 
 def choose(condition: Number, then: Number, otherwise: Number) -> Number:
-    """:func:`where` of tuples: one of them as it is where all elements agree, else field by field.
+    """:func:`where` of tuples: one of them unchanged if all elements agree, else field by field.
 
     Example:
         >>> choose(2 > 1, (1, 2), (3, 4))

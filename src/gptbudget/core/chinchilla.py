@@ -1,4 +1,4 @@
-"""The law of Hoffmann et al. 2022 and its fits: the best size and tokens for a budget, the loss.
+"""The law of Hoffmann et al. 2022 and its fits: loss, compute-optimal size and tokens.
 
 Legend: N parameters, D tokens, C = 6 N D training FLOPs, L(N, D) = E + A / N^alpha + B / D^beta
 in nats a token.
@@ -10,7 +10,7 @@ from gptbudget.core.arrays import Count, Flops, Number
 
 
 class ChinchillaLaw(NamedTuple):
-    """Constants of one fit of L(N, D) and where they were printed."""
+    """Constants of one fit of L(N, D) and their source."""
 
     name: str
     irreducible: float
@@ -60,12 +60,12 @@ MUENNIGHOFF = ChinchillaLaw(
 
 
 def compute_optimal_tokens(parameters: Count, fit: ChinchillaLaw = BESIROGLU) -> Count:
-    """Tokens D at which N parameters are the best use of the compute 6 N D.
+    """Return the tokens D for which N parameters are compute-optimal, at compute 6 N D.
 
     D = (beta B N^alpha / (alpha A))^(1 / beta), the point where the loss falls equally fast
     along N and D for a fixed N D. Assumes fresh tokens and the corpus of the fit. The
-    rounded constants printed by Hoffmann et al. 2022 are not used: two digits of an exponent
-    move the answer several times at large N (Besiroglu et al., section 3).
+    rounded constants printed by Hoffmann et al. 2022 are not used: rounding an exponent to two
+    digits changes the answer by a factor of several at large N (Besiroglu et al., section 3).
 
     Example: 3.130e9 tokens for the 124,439,808 parameters of GPT-2 small, and 18.4 tokens a
     parameter at Chinchilla's budget of 5.76e23 FLOP.
@@ -75,7 +75,7 @@ def compute_optimal_tokens(parameters: Count, fit: ChinchillaLaw = BESIROGLU) ->
 
 
 def compute_optimal_parameters_for(tokens: Count, fit: ChinchillaLaw = BESIROGLU) -> Count:
-    """Parameters N for which D tokens are the best use of 6 N D: the inverse of the above.
+    """Return the parameters N for which D tokens are compute-optimal: the inverse of the above.
 
     Example: 124,439,808 parameters for the 3.130e9 tokens that are best for GPT-2 small.
     """
@@ -84,10 +84,10 @@ def compute_optimal_parameters_for(tokens: Count, fit: ChinchillaLaw = BESIROGLU
 
 
 def compute_optimal_parameters(flops: Flops, fit: ChinchillaLaw = BESIROGLU) -> Count:
-    """Parameters N that make the best of C = 6 N D FLOPs: G (C/6)^(beta / (alpha + beta)).
+    """Return the compute-optimal parameters N for C = 6 N D FLOPs: G (C/6)^(beta / (alpha + beta)).
 
-    G = (alpha A / (beta B))^(1 / (alpha + beta)) (Hoffmann et al. 2022, equation 4); what is left
-    is tokens, C / (6 N).
+    G = (alpha A / (beta B))^(1 / (alpha + beta)) (Hoffmann et al. 2022, equation 4); the tokens
+    follow as C / (6 N).
 
     Published: 40e9 at Gopher's 5.76e23 FLOP with the constants of Hoffmann et al. (section 3.3);
     72.2e9 with those of Besiroglu et al.

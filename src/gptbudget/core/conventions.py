@@ -1,4 +1,4 @@
-"""What people mean by "the FLOPs of a token", by name, so that a published MFU can be read.
+"""The conventions for counting FLOPs per token, so that published MFUs can be compared.
 
 One training token under each convention. An MFU is tokens/s x FLOPs per token / peak; the
 same run is 33 % in one of these and 44 % in another.
@@ -76,7 +76,7 @@ def palm(model: ModelSpec, seq_len: int) -> float:
 def megatron(model: ModelSpec, seq_len: int) -> float:
     """72 L h^2 (1 + s / 6h + V / 12 h L) (Korthikanti et al. 2022, arXiv 2205.05198, eq. 7).
 
-    Made for GPT: as many key as query heads, a plain feed-forward network of four widths.
+    Valid for GPT: no grouped-query attention, and an ungated feed-forward network of width 4 h.
     """
     layers, width = model.layers, model.width
     rest = seq_len / (6 * width) + model.vocabulary / (12 * width * layers)
@@ -86,7 +86,7 @@ def megatron(model: ModelSpec, seq_len: int) -> float:
 def megatron_hardware(model: ModelSpec, seq_len: int) -> float:
     """96 L h^2 (1 + s / 6h + V / 16 L h) (Narayanan et al. 2021, arXiv 2104.04473, eq. 3).
 
-    It counts the forward pass that full recomputation runs again: an HFU, not an MFU.
+    Includes the recomputed forward pass, so the result is an HFU, not an MFU.
     """
     layers, width = model.layers, model.width
     rest = seq_len / (6 * width) + model.vocabulary / (16 * width * layers)
@@ -94,16 +94,16 @@ def megatron_hardware(model: ModelSpec, seq_len: int) -> float:
 
 
 def chinchilla(model: ModelSpec, seq_len: int) -> float:
-    """Three forward passes of Hoffmann et al. 2022 (arXiv 2203.15556, appendix F).
+    """3 x the forward pass of Hoffmann et al. 2022 (arXiv 2203.15556, appendix F).
 
-    Embedding and logits count as products of the vocabulary, softmax three per score. Their
-    Table A4 follows only without the embedding and logit terms.
+    Embedding and logits are counted as matmuls with the vocabulary, softmax as three FLOPs per
+    score. Their Table A4 is reproduced only without the embedding and logit terms.
     """
     return 3 * (4 * model.vocabulary * model.width + chinchilla_layers(model, seq_len))
 
 
 def chinchilla_layers(model: ModelSpec, seq_len: int) -> float:
-    """The forward pass of the blocks in the same count."""
+    """Forward FLOPs per token of the blocks, in the Chinchilla convention."""
     width, keys, heads = model.width, model.query_width, model.attention.heads
     attention = 2 * 3 * width * keys + 2 * seq_len * keys * 2 + 3 * heads * seq_len
     return model.layers * (attention + 2 * keys * width + 2 * 2 * width * model.ffn_width)

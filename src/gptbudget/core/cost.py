@@ -21,7 +21,7 @@ def energy_kwh(hours: Number, power_w: Number, pue: Number = 1.0) -> Number:
     """Energy = GPU-hours x power x PUE.
 
     ``power_w`` is the mean draw of one accelerator; its TDP is an upper bound. ``pue`` is
-    what the building draws for each watt of the machine. The host, failed runs and the
+    the power drawn by the data centre for each watt of the machine. The host, failed runs and the
     making of the hardware are left out.
 
     Patterson et al. 2021 (arXiv 2104.10350, Table 4): 10,000 V100 for 14.8 days at 330 W
@@ -41,10 +41,10 @@ def co2_kg(energy_kwh: Number, grid_g_per_kwh: Number) -> Number:
 def delivered_flops_per_s(
     gpus: Count, peak_flops_per_s: Flops, utilization: Number, goodput: Number = 1.0
 ) -> Flops:
-    """FLOP/s that reach the model = GPUs x peak x utilization x goodput.
+    """Delivered FLOP/s = GPUs x peak x utilization x goodput.
 
     ``utilization`` is the share of the dense peak in a steady step (MFU when the FLOPs are
-    the model's own); ``goodput`` the share of the wall clock that is such steps.
+    the model's own); ``goodput`` the share of the wall-clock time spent in such steps.
 
     Example: 40.09e12 x 0.9 x 31,536,000 s = 1.138e21 FLOP in a year of one RTX 4070 Ti at
     90 % of its fp32 peak.

@@ -1,7 +1,7 @@
 """Floating-point operations of a model, per token: exact matrix products, and 6 N.
 
-A multiply-add is two. Counted is every matrix product of the forward pass and the two of
-its backward pass; left out are lookups, norms, softmax, activations and the optimizer.
+A multiply-add is two. Every matmul of the forward pass and its two matmuls in the backward pass are
+counted. Not counted: lookups, norms, softmax, activations and the optimizer.
 
 Legend: W weights that multiply every token (head once, tied or not; active experts only),
 A attention scores, s sequence length, a heads, d head width, L layers, N parameters.
@@ -33,7 +33,7 @@ def forward_flops_per_token(
 ) -> Parts[float]:
     """FLOPs of one token's forward pass, by component: 2 W + sum of 2 span a (d_qk + d_v).
 
-    ``span`` is how many positions a query meets: s for the full square, as papers and
+    ``span`` is the number of positions a query attends to: s for the full square, as papers and
     frameworks count, (s + 1) / 2 for the causal half, less inside a window.
 
     Published: PyTorch's FlopCounterMode gives 32,228,179,968 for 128 tokens of GPT-2 small.
@@ -67,7 +67,7 @@ def train_flops_per_token(
 
 
 def _lora_training(model: ModelSpec, forward: Parts[float], method: Method) -> Parts[float]:
-    """Scores 3 x, frozen matrices 2 x (forward, and the gradient of their input), adapters 6 n."""
+    """With adapters: scores 3 x forward, frozen matrices 2 x (no weight gradient), adapters 6 n."""
     parts = {
         component: amount * (_FORWARD_AND_BACKWARD if component == "attention_scores" else 2)
         for component, amount in forward.items()
@@ -77,7 +77,7 @@ def _lora_training(model: ModelSpec, forward: Parts[float], method: Method) -> P
 
 
 def _frozen_training(model: ModelSpec, forward: Parts[float], frozen: int) -> Parts[float]:
-    """Blocks by their share of trained layers; all blocks are taken as equal.
+    """Training FLOPs with frozen first layers; all blocks are assumed to be equal.
 
     A head that is tied to the frozen embedding has no gradient of its own.
     """
@@ -119,14 +119,14 @@ def train_flops_per_token_6n(parameters: Count) -> Flops:
 
     Six: a multiply-add in the forward pass and two in the backward pass, per parameter (the
     active ones of a mixture of experts). It counts a lookup table as if it multiplied and
-    leaves the attention scores out, which is 13 % too little for GPT-2 small at 1,024.
+    leaves the attention scores out, which for GPT-2 small at 1,024 tokens gives 13 % too few FLOPs.
     GPT-3: 6 x 175e9 x 300e9 = 3.15e23 (Brown et al. 2020, Table D.1: 3.14e23).
     """
     return 6 * parameters
 
 
 def six_n_of_method(model: ModelSpec, method: Method) -> float:
-    """The rule of thumb for a method: 6 per trained and active parameter, less per frozen one.
+    """The rule of thumb for a method: 6 FLOPs per trained active parameter, 4 or 2 per frozen one.
 
     Frozen weights beside adapters take 4 (forward, and the gradient of their input), those
     below the first trained block 2.
@@ -150,7 +150,7 @@ def _score_flops_per_token(model: ModelSpec, seq_len: int, square: Square) -> fl
 
 
 def _span(seq_len: int, window: int | None, square: Square) -> float:
-    """Mean number of positions a query meets."""
+    """Mean number of positions a query attends to."""
     width = seq_len if window is None else minimum(window, seq_len)
     if square == "full":
         return width

@@ -1,4 +1,4 @@
-"""Which measured parts a stack uses for one kind of block."""
+"""Select the measured memory parts that a stack uses for a kind of block."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,8 @@ from gptbudget.specs.stack import FeedForwardMemory, LossMemory, NormMemory, Sta
 from gptbudget.specs.stack import Parts as StackParts
 
 PER_BLOCK_OUTPUTS = 2
-"""Norm outputs that products read: before attention and before the network."""
+"""Norm outputs that are matmul inputs: one before attention, one before the feed-forward
+network."""
 
 
 class Implementation(NamedTuple):
@@ -50,6 +51,6 @@ def implementation(model: ModelSpec, stack: str, stacks: Stacks, loss: str) -> I
 
 
 def loss_memory(stack: Stack, parts: StackParts, loss: str) -> LossMemory:
-    """What ``loss`` (plain, chunked or fused) is in a stack."""
+    """Return the memory of the stack's implementation of ``loss`` (plain, chunked or fused)."""
     own = {"plain": stack.loss, "chunked": stack.chunked}
     return parts.losses[own.get(loss, loss)]

@@ -1,6 +1,6 @@
 """How many parameters a model has, and which of them are trained: sums over its tensors.
 
-Counted are the trainable tensors a framework holds: matrices, biases and norm vectors.
+The trainable tensors of the framework's model are counted: matrices, biases and norm vectors.
 Left out is what carries no gradient (rotary tables, masks, balancing terms in checkpoints).
 
 Legend: L layers, h model width, a query heads, k key/value heads, d head width,
@@ -40,7 +40,7 @@ class ParameterCount(NamedTuple):
 
     @property
     def active(self) -> int:
-        """Parameters one token passes through; the total when there are no experts."""
+        """Parameters used for one token; the total when there are no experts."""
         return self.total - self.inactive
 
 
@@ -72,16 +72,16 @@ def matmul_weights(model: ModelSpec) -> Parts[int]:
 
 
 def checkpoint_only(model: ModelSpec) -> Parts[int]:
-    """Values that a checkpoint stores and no gradient trains, beside the parameters.
+    """Values stored in a checkpoint that are not trained by gradients (buffers), by name.
 
     DeepSeek-V3: 14,848 balancing terms, so 671,026,419,200 values in all; Falcon-7B: a copy
     of the tied matrix, 295,469,056 of 7,217,189,760; Llama-2 7B: 2,048 rotary frequencies.
     """
-    found: dict[str, int] = {}
+    values: dict[str, int] = {}
     for often, each in tensors_of(model).rows():
         if not each.trained:
-            found[each.name] = found.get(each.name, 0) + often * each.parameters
-    return Parts(found)
+            values[each.name] = values.get(each.name, 0) + often * each.parameters
+    return Parts(values)
 
 
 def trained_parameters(model: ModelSpec, method: Method) -> int:
@@ -97,8 +97,8 @@ def trained_parameters(model: ModelSpec, method: Method) -> int:
 def frozen_parameters(model: ModelSpec, frozen_layers: int, *, active: bool = False) -> int:
     """Parameters of the embedding (a tied head is the embedding), positions and first layers.
 
-    Final norm and head are above them and train. With ``active`` only the experts are counted
-    that a token visits.
+    Final norm and head are above them and train. With ``active=True``, only the experts used for
+    one token are counted.
     """
     table = tensors_of(model)
     frozen: Count = by_cut(table.below).total
@@ -122,10 +122,10 @@ def adapter_parameters(model: ModelSpec, rank: int, targets: LoraTargets) -> int
 
     Example: 39,976,960 for Llama-2 7B at rank 16 on all matrices.
     """
-    found: Count = added(
+    ends: Count = added(
         layers.number * adapter_ends(layers.tensors, targets) for layers in tensors_of(model).layers
     )
-    return rank * found  # type: ignore[no-any-return]
+    return rank * ends  # type: ignore[no-any-return]
 
 
 def adapter_ends(tensors: tuple[Tensor, ...], targets: LoraTargets) -> Count:
@@ -134,7 +134,7 @@ def adapter_ends(tensors: tuple[Tensor, ...], targets: LoraTargets) -> Count:
 
 
 def _by_component(rows: list[tuple[Count, Tensor]], amount: Callable[[Tensor], Any]) -> Parts[int]:
-    found: dict[str, Count] = dict.fromkeys(COMPONENTS, 0)
+    totals: dict[str, Count] = dict.fromkeys(COMPONENTS, 0)
     for often, each in rows:
-        found[each.component] = found[each.component] + often * amount(each)
-    return Parts(found)
+        totals[each.component] = totals[each.component] + often * amount(each)
+    return Parts(totals)

@@ -39,10 +39,10 @@ class Parts(Mapping[str, T], Generic[T]):
         return Parts({part: amount * factor for part, amount in self.amounts.items()})
 
     def whole(self) -> "Parts[Count]":
-        """Every part to the nearest whole unit, so that they sum exactly in any order."""
+        """Every part to the nearest whole unit, so that sums are exact in any order."""
         return Parts({part: whole(amount) for part, amount in self.amounts.items()})
 
     def present(self) -> "Parts[T]":
         """Only the parts that are not zero; arrays are kept."""
-        kept = {p: a for p, a in self.amounts.items() if hasattr(a, "__array__") or a}
-        return Parts(kept)
+        present = {p: a for p, a in self.amounts.items() if hasattr(a, "__array__") or a}
+        return Parts(present)

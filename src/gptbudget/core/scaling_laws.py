@@ -1,4 +1,4 @@
-"""Laws beside that of Hoffmann et al. 2022: other allocations, use, repeated data, depth.
+"""Scaling laws beside Hoffmann et al. 2022: allocation, inference, repeated data, depth.
 
 Legend: N parameters, D training tokens, C = 6 N D training FLOPs, I tokens of inference, U unique
 tokens.
@@ -28,7 +28,7 @@ class SizeLaw(NamedTuple):
     source: str
 
     def parameters(self, flops: Flops) -> Count:
-        """Parameters that make the best of a budget; what is left is tokens, C / (6 N).
+        """Return the compute-optimal parameters for a budget; the tokens follow as C / (6 N).
 
         Published (Hoffmann et al. 2022): 67e9 by approach 1 and 63e9 by approach 2 at 5.76e23.
         """
@@ -49,7 +49,7 @@ APPROACH_2 = SizeLaw(
 )
 
 TOKENS_PER_PARAMETER = 20
-"""The rule of thumb that approaches 1 and 2 come down to around 1e20 to 1e24 FLOP."""
+"""The rule of thumb that approximates approaches 1 and 2 between 1e20 and 1e24 FLOP."""
 
 
 def parameters_at_fixed_ratio(flops: Flops, tokens_per_parameter: float) -> Count:
@@ -127,7 +127,7 @@ def parameters_for_inference(
 
 
 def total_flops(parameters: float, tokens: float, inference_tokens: float) -> float:
-    """FLOPs of training and use together: 6 N D + 2 N I."""
+    """FLOPs of training and inference: 6 N D + 2 N I."""
     return parameters * (6 * tokens + 2 * inference_tokens)
 
 
@@ -162,7 +162,7 @@ def effective_parameters(parameters: Count, unique_tokens: Count) -> Count:
 
 
 def loss_on_repeated_data(parameters: Count, tokens: Count, unique_tokens: Count) -> Count:
-    """Loss of N parameters that see D tokens out of U, in nats a token of C4.
+    """Loss of N parameters trained on D tokens, of which U are unique, in nats a token of C4.
 
     Example: 33.7e9 fresh tokens are worth as much as the 9.04e9 of OpenWebText seen four times.
     """
@@ -175,11 +175,11 @@ def loss_on_repeated_data(parameters: Count, tokens: Count, unique_tokens: Count
 
 
 def optimal_parameters_on_repeated_data(flops: float, unique_tokens: float) -> float:
-    """Parameters N that make the best of C = 6 N D FLOPs when only U tokens are unique.
+    """Return the compute-optimal parameters N for C = 6 N D FLOPs when only U tokens are unique.
 
     Scalars only: the loss is searched along N, first on a grid and then by golden section. With
-    enough data it is the optimum of the fit; with less, epochs grow before the model does (their
-    section 5).
+    enough data it is the optimum of the fit; with less, it is better to add epochs than parameters
+    (their section 5).
     """
     best = compute_optimal_parameters(flops, MUENNIGHOFF)
 
@@ -195,7 +195,7 @@ def optimal_parameters_on_repeated_data(flops: float, unique_tokens: float) -> f
 
 
 def _lowest(loss: Callable[[float], float], low: float, high: float) -> float:
-    """Golden section: where a function of one valley is lowest, to a millionth."""
+    """Golden-section search: return the minimum of a unimodal function, to 1e-6."""
     while high - low > 1e-6:  # noqa: PLR2004 - of a logarithm
         left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
         low, high = (low, right) if loss(left) < loss(right) else (left, high)
@@ -203,11 +203,12 @@ def _lowest(loss: Callable[[float], float], low: float, high: float) -> float:
 
 
 _A, _B = 5.039, 0.0555
-"""Their fit to the widths at which depth begins to pay; it gives the abstract's 30e3."""
+"""Constants of Levine et al.'s fit of the width at which more depth begins to help; reproduces the
+30e3 of their abstract."""
 
 
 def width_at_depth(layers: float) -> float:
-    """Width h from which on L layers are worth their depth: exp(5.039 + 0.0555 L).
+    """Return the smallest width h at which L layers are useful: exp(5.039 + 0.0555 L).
 
     Levine et al. 2020 (arXiv 2006.12467). A narrower model of so many layers does no
     better than a wider one of fewer layers with as many parameters. Fitted to depths of 6 to 48;
@@ -229,7 +230,7 @@ def deepest_layers(block_parameters: float) -> float:
 
 
 def _halved(too_small: Callable[[float], bool], low: float, high: float) -> float:
-    """The least number that is not too small, by halving."""
+    """Return by bisection the smallest number for which ``too_small`` is false."""
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
         low, high = (middle, high) if too_small(middle) else (low, middle)

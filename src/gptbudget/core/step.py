@@ -1,4 +1,4 @@
-"""One training step: what the formulas of memory and time take."""
+"""One training step: the input of the memory and time formulas."""
 
 from typing import NamedTuple
 
@@ -20,12 +20,17 @@ class TrainingStep(NamedTuple):
     recipe: Recipe
     implementation: Implementation
     micro_batch: Count
-    """Sequences on one data-parallel rank at a time."""
+    """Sequences per micro-batch on one data-parallel rank."""
     seq_len: Count
     """Tokens of a sequence."""
     layout: Layout = ONE_RANK
     micro_batches: Count = 1
-    """Of a replica, one after the other; they fill a pipeline."""
+    """Micro-batches per replica and step, run one after the other or through the pipeline."""
+
+    @property
+    def tokens(self) -> Count:
+        """Tokens of a micro-batch on one rank."""
+        return self.micro_batch * self.seq_len / self.layout.cp
 
     @property
     def stack(self) -> Stack:

@@ -1,4 +1,4 @@
-"""What a model holds: one table of tensors, of which every count is a sum.
+"""The table of a model's tensors; parameters, FLOPs and memory are sums over its rows.
 
 A row is a tensor of one layer, or of an end of the model: its shape, how often it is there, which
 ranks have a share of it, and whether tokens multiply it. Parameters, FLOPs, weights of a rank,
@@ -31,8 +31,8 @@ Component = Literal[
 """What parameters and FLOPs are listed by."""
 
 Cut = Literal["columns", "rows", "experts", "whole"]
-"""How tensor-parallel ranks share a tensor: outputs of its product, inputs of it, expert by expert,
-or not at all (Megatron-LM: column and row parallel; Shoeybi et al. 2019, arXiv 1909.08053)."""
+"""How a tensor is sharded over tensor-parallel ranks: by output columns, by input rows, by expert,
+or replicated (Megatron-LM: column and row parallel; Shoeybi et al. 2019, arXiv 1909.08053)."""
 
 
 _NETWORK = frozenset({"feed_forward", "experts", "router"})
@@ -50,27 +50,27 @@ class Tensor(NamedTuple):
     active: Count = None
     """Of the copies, those that one token passes through; ``None``: all."""
     product: str = ""
-    """The product that it is multiplied in, with others that read the same; of a lookup none."""
+    """Name of its matmul; matrices with the same input share one name. Empty for lookups."""
     quantized: bool = False
     """4 bit under QLoRA."""
     trained: bool = True
-    """Has a gradient; what has none is stored in checkpoints, and is no parameter."""
+    """Has a gradient; untrained tensors are stored in checkpoints but are not parameters."""
     same_as: str = ""
-    """The tensor that it is, where one is used twice; it is stored once."""
+    """Name of the tensor it is tied to, if it is not stored separately."""
 
     @property
     def parameters(self) -> Count:
-        """Numbers in all copies."""
+        """Number of elements in all copies."""
         return self.copies * prod(self.shape)
 
     @property
     def active_parameters(self) -> Count:
-        """Numbers that one token passes through."""
+        """Number of elements used for one token."""
         return self.parameters if self.active is None else self.active * prod(self.shape)
 
     @property
     def is_parameter(self) -> bool:
-        """Whether it is trained and stored for itself."""
+        """Whether it is trained and not tied to another tensor."""
         return self.trained and not self.same_as
 
 
@@ -89,13 +89,13 @@ class ByCut(NamedTuple):
 
 
 def by_cut(tensors: Iterable[Tensor], which: Callable[[Tensor], bool] = lambda _: True) -> ByCut:
-    """The parameters of those ``tensors`` that are stored and that ``which`` takes."""
-    found = {"cut": 0, "whole": 0, "experts": 0}
+    """Sum the parameters of the ``tensors`` selected by ``which``, by how they are sharded."""
+    totals = {"cut": 0, "whole": 0, "experts": 0}
     for tensor in tensors:
         if tensor.is_parameter and which(tensor):
             kind = "cut" if tensor.cut in {"columns", "rows"} else tensor.cut
-            found[kind] = found[kind] + tensor.parameters
-    return ByCut(**found)
+            totals[kind] = totals[kind] + tensor.parameters
+    return ByCut(**totals)
 
 
 @dataclass(frozen=True)
@@ -112,12 +112,12 @@ class Layers:
 
     @cached_property
     def matrices(self) -> ByCut:
-        """Of one layer, what lies in matrices: 4 bit under QLoRA."""
+        """Parameters in the matrices of one layer (4-bit under QLoRA)."""
         return by_cut(self.tensors, lambda tensor: tensor.quantized)
 
     @cached_property
     def network(self) -> ByCut:
-        """Of one layer, what is behind its attention: a dense network, or router and experts."""
+        """Parameters after the attention of one layer: a dense network, or router and experts."""
         return by_cut(self.tensors, lambda tensor: tensor.component in _NETWORK)
 
 
@@ -125,14 +125,14 @@ class ModelTensors(NamedTuple):
     """Every tensor, from the bottom to the top of the model."""
 
     below: tuple[Tensor, ...]
-    """Under the first layer: embedding, positions, what leads to another width."""
+    """Tensors before the first layer: embedding, positions and embedding projections."""
     layers: tuple[Layers, ...]
     """In the order of the model."""
     above: tuple[Tensor, ...]
-    """Over the last layer: norm and head."""
+    """Tensors after the last layer: final norm and head."""
 
     def rows(self) -> Iterator[tuple[Count, Tensor]]:
-        """How often each tensor is there, and the tensor."""
+        """Yield each tensor with the number of layers that have it."""
         yield from ((1, tensor) for tensor in self.below)
         for layers in self.layers:
             yield from ((layers.number, tensor) for tensor in layers.tensors)
@@ -140,7 +140,7 @@ class ModelTensors(NamedTuple):
 
 
 class _ByIdentity:
-    """A model as the key of a cache: it is frozen, so that the same object is the same model."""
+    """A model as the key of a cache: compared by identity, because it is frozen."""
 
     __slots__ = ("model",)
 
@@ -162,25 +162,27 @@ def tensors_of(model: ModelSpec) -> ModelTensors:
 @lru_cache(maxsize=256)
 def _table(key: _ByIdentity) -> ModelTensors:
     model = key.model
-    dense = (*_attention(model), *_norms(model), *_network(model))
-    layers = [Layers(model.dense_layers, dense)] if model.dense_layers else []
+    common = (*_attention(model), *_norm(model, "norm", model.norms.per_block))
+    layers = []
+    if model.dense_layers:
+        dense = _feed_forward(model, "feed_forward", model.ffn_width, biases=model.ffn.bias)
+        layers.append(Layers(model.dense_layers, (*common, *dense)))
     if model.expert_layers:
-        routed = (*_attention(model), *_norms(model), *_experts(model))
-        layers.append(Layers(model.expert_layers, routed))
+        layers.append(Layers(model.expert_layers, (*common, *_experts(model))))
     return ModelTensors(tuple(_below(model)), tuple(layers), tuple(_above(model)))
 
 
 def products(tensors: Iterable[Tensor], tp: Count) -> dict[str, tuple[Count, Count]]:
     """Columns and depth of each product of ``tensors`` on one of ``tp`` tensor-parallel ranks.
 
-    Matrices that read the same are one product, with the columns of all. Of other depths, as in
-    latent attention, they count as one product of their size.
+    Matrices with the same input form one matmul with all their columns. Matrices of different
+    depth, as in latent attention, are replaced by one matmul of the same total size.
     """
-    found: dict[str, list[Tensor]] = {}
+    by_product: dict[str, list[Tensor]] = {}
     for tensor in tensors:
         if tensor.product:
-            found.setdefault(tensor.product, []).append(tensor)
-    return {name: _as_one(matrices, tp) for name, matrices in found.items()}
+            by_product.setdefault(tensor.product, []).append(tensor)
+    return {name: _as_one(matrices, tp) for name, matrices in by_product.items()}
 
 
 def _as_one(matrices: list[Tensor], tp: Count) -> tuple[Count, Count]:
@@ -233,20 +235,18 @@ def _above(model: ModelSpec) -> Iterator[Tensor]:
 
 
 def _norm(model: ModelSpec, name: str, copies: Count = 1) -> Iterator[Tensor]:
-    if model.norms.weight:
+    if model.norms.weight and copies:
         yield _vector(name, "norms", model.width, copies)
-    if model.norms.bias:
+    if model.norms.bias and copies:
         yield _vector(f"{name}_bias", "norms", model.width, copies)
 
 
-def _norms(model: ModelSpec) -> Iterator[Tensor]:
-    if model.norms.per_block:
-        yield from _norm(model, "norm", model.norms.per_block)
-
-
-def _matrix(name: str, component: Component, outputs: Count, inputs: Count, cut: Cut) -> Tensor:
-    """A matrix of a layer, in a product of its own."""
-    return Tensor(name, component, (outputs, inputs), cut, product=name, quantized=True)
+def _matrix(
+    name: str, component: Component, outputs: Count, inputs: Count, cut: Cut, product: str = ""
+) -> Tensor:
+    """A matrix of a layer, in a product of its own where no other is named."""
+    shape = (outputs, inputs)
+    return Tensor(name, component, shape, cut, product=product or name, quantized=True)
 
 
 def _attention(model: ModelSpec) -> Iterator[Tensor]:
@@ -277,8 +277,7 @@ def _heads(model: ModelSpec) -> Iterator[Tensor]:
     if model.positions.kind == "relative":
         inputs.append(("relative_key", query))
     for name, channels in inputs:
-        matrix = _matrix(name, "attention", channels, width, "columns")
-        yield matrix._replace(product="query_key_value")
+        yield _matrix(name, "attention", channels, width, "columns", "query_key_value")
         if model.attention.qkv_bias and name != "relative_key":
             yield _vector(f"{name}_bias", "attention", channels)
     yield _matrix("output", "attention", width, query, "rows")
@@ -287,74 +286,60 @@ def _heads(model: ModelSpec) -> Iterator[Tensor]:
 def _latent_heads(model: ModelSpec) -> Iterator[Tensor]:
     """Latent attention (DeepSeek-V2, arXiv 2405.04434, section 2.1).
 
-    What leads down to the latents is whole on every tensor-parallel rank. Its products count as
-    one of their size.
+    The down projections are replicated on every tensor-parallel rank. All its matrices are treated
+    as one matmul of the same total size.
     """
-    for tensor in _latents(model):
-        yield tensor._replace(product="latent_attention") if tensor.product else tensor
 
+    def matrix(name: str, outputs: Count, inputs: Count, cut: Cut) -> Tensor:
+        return _matrix(name, "attention", outputs, inputs, cut, "latent_attention")
 
-def _latents(model: ModelSpec) -> Iterator[Tensor]:
     latent, heads, width = model.attention.latent, model.attention.heads, model.width
     assert latent is not None
     query = heads * (latent.nope_width + latent.rope_width)
     if latent.query_rank:
-        yield _matrix("query_down", "attention", latent.query_rank, width, "whole")
+        yield matrix("query_down", latent.query_rank, width, "whole")
         yield _vector("query_latent_norm", "attention", latent.query_rank)
-        yield _matrix("query_up", "attention", query, latent.query_rank, "columns")
+        yield matrix("query_up", query, latent.query_rank, "columns")
     else:
-        yield _matrix("query", "attention", query, width, "columns")
+        yield matrix("query", query, width, "columns")
     kv = latent.kv_rank + latent.rope_width
-    yield _matrix("kv_down", "attention", kv, width, "whole")
+    yield matrix("kv_down", kv, width, "whole")
     yield _vector("kv_latent_norm", "attention", latent.kv_rank)
     up = heads * (latent.nope_width + latent.value_width)
-    yield _matrix("kv_up", "attention", up, latent.kv_rank, "columns")
+    yield matrix("kv_up", up, latent.kv_rank, "columns")
     if model.attention.qkv_bias:
         yield _vector("down_bias", "attention", (latent.query_rank or 0) + kv)
-    yield _matrix("output", "attention", width, heads * latent.value_width, "rows")
-
-
-def _network(model: ModelSpec) -> Iterator[Tensor]:
-    """The dense feed-forward network of one layer: 2 h f, 3 h f when gated."""
-    yield from _feed_forward(model, "feed_forward", model.ffn_width, "")
-    if model.ffn.bias:
-        yield from _feed_forward_biases(model, "feed_forward", model.ffn_width, "", "columns")
+    yield matrix("output", width, heads * latent.value_width, "rows")
 
 
 def _feed_forward(
-    model: ModelSpec, component: Component, channels: Count, prefix: str
+    model: ModelSpec, component: Component, channels: Count, prefix: str = "", *, biases: bool
 ) -> Iterator[Tensor]:
-    into = ("gate", "up") if model.ffn.gated else ("up",)
+    """A feed-forward network: 2 h f, 3 h f when gated."""
+    into, width = ("gate", "up") if model.ffn.gated else ("up",), model.width
     for name in into:
-        matrix = _matrix(f"{prefix}{name}", component, channels, model.width, "columns")
-        yield matrix._replace(product=f"{prefix}into")
-    yield _matrix(f"{prefix}down", component, model.width, channels, "rows")
-
-
-def _feed_forward_biases(
-    model: ModelSpec, component: Component, channels: Count, prefix: str, cut: Cut
-) -> Iterator[Tensor]:
-    for name in ("gate", "up") if model.ffn.gated else ("up",):
-        yield Tensor(f"{prefix}{name}_bias", component, (channels,), cut)
-    yield Tensor(f"{prefix}down_bias", component, (model.width,), cut)
+        product = f"{prefix}into"
+        yield _matrix(f"{prefix}{name}", component, channels, width, "columns", product)
+    yield _matrix(f"{prefix}down", component, width, channels, "rows")
+    if biases:
+        for name in into:
+            yield Tensor(f"{prefix}{name}_bias", component, (channels,), "columns")
+        yield Tensor(f"{prefix}down_bias", component, (width,), "columns")
 
 
 def _experts(model: ModelSpec) -> Iterator[Tensor]:
-    """Router, routed experts, and the expert that every token visits."""
+    """Router, routed experts, and the shared expert."""
     experts = model.experts
     assert experts is not None
     logits = experts.count + 1 if experts.shared_gate else experts.count
-    router = _matrix("router", "router", logits, model.width, "whole")
-    yield router
+    yield _matrix("router", "router", logits, model.width, "whole")
     if experts.router_bias:
         yield _vector("router_bias", "router", experts.count)
     if experts.correction_bias:
         correction = (experts.count,)
         yield Tensor("router_correction", "router", correction, trained=False)
-    one = [*_feed_forward(model, "experts", experts.width, "expert_")]
-    if experts.bias:
-        one += _feed_forward_biases(model, "experts", experts.width, "expert_", "experts")
+    one = _feed_forward(model, "experts", experts.width, "expert_", biases=experts.bias)
     for tensor in one:
         yield tensor._replace(cut="experts", copies=experts.count, active=experts.active)
     if experts.shared_width:
-        yield from _feed_forward(model, "experts", experts.shared_width, "shared_")
+        yield from _feed_forward(model, "experts", experts.shared_width, "shared_", biases=False)

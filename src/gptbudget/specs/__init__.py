@@ -1,1 +1,1 @@
-"""What comes in: frozen, validated descriptions."""
+"""Input data: frozen, validated models and the tables of options and optimizers."""

@@ -1,4 +1,4 @@
-"""What every input model shares: frozen, strict, and closed to unknown keys."""
+"""Base of all input models: frozen, strict, unknown keys are errors."""
 
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, TypeVar, get_args
@@ -16,7 +16,7 @@ class Spec(BaseModel):
 
     @classmethod
     def key_hint(cls, _name: str) -> str:
-        """What to do about a key that is none of the fields; empty where nothing is known of it."""
+        """Return a hint for an unknown key; empty if there is none."""
         return ""
 
 
@@ -30,7 +30,7 @@ YearMonth = Annotated[str, StringConstraints(pattern=r"^\d{4}(-\d{2}(-\d{2})?)?$
 
 
 def one_of(names: Iterable[str], raw: object) -> str:
-    """``raw`` if it is one of ``names``, which come from a table; else the fault of a ``Literal``.
+    """Return ``raw`` if it is one of ``names``; else raise the same error as a ``Literal`` type.
 
     Raises:
         PydanticKnownError: it is none of them.
@@ -47,7 +47,7 @@ S = TypeVar("S", bound=Spec)
 
 
 def restored(spec: type[S], data: Mapping[str, Any]) -> S:
-    """An object of the plain data of one that was validated before, without validating it again.
+    """Rebuild an object from its validated plain data, without validating again.
 
     ``data`` is that of ``model_dump``.
     """
@@ -60,7 +60,7 @@ def _part(annotation: Any, value: Any) -> Any:
     """A value of a field: objects where its annotation has a spec, in a tuple too."""
     if not isinstance(value, dict | tuple):
         return value
-    inner = _spec_in(annotation)
+    inner = spec_in(annotation)
     if inner is None:
         return value
     if isinstance(value, dict):
@@ -68,12 +68,12 @@ def _part(annotation: Any, value: Any) -> Any:
     return tuple(restored(inner, each) for each in value)
 
 
-def _spec_in(annotation: Any) -> type[Spec] | None:
+def spec_in(annotation: Any) -> type[Spec] | None:
     """The spec that an annotation names: itself, or what it is a union or a tuple of."""
     if isinstance(annotation, type) and issubclass(annotation, Spec):
         return annotation
     for each in get_args(annotation):
-        found = _spec_in(each)
-        if found is not None:
-            return found
+        inner = spec_in(each)
+        if inner is not None:
+            return inner
     return None

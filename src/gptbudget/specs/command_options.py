@@ -1,4 +1,4 @@
-"""Options of single commands, beside those of a run."""
+"""Options that only one command has."""
 
 from functools import partial
 from typing import Annotated
@@ -18,7 +18,7 @@ _assumption = partial(Option, "Assumptions")
 
 
 class PlanOptions(Options):
-    """Options of ``plan``: a budget of money, and what is known of data and use."""
+    """Options of ``plan``: those of a run, a money budget, unique and inference tokens."""
 
     cost: Annotated[
         float | None, _search(units.parse_amount, "US dollars to spend.", "USD", also="budget usd")
@@ -27,20 +27,18 @@ class PlanOptions(Options):
         float | None,
         _search(
             units.parse_count,
-            "Tokens of text that there are; more than these are seen again.",
+            "Unique training tokens available; training on more repeats them.",
             "COUNT",
         ),
     ] = None
     inference_tokens: Annotated[
         float | None,
-        _search(
-            units.parse_count, "Tokens that the model will read and write when it is used.", "COUNT"
-        ),
+        _search(units.parse_count, "Tokens the model will process in inference.", "COUNT"),
     ] = None
 
 
 class ReadingOptions(OptionValues):
-    """Options of ``models``: a published speed, and what it is read against."""
+    """Options of ``models``: a published speed, and the GPU and conventions for its MFU."""
 
     gpu: Annotated[tuple[str, ...] | None, OPTIONS["gpu"]] = None
     gpus: Annotated[int | None, OPTIONS["gpus"]] = None
@@ -73,7 +71,7 @@ class ReadingOptions(OptionValues):
 
 
 class SearchOptions(OptionValues):
-    """Options of ``fit`` beside those of the run: what is open, and what must hold."""
+    """Options that only ``fit`` has: range of GPUs, objective and limits."""
 
     gpus: Annotated[
         tuple[int, int] | None,
@@ -87,13 +85,14 @@ class SearchOptions(OptionValues):
     ] = None
     """The fewest and the most GPUs."""
     minimize: Annotated[
-        Minimize | None, _search(values.word(Minimize), "What comes first.", default="time")
+        Minimize | None,
+        _search(
+            values.word(Minimize), "Quantity to minimize; results are sorted by it.", default="time"
+        ),
     ] = None
     cost: Annotated[
         float | None,
-        _search(
-            units.parse_amount, "US dollars that it may cost.", "USD", "any", also="budget usd"
-        ),
+        _search(units.parse_amount, "Maximum cost in US dollars.", "USD", "any", also="budget usd"),
     ] = None
     """At most, in US dollars."""
     top: Annotated[
@@ -128,9 +127,9 @@ class LoggedOptions(OptionValues):
 
 
 FIT_TIME = OPTIONS["time"]._replace(
-    group="Search and plan", help="How long it may take: 30d, 1y.", default="any"
+    group="Search and plan", help="Maximum wall-clock time: 30d, 1y.", default="any"
 )
-"""What ``fit`` takes the horizon for."""
+"""In ``fit``, ``--time`` is a limit instead of a horizon."""
 
 FIT_OPTIONS = {**OPTIONS, **SearchOptions.table, "time": FIT_TIME}
 del FIT_OPTIONS["flops"]

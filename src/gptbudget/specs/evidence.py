@@ -1,4 +1,4 @@
-"""Reference data that an estimate stands on, beside the catalogs."""
+"""Reference data used in estimates, other than the catalogs."""
 
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
@@ -13,12 +13,12 @@ Figure = Literal["allocated", "reserved", "card"]
 
 
 class TimeRange(NamedTuple):
-    """A class of runs; an absent condition always holds."""
+    """A class of runs and its likely range; empty conditions match every run."""
 
     name: str
     low: float
     high: float
-    """10th and 90th percentile of measured over predicted time."""
+    """Ends of the likely range: 5th and 95th percentile of measured / predicted time."""
     evidence: str
     architectures: tuple[str, ...] = ()
     segments: tuple[str, ...] = ()
@@ -43,17 +43,17 @@ class Evidence(NamedTuple):
     """Everything measured or published that an estimate may use."""
 
     time_ranges: tuple[TimeRange, ...]
-    """The last asks for nothing, and holds where no other does."""
+    """The last class has no conditions and applies if no other does."""
     compared_architectures: frozenset[str]
     compared_gpus: frozenset[str]
     """Accelerators of which published runs were compared."""
     uncompared: tuple[float, float]
-    """By what a range is wider for all others: its low end and its high end."""
+    """Factors on the low and high end of the range for accelerators without compared runs."""
     stacks: Stacks
 
 
 class MeasuredStep(NamedTuple):
-    """One training step whose memory PyTorch itself accounted for."""
+    """One training step whose memory was measured with a PyTorch memory tracker."""
 
     id: str
     implementation: str

@@ -1,4 +1,4 @@
-"""An accelerator: what its datasheet says, what was measured, and who says so."""
+"""An accelerator: datasheet values, measurements and sources."""
 
 from typing import Annotated, Literal
 
@@ -84,7 +84,7 @@ class GpuSpec(Spec):
     name: Text
     aliases: tuple[Text, ...] = ()
     nvml: DriverNames | None = None
-    """Names of the driver that are not unique, or that somebody wrote down."""
+    """Driver names that are not unique, or that are documented in a source."""
     vendor: Text | None = None
     architecture: Text | None = None
     segment: (
@@ -92,15 +92,15 @@ class GpuSpec(Spec):
     ) = None
     released: YearMonth | None = None
     memory_gib: Positive | None = None
-    """Marketed capacity; sold as GB, built as GiB."""
+    """Nominal capacity: cards marketed in GB have this many GiB."""
     memory_reported_gib: Positive | None = None
-    """What CUDA reports as total, where somebody wrote it down: less than is sold."""
+    """What CUDA reports as total, if a source states it; less than the nominal capacity."""
     memory_type: Text | None = None
     memory_bandwidth_gb_per_s: Positive | None = None
     peak_tflops: PeakTflops
     peak_tflops_fp16_accumulate: Fp16AccumulateTflops | None = None
     tensor_family: Text | None = None
-    """Row of the tensor-rate table that ties the tensor peaks to the fp32 peak."""
+    """Name of the family in ``tensor_rates.yaml``, against which the tensor peaks are checked."""
     int8_tops: Positive | None = None
     cores: Count | None = None
     """fp32 lanes (CUDA cores, stream processors)."""
@@ -114,7 +114,7 @@ class GpuSpec(Spec):
     cloud_price_per_hour: Price | None = None
     cloud_spot_price_per_hour: Price | None = None
     cloud_prices: tuple[ProviderPrice, ...] = ()
-    """What single providers ask, on demand and spot."""
+    """Offers of individual providers, on-demand and spot."""
     sources: tuple[Text, ...] = ()
     notes: Text | None = None
 
@@ -130,7 +130,7 @@ class GpuSpec(Spec):
 
     @property
     def best_precision(self) -> Precision | None:
-        """The training precision to take when nothing is asked: bf16, else fp16, else fp32."""
+        """Default training precision: bf16, else fp16, else fp32."""
         wanted: tuple[Precision, ...] = ("bf16", "fp16", "fp32")
         return next((p for p in wanted if p in self.precisions), None)
 
@@ -150,29 +150,16 @@ class GpuSpec(Spec):
 
     @property
     def compared_offers(self) -> tuple[ProviderPrice, ...]:
-        """The offers that a rent is read off, the cheapest first: on demand, else of any kind."""
+        """The on-demand offers, else all, cheapest first; their median is the price."""
         on_demand = [each for each in self.cloud_prices if each.kind == "on-demand"]
         return tuple(sorted(on_demand or self.cloud_prices, key=lambda each: each.usd))
 
     @property
     def rent_per_hour(self) -> Price | None:
-        """What an hour is taken to cost: the headline price, else the median offer.
+        """Default price per hour: ``cloud_price_per_hour``, else the median offer.
 
-        Of an even number of offers it is the lower of the two in the middle: one that is made.
+        With an even number of offers, the lower of the two middle ones, so that it is a real offer.
         """
         if self.cloud_price_per_hour is not None or not self.cloud_prices:
             return self.cloud_price_per_hour
         return self.compared_offers[(len(self.compared_offers) - 1) // 2]
-
-
-__all__ = [
-    "PRECISIONS",
-    "DriverNames",
-    "GpuSpec",
-    "Link",
-    "MeasuredMatmul",
-    "Pcie",
-    "PeakTflops",
-    "Precision",
-    "Price",
-]

@@ -10,7 +10,7 @@ class Layout(NamedTuple):
     """Degrees of parallelism; one of each is a single accelerator.
 
     Megatron-LM's names: data (dp), tensor (tp), pipeline (pp) with model chunks a stage (vp),
-    context (cp) and expert (ep) parallelism. Experts are spread inside the other degrees.
+    context (cp) and expert (ep) parallelism. Expert parallelism uses ranks of the other groups.
     """
 
     dp: int = 1
@@ -41,12 +41,17 @@ class Layout(NamedTuple):
 
     @property
     def expert_ways(self) -> int:
-        """Into how many pieces experts are cut: by experts, else as all other matrices.
+        """Ranks over which experts are sharded: the expert degree, else the tensor degree.
 
-        With an expert degree each expert is whole on its rank, also beside tensor parallelism
+        With an expert degree each expert is stored whole on one rank, even with tensor parallelism
         (Megatron-LM, ``--expert-tensor-parallel-size 1``).
         """
         return self.ep if self.ep > 1 else self.tp
+
+    @property
+    def expert_cut(self) -> int:
+        """Tensor ranks over which each expert is cut."""
+        return self.tp if self.ep == 1 else 1
 
     @property
     def expert_shards(self) -> int:

@@ -1,19 +1,19 @@
-"""What a step's time needs to know of an accelerator and its neighbours, in base units."""
+"""Rates of an accelerator and its connections, in base units, for the step-time model."""
 
 from typing import Any, NamedTuple
 
 
 class Machine(NamedTuple):
-    """Rates of one accelerator as a program meets them; numbers or NumPy arrays alike."""
+    """Achievable (not nominal) rates of one accelerator; numbers or NumPy arrays."""
 
     matmul_flops_per_s: Any
     """The best rate of a matrix product, measured where it was; 16 bit, or fp32."""
     sustained_share: Any
-    """Of that rate, what large products keep up through a step."""
+    """Share of that rate that large matmuls sustain during a step."""
     narrow_ratio: Any
-    """How many times faster products in fp8 or fp4 are sustained; 1 without them."""
+    """Sustained fp8 or fp4 rate / 16-bit rate; 1 in other precisions."""
     attention_share: Any
-    """Of the matmul rate, what flash attention reaches on long sequences."""
+    """FlashAttention rate on long sequences / matmul rate."""
     memory_bytes_per_s: Any
     multiprocessors: Any
     """Streaming multiprocessors, each of which works on one tile of a product at a time."""
@@ -30,4 +30,4 @@ class Machine(NamedTuple):
     host_bytes_per_s: Any
     """To the host's memory, in one direction."""
     element_bytes: int = 2
-    """Of an element as it passes through memory and links: 4 in fp32."""
+    """Bytes per element in memory and on links: 2, or 4 in fp32."""

@@ -1,9 +1,10 @@
 """The architecture of a decoder-only language model, one small description per concept.
 
-Every decoder family is these concepts with other values: nothing here, and no formula
-that reads it, knows the name of a family.
+Every decoder family is described by these fields with different values; neither this module nor any
+formula refers to a family by name.
 """
 
+from collections.abc import Iterator
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -86,7 +87,7 @@ class Norms(Spec):
     final: bool = True
     embedding: bool = False
     unit_offset: bool = False
-    """Weights are stored as their distance from one, and applied in fp32 (Gemma)."""
+    """Weights are stored minus one, and applied in fp32 (Gemma)."""
 
     @property
     def tensors(self) -> int:
@@ -109,7 +110,7 @@ class Head(Spec):
     """The output projection onto the vocabulary."""
 
     tied: bool
-    """It is the input embedding again: one matrix, multiplied once, stored once."""
+    """Whether it shares its matrix with the input embedding; stored once."""
     bias: bool = False
     checkpoint_copy: bool = False
     """The checkpoint stores the tied matrix twice."""
@@ -173,7 +174,7 @@ class ModelSpec(Spec):
 
     @property
     def score_channels(self) -> int:
-        """Channels met per query, position and head: for keys and for values.
+        """Multiply-adds per query, position and head in attention: key plus value channels.
 
         Relative positions (Transformer-XL) multiply queries with a second set of keys.
         """
@@ -219,28 +220,26 @@ class ModelSpec(Spec):
         return self.attention.windowed_layers or self.layers
 
 
-def _contradictions(model: ModelSpec) -> list[str]:
-    """Say which sizes cannot stand together, naming both keys and values."""
+def _contradictions(model: ModelSpec) -> Iterator[str]:
+    """Return a message for each contradiction between sizes, with keys and values."""
     attention, experts = model.attention, model.experts
-    found = []
     if attention.head_width is None and not attention.latent and model.width % attention.heads:
-        found.append(
+        yield (
             f"width {model.width} is not a multiple of attention.heads {attention.heads}: "
             "give attention.head_width"
         )
     if model.kv_heads > attention.heads or attention.heads % model.kv_heads:
-        found.append(
+        yield (
             f"attention.heads {attention.heads} is not a multiple of "
             f"attention.kv_heads {model.kv_heads}"
         )
     if experts and experts.active > experts.count:
-        found.append(f"experts.active {experts.active} is more than experts.count {experts.count}")
+        yield f"experts.active {experts.active} is more than experts.count {experts.count}"
     if model.expert_layers > model.layers:
-        found.append(f"experts.layers {model.expert_layers} is more than layers {model.layers}")
+        yield f"experts.layers {model.expert_layers} is more than layers {model.layers}"
     if attention.windowed_layers is not None and attention.window is None:
-        found.append("attention.windowed_layers is given but attention.window is not")
+        yield "attention.windowed_layers is given but attention.window is not"
     if model.windowed_layers > model.layers:
-        found.append(
+        yield (
             f"attention.windowed_layers {model.windowed_layers} is more than layers {model.layers}"
         )
-    return found

@@ -1,4 +1,4 @@
-"""Optimizers: a row of one table says all that memory, time, options and search know of each.
+"""Optimizers: one row each, with all that memory, time, options and search use.
 
 A new optimizer is a row here, and its test. Formulas are in :mod:`gptbudget.core`, which reads the
 row by :attr:`gptbudget.specs.recipe.Recipe.optimizer_spec`.
@@ -11,7 +11,8 @@ from typing import Literal, NamedTuple
 from gptbudget.specs.layout import Zero
 
 OptimizerImpl = Literal["fused", "foreach", "loop", "in-backward"]
-"""How the update is computed; in the backward pass each gradient is used and freed at once."""
+"""How the optimizer step is executed; ``in-backward`` uses and frees each gradient during the
+backward pass."""
 
 
 class State(NamedTuple):
@@ -20,13 +21,13 @@ class State(NamedTuple):
     tensors: float = 0
     """Values in fp32, or in 16 bit where the weights are pure 16 bit."""
     fixed_bytes: float = 0
-    """Bytes of values that have a type of their own."""
+    """Bytes of state whose type does not depend on the recipe."""
     rows_and_columns: bool = False
-    """One value for each row and column of a matrix too: next to nothing, and not counted."""
+    """One value for each row and column of a matrix too: negligible, not counted."""
 
 
 class Temporaries(NamedTuple):
-    """What an implementation holds while it steps, beside what the optimizer keeps."""
+    """Temporary memory of an implementation during the optimizer step."""
 
     weights: float = 0
     """Copies of all trained weights, in their type."""
@@ -46,7 +47,8 @@ class Optimizer(NamedTuple):
     matrix_state: State | None = None
     """The state of the matrices of blocks; ``None``: as of everything else."""
     paged: bool = False
-    """Its state is managed memory, whose pages move to the host when the card is full."""
+    """Whether its state is in CUDA managed memory, whose pages move to the host when the card is
+    full."""
     sharded_from: Zero = 1
     """The ZeRO stage from which data-parallel ranks share its state and its update."""
     newton_schulz_flops: float = 0
@@ -55,13 +57,13 @@ class Optimizer(NamedTuple):
     implementations: Mapping[OptimizerImpl, Temporaries] = MappingProxyType({})
     """Those that can be chosen, the default first; empty: one that holds nothing."""
     measured: bool = False
-    """Some of the steps whose memory was measured have it."""
+    """Whether measured training steps cover it."""
     tried_for: str | None = None
-    """The optimizer in whose place a search tries it; ``None``: it must be asked for."""
+    """The optimizer that a search replaces with it; ``None``: used only if the user gives it."""
     quality_cost: int = 0
-    """How much quality a search takes it to cost: 1 for fewer bits, 0 for none."""
+    """Quality cost assumed in a search: 1 for fewer bits, 0 for none."""
     default_in: tuple[str, ...] = ()
-    """Programs that train with it where their flags do not say otherwise."""
+    """Programs whose default optimizer it is."""
 
     @property
     def keeps_state(self) -> bool:

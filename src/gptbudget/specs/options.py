@@ -1,9 +1,9 @@
-"""The one table of options: one word each, the same as flag, scenario key and argument.
+"""The table of options. The same name is used as flag, scenario key and Python argument.
 
 A field of :class:`Options` is the whole of an option: what it may be, its help, its default in
 words, and what it has an effect on. Help, scenario keys, completions, what is listed as assumed,
-what makes two runs the same and what needs a model with a shape are read from here. Every field is
-optional; :mod:`gptbudget.run.complete` fills in what is not given.
+which options define the same run and what needs a model with a shape are read from here. Every
+field is optional; :mod:`gptbudget.run.complete` fills in what is not given.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, get_args
 
 from gptbudget import units
+from gptbudget.errors import nearest_hint
 from gptbudget.specs import values
 from gptbudget.specs.layout import Zero
 from gptbudget.specs.optimizers import DEFAULT_OPTIMIZER, OPTIMIZERS, OptimizerImpl
@@ -43,23 +44,25 @@ alone. ``compute``: FLOPs needed or delivered. ``cost``: money and energy.
 
 
 class Option(NamedTuple):
-    """What is known of an option beside its value."""
+    """Metadata of an option."""
 
     group: Group
     read: Callable[[Any], Any]
     """Takes what was typed and gives the value; raises ``ValueError`` as in :mod:`values`."""
     help: str
     takes: str = ""
-    """What is typed behind it. Choices are separated by ``|``; a ``Literal`` type gives its own."""
+    """Metavar: what the user types after the flag. Choices are separated by ``|``; a ``Literal``
+    type gives its own."""
     default: str = ""
     """In words."""
     affects: tuple[Effect, ...] = ()
     unit: str = ""
-    """Of a plain number in a command line that is printed."""
+    """Unit suffix in printed command lines."""
     also: str = ""
-    """Names in other programs, separated by spaces; typed here, they are answered with a hint."""
+    """Names in other programs, separated by spaces; if a user types one, the error suggests our
+    name."""
     in_headline: bool = False
-    """The answer says it elsewhere, so that it is not listed as assumed."""
+    """Whether the answer shows it elsewhere; it is then not listed under "assumed"."""
 
 
 _STEP: tuple[Effect, ...] = ("step",)
@@ -94,13 +97,11 @@ class OptionValues:
     def __init__(self, **given: Any) -> None:
         unknown = given.keys() - self.table.keys()
         if unknown:
-            msg = f"no options of {type(self).__name__}: {', '.join(sorted(unknown))}"
-            raise TypeError(msg)
+            raise TypeError(f"no options of {type(self).__name__}: {', '.join(sorted(unknown))}")
         self.__dict__.update({name: value for name, value in given.items() if value is not None})
 
     def __setattr__(self, name: str, value: Any) -> None:
-        msg = f"cannot set {name} of {type(self).__name__}"
-        raise AttributeError(msg)
+        raise AttributeError(f"cannot set {name} of {type(self).__name__}")
 
     def __repr__(self) -> str:
         given = ", ".join(f"{name}={value!r}" for name, value in self.given.items())
@@ -112,7 +113,7 @@ class OptionValues:
         return MappingProxyType(self.__dict__)
 
     def changed(self, **given: Any) -> Self:
-        """The same with other values; ``None`` takes one out."""
+        """Return a copy with other values; ``None`` removes an option."""
         return type(self)(**{**self.given, **given})
 
 
@@ -127,19 +128,19 @@ class Options(OptionValues):
         "this machine.", "NAME", affects=("memory", "time", "compute", "cost"),
         also="device accelerator gpu_type")] = None
     gpus: Annotated[int | None, _hardware(
-        units.parse_whole, "How many of them.", "N", "1, or what the layout needs",
+        units.parse_whole, "Number of GPUs.", "N", "1, or what the layout needs",
         affects=("step", "compute", "cost"),
         also="num_gpus n_gpus gpu_count world_size nproc_per_node")] = None
     gpus_per_node: Annotated[int | None, _hardware(
-        units.parse_whole, "How many share a host: its memory, and what joins them.", "N", "8",
+        units.parse_whole, "GPUs per host, which share its memory and its links.", "N", "8",
         affects=("memory", "time"), also="n_gpus_per_node devices_per_node",
         in_headline=False)] = None
     network: Annotated[float | None, _hardware(
-        units.parse_amount, "Network of one GPU to other nodes, in GB/s and one direction.",
+        units.parse_amount, "Network bandwidth per GPU to other nodes, in GB/s per direction.",
         "GB/S", "25 up to A100, 50 from H100, 10 without a fast link", affects=("time",),
         also="bandwidth interconnect", in_headline=False)] = None
     gpu_memory: Annotated[float | None, _hardware(
-        units.parse_bytes, "Memory of one, in place of that of the catalog.", "SIZE", "catalog",
+        units.parse_bytes, "Memory per GPU, in place of that of the catalog.", "SIZE", "catalog",
         affects=("memory",), unit="B", also="vram memory")] = None
     reserve: Annotated[float | None, _hardware(
         values.bytes_or_none, "Memory to leave free, for a desktop say.", "SIZE", "0",
@@ -149,7 +150,7 @@ class Options(OptionValues):
         "unlimited", affects=("host",), unit="B", also="ram cpu_memory")] = None
 
     reserve_host: Annotated[float | None, _hardware(
-        values.bytes_or_none, "Of --host-memory, what other programs keep.", "SIZE", "0",
+        values.bytes_or_none, "Part of --host-memory that other programs use.", "SIZE", "0",
         affects=("host",), unit="B")] = None
 
     model: Annotated[tuple[str, ...] | None, _job(
@@ -184,7 +185,7 @@ class Options(OptionValues):
         also="batch_size batch micro_batch_size per_device_train_batch_size "
         "train_micro_batch_size_per_gpu", in_headline=False)] = None
     global_batch_tokens: Annotated[int | None, _job(
-        units.parse_whole, "Tokens in an optimizer step; given, gradients are accumulated to it.",
+        units.parse_whole, "Tokens per optimizer step; if given, gradients are accumulated to it.",
         "N", "the catalog's, else 524288",
         also="total_batch_size global_batch tokens_per_step")] = None
 
@@ -285,10 +286,10 @@ class Options(OptionValues):
         "{node}; beyond 8 GPUs {nodes}; {cut} with --tp or --pp", affects=("memory", "time"),
         also="framework trainer program")] = None
     no_profile: Annotated[bool | None, _assumption(
-        values.switch, "Leave out what calibrate learned of this card and stack.",
+        values.switch, "Ignore the calibration profile of this card and stack.",
         affects=("time",), in_headline=True)] = None
     convention: Annotated[FlopsConvention | None, _assumption(
-        values.word(FlopsConvention), "FLOPs of the headline.", "6nd|exact", "6nd",
+        values.word(FlopsConvention), "How FLOPs are counted in the headline.", "6nd|exact", "6nd",
         affects=("compute",))] = None
     price: Annotated[float | None, _assumption(
         values.money_or_none, "US dollars per GPU-hour.", "USD", "catalog", affects=("cost",),
@@ -300,7 +301,7 @@ class Options(OptionValues):
         units.parse_amount, "Mean draw of one GPU in watts.", "W", "TDP", affects=("cost",),
         also="watts tdp")] = None
     pue: Annotated[float | None, _assumption(
-        values.factor, "Power of the building per power of the machines.", "N", "1.0",
+        values.factor, "Power usage effectiveness of the data centre.", "N", "1.0",
         affects=("cost",))] = None
     grid: Annotated[str | None, _assumption(
         values.text, "Carbon intensity: g CO2 per kWh, or a grid.", "G|germany|world",
@@ -313,20 +314,15 @@ OPTIONS = Options.table
 
 
 def called(name: str, options: Mapping[str, Option]) -> str | None:
-    """The option that other programs call ``name``."""
+    """Return our option for a name used by other programs, or ``None``."""
     plain = name.replace("-", "_").lower()
     return next((known for known, option in options.items() if plain in option.also.split()), None)
 
 
 def nearest_option(name: str, options: Mapping[str, Option]) -> str:
     """What to write in place of a name that is none of ``options``."""
-    import difflib  # only for the unhappy path
-
     known = called(name, options)
-    if known:
-        return f"it is {known!r} here"
-    nearest = difflib.get_close_matches(name, options, n=1)
-    return f"did you mean {nearest[0]!r}?" if nearest else f"known here: {', '.join(options)}"
+    return f"it is {known!r} here" if known else nearest_hint(name, options)
 
 
 def in_group(group: Group) -> tuple[str, ...]:
@@ -345,10 +341,10 @@ LAYOUT_OPTIONS = in_group("Layout")
 ADAPTER_OPTIONS = tuple(name for name in in_group("Method") if name != "method")
 
 HOST_OPTIONS = affecting("host")
-"""Those that have an effect only with an offload."""
+"""Options that have an effect only with offloading."""
 
 STEP_OPTIONS = affecting("step")
-"""Those that make two runs the same."""
+"""Options that determine the training step; two runs are the same if these agree."""
 
 SHAPE_OPTIONS = tuple(
     name for name, option in OPTIONS.items() if not {"compute", "cost"} & set(option.affects)

@@ -1,4 +1,4 @@
-"""One logged step of the user's own run, as it is typed, and the profile made of it."""
+"""A calibration profile: one logged step of the user's run and its prediction."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from gptbudget.specs.evidence import Figure
 
 
 class Profile(Spec):
-    """What was measured, what was predicted of it, and of which run."""
+    """Measured and predicted speed and peak of one run."""
 
     gpu: Text
     stack: Text
@@ -19,7 +19,7 @@ class Profile(Spec):
     peak_bytes: Positive | None = None
     predicted_peak_bytes: Positive | None = None
     figure: Figure | None = None
-    """What the peak is."""
+    """Kind of the peak: allocated, reserved or card."""
     run: dict[str, Any]
     """The options of the run, by name."""
 

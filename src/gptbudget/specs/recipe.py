@@ -76,7 +76,7 @@ class Recipe(NamedTuple):
 
     @property
     def mode(self) -> Mode:
-        """How tensors are stored: ``fp32`` covers tf32, which changes products and no storage."""
+        """How tensors are stored: ``fp32`` includes tf32, which affects matmuls but not storage."""
         if self.precision in {"fp32", "tf32"}:
             return "fp32"
         return "autocast" if self.weight_storage == "autocast" else "pure"

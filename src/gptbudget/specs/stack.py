@@ -1,8 +1,8 @@
-"""What software keeps in memory: measured parts of blocks, and the stacks composed of them.
+"""Memory and speed of software stacks, composed of measured parts of a block.
 
 A block is a norm and attention, a norm and a feed-forward network. Each part was measured in
-its implementations; a stack says which implementation it uses for which concept, so that a
-model takes the rules of its kind of block and never of its name.
+its implementations; a stack says which implementation it uses for which concept, so that the rules
+depend on the kind of block, never on the model's name.
 """
 
 from collections.abc import Mapping
@@ -55,53 +55,53 @@ DefaultFor = Literal["node", "nodes", "cut"]
 cut by tensor or pipeline parallelism."""
 
 _OWN = frozenset({"default_for", "compared_at_home", "measured_as", "program_flags"})
-"""What a stack does not take over from the one it is like."""
+"""Fields that a stack does not inherit through ``like``."""
 
 
 class Speed(NamedTuple):
     """Constants of one stack, from the ``speed`` of ``stacks.yaml``."""
 
     elementwise: float
-    """Memory traffic outside products, in units of what well-fused kernels need."""
+    """Memory traffic outside matmuls, relative to well-fused kernels."""
     overlap: float
     """Share of communication that can run beside computation."""
     logit_bytes: float
     """Traffic of the loss for each logit."""
     score_bytes: float
-    """Traffic of attention that is written out, for each score."""
+    """Bytes moved per attention score without a fused kernel."""
     host_s: float
-    """What the host needs to start one layer of one micro-batch; 0 where nothing waits for it."""
+    """Seconds the host needs to launch one layer of one micro-batch; 0 if that never limits."""
     hopper_attention: bool
     """Attention kernels made for Hopper (cuDNN, FlashAttention-3)."""
     adapter_traffic: float
     """Traffic of adapters in units of the channels they read and write."""
     evidence: str
-    """How each was obtained, and the runs it stands on."""
+    """How each was obtained, and the runs it is based on."""
     cast_elements: float = 10
     """Elements for each channel that casts to 8 bit move."""
     host_update_s: float = 0.71e-9
     """What the host needs to update one parameter that an offload keeps there, all its ranks
     together; 0 where the card updates it."""
     attention_rate: float = 1
-    """Of flash attention's usual rate, what the kernels of this software reach."""
+    """Attention rate of this stack / usual FlashAttention rate."""
     exchange_s: float = 0
-    """What pipeline stages lose each time they exchange messages, beside the bytes."""
+    """Seconds lost per exchange between pipeline stages, in addition to transfer time."""
     hides_messages: bool = False
     """Messages of interleaved stages pass beside computation, as much of them as ``overlap``."""
     pipeline_overlap: float | None = None
-    """``overlap`` of what replicas send where there are pipeline stages; ``None``: the same."""
+    """``overlap`` for data-parallel communication in a pipeline; ``None``: same as ``overlap``."""
 
 
 class NormMemory(NamedTuple):
-    """What a normalization keeps, per channel of the model and token."""
+    """Bytes a norm saves per token and model channel."""
 
     input: ByMode
     normalized: ByMode
-    """Kept besides when its weight is trained."""
+    """Additionally saved if its weight is trained."""
     token: float
     """Statistics, per token."""
     differentiated: ByMode
-    """Alive while it is differentiated, with its gradient and that of the residual stream."""
+    """Bytes alive in its backward pass, including its gradient and that of the residual stream."""
     source: str
     unit_offset: ByMode | None = None
     """Kept besides when the weight is stored as its distance from one."""
@@ -114,7 +114,7 @@ class FeedForwardMemory(NamedTuple):
     frozen: ByMode
     """Kept when its weights are frozen, but gradients pass through."""
     differentiated: TensorsByMode
-    """Alive while the block is differentiated."""
+    """Temporary memory in the backward pass of the block."""
     source: str
 
 
@@ -128,12 +128,12 @@ class LossMemory(NamedTuple):
     """Alive with all that is kept while the loss is differentiated."""
     source: str
     logit_bytes: ByMode = {"autocast": 2, "pure": 2, "fp32": 4}  # noqa: RUF012 - never changed
-    """Of a logit that the caller may keep."""
+    """Bytes per logit if the training loop keeps the logits."""
     fragmentation: float = 0
-    """Bytes for each logit that the allocator holds beside what is alive: the last gradient fits
-    into no freed block, because those are cut up or too small."""
+    """Bytes per logit lost to fragmentation: the last gradient does not fit into any freed block,
+    because those were split or are too small."""
     table_gradients: int = 0
-    """Gradients of the head that are alive while it is differentiated chunk by chunk."""
+    """Number of gradients of the head alive in the chunked backward pass."""
 
 
 class Parts(NamedTuple):
@@ -145,7 +145,7 @@ class Parts(NamedTuple):
     attention_differentiated: TensorsByAttention
     """Alive while attention that materializes its scores is differentiated."""
     attention_variants: dict[str, TensorsByAttention]
-    """What is kept where queries, keys and values lie otherwise, by name."""
+    """Saved tensors for other memory layouts of queries, keys and values, by name."""
     qk_norm: TensorsByMode
     """Kept by norms on queries and keys."""
     dropout: Tensors
@@ -172,12 +172,12 @@ class Stack(NamedTuple):
     fused_qkv: tuple[str, ...]
     """Kinds of block whose queries, keys and values are one product: their input is cast once."""
     evidence: str
-    """What the figures of kinds of block are that were not measured whole."""
+    """Evidence for the figures of block kinds whose whole step was not measured."""
     speed: Speed
     multihead: str | None = None
-    """How attention lies in memory where every query head has its keys: a variant."""
+    """Attention variant (memory layout) for multi-head attention."""
     grouped: str | None = None
-    """The same where query heads share keys."""
+    """Attention variant for grouped-query attention."""
     chunked: str = "chunked"
     """The loss that ``--loss chunked`` stands for."""
     selective: Tensors | None = None
@@ -189,15 +189,16 @@ class Stack(NamedTuple):
     keeps_quantized_inputs: bool = False
     """4-bit products keep their inputs though their weights are frozen."""
     copies_attention_output: float = 0
-    """Bytes a channel of attention's output that its projection copies to read."""
+    """Bytes per channel of the copy that the output projection makes of attention's output."""
     spread_adapters: Tensors = {}  # noqa: RUF012 - never changed
-    """Kept where adapters of some of queries, keys and values are spread over all of them."""
+    """Additionally saved if adapters of only some of Q, K and V are expanded to the fused QKV
+    output."""
     unties_head: bool = False
-    """The head is a matrix of its own also where the model ties it to the embedding."""
+    """Whether the head is stored separately even for tied models."""
     holds_inputs: bool = False
-    """What 4-bit products keep lives on until the next loss."""
+    """Whether inputs saved by 4-bit matmuls stay alive until the next loss."""
     unpacked_bytes: float = 2
-    """Of a 4-bit weight that is unpacked to multiply."""
+    """Bytes per dequantized 4-bit weight."""
     gathers_gradients: bool = False
     """While micro-batches are accumulated FSDP keeps gradients whole."""
     split: Split = "blocks"
@@ -222,14 +223,14 @@ class Stack(NamedTuple):
     master_gradient_bytes: float = 2
     """Bytes of a gradient in the ``master`` recipe."""
     keeps_masters: bool = False
-    """It keeps 16-bit weights and fp32 masters, unless it is told otherwise."""
+    """It keeps 16-bit weights and fp32 masters, by default."""
     default_zero: Zero = 3
-    """The stage of ZeRO where data parallelism is alone: 3 is FSDP."""
+    """Default ZeRO stage with data parallelism only; 3 is FSDP."""
     dense_only: bool = False
     """It trains dense models, and all weights."""
     default_for: tuple[DefaultFor, ...] = ()
     compared_at_home: bool = False
-    """Shown beside others on one card at home, where software is a free choice."""
+    """Whether it is listed for comparison on a single consumer GPU."""
     measured_as: tuple[str, ...] = ()
     """Its names in the tables of measured steps."""
     program_flags: Mapping[str, Mapping[str, Any]] = {}
@@ -264,7 +265,7 @@ def stacks_from(data: Mapping[str, Any]) -> Stacks:
 
 
 def _stacks(given: Mapping[str, Any]) -> dict[str, Stack]:
-    """Each stack; what it does not say is as in the one it is ``like``, of its speed too."""
+    """All stacks; missing fields, also of ``speed``, are inherited from the one it is ``like``."""
     fields = {name: _like(given, name) for name in given}
     speeds = {name: of["speed"] for name, of in fields.items()}
     return {
@@ -273,7 +274,7 @@ def _stacks(given: Mapping[str, Any]) -> dict[str, Stack]:
 
 
 def _like(given: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """The fields of one entry over those of the entry it is like."""
+    """Return the fields of one entry, merged over those of the entry named by ``like``."""
     own = dict(given[name])
     base = own.pop("like", None)
     if base is None:

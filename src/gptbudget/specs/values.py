@@ -1,9 +1,10 @@
-"""What the value of an option may be: each function takes what was typed and gives the value.
+"""Parsers for option values: each takes the raw value and returns the parsed one.
 
 Quantities are accepted as text (``10B``, ``1y``, ``90%``) or as plain numbers. What cannot be read
 raises a ``ValueError`` whose message is ``what is wrong: what to do``.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any, Literal, get_args
 
@@ -25,23 +26,20 @@ Convention = Literal["6nd", "exact"]
 Minimize = Literal["time", "cost", "memory", "gpus", "energy"]
 StackName = str
 
-_ZERO = frozenset({"0", "0.0"})
-
 
 def word(kind: Any) -> Callable[[object], str]:
-    """A reader of one of the words of a ``Literal``."""
+    """Return a parser that accepts the values of a ``Literal``."""
     return one_of(tuple(map(str, get_args(kind))))
 
 
 def one_of(known: tuple[str, ...]) -> Callable[[object], str]:
-    """A reader of one of some words."""
+    """Return a parser that accepts one of the given words."""
 
     def read(raw: object) -> str:
         if isinstance(raw, str) and raw in known:
             return raw
         shown = "a list" if isinstance(raw, tuple | list) else units.quoted(raw)
-        msg = f"{shown} is not known: write one of {', '.join(known)}"
-        raise ValueError(msg)
+        raise ValueError(f"{shown} is not known: write one of {', '.join(known)}")
 
     return read
 
@@ -50,15 +48,13 @@ optimizer = one_of(tuple(OPTIMIZERS))
 
 
 def text(raw: object) -> str:
-    """Text with something in it, in characters."""
+    """Parse non-empty text without surrogate characters."""
     if not isinstance(raw, str) or any("\ud800" <= each <= "\udfff" for each in raw):
         shown = units.quoted(raw)
         hint = f"put it in quotes, '{shown}'" if isinstance(raw, int | float) else "write a word"
-        msg = f"text belongs here, not {shown}: {hint}"
-        raise ValueError(msg)
+        raise ValueError(f"text belongs here, not {shown}: {hint}")
     if not raw.strip():
-        msg = "is empty: write a value"
-        raise ValueError(msg)
+        raise ValueError("is empty: write a value")
     return raw.strip()
 
 
@@ -66,62 +62,56 @@ def names(raw: object) -> tuple[str, ...]:
     """One name, or several."""
     several = tuple(raw) if isinstance(raw, tuple | list) else (raw,)
     if not several:
-        msg = "is empty: write a value"
-        raise ValueError(msg)
+        raise ValueError("is empty: write a value")
     return tuple(text(each) for each in several)
 
 
 def switch(raw: object) -> bool:
     """Yes or no."""
     if not isinstance(raw, bool):
-        msg = f"true or false belongs here, not {units.quoted(raw)}: write one of them"
-        raise ValueError(msg)
+        raise ValueError(f"true or false belongs here, not {units.quoted(raw)}: write one of them")
     return raw
 
 
 def dropout(raw: object) -> float:
     """A share that may be zero and is less than one."""
-    bare = str(raw).strip().removesuffix("%")
-    if isinstance(raw, int | float | str) and not isinstance(raw, bool) and _is_zero(bare):
+    if _is_zero(raw.strip().removesuffix("%") if isinstance(raw, str) else raw):
         return 0.0
     share = units.parse_fraction(raw)
     if share >= 1:
-        msg = f"{units.quoted(raw)} is out of range: write a number less than 1"
-        raise ValueError(msg)
+        raise ValueError(f"{units.quoted(raw)} is out of range: write a number less than 1")
     return share
 
 
-def _is_zero(bare: str) -> bool:
-    digits = bare.replace(".", "", 1)
-    return bool(digits) and digits.strip("0") == ""
+def _is_zero(raw: object) -> bool:
+    """Whether it is a zero, which no parser of quantities takes."""
+    if isinstance(raw, str):
+        return re.fullmatch(r"0+\.?0*|\.0+", raw.strip()) is not None
+    return raw == 0 and not isinstance(raw, bool)
 
 
 def bytes_or_none(raw: object) -> float:
     """An amount of memory that may be zero."""
-    return 0.0 if _is_nothing(raw) else units.parse_bytes(raw)
+    return 0.0 if _is_zero(raw) else units.parse_bytes(raw)
 
 
 def money_or_none(raw: object) -> float:
     """An amount of money that may be nothing."""
-    if _is_nothing(raw):
+    if _is_zero(raw):
         return 0.0
     try:
         return units.parse_amount(raw)
     except ValueError:
-        msg = f"{units.quoted(raw)} is not an amount of money: write a number, 0 or more"
-        raise ValueError(msg) from None
-
-
-def _is_nothing(raw: object) -> bool:
-    return isinstance(raw, int | float | str) and str(raw).strip() in _ZERO
+        raise ValueError(
+            f"{units.quoted(raw)} is not an amount of money: write a number, 0 or more"
+        ) from None
 
 
 def factor(raw: object) -> float:
     """A factor of at least one, such as a power usage effectiveness."""
     value = units.parse_amount(raw)
     if value < 1:
-        msg = f"{units.quoted(raw)} is less than one: write for example 1.1"
-        raise ValueError(msg)
+        raise ValueError(f"{units.quoted(raw)} is less than one: write for example 1.1")
     return value
 
 
@@ -132,8 +122,9 @@ def method(raw: object) -> str:
     if said in {"full", "lora", "qlora"} or (kind == "frozen" and colon and layers.isdecimal()):
         return said
     shown = units.quoted(raw)
-    msg = f"{shown} is not a method: write full, lora, qlora, or frozen:8 for the first 8 blocks"
-    raise ValueError(msg)
+    raise ValueError(
+        f"{shown} is not a method: write full, lora, qlora, or frozen:8 for the first 8 blocks"
+    )
 
 
 def zero_stage(raw: object) -> int:
@@ -141,5 +132,4 @@ def zero_stage(raw: object) -> int:
     said = str(raw).strip()
     if said in {"0", "1", "2", "3"}:
         return int(said)
-    msg = f"{units.quoted(raw)} is not a ZeRO stage: write 0, 1, 2 or 3 (FSDP is 3)"
-    raise ValueError(msg)
+    raise ValueError(f"{units.quoted(raw)} is not a ZeRO stage: write 0, 1, 2 or 3 (FSDP is 3)")

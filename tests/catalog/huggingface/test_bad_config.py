@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gptbudget.catalog.huggingface.load import FAMILIES
+from gptbudget.catalog.huggingface.families import FAMILIES
 from tests.catalog.huggingface.test_import import PUBLIC, VARIANTS
 from tests.conftest import Cli, Result
 

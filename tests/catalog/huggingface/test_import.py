@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from gptbudget.catalog.huggingface.load import FAMILIES, load_config
+from gptbudget.catalog.huggingface.families import FAMILIES
+from gptbudget.catalog.huggingface.load import load_config
 from gptbudget.core.flops import forward_flops_per_token
 from gptbudget.core.parameters import checkpoint_only, count_parameters
 from tests.conftest import Cli

@@ -65,9 +65,8 @@ def test_llama_3_with_32k_tokens() -> None:
     end = step("llama-3.1-8b", how, 1, 32_768, weight_storage="pure", checkpointing="full").phases[
         "forward_end"
     ]
-    logits = sized(
-        model("llama-3.1-8b"), {"vocabulary": how.loss.saved["pure"]["vocabulary"]}, 1, 32_768
-    )
+    long = TrainingStep(model("llama-3.1-8b"), Recipe("bf16"), how, 1, 32_768)
+    logits = sized(long, {"vocabulary": how.loss.saved["pure"]["vocabulary"]})
 
     assert end["activations"] == 8 * GIB
     assert end["activations"] / 32 == 0.25 * GIB
@@ -79,12 +78,13 @@ def test_llama_3_layer_in_copies_of_the_hidden_state() -> None:
     # is alive while it is differentiated.
     spec, how = model("llama-3.1-8b"), rules("llama-3.1-8b", "hf")
     recipe = Recipe(precision="bf16", weight_storage="pure")
-    kept, differentiated = layer_tensors(spec, recipe, how), how.feed_forward.differentiated
+    token = TrainingStep(spec, recipe, how, 1, 1)
+    kept, differentiated = layer_tensors(token), how.feed_forward.differentiated
     assert kept is not None
     hidden = 2 * spec.width
 
-    copies = sized(spec, kept, 1, 1) / hidden
-    assert copies <= 28 <= copies + sized(spec, differentiated["pure"], 1, 1) / hidden
+    copies = sized(token, kept) / hidden
+    assert copies <= 28 <= copies + sized(token, differentiated["pure"]) / hidden
 
 
 @pytest.mark.parametrize(

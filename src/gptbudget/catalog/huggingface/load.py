@@ -9,15 +9,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from gptbudget.catalog.huggingface import gpt, llama
 from gptbudget.catalog.huggingface.config import HfConfig, shown
+from gptbudget.catalog.huggingface.families import FAMILIES
 from gptbudget.catalog.sentences import sentence
 from gptbudget.catalog.yamlfile import read_text
 from gptbudget.errors import FileError, printable
 from gptbudget.specs.model import ModelSpec
-
-FAMILIES = {family.__name__: family for family in (*gpt.FAMILIES, *llama.FAMILIES)}
-"""How each model type is read; ``gemma3`` holds a ``gemma3_text`` in its ``text_config``."""
 
 _ALWAYS_NOTED = ("auto_map", "quantization_config")
 _MOST_NOTED = 40
@@ -35,8 +32,6 @@ def load_config(path: Path) -> ModelSpec:
     kind = config.raw("model_type")
     inner = config
     if kind == "gemma3":
-        if config.raw("text_config") is None:
-            raise config.fault("text_config", "is missing", "the model's size depends on it")
         inner, kind = config.part("text_config"), "gemma3_text"
         inner.raw("model_type")
     family = FAMILIES.get(kind) if isinstance(kind, str) else None
@@ -65,7 +60,7 @@ def _ignored(config: HfConfig, inner: HfConfig) -> str | None:
 
 
 def _contradiction(config: HfConfig, error: ValidationError) -> FileError:
-    """Sizes that cannot stand together, in the words of the model's own check."""
+    """Convert a validation error of ``ModelSpec`` (contradicting sizes) into a ``FileError``."""
     fault = error.errors()[0]
     what, hint = sentence(fault, ModelSpec)
     key = ".".join(str(part) for part in fault["loc"])
@@ -102,21 +97,20 @@ def read_config(path: Path) -> HfConfig:
 
 
 def _refuse_constant(name: str) -> None:
-    msg = f"{name} is not a number"
-    raise ValueError(msg)
+    raise ValueError(f"{name} is not a number")
 
 
 def _whole_number(digits: str) -> int | float:
-    """A number that is too long to be one is out of every range."""
+    """Parse an integer; absurdly long ones become infinity, which fails every range check."""
     return int(digits) if len(digits) <= _LONGEST_NUMBER else math.inf
 
 
 def _object(file: Path, text: str, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object in which no key has two values."""
-    found: dict[str, Any] = {}
+    """Build an object; raise an error if a key occurs twice with different values."""
+    values: dict[str, Any] = {}
     for key, value in pairs:
-        if found.setdefault(key, value) != value:
+        if values.setdefault(key, value) != value:
             *_, start = [0, *(hit.start() for hit in re.finditer(re.escape(f'"{key}"'), text))]
             line = text.count("\n", 0, start) + 1
             raise FileError(f"{file}:{line}: {shown(key)} is given twice", "keep one of them")
-    return found
+    return values

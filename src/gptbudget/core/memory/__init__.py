@@ -1,1 +1,1 @@
-"""Bytes on one rank all through a step: the timeline, and what is on it."""
+"""Memory of one rank during a training step: the phases, and the tensors alive in each."""

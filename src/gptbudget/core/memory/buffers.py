@@ -1,6 +1,6 @@
-"""Memory that communication takes on one rank: buckets, gathered inputs, messages in flight."""
+"""Communication buffers of one rank: gradient buckets, gathered inputs and pipeline messages."""
 
-from gptbudget.core.arrays import Bytes, Count, added, minimum, same_everywhere, where
+from gptbudget.core.arrays import Bytes, Count, minimum, same_everywhere, where
 from gptbudget.core.memory.placement import Placement
 from gptbudget.core.memory.sharding import data_parallel_mode
 from gptbudget.core.memory.states import States, gradient_bytes
@@ -14,15 +14,15 @@ https://www.deepspeed.ai/docs/config-json/#zero-optimizations-for-fp16-training.
 def gradient_buckets(step: TrainingStep, placement: Placement, states: States) -> Bytes:
     """Copies of gradients that are alive all through training, for their reduction.
 
-    DistributedDataParallel keeps every gradient a second time in its buckets, unless they are
-    views of them (``gradient_as_bucket_view``, off by default; on where ZeRO shares the optimizer:
-    torch.distributed.optim.ZeroRedundancyOptimizer). DeepSpeed has one bucket, on one rank too.
+    DistributedDataParallel stores every gradient a second time in its buckets, unless gradients are
+    views of the buckets (``gradient_as_bucket_view``, off by default; on where ZeRO shares the
+    optimizer: torch.distributed.optim.ZeroRedundancyOptimizer). DeepSpeed allocates one bucket,
+    even on a single rank.
     """
     recipe, layout, stack = step.recipe, step.layout, step.stack
     sharing = data_parallel_mode(recipe, layout.zero, stack)
     if sharing == "flattened":
-        trained = added(held.trained for held in placement.kinds)
-        return gradient_bytes(recipe, stack) * minimum(_BUCKET, trained)
+        return gradient_bytes(recipe, stack) * minimum(_BUCKET, placement.trained)
     if sharing != "replicas" or layout.zero:
         return 0
     return where(layout.dp > 1, states.gradients, 0)
@@ -37,7 +37,7 @@ def messages(step: TrainingStep, in_flight: Count) -> Bytes:
     GiB for 530B over 35 stages); tokens go to their experts and come back.
     """
     model, layout, mode = step.model, step.layout, step.recipe.mode
-    tokens = step.micro_batch * step.seq_len / layout.cp
+    tokens = step.tokens
     residual, product = (2 if mode == "pure" else 4), (4 if mode == "fp32" else 2)
     whole = residual * tokens * model.width
     boundary = whole / (layout.tp if layout.sequence_parallel else 1)
@@ -47,8 +47,8 @@ def messages(step: TrainingStep, in_flight: Count) -> Bytes:
     neighbours = 2 * 2 * product * tokens * model.kv_width / layout.tp
     total = total + where(layout.cp > 1, neighbours, 0)
     if same_everywhere(layout.pp > 1):
-        kept = 0 if step.stack.frees_outputs else in_flight * boundary
-        total = total + 2 * boundary + kept
+        outputs = 0 if step.stack.frees_outputs else in_flight * boundary
+        total = total + 2 * boundary + outputs
     if layout.ep > 1 and model.experts is not None:
         total = total + 2 * model.experts.active * boundary
     return total

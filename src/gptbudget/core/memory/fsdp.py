@@ -1,9 +1,9 @@
-"""FSDP on one rank: weights put together block by block, gradients cut up again.
+"""FSDP buffers of one rank: weights all-gathered block by block, gradients reduce-scattered.
 
-Embedding, final norm and head are one group that stays whole through a pass; each block is
-another. While a block is at work the weights of the next one are gathered, and the gradients of
-the one before are reduced (PyTorch, torch.distributed.fsdp.fully_shard). Read off PyTorch's own
-FSDP tracker, tests/truth/fsdp.json.
+Embedding, final norm and head form one FSDP group that stays gathered during a pass; each block is
+its own group. While a block is computed, the weights of the next one are gathered, and the
+gradients of the one before are reduced (PyTorch, torch.distributed.fsdp.fully_shard). Derived from
+PyTorch's FSDP memory tracker, tests/truth/fsdp.json.
 """
 
 from operator import mul
@@ -17,33 +17,34 @@ from gptbudget.specs.recipe import Recipe
 
 _COMPUTE_BYTES = 2
 _REDUCE_BYTES = 4
-"""Of a weight in 16-bit compute, and of its gradient in the reduction of fp32 shards."""
+"""Bytes of a gathered weight in 16-bit compute, and of its gradient when reduced to fp32 shards."""
 
 
 class Gathering(NamedTuple):
-    """Bytes of each buffer; ``embedding_and_head`` is what stands outside the blocks."""
+    """Bytes of each buffer; ``embedding_and_head`` is the group of all outside the blocks."""
 
     embedding_and_head: Bytes
     block: Bytes
     prefetch: Bytes
-    """The next block's weights, gathered while this one is at work."""
+    """Weights of the next block, gathered while the current one is computed."""
     reduce_scatter_buffer: Bytes
     """The previous block's gradients, as the reduction takes them."""
     shard: Bytes
-    """A block's gradients once they are cut up."""
+    """This rank's shard of a block's gradients."""
     layer_gradients: Bytes
-    """A block's gradients, whole, as the backward pass makes them."""
+    """Unsharded gradients of one block, as the backward pass produces them."""
     network: Bytes
-    """Of those, the network's but for the matrix that is differentiated last."""
+    """The part of them that belongs to the feed-forward network, without the matrix whose gradient
+    comes last."""
     embedding_and_head_gradients: Bytes
     table_gradient: Bytes
-    """The vocabulary matrix's of that."""
+    """The part of them that is the gradient of the vocabulary matrix."""
     embedding_and_head_reduced: Bytes
-    """All gradients outside the blocks and their shards, as the reduction takes and gives them."""
+    """Input and output of the reduce-scatter of all gradients outside the blocks."""
     frees: bool
-    """The optimizer runs in the backward pass and frees each gradient."""
+    """Whether the optimizer runs in the backward pass and frees each gradient."""
     keeps: bool
-    """Weights stay together between forward and backward pass; in a pipeline they always do."""
+    """Whether weights stay gathered between forward and backward pass (always in a pipeline)."""
 
 
 def gathering(step: TrainingStep, placement: Placement) -> Gathering:
@@ -60,7 +61,7 @@ def gathering(step: TrainingStep, placement: Placement) -> Gathering:
     ends = placement.embedding_and_head
     kinds = placement.block_kinds
     on_host = recipe.offload == "all"
-    gathered = [gathered_bytes(held, recipe, compute) for held in kinds]
+    gathered = [gathered_bytes(held, recipe) for held in kinds]
     comes = [where(on_host | (held.shards > 1), 1, 0) for held in kinds]
     own = made * added(held.trained for held in kinds)
     early = 2 / 3 if step.model.ffn.gated else 1 / 2
@@ -85,33 +86,37 @@ def gathering(step: TrainingStep, placement: Placement) -> Gathering:
 
 
 def compute_bytes(recipe: Recipe) -> int:
-    """Bytes of a gathered weight: 16 bit, whatever its shards are, but in full precision."""
+    """Bytes of a gathered weight: 2 in 16-bit compute, whatever the type of its shards."""
     return base_bytes(recipe) if recipe.mode == "fp32" else _COMPUTE_BYTES
 
 
 def whole_gradients(step: TrainingStep, placement: Placement) -> Bytes | None:
-    """Gradients that are summed over micro-batches before they are cut up; ``None``: never.
+    """Bytes of unsharded gradients kept over micro-batches; ``None`` if each is sharded at once.
 
-    A pipeline of FSDP ranks sums them in the type of the reduction until its last micro-batch
+    A pipeline of FSDP ranks accumulates them in the reduce dtype until its last micro-batch
     (torch.distributed.pipelining, ``set_requires_gradient_sync``). Under ``no_sync`` FSDP's flat
     parameters sum them in the type of compute, those of frozen weights beside adapters too.
     """
     recipe, stack = step.recipe, step.stack
     if not recipe.accumulate:
         return None
-    trained = added(held.trained for held in placement.kinds)
     if stack.gathers_gradients:
         flat = placement.dense.parameters + placement.experts.parameters
-        beside = trained if recipe.method.has_adapters else placement.embedding_and_head.trained
+        beside = (
+            placement.trained
+            if recipe.method.has_adapters
+            else placement.embedding_and_head.trained
+        )
         return compute_bytes(recipe) * (flat + beside)
     if same_everywhere(step.layout.pp > 1):
         wide = recipe.weight_storage == "autocast"
-        return (_REDUCE_BYTES if wide else gradient_bytes(recipe, stack)) * trained
+        return (_REDUCE_BYTES if wide else gradient_bytes(recipe, stack)) * placement.trained
     return None
 
 
-def gathered_bytes(block: ParameterShard, recipe: Recipe, compute: int) -> Bytes:
+def gathered_bytes(block: ParameterShard, recipe: Recipe) -> Bytes:
     """A block's weights as they are gathered: 4-bit ones stay packed."""
+    compute = compute_bytes(recipe)
     adapters = compute * block.trained if recipe.method.has_adapters else 0
     if recipe.method.kind != "qlora":
         return compute * block.parameters + adapters

@@ -1,7 +1,7 @@
 """Memory outside the tensors of a step: driver context, library workspaces, allocator.
 
-These are named parts of the bill, not a hidden margin. They vary with driver, library and
-allocation pattern; each figure is a measurement of one setup and shown as a default.
+These are listed as parts of the total, not as a hidden safety margin. They vary with driver,
+library and allocation pattern; each figure is a measurement of one setup and shown as a default.
 """
 
 from gptbudget.core.arrays import Bytes, any_true, where, whole
@@ -43,7 +43,7 @@ number of ranks. Groups split from the first share it (ncclCommSplit, splitShare
 by one take as much each, which is left out."""
 
 _ALL_TO_ALL_BYTES = 3.28e9
-"""What the first all-to-all takes beside that, on eight H100:
+"""Additional memory of the first all-to-all on eight H100:
 https://github.com/NVIDIA/nccl/issues/1685 (1.06 to 4.34 GB)."""
 
 

@@ -1,4 +1,4 @@
-"""What one rank of a layout holds: which blocks, which ends of the model, which share of them.
+"""What one rank holds: its blocks, whether it has embedding or head, and its shard of them.
 
 Tensor parallelism cuts the matrices of attention, network and vocabulary; norms, routers and
 positions are whole on every rank. A pipeline gives the embedding to the first stage and the head
@@ -36,13 +36,14 @@ class ParameterShard(NamedTuple):
     """Parameters of one kind on one rank."""
 
     parameters: Count
-    """Without adapters."""
+    """Number of parameters, not counting adapters."""
     trained: Count
-    """Those with gradients: adapters where there are some."""
+    """Parameters with gradients; with adapters, only the adapters."""
     matrices: Count
-    """Those of blocks that multiply: 4 bit under QLoRA, and Muon's."""
+    """Parameters in the matrices of blocks: 4-bit under QLoRA; updated by Muon if that is the
+    optimizer."""
     shards: Count
-    """Data-parallel ranks that may share their states."""
+    """Number of data-parallel ranks over which ZeRO or FSDP can shard their states."""
 
 
 class Placement(NamedTuple):
@@ -60,17 +61,22 @@ class Placement(NamedTuple):
     embedding_and_head: ParameterShard
     """Embedding, positions, final norm, head."""
     embedding_table: Count
-    """Rows of the vocabulary on this rank times their width."""
+    """Parameters of the vocabulary matrix on this rank."""
     block: ParameterShard
     """The largest single block, without its routed experts."""
     block_experts: ParameterShard
     network: Count
-    """Of that block, its feed-forward network or router and experts."""
+    """Parameters of that block's feed-forward network, or router and experts."""
 
     @property
     def kinds(self) -> tuple[ParameterShard, ...]:
-        """Everything on the rank, by who shares it."""
+        """All parameters on the rank, grouped by the ranks that shard them."""
         return (self.dense, self.experts, self.embedding_and_head)
+
+    @property
+    def trained(self) -> Count:
+        """Parameters of the rank that have gradients."""
+        return added(held.trained for held in self.kinds)
 
     @property
     def block_kinds(self) -> tuple[ParameterShard, ...]:
@@ -93,11 +99,11 @@ class Placement(NamedTuple):
 def stages_that_may_be_worst(
     model: ModelSpec, method: Method, layout: Layout, split: Split
 ) -> Sequence[Count]:
-    """The first stage, the last, and of those between the first of each kind.
+    """The stages that can need most: first, last, and the first of each kind in between.
 
-    Stages between hold neither end of the model; of two with as many blocks of each kind the later
-    one has fewer micro-batches in flight. Of an array of pipelines each has three stages or more,
-    and blocks that are all alike.
+    Stages in between have neither embedding nor head; of two with the same blocks the later one has
+    fewer micro-batches in flight. An array of pipeline degrees must have at least three stages each
+    and identical blocks.
     """
     if hasattr(layout.pp, "__array__"):
         return [0, 1, layout.pp - 1]
@@ -120,7 +126,7 @@ def place(
     """What a rank of ``stage`` holds, with ``micro_batches`` a step and replica.
 
     ``split``: what is balanced over stages: layers, layers with ends, or parameters.
-    Dense blocks of a model with experts are taken to come first, as in DeepSeek's.
+    Dense blocks of a model with experts are assumed to come first, as in DeepSeek's.
 
     Example: GPT-3 175B over 8 tensor and 8 pipeline ranks holds 12 of 96 blocks, an eighth each.
     """
@@ -187,74 +193,45 @@ def _layers_on_stage(
     starts = [added(each.number for each in kinds[:place]) for place in range(len(kinds))]
     borders = (*starts, *(max(start, frozen) for start in starts))
     if any_true(layout.pp > 1):
-        behind = tabulate(
-            lambda pp, vp, stage: _on_stage(
-                model, tuple(map(int, borders)), pp, vp, stage, split, evenly=not frozen
-            ),
-            layout.pp,
-            layout.vp,
-            stage,
-        )
+        of_model = [int(border) for border in borders]
+        ends = ENDS_AS_LAYERS if split == "ends" and not frozen else 0
+
+        def on_stage(pp: int, vp: int, stage: int) -> tuple[int, ...]:
+            if split == "cost":
+                return _behind(of_model, [_by_cost(model, pp, stage)])
+            return _evenly(tuple(of_model), int(model.layers), int(pp), int(vp), int(stage), ends)
+
+        behind = tabulate(on_stage, layout.pp, layout.vp, stage)
     else:  # all layers are on the one stage
         behind = tuple(maximum(model.layers - border, 0) for border in borders)
     return _between(behind[: len(kinds)]), _between(behind[len(kinds) :])
 
 
 def _between(behind: tuple[Count, ...]) -> tuple[Count, ...]:
-    """Layers between consecutive borders, from the number of layers behind each border."""
+    """Layers of each kind, from the number of layers behind the first of each kind."""
     return tuple(here - above for here, above in zip(behind, (*behind[1:], 0), strict=True))
 
 
-def _on_stage(
-    model: ModelSpec,
-    borders: tuple[int, ...],
-    pp: int,
-    vp: int,
-    stage: int,
-    split: Split,
-    *,
-    evenly: bool,
-) -> tuple[int, ...]:
-    """Layers of a stage from each of the borders on."""
-    if split == "cost":
-        return _behind(borders, _by_cost(model, pp, stage))
-    ends_count = split == "ends" and evenly
-    return _evenly_behind(borders, int(model.layers), int(pp), int(vp), int(stage), ends_count)
-
-
-def _behind(borders: tuple[int, ...], chunks: Iterable[range]) -> tuple[int, ...]:
+def _behind(borders: Sequence[int], chunks: Sequence[range]) -> tuple[int, ...]:
     """Blocks in ``chunks`` from each of the borders on."""
-    of = list(chunks)
-    return tuple(added(max(0, c.stop - max(c.start, border)) for c in of) for border in borders)
-
-
-@cache
-def _evenly_behind(
-    borders: tuple[int, ...],
-    layers: int,
-    pp: int,
-    vp: int,
-    stage: int,
-    ends_count: bool,  # noqa: FBT001 - of a function that is cached
-) -> tuple[int, ...]:
-    return _behind(borders, _evenly(layers, pp, vp, stage, ends_count=ends_count))
+    return tuple(added(max(0, c.stop - max(c.start, border)) for c in chunks) for border in borders)
 
 
 def _one_of_the_largest(kinds: tuple[Layers, ...], held: tuple[Count, ...]) -> tuple[Count, ...]:
     """One layer of the largest kind on the stage, as a number of layers of each kind."""
     by_size = sorted(range(len(kinds)), key=lambda kind: kinds[kind].parameters.total)
-    found, left = [0] * len(kinds), 1
+    numbers, left = [0] * len(kinds), 1
     for kind in reversed(by_size[1:]):
-        found[kind] = minimum(held[kind], left)
-        left = left - found[kind]
-    found[by_size[0]] = left
-    return tuple(found)
+        numbers[kind] = minimum(held[kind], left)
+        left = left - numbers[kind]
+    numbers[by_size[0]] = left
+    return tuple(numbers)
 
 
 def _adapters(
     kinds: tuple[Layers, ...], numbers: tuple[Count, ...], method: Method, layout: Layout
 ) -> Bytes:
-    """Adapters of some layers of each kind, cut as the matrices they adapt."""
+    """Adapters of some layers of each kind, sharded like the matrices they adapt."""
     ends = (adapter_ends(each.tensors, method.lora_targets) for each in kinds)
     return method.lora_rank * _sum(numbers, ends) / layout.tp
 
@@ -262,7 +239,7 @@ def _adapters(
 def in_flight(layout: Layout, stage: Count, micro_batches: Count) -> Count:
     """Micro-batches whose activations a stage keeps at once, in whole stages.
 
-    One-forward-one-backward: p less the stage's index (Narayanan et al. 2021, section 2.2).
+    One-forward-one-backward: p - stage index (Narayanan et al. 2021, section 2.2).
     Interleaved over v chunks: 1 + (p - 1) / (p v) times the model's on the first stage
     (Korthikanti et al. 2022, arXiv 2205.05198, section 4.2.3).
     """
@@ -271,25 +248,29 @@ def in_flight(layout: Layout, stage: Count, micro_batches: Count) -> Count:
     return where(layout.vp == 1, minimum(after + 1, micro_batches), chunks / layout.vp)
 
 
-def _evenly(layers: int, pp: int, vp: int, stage: int, *, ends_count: bool) -> list[range]:
-    """The blocks of a stage; the first stages take one more where they do not divide.
+@cache
+def _evenly(
+    borders: tuple[int, ...], layers: int, pp: int, vp: int, stage: int, ends: int
+) -> tuple[int, ...]:
+    """Blocks of a stage from each border on; the first stages take one more if they do not divide.
 
-    Where blocks do not divide, embedding and head may stand for one each: 7 and 8 of Llama-3 405B's
-    126 blocks are on stages of 16 (arXiv 2407.21783, section 3.3.2). No stage is without a block.
+    Then ``ends`` may stand for blocks, one for the embedding: 7 and 8 of Llama-3 405B's 126 blocks
+    are on stages of 16 (arXiv 2407.21783, section 3.3.2). No stage is without a block.
     """
     pieces = pp * vp
-    ends = int(ends_count and layers % pieces > 0)
-    whole, more = divmod(layers + ENDS_AS_LAYERS * ends, pieces)
+    counted = ends if layers % pieces else 0
+    whole, more = divmod(layers + counted, pieces)
 
     def begin(piece: int) -> int:
         least = layers - max(0, pieces - piece) if pieces <= layers else layers
-        return min(max(piece * whole + min(piece, more) - ends, 0), least)
+        return min(max(piece * whole + min(piece, more) - counted // 2, 0), least)
 
-    return [range(begin(piece), begin(piece + 1)) for piece in range(stage, pieces, pp)]
+    chunks = [range(begin(piece), begin(piece + 1)) for piece in range(stage, pieces, pp)]
+    return _behind(borders, chunks)
 
 
-def _by_cost(model: ModelSpec, pp: int, stage: int) -> list[range]:
-    """The blocks of a stage where each ends with the block that exceeds its share.
+def _by_cost(model: ModelSpec, pp: int, stage: int) -> range:
+    """The blocks of a stage balanced by parameters: it ends with the block that exceeds its share.
 
     The head counts with its parameters (nanotron, models/base.py, ``build_model``): 11 of 16
     blocks are on the first of two stages where the head weighs four.
@@ -300,20 +281,16 @@ def _by_cost(model: ModelSpec, pp: int, stage: int) -> list[range]:
         for _ in range(int(each.number))
     ]
     share = (added(costs) + vocabulary_matrix(model)) / pp
-    begin, spent = 0, 0.0
-    for piece in range(pp):
-        end = begin
+    begin, end, spent = 0, 0, 0.0
+    for piece in range(int(stage) + 1):
+        begin = end
         while end < model.layers and spent <= share * (piece + 1):
             end, spent = end + 1, spent + costs[end]
-        end = model.layers if piece == pp - 1 else end
-        if piece == stage:
-            return [range(begin, end)]
-        begin = end
-    return []
+    return range(begin, model.layers if stage == pp - 1 else end)
 
 
 def _counts_as_cost(tensor: Tensor) -> bool:
-    """Norms and the other vectors of attention do not."""
+    """Whether a tensor counts as cost: norms and vectors of attention do not."""
     return bool(tensor.product) or tensor.component not in {"attention", "norms"}
 
 

@@ -1,9 +1,9 @@
-"""The amounts that the phases of a step share, for one rank of a layout, in bytes."""
+"""Amounts in bytes from which the phases of a step are computed, for one rank."""
 
+from functools import partial
 from typing import NamedTuple
 
 from gptbudget.core.arrays import Bytes, Count, maximum, where
-from gptbudget.core.implementation import Implementation
 from gptbudget.core.memory.activations import (
     head_tensors,
     layer_tensors,
@@ -19,7 +19,6 @@ from gptbudget.core.memory.states import States, training_states
 from gptbudget.core.parts import Parts
 from gptbudget.core.step import TrainingStep
 from gptbudget.core.tensors import vocabulary_matrix
-from gptbudget.specs.layout import Layout
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Recipe
 
@@ -28,7 +27,7 @@ _AUTOCAST_COPY_BYTES = 2
 
 
 class RankAmounts(NamedTuple):
-    """What one rank has alive in a training step, and when."""
+    """Sizes of everything one rank allocates in a training step."""
 
     model: ModelSpec
     recipe: Recipe
@@ -37,21 +36,21 @@ class RankAmounts(NamedTuple):
     begin: Parts[Bytes]
     """Alive before a step: weights, optimizer state, accumulated gradients, masks, buckets."""
     reduces_at_end: bool
-    """Gradients are whole until the last micro-batch, and cut up for the optimizer."""
+    """Whether gradients stay unsharded until the last micro-batch and are then reduce-scattered."""
     messages: Bytes
     """Buffers of communication while a pass runs."""
     saved_by_layers: Bytes
-    """What all blocks keep for the backward passes that are due."""
+    """Activations saved by all blocks for all micro-batches in flight."""
     saved_per_checkpoint: Bytes
-    """What one block keeps for one of them."""
+    """Activations saved by one block for one micro-batch, with checkpointing applied."""
     saved_per_layer: Bytes
-    """What one block keeps once it is computed again, or at once."""
+    """Activations of one block without checkpointing, or after recomputation."""
     recomputed: Bytes
-    """What checkpointing brings back for the block being differentiated."""
+    """Activations recomputed for the block whose gradients are being computed."""
     mask: Bytes
     """A mask that is an input of every checkpointed block."""
     residual: Bytes
-    """One residual stream, and its gradient."""
+    """Bytes of one residual stream (its gradient has the same size)."""
     head_saved: Bytes
     logits_held: Bytes
     forward_temporary: Bytes
@@ -62,13 +61,14 @@ class RankAmounts(NamedTuple):
     """Autocast copies of the matrices of all blocks."""
     head_copy: Bytes
     fused_head_gradient: Bytes
-    """A fused loss has the gradient of the head ready with the loss."""
+    """Gradient of the head, which a fused loss computes in the forward pass."""
     gathering: Gathering | None
     """FSDP's buffers, where weights are gathered block by block."""
     flattens_gradients: bool
     """DeepSpeed copies gradients flat and to fp32 for the step."""
     fragmentation: Bytes
-    """What the allocator holds beside the loss because its last tensor fits no freed block."""
+    """Memory lost to fragmentation at the loss: its last tensor does not fit into any freed
+    block."""
 
     @property
     def layers(self) -> Bytes:
@@ -77,84 +77,76 @@ class RankAmounts(NamedTuple):
 
 
 def rank_amounts(step: TrainingStep, placement: Placement) -> RankAmounts | None:
-    """Measure one rank; ``None`` when the attention kind does not exist in this precision."""
-    model, recipe, how, micro_batch, seq_len, layout, _ = step
-    states = training_states(placement, recipe, layout.zero, how.stack)
-    sharing = data_parallel_mode(recipe, layout.zero, how.stack)
+    """Compute one rank; ``None`` when the attention kind does not exist in this precision."""
+    recipe, layout, parts = step.recipe, step.layout, step.implementation
+    states = training_states(placement, recipe, layout.zero, step.stack)
+    sharing = data_parallel_mode(recipe, layout.zero, step.stack)
     buckets = gradient_buckets(step, placement, states)
     gathered = gathering(step, placement) if sharing == "fsdp" else None
     whole = whole_gradients(step, placement) if gathered else None
     if gathered and recipe.mode == "autocast":  # FSDP casts the weights, autocast has nothing to do
         recipe = recipe._replace(weight_storage="pure")
-    tensors, mode = layer_tensors(model, recipe, how), recipe.mode
+        step = step._replace(recipe=recipe)
+    tensors, mode = layer_tensors(step), recipe.mode
     if tensors is None:
         return None
 
-    def size(part: Bytes) -> Bytes:
-        return sized(model, part, micro_batch, seq_len, layout)
-
-    tokens = micro_batch * seq_len / layout.cp
+    size = partial(sized, step)
     element = 2 if mode == "pure" else 4
     width = size({"width": 1})
     residual = element * width
-    layer = size(tensors) + _viewed(model, recipe, how, micro_batch, seq_len) / layout.tp
-    again = size(recomputed_tensors(how, tensors))
-    kept = {"none": layer, "selective": layer - again, "full": residual}[recipe.checkpointing]
-    attention = how.parts.attention_differentiated.get(recipe.attention, {}).get(mode, {})
+    layer = size(tensors) + _viewed(step) / layout.tp
+    again = size(recomputed_tensors(step.stack, tensors))
+    saved = {"none": layer, "selective": layer - again, "full": residual}[recipe.checkpointing]
+    attention = parts.parts.attention_differentiated.get(recipe.attention, {}).get(mode, {})
     network_freed = size({"ffn": tensors.get("ffn", 0)})
-    mask = _checkpointed_mask(recipe, how, tokens * seq_len)
+    mask = _checkpointed_mask(step)
     accumulated = states if whole is None else states._replace(gradients=whole)
     last = int(placement.last)
-    held = placement.trained_layers * size(quantized_inputs(recipe, how))
-    held = held if how.stack.holds_inputs else 0
+    held = placement.trained_layers * size(quantized_inputs(step))
+    held = held if step.stack.holds_inputs else 0
     trained = placement.trained_layers / maximum(placement.layers, 1)
     return RankAmounts(
-        model=model,
+        model=step.model,
         recipe=recipe,
         placement=placement,
         states=states,
-        begin=_begin(model, recipe, how, accumulated, buckets, held),
+        begin=_begin(step, accumulated, buckets, held),
         reduces_at_end=whole is not None,
-        messages=messages(step._replace(recipe=recipe), placement.in_flight),
-        saved_by_layers=placement.in_flight * placement.trained_layers * kept + mask,
-        saved_per_checkpoint=kept,
+        messages=messages(step, placement.in_flight),
+        saved_by_layers=placement.in_flight * placement.trained_layers * saved + mask,
+        saved_per_checkpoint=saved,
         saved_per_layer=layer,
         recomputed={"none": 0, "selective": again, "full": layer}[recipe.checkpointing],
         mask=mask,
         residual=residual,
-        head_saved=last * size(head_tensors(model, recipe, how)),
-        logits_held=last * how.loss.logit_bytes[mode] * size({"vocabulary": 1})
+        head_saved=last * size(head_tensors(step)),
+        logits_held=last * parts.loss.logit_bytes[mode] * size({"vocabulary": 1})
         if recipe.keep_logits
         else 0,
-        forward_temporary=last * size(how.loss.forward_temporary[mode]),
+        forward_temporary=last * size(parts.loss.forward_temporary[mode]),
         loss_backward_temporary=last
         * (
-            size(how.loss.backward_temporary[mode])
-            + how.loss.table_gradients * states.table_gradient
+            size(parts.loss.backward_temporary[mode])
+            + parts.loss.table_gradients * states.table_gradient
         ),
         block_backward_temporary=maximum(
-            size(how.feed_forward.differentiated[mode]), size(attention) - network_freed, 0
+            size(parts.feed_forward.differentiated[mode]), size(attention) - network_freed, 0
         )
-        + _unpacked(model, recipe, how, layout),
-        norm_backward_temporary=width * how.norm.differentiated[mode],
+        + _unpacked(step),
+        norm_backward_temporary=width * parts.norm.differentiated[mode],
         block_copies=_autocast_copies(recipe, placement.block_matrices * trained),
         head_copy=_autocast_copies(recipe, last * placement.embedding_table),
         fused_head_gradient=last * states.table_gradient if recipe.loss == "fused" else 0,
         gathering=gathered,
         flattens_gradients=sharing == "flattened",
-        fragmentation=last * how.loss.fragmentation * size({"vocabulary": 1}),
+        fragmentation=last * parts.loss.fragmentation * size({"vocabulary": 1}),
     )
 
 
-def _begin(
-    model: ModelSpec,
-    recipe: Recipe,
-    how: Implementation,
-    states: States,
-    buckets: Bytes,
-    held: Bytes,
-) -> Parts[Bytes]:
-    registered = how.stack.registers_mask and recipe.attention == "eager"
+def _begin(step: TrainingStep, states: States, buckets: Bytes, held: Bytes) -> Parts[Bytes]:
+    model, recipe = step.model, step.recipe
+    registered = step.stack.registers_mask and recipe.attention == "eager"
     mask = (2 if recipe.mode == "pure" else 4) * model.layers * model.context**2
     return Parts(
         {
@@ -169,26 +161,27 @@ def _begin(
     )
 
 
-def _viewed(
-    model: ModelSpec, recipe: Recipe, how: Implementation, micro_batch: Count, seq_len: Count
-) -> Bytes:
-    """Queries and keys that a view of the values keeps alive in one layer.
+def _viewed(step: TrainingStep) -> Bytes:
+    """Queries and keys of a layer that stay alive because the saved values are a view of all three.
 
-    Written-out attention multiplies matrices of all sequences and heads at once. In fp32 the
-    values of a single sequence are such matrices as they lie in the product they come from with
-    queries and keys; those of several sequences are copied.
+    Math attention uses batched matmuls over sequences and heads. In fp32 with one sequence, the
+    values can be used as a view of the fused QKV output; with several sequences they are copied.
     """
-    fused = model.block_kind in how.stack.fused_qkv
+    model, recipe = step.model, step.recipe
+    fused = model.block_kind in step.stack.fused_qkv
     if not (fused and recipe.attention == "math" and recipe.mode == "fp32"):
         return 0
-    return where(micro_batch == 1, 4 * seq_len * (model.query_width + model.kv_width), 0)
+    viewed = 4 * step.seq_len * (model.query_width + model.kv_width)
+    return where(step.micro_batch == 1, viewed, 0)
 
 
-def _checkpointed_mask(recipe: Recipe, how: Implementation, pairs: Count) -> Bytes:
+def _checkpointed_mask(step: TrainingStep) -> Bytes:
     """A mask of each pair that is an input of every checkpointed block, kept once for all."""
-    passed = recipe.attention == "eager" and how.stack.passes_mask
-    checkpointed = recipe.checkpointing == "full"
-    return (2 if recipe.mode == "pure" else 4) * pairs if passed and checkpointed else 0
+    recipe = step.recipe
+    passed = recipe.attention == "eager" and step.stack.passes_mask
+    if not passed or recipe.checkpointing != "full":
+        return 0
+    return (2 if recipe.mode == "pure" else 4) * (step.tokens * step.seq_len)
 
 
 def _autocast_copies(recipe: Recipe, matrices: Count) -> Bytes:
@@ -196,11 +189,11 @@ def _autocast_copies(recipe: Recipe, matrices: Count) -> Bytes:
     return _AUTOCAST_COPY_BYTES * matrices if recipe.mode == "autocast" else 0
 
 
-def _unpacked(model: ModelSpec, recipe: Recipe, how: Implementation, layout: Layout) -> Bytes:
+def _unpacked(step: TrainingStep) -> Bytes:
     """The largest 4-bit matrix, unpacked to 16 bit while it multiplies."""
-    if recipe.method.kind != "qlora":
+    if step.recipe.method.kind != "qlora":
         return 0
-    largest = model.width * model.ffn_width
-    if how.stack.quantizes_head:
-        largest = max(largest, vocabulary_matrix(model))
-    return how.stack.unpacked_bytes * largest / layout.tp
+    largest = step.model.width * step.model.ffn_width
+    if step.stack.quantizes_head:
+        largest = max(largest, vocabulary_matrix(step.model))
+    return step.stack.unpacked_bytes * largest / step.layout.tp

@@ -1,4 +1,4 @@
-"""How data-parallel ranks share what they hold, and so which buffers that takes."""
+"""Select the data-parallel implementation, which determines its buffers."""
 
 from typing import Literal
 
@@ -9,11 +9,11 @@ from gptbudget.specs.stack import Stack
 Sharing = Literal["replicas", "buffer", "flattened", "fsdp"]
 """Whole weights and gradients in buckets (DistributedDataParallel); a gradient buffer that is
 reduced in place (Megatron, llm.c); buckets and a flat copy for 16-bit weights with masters
-(DeepSpeed); weights that are put together block by block (FSDP2)."""
+(DeepSpeed); weights that are gathered block by block (FSDP2)."""
 
 
 def data_parallel_mode(recipe: Recipe, zero: Zero, stack: Stack) -> Sharing:
-    """The software that a stack, a recipe and a stage of ZeRO stand for.
+    """Return the data-parallel implementation for a stack, a recipe and a ZeRO stage.
 
     Stage 3 is FSDP2; so is stage 2 with fp32 weights, which then keeps all 16-bit weights between
     forward and backward pass (``reshard_after_forward=False``).

@@ -1,4 +1,4 @@
-"""Bytes that live from step to step on one rank: weights, gradients, optimizer state, masters.
+"""Training states of one rank, in bytes: weights, gradients, optimizer state, masters.
 
 ZeRO shares them among data-parallel ranks: stage 1 optimizer state and masters, stage 2 the
 gradients too, stage 3 the weights too (Rajbhandari et al. 2020, arXiv 1910.02054, section 5).
@@ -26,7 +26,7 @@ arXiv 2104.07857, section 5.2; not measured)."""
 
 
 class States(NamedTuple):
-    """What a step begins with on one rank, and what its gradients and optimizer take."""
+    """Bytes of weights, gradients and optimizer states on one rank."""
 
     weights: Bytes
     """On the card."""
@@ -41,7 +41,7 @@ class States(NamedTuple):
     table_gradient: Bytes
     """Bytes of the gradient of the vocabulary matrix; zero when it is frozen."""
     host: Parts[Bytes]
-    """What lives in host memory instead, and the copy of the weights that is updated there."""
+    """States in host memory, including the copy of the weights that is updated there."""
 
 
 def training_states(placement: Placement, recipe: Recipe, zero: Zero, stack: Stack) -> States:
@@ -60,17 +60,17 @@ def training_states(placement: Placement, recipe: Recipe, zero: Zero, stack: Sta
     cut = 2 if fsdp else 3
     if stack.quantizes_head:
         kinds = (*kinds[:-1], kinds[-1]._replace(matrices=placement.embedding_table))
-    weights = added(_stored(held, recipe) / ways(held, zero, cut) for held in kinds)
-    gradients = added(gradient * held.trained / ways(held, zero, 2) for held in kinds)
+    weights = added(_stored(held, recipe) / pieces(held, zero, cut) for held in kinds)
+    gradients = added(gradient * held.trained / pieces(held, zero, 2) for held in kinds)
     if recipe.optimizer_impl == "in-backward":
-        block = added(held.trained / ways(held, zero, 2) for held in placement.block_kinds)
-        ends = placement.embedding_and_head.trained / ways(placement.embedding_and_head, zero, 2)
+        block = added(held.trained / pieces(held, zero, 2) for held in placement.block_kinds)
+        ends = placement.embedding_and_head.trained / pieces(placement.embedding_and_head, zero, 2)
         gradients = gradient * maximum(block, ends)
     shared = recipe.optimizer_spec.sharded_from
-    state = added(optimizer_bytes(held, recipe) / ways(held, zero, shared) for held in kinds)
-    trained = added(held.trained / ways(held, zero, shared) for held in kinds)
+    state = added(optimizer_bytes(held, recipe) / pieces(held, zero, shared) for held in kinds)
+    trained = added(held.trained / pieces(held, zero, shared) for held in kinds)
     masters = _master_bytes(recipe, stack) * trained
-    table = gradient * placement.embedding_table / ways(placement.embedding_and_head, zero, 2)
+    table = gradient * placement.embedding_table / pieces(placement.embedding_and_head, zero, 2)
     on_card = States(
         weights=weights,
         gradients=gradients,
@@ -83,7 +83,7 @@ def training_states(placement: Placement, recipe: Recipe, zero: Zero, stack: Sta
     )
     if recipe.offload != "none":
         return _offloaded(on_card, placement, recipe, gradient, fsdp=fsdp)
-    if recipe.optimizer_spec.paged:  # what must fit on the card is without its pages
+    if recipe.optimizer_spec.paged:  # paged optimizer state is not required on the card
         return on_card._replace(optimizer_state=0, host=Parts({"optimizer_state": state}))
     return on_card
 
@@ -91,7 +91,7 @@ def training_states(placement: Placement, recipe: Recipe, zero: Zero, stack: Sta
 def _offloaded(
     states: States, placement: Placement, recipe: Recipe, gradient: float, *, fsdp: bool
 ) -> States:
-    """The optimizer works on the host, or everything but the blocks at work lives there.
+    """States with offloading: the optimizer is on the host, or all except the current blocks.
 
     FSDP's gathered weights are those at work, so that nothing else is on the card.
     """
@@ -123,8 +123,8 @@ def _offloaded(
     )
 
 
-def ways(held: ParameterShard, zero: Zero, stage: int) -> Count:
-    """Into how many pieces a state of these parameters is cut, from ``stage`` on."""
+def pieces(held: ParameterShard, zero: Zero, stage: int) -> Count:
+    """Return the number of shards of a state that is sharded from ZeRO ``stage`` on."""
     return held.shards if zero >= stage else 1
 
 
@@ -140,7 +140,7 @@ def gradients_are_narrow(recipe: Recipe, stack: Stack) -> bool:
 
 
 def optimizer_bytes(held: ParameterShard, recipe: Recipe) -> Bytes:
-    """Bytes an optimizer keeps between steps: in fp32, in pure 16 bit in the type of the weights.
+    """Bytes an optimizer keeps between steps: fp32 values, or 16-bit ones in a pure 16-bit recipe.
 
     AdamW on fp32 weights: 8 N, so 11.6 GiB for GPT-2 XL; bitsandbytes' 8-bit AdamW: 2.004 N.
     Muon keeps one tensor for the matrices of the blocks and AdamW's two for everything else.
@@ -174,7 +174,7 @@ def base_bytes(recipe: Recipe) -> int:
 
 
 def gradient_bytes(recipe: Recipe, stack: Stack) -> float:
-    """Bytes of one gradient: as wide as its weight, but where masters are summed in fp32."""
+    """Bytes of one gradient: as of its weight, unless masters sum gradients in another type."""
     if recipe.weight_storage == "master" and not _copies_gradients(recipe, stack):
         return stack.master_gradient_bytes
     return weight_bytes(recipe)
@@ -193,7 +193,7 @@ def _copies_gradients(recipe: Recipe, stack: Stack) -> bool:
 
 
 def _stored(held: ParameterShard, recipe: Recipe) -> Bytes:
-    """Weights as they lie in memory: quantized, 16 bit or fp32, and adapters beside them."""
+    """Bytes of the weights as stored: quantized, 16 bit or fp32, and adapters beside them."""
     base = base_bytes(recipe)
     if not recipe.method.has_adapters:
         return base * held.parameters

@@ -1,6 +1,6 @@
 """Bytes on one GPU at each phase of a training step; the peak is the largest phase.
 
-Of several GPUs the one that needs most is counted: of a pipeline, its worst stage.
+With several GPUs, the result is for the GPU that needs most; in a pipeline, the worst stage.
 
 Adding weights, gradients, optimizer state, activations and logits up overstates the peak
 by up to a quarter: they are never all alive at once. So each phase is counted for itself:
@@ -17,15 +17,14 @@ by up to a quarter: they are never all alive at once. So each phase is counted f
 Left out are the driver, library workspaces and the allocator:
 :mod:`gptbudget.core.memory.overhead`.
 
-Bytes are whole numbers: each part of a phase is rounded, so that totals are exact and two that
-should be equal are.
+Bytes are whole numbers: each part of a phase is rounded, so that totals are exact and comparisons
+for equality work.
 
 Every function takes plain numbers or NumPy arrays for the micro-batch and sequence length.
 Legend: b micro-batch (sequences), s sequence length, h model width, V vocabulary, L layers.
 """
 
-from collections.abc import Iterator, Sequence
-from functools import reduce
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from gptbudget.core.arrays import (
@@ -46,12 +45,12 @@ from gptbudget.core.parts import Parts
 from gptbudget.core.step import TrainingStep
 
 _FLAT_BYTES = 2
-"""Of a gradient that DeepSpeed copies flat before it copies it to fp32 for the masters
-(deepspeed/runtime/zero/stage_1_and_2.py, get_flat_partition and unscale_and_clip_grads)."""
+"""Bytes per gradient of DeepSpeed's flat 16-bit copy, made before the fp32 copy for the master
+weights (deepspeed/runtime/zero/stage_1_and_2.py, get_flat_partition and unscale_and_clip_grads)."""
 
 _TWINS_OUT_OF_PLACE = 2
-"""Beside its own, gradients of a tied matrix while two are added under FSDP: the other, and the sum
-(tests/truth/remake_tied.py asks PyTorch's engine)."""
+"""Additional gradients of a tied matrix under FSDP while its two gradients are added: the second
+one and the sum (tests/truth/remake_tied.py asks PyTorch's engine)."""
 
 Phase = Literal[
     "start",
@@ -72,9 +71,9 @@ class MemoryByPhase(NamedTuple):
     rank: Placement
     """What the GPU that needs most holds."""
     amounts: RankAmounts
-    """What of it is alive in a step, and when."""
+    """The amounts from which its phases were computed."""
     cached: Bytes
-    """What the allocator holds at the peak beside what is alive; given back before it runs out."""
+    """Unused memory cached by the allocator at the peak; released before an out-of-memory error."""
 
     @property
     def peak_bytes(self) -> Bytes:
@@ -90,20 +89,19 @@ class MemoryByPhase(NamedTuple):
 def memory_by_phase(step: TrainingStep, stage: int | None = None) -> MemoryByPhase | None:
     """Bytes at each phase of a steady training step (optimizer state exists), on the worst rank.
 
-    ``None`` when the attention kind does not exist in this precision. A ``stage`` asks for that
-    one in place of the worst.
+    ``None`` when the attention kind does not exist in this precision. ``stage`` selects a pipeline
+    stage; default: the worst.
 
     Assumes that the caller keeps only the loss (unless ``keep_logits``) and sets gradients to
     None after each step. GPT-2 XL with nanoGPT's blocks at 8 x 1,024 tokens peaks at 45.34 GiB
     (PyTorch's MemTracker), in the backward pass of the loss.
     """
-    found = [
-        MemoryByPhase(
-            _phases(rank), rank.states.host.whole(), rank.placement, rank, whole(_cached(rank))
-        )
-        for rank in _ranks(step, None if stage is None else [stage])
-    ]
-    return max(found, key=lambda each: each.peak_bytes) if found else None
+    ranks = []
+    for rank in _ranks(step, None if stage is None else [stage]):
+        phases = {phase: _largest(moments) for phase, moments in _moments(rank).items()}
+        host, cached = rank.states.host.whole(), whole(_cached(rank))
+        ranks.append(MemoryByPhase(phases, host, rank.placement, rank, cached))
+    return max(ranks, key=lambda each: each.peak_bytes) if ranks else None
 
 
 class PeakBytes(NamedTuple):
@@ -114,16 +112,16 @@ class PeakBytes(NamedTuple):
 
 
 def peak_bytes(step: TrainingStep) -> PeakBytes | None:
-    """The peak of :func:`memory_by_phase` alone, also for arrays of degrees ``dp``, ``tp``, ``cp``.
+    """Only the peak of :func:`memory_by_phase`, also for arrays of degrees ``dp``, ``tp``, ``cp``.
 
     Each element has its own worst stage.
     """
-    found: PeakBytes | None = None
+    worst: PeakBytes | None = None
     for rank in _ranks(step):
-        every = (moment.total for _, moments in _moments(rank) for moment in moments)
-        here = PeakBytes(reduce(maximum, every), rank.states.host.whole().total)
-        found = here if found is None else choose(here.peak > found.peak, here, found)
-    return found
+        every = (moment.total for moments in _moments(rank).values() for moment in moments)
+        here = PeakBytes(maximum(*every), rank.states.host.whole().total)
+        worst = here if worst is None else choose(here.peak > worst.peak, here, worst)
+    return worst
 
 
 def _ranks(step: TrainingStep, stages: Sequence[int] | None = None) -> list[RankAmounts]:
@@ -136,18 +134,18 @@ def _ranks(step: TrainingStep, stages: Sequence[int] | None = None) -> list[Rank
     if stack.unties_head and model.head.tied:
         model = model.model_copy(update={"head": model.head.model_copy(update={"tied": False})})
         step = step._replace(model=model)
-    found = []
+    ranks = []
     for each in stages or stages_that_may_be_worst(model, method, layout, stack.split):
         placement = place(model, method, layout, each, step.micro_batches, split=stack.split)
         rank = rank_amounts(step, placement)
         if rank is None:
             return []
-        found.append(rank)
-    return found
+        ranks.append(rank)
+    return ranks
 
 
 def _cached(rank: RankAmounts) -> Bytes:
-    """Blocks that are free and fit nothing: a hole beside the loss, and FSDP's own pools.
+    """Cached blocks that cannot be reused: fragmentation at the loss, and FSDP's per-stream pools.
 
     Shards of gradients and gathered weights are allocated in streams of their own, whose freed
     blocks no other stream may take (torch.distributed.fsdp, _fsdp_collectives.py).
@@ -159,23 +157,20 @@ def _cached(rank: RankAmounts) -> Bytes:
     return rank.fragmentation + shards + of.embedding_and_head
 
 
-def _phases(rank: RankAmounts) -> dict[Phase, Parts[Bytes]]:
-    return {phase: _largest(moments) for phase, moments in _moments(rank)}
-
-
-def _moments(rank: RankAmounts) -> Iterator[tuple[Phase, list[Parts[Bytes]]]]:
-    """The moments of each phase of which one may be its largest, in whole bytes."""
+def _moments(rank: RankAmounts) -> dict[Phase, list[Parts[Bytes]]]:
+    """The moments at which each phase may reach its peak, in whole bytes."""
+    forward, backward = _forward_end(rank), _backward_end(rank)
+    loss = _with(forward, temporaries=rank.loss_backward_temporary, **_in_loss(rank, forward=False))
     moments: dict[Phase, list[Parts[Bytes]]] = {
         "start": [rank.begin],
-        "forward_peak": _forward_peak(rank),
-        "forward_end": [_forward_end(rank)],
-        "loss_backward": [_loss_backward(rank)],
+        "forward_peak": _forward_peak(rank, forward),
+        "forward_end": [forward],
+        "loss_backward": [loss],
         "block_backward": _moments_below_head(rank),
-        "backward_end": [_backward_end(rank)],
-        "optimizer_step": [_optimizer_step(rank)],
+        "backward_end": [backward],
+        "optimizer_step": [_with(backward, temporaries=_optimizer_temporaries(rank))],
     }
-    for phase, each in moments.items():
-        yield phase, [moment.whole() for moment in each]
+    return {phase: [each.whole() for each in several] for phase, several in moments.items()}
 
 
 def _with(states: Parts[Bytes], **more: Bytes) -> Parts[Bytes]:
@@ -197,12 +192,12 @@ def _largest(moments: list[Parts[Bytes]]) -> Parts[Bytes]:
 
 
 def _gradients(rank: RankAmounts, amount: Bytes) -> Bytes:
-    """Gradients that a phase adds: none where the accumulated ones are there already."""
+    """Gradients a phase adds; 0 with accumulation, because the gradients already exist."""
     return 0 if rank.recipe.accumulate else amount
 
 
 def _gathered(rank: RankAmounts, blocks: int = 0) -> Bytes:
-    """Weights that FSDP has together: those outside the blocks, and ``blocks`` of these."""
+    """Gathered FSDP weights: those outside the blocks, and ``blocks`` blocks."""
     of = rank.gathering
     return of.embedding_and_head + blocks * of.block if of else 0
 
@@ -222,7 +217,7 @@ def _forward_end(rank: RankAmounts) -> Parts[Bytes]:
 
 
 def _in_loss(rank: RankAmounts, *, forward: bool) -> dict[str, Bytes]:
-    """Weights that FSDP has together while the loss is computed, and while it is differentiated."""
+    """Gathered FSDP weights during the forward (or backward) pass of the loss."""
     of = rank.gathering
     if of is None:
         return {}
@@ -232,8 +227,8 @@ def _in_loss(rank: RankAmounts, *, forward: bool) -> dict[str, Bytes]:
     }
 
 
-def _forward_peak(rank: RankAmounts) -> list[Parts[Bytes]]:
-    """The loss at work; autocast's cache still holds every copy, checkpointed or not.
+def _forward_peak(rank: RankAmounts, forward_end: Parts[Bytes]) -> list[Parts[Bytes]]:
+    """While the loss is computed; autocast's cache still holds all copies, checkpointed or not.
 
     It holds those of trained weights only (PyTorch's autocast_mode.cpp, cached_cast). Logits that
     the caller keeps are among the temporaries here.
@@ -241,7 +236,7 @@ def _forward_peak(rank: RankAmounts) -> list[Parts[Bytes]]:
     trained = not rank.recipe.method.has_adapters
     cached = trained and rank.recipe.checkpointing == "full"
     loss = _with(
-        _forward_end(rank),
+        forward_end,
         autocast_copies=rank.block_copies if cached else 0,
         activations=_embedded(rank),
         logits=-rank.logits_held,
@@ -249,87 +244,69 @@ def _forward_peak(rank: RankAmounts) -> list[Parts[Bytes]]:
         **_in_loss(rank, forward=True),
     )
     of = rank.gathering
-    return [loss] if of is None or of.keeps else [loss, _gathered_forward(rank, of)]
-
-
-def _gathered_forward(rank: RankAmounts, of: Gathering) -> Parts[Bytes]:
-    """The last block runs, with its weights as they came and the next group's behind them."""
-    return _with(
+    if of is None or of.keeps:
+        return [loss]
+    last_block = _with(  # its gathered weights, and those of the next group
         rank.begin,
         gathered_weights=_gathered(rank, 1),
         communication_buffers=rank.messages + 2 * of.prefetch,
         activations=rank.saved_by_layers,
     )
-
-
-def _loss_backward(rank: RankAmounts) -> Parts[Bytes]:
-    return _with(
-        _forward_end(rank),
-        temporaries=rank.loss_backward_temporary,
-        **_in_loss(rank, forward=False),
-    )
+    return [loss, last_block]
 
 
 def _moments_below_head(rank: RankAmounts) -> list[Parts[Bytes]]:
     """The backward pass below the head: blocks from the last to the first, then the embedding."""
     if rank.gathering is not None:
         return _gathered_moments(rank, rank.gathering)
-    moments = [_last_block_backward(rank), _first_block_backward(rank)]
-    return [*moments, _embedding_backward(rank)] if rank.placement.first else moments
+    blocks = _blocks_backward(rank)
+    return [*blocks, _embedding_backward(rank)] if rank.placement.first else blocks
 
 
-def _copies_in_backward(rank: RankAmounts, *, first: bool) -> Bytes:
-    """Autocast copies of the recomputed block, or of all blocks not yet differentiated."""
-    one = rank.block_copies / rank.layers
-    return one if first or rank.recipe.checkpointing == "full" else rank.block_copies
+def _blocks_backward(rank: RankAmounts) -> list[Parts[Bytes]]:
+    """Backward pass of the last block, the first in order, and of the first trained block.
 
-
-def _last_block_backward(rank: RankAmounts) -> Parts[Bytes]:
-    """The last block, first to be differentiated: all blocks still hold what they keep."""
-    return _with(
+    At the last all blocks still hold what they keep, autocast's copies too unless they come back
+    block by block. At the first there are all gradients but its own and that of an embedding,
+    unless the head is the same matrix.
+    """
+    states, full = rank.states, rank.recipe.checkpointing == "full"
+    common = _with(
         rank.begin,
-        gradients=_gradients(rank, int(rank.placement.last) * rank.states.table_gradient),
-        autocast_copies=_copies_in_backward(rank, first=False),
-        activations=rank.saved_by_layers + rank.recomputed,
         logits=rank.logits_held,
         temporaries=rank.block_backward_temporary,
         communication_buffers=rank.messages,
     )
-
-
-def _first_block_backward(rank: RankAmounts) -> Parts[Bytes]:
-    """The first trained block, last to be differentiated: all gradients but its own.
-
-    The gradient of an embedding is not there yet, unless the head is the same matrix.
-    """
-    states = rank.states
+    one_copy = rank.block_copies / rank.layers
+    last = _with(
+        common,
+        gradients=_gradients(rank, int(rank.placement.last) * states.table_gradient),
+        autocast_copies=one_copy if full else rank.block_copies,
+        activations=rank.saved_by_layers + rank.recomputed,
+    )
     of_blocks = maximum(states.gradients - states.table_gradient, 0)
     head = states.table_gradient if rank.model.head.tied else 0
-    full = rank.recipe.checkpointing == "full"
-    return _with(
-        rank.begin,
+    first = _with(
+        common,
         gradients=_gradients(rank, of_blocks * (1 - 1 / rank.layers) + head),
-        autocast_copies=_copies_in_backward(rank, first=True),
+        autocast_copies=one_copy,
         activations=rank.saved_per_layer + (rank.residual if full else 0) + _of_others(rank),
-        logits=rank.logits_held,
-        temporaries=rank.block_backward_temporary,
-        communication_buffers=rank.messages,
     )
+    return [last, first]
 
 
 def _of_others(rank: RankAmounts) -> Bytes:
-    """What the other micro-batches in flight keep."""
+    """Activations saved for the other micro-batches in flight."""
     in_flight = rank.placement.in_flight
     return (rank.saved_by_layers - rank.mask) * (1 - 1 / in_flight)
 
 
 def _embedding_backward(rank: RankAmounts) -> Parts[Bytes]:
-    """Every gradient, and that of the residual; two gradients of a tied matrix are added."""
+    """Backward pass of the embedding: all gradients; two of a tied matrix are added."""
     twins = (1 if rank.recipe.mode == "autocast" else 2) if rank.model.head.tied else 0
     return _with(
         rank.begin,
         gradients=_gradients(rank, rank.states.gradients),
-        autocast_copies=0,
         activations=_of_others(rank),
         logits=rank.logits_held,
         temporaries=twins * int(rank.placement.last) * rank.states.table_gradient + rank.residual,
@@ -337,34 +314,34 @@ def _embedding_backward(rank: RankAmounts) -> Parts[Bytes]:
 
 
 def _gathered_moments(rank: RankAmounts, of: Gathering) -> list[Parts[Bytes]]:
-    """The backward pass of FSDP: its blocks at either end, the embedding, the last reduction."""
+    """Moments of the FSDP backward pass: blocks at either end, embedding, last reduction."""
     layers = rank.layers
     blocks = [0, minimum(layers - 1, 1), maximum(layers - 2, 0), layers - 1]
     if not hasattr(layers, "__array__"):
         blocks = [*{int(done): done for done in sorted(blocks)}.values()]
     moments = [moment for done in blocks for moment in _gathered_block(rank, of, done)]
-    return [*moments, _gathered_embedding(rank, of), _gathered_reduction(rank, of)]
+    return [*moments, *_gathered_end(rank, of)]
 
 
 def _shards(rank: RankAmounts, of: Gathering, done: Count) -> Bytes:
-    """Gradients of the blocks that are done, cut up; the optimizer may have used and freed them."""
+    """Gradient shards of the ``done`` blocks; of one if the optimizer frees them as it goes."""
     return _gradients(rank, minimum(done, 1) * of.shard if of.frees else done * of.shard)
 
 
 def _gathered_block(rank: RankAmounts, of: Gathering, done: Count) -> list[Parts[Bytes]]:
-    """A block at work with ``done`` behind it: its network differentiated, and its first norm.
+    """Backward pass of a block after ``done`` others: in its network, and in its first norm.
 
-    In the network all it keeps is alive; at its norm all its gradients are.
+    At the first moment all its activations are alive, at the second all its gradients.
     """
     below = rank.layers - done - 1
     ahead = 0 if of.keeps else minimum(below, 1) * of.prefetch
-    kept = _of_others(rank) + rank.mask + below * rank.saved_per_checkpoint
+    saved = _of_others(rank) + rank.mask + below * rank.saved_per_checkpoint
     checkpoint = rank.saved_per_checkpoint if rank.recipe.checkpointing == "full" else 0
     common = _with(
         rank.begin,
         gathered_weights=_gathered(rank, below + 1 if of.keeps else 1),
         communication_buffers=rank.messages + ahead + minimum(done, 1) * of.reduce_scatter_buffer,
-        activations=kept,
+        activations=saved,
         logits=rank.logits_held,
     )
     shards = _shards(rank, of, done)
@@ -385,30 +362,26 @@ def _gathered_block(rank: RankAmounts, of: Gathering, done: Count) -> list[Parts
     ]
 
 
-def _gathered_embedding(rank: RankAmounts, of: Gathering) -> Parts[Bytes]:
-    """All blocks are done; two gradients of a tied matrix become a third."""
+def _gathered_end(rank: RankAmounts, of: Gathering) -> list[Parts[Bytes]]:
+    """All blocks are done: the embedding, and the reduction of the gradients outside the blocks.
+
+    At the embedding the two gradients of a tied matrix are added into a third tensor. For the
+    reduction the weights were cut up again.
+    """
     tied = rank.model.head.tied and rank.placement.last
-    twins = _TWINS_OUT_OF_PLACE * of.table_gradient if tied else 0
-    return _with(
+    common = _with(
         rank.begin,
+        gradients=_shards(rank, of, rank.layers) + of.embedding_and_head_gradients,
+        activations=_of_others(rank),
+        logits=rank.logits_held,
+    )
+    embedding = _with(
+        common,
         gathered_weights=_gathered(rank),
         communication_buffers=of.reduce_scatter_buffer,
-        gradients=_shards(rank, of, rank.layers) + of.embedding_and_head_gradients,
-        activations=_of_others(rank),
-        logits=rank.logits_held,
-        temporaries=twins,
+        temporaries=_TWINS_OUT_OF_PLACE * of.table_gradient if tied else 0,
     )
-
-
-def _gathered_reduction(rank: RankAmounts, of: Gathering) -> Parts[Bytes]:
-    """The gradients outside the blocks are reduced, after their weights were cut up again."""
-    return _with(
-        rank.begin,
-        communication_buffers=of.embedding_and_head_reduced,
-        gradients=_shards(rank, of, rank.layers) + of.embedding_and_head_gradients,
-        activations=_of_others(rank),
-        logits=rank.logits_held,
-    )
+    return [embedding, _with(common, communication_buffers=of.embedding_and_head_reduced)]
 
 
 def _embedded(rank: RankAmounts) -> Bytes:
@@ -432,12 +405,8 @@ def _backward_end(rank: RankAmounts) -> Parts[Bytes]:
     )
 
 
-def _optimizer_step(rank: RankAmounts) -> Parts[Bytes]:
-    return _with(_backward_end(rank), temporaries=_optimizer_temporaries(rank))
-
-
 def _optimizer_temporaries(rank: RankAmounts) -> Bytes:
-    """Fused kernels work in place; the others hold copies of one or of all tensors."""
+    """Fused kernels work in place; others allocate copies of one or of all tensors."""
     recipe, states = rank.recipe, rank.states
     if recipe.offload != "none":
         return 0

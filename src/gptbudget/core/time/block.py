@@ -1,4 +1,4 @@
-"""One transformer block on one rank: products, elementwise work, attention, and again.
+"""Time of one block on one rank: matmuls, elementwise kernels, attention and recomputation.
 
 Legend: T tokens of a micro-batch on this rank, t tensor-parallel degree.
 """
@@ -14,7 +14,6 @@ from gptbudget.core.tensors import Layers, products, tensors_of
 from gptbudget.core.time.matmul import elements_s, operands_s, product_s, traffic_s
 from gptbudget.specs.machine import Machine
 from gptbudget.specs.model import ModelSpec
-from gptbudget.specs.recipe import Recipe
 
 _BACKWARD_PRODUCTS = 2
 _BACKWARD_FLASH = 2.5
@@ -27,14 +26,15 @@ _SMALL_HEAD_WIDTH, _SMALL_HEAD_SHARE = 64, 0.85
 """Narrow heads reach less (the same curves at 64 and 128 channels); by hand."""
 
 _WRITTEN_OUT_SHARE = 0.52
-"""Of the matmul rate, what batched products of written-out attention reach; by hand."""
+"""Share of the matmul rate that the batched matmuls of math or eager attention reach. Set by
+hand."""
 
 _WIDTH_TRAFFIC = 44
-"""Elements for each channel of the model that well-fused kernels move in a block, forward and
-backward; by hand, from counting the tensors of a block."""
+"""Elements read or written per model channel and token in a block by well-fused kernels, forward
+and backward. Counted by hand."""
 
 _SHARED_BY_TENSOR = 0.35
-"""Of that, what lies between the cut products; the rest is norms and residuals."""
+"""Share of that between tensor-parallel matmuls; the rest is norms and residuals."""
 
 _GATED_TRAFFIC, _PLAIN_TRAFFIC = 8, 6
 """Elements for each channel of the network; by hand, from counting its tensors."""
@@ -43,14 +43,14 @@ _FORWARD_SHARE = 0.38
 """Of the elementwise traffic, the forward pass's; by hand, from the same count."""
 
 _NF4_BYTES = 4
-"""Traffic of a 4-bit weight that is unpacked for one use: half a byte read, two bytes written and
-some of them read again; by hand."""
+"""Bytes moved to dequantize one 4-bit weight: half a byte read, two bytes written, some of them
+read again. Set by hand."""
 
 _EXPERT_TILE_ROWS = 128
-"""Rows of a tile of grouped products, of which an expert fills half of the last in the mean."""
+"""Tile rows of grouped matmuls; on average each expert leaves half a tile empty."""
 
 _PERMUTED_ELEMENTS = 10
-"""Elements for each channel and visit that sorting tokens by expert and back moves, forward and
+"""Elements moved per channel and routed token to permute tokens to experts and back, forward and
 backward; by hand."""
 
 _PER_OPERATION_PRODUCTS = 0.5
@@ -71,39 +71,18 @@ class BlockTime(NamedTuple):
         return self.products + self.attention + self.elementwise + self.recomputation
 
 
-class BlockTimes(NamedTuple):
-    """A block that is trained, and one below all that is: its forward pass alone."""
+def block_s(step: TrainingStep, machine: Machine) -> tuple[BlockTime, BlockTime]:
+    """Seconds of one block that is trained, and of one below all that is: its forward pass alone.
 
-    trained: BlockTime
-    frozen: BlockTime
-
-
-class Share(NamedTuple):
-    """What of a block one rank works on."""
-
-    tokens: Count
-    """Of a micro-batch, on this rank."""
-    seq_len: Count
-    """Of the whole sequence."""
-    tp: Count
-    tp_shared: Count
-    """Ranks that share norms and residuals: t with sequence parallelism, else 1."""
-    experts: Count
-    """Experts of a layer on this rank."""
-    expert_cut: Count
-    """Tensor ranks over which each expert is cut: t without expert parallelism, else 1."""
-
-
-def block_s(step: TrainingStep, machine: Machine, share: Share) -> BlockTimes:
-    """Seconds of one block, averaged over dense and expert layers.
+    Averaged over dense and expert layers.
 
     Example: a block of GPT-3 175B is 2.86e12 FLOPs a micro-batch of 2,048 tokens on each of 8
     tensor ranks, 18.3 ms at half of an A100's peak.
     """
     recipe, stack = step.recipe, step.stack
-    forward, backward = products_s(step, machine, share)
-    around = elementwise_s(step, machine, share)
-    score_forward, score_backward = attention_s(step, machine, share)
+    forward, backward = products_s(step, machine)
+    around = elementwise_s(step, machine)
+    score_forward, score_backward = attention_s(step, machine)
     ahead = _FORWARD_SHARE * around
     again: Count = 0
     if recipe.checkpointing == "full":
@@ -111,55 +90,53 @@ def block_s(step: TrainingStep, machine: Machine, share: Share) -> BlockTimes:
     elif recipe.checkpointing == "selective":
         by_operation = stack.selective is not None
         again = _PER_OPERATION_PRODUCTS * forward + ahead if by_operation else score_forward
-    return BlockTimes(
-        BlockTime(forward + backward, score_forward + score_backward, around, again),
-        BlockTime(forward, score_forward, ahead, 0),
-    )
+    trained = BlockTime(forward + backward, score_forward + score_backward, around, again)
+    return trained, BlockTime(forward, score_forward, ahead, 0)
 
 
-def products_s(step: TrainingStep, machine: Machine, share: Share) -> tuple[Count, Count]:
-    """Seconds of the products of weights, forward and backward.
+def products_s(step: TrainingStep, machine: Machine) -> tuple[Count, Count]:
+    """Return the seconds of all weight matmuls, forward and backward.
 
     Frozen weights need no gradient of their own; 4-bit ones are unpacked for each use.
     """
     model, recipe, speed = step.model, step.recipe, step.stack.speed
     narrow = recipe.precision in {"fp8", "fp4"}
-    tokens, tp, width = share.tokens, share.tp, model.width
+    tokens, tp = step.tokens, step.layout.tp
     of_attention = attention_matrices(model, tp)
     forward = _products_s(tokens, of_attention, machine, narrow=narrow)
     kinds = [(each, each.number / model.layers) for each in tensors_of(model).layers]
     for each, part in kinds:
         network = _products_s(tokens, _network_matrices(each, tp), machine, narrow=narrow)
         if each.parameters.experts:
-            network = _experts_s(model, machine, share, narrow=narrow) + network
+            network = _experts_s(step, machine, narrow=narrow) + network
         forward = forward + part * network
     if narrow:
-        casts = speed.cast_elements * (width + model.active_ffn_width) * tokens / tp
+        casts = speed.cast_elements * (model.width + model.active_ffn_width) * tokens / tp
         forward = forward + elements_s(casts, machine) / (1 + _BACKWARD_PRODUCTS)
     if recipe.method.kind == "qlora":
         weights = _size(of_attention)
         for each, part in kinds:
             network = _size(_network_matrices(each, tp))
             if each.parameters.experts:
-                network = share.experts * _size(_expert_matrices(model, share)) + network
+                network = _experts_on_rank(step) * _size(_expert_matrices(step)) + network
             weights = weights + part * network
         forward = forward + traffic_s(_NF4_BYTES * weights, machine)
     if not recipe.method.has_adapters:
         return forward, _BACKWARD_PRODUCTS * forward
-    beside = _adapters_s(model, recipe, machine, share)
+    beside = _adapters_s(step, machine)
     return forward + beside, forward + _BACKWARD_PRODUCTS * beside
 
 
-def _adapters_s(model: ModelSpec, recipe: Recipe, machine: Machine, share: Share) -> Seconds:
+def _adapters_s(step: TrainingStep, machine: Machine) -> Seconds:
     """Seconds of the adapters' own products, forward; their traffic is elementwise."""
-    method = recipe.method
+    model, method = step.model, step.recipe.method
     weights = adapter_parameters(model, method.lora_rank, method.lora_targets) / model.layers
     rate = machine.matmul_flops_per_s * machine.sustained_share
-    return 2 * share.tokens * weights / share.tp / rate
+    return 2 * step.tokens * weights / step.layout.tp / rate
 
 
 def attention_matrices(model: ModelSpec, tp: Count) -> list[tuple[Count, Count]]:
-    """Columns and depth of the products before and behind attention on one tensor rank."""
+    """Columns and depth of the products before and after attention on one tensor-parallel rank."""
     first, *_ = tensors_of(model).layers
     return [
         *products((each for each in first.tensors if each.component == "attention"), tp).values()
@@ -186,62 +163,71 @@ def _size(matrices: Iterable[tuple[Count, Count]]) -> Count:
     return added(columns * depth for columns, depth in matrices)
 
 
-def _experts_s(model: ModelSpec, machine: Machine, share: Share, *, narrow: bool) -> Seconds:
-    """Routed experts: every one gets half a tile of padding, and all their weights are read.
+def _experts_on_rank(step: TrainingStep) -> Count:
+    """Experts of a layer on one rank."""
+    assert step.model.experts is not None
+    return step.model.experts.count / step.layout.ep
+
+
+def _experts_s(step: TrainingStep, machine: Machine, *, narrow: bool) -> Seconds:
+    """Seconds of the routed experts: each is padded by half a tile, and all their weights are read.
 
     Without expert parallelism a rank has a slice of every expert and all tokens, else whole experts
     and its share of the tokens.
     """
+    model, layout, experts = step.model, step.layout, _experts_on_rank(step)
     assert model.experts is not None
-    visits = share.tokens * model.experts.active * share.expert_cut / share.tp
-    rows = visits + share.experts * _EXPERT_TILE_ROWS / 2
-    matrices = _expert_matrices(model, share)
+    visits = step.tokens * model.experts.active * layout.expert_cut / layout.tp
+    rows = visits + experts * _EXPERT_TILE_ROWS / 2
+    matrices = _expert_matrices(step)
     routed = _products_s(rows, matrices, machine, narrow=narrow)
-    others = _size(matrices) * maximum(share.experts - 1, 0)
+    others = _size(matrices) * maximum(experts - 1, 0)
     moved = _PERMUTED_ELEMENTS * visits * model.width
     return routed + operands_s(others, machine) + elements_s(moved, machine) / 3
 
 
-def _expert_matrices(model: ModelSpec, share: Share) -> list[tuple[Count, Count]]:
+def _expert_matrices(step: TrainingStep) -> list[tuple[Count, Count]]:
     """Columns and depth of the products of one routed expert on this rank."""
+    model = step.model
     assert model.experts is not None
-    width = model.experts.width / share.expert_cut
+    width = model.experts.width / step.layout.expert_cut
     return [((2 if model.ffn.gated else 1) * width, model.width), (model.width, width)]
 
 
-def elementwise_s(step: TrainingStep, machine: Machine, share: Share) -> Seconds:
+def elementwise_s(step: TrainingStep, machine: Machine) -> Seconds:
     """Seconds of norms, activations, rotations, residuals, forward and backward."""
-    model, recipe, speed = step.model, step.recipe, step.stack.speed
+    model, recipe, speed, tp = step.model, step.recipe, step.stack.speed, step.layout.tp
+    residual_cut = tp if step.layout.sequence_parallel else 1
     between = (_GATED_TRAFFIC if model.ffn.gated else _PLAIN_TRAFFIC) * model.active_ffn_width
-    around = _SHARED_BY_TENSOR / share.tp + (1 - _SHARED_BY_TENSOR) / share.tp_shared
-    elements = speed.elementwise * (_WIDTH_TRAFFIC * model.width * around + between / share.tp)
+    around = _SHARED_BY_TENSOR / tp + (1 - _SHARED_BY_TENSOR) / residual_cut
+    elements = speed.elementwise * (_WIDTH_TRAFFIC * model.width * around + between / tp)
     if recipe.method.has_adapters:
         wide = 2 if recipe.method.lora_precision == "fp32" else 1  # inputs are cast for them
         channels: float = 4 * model.width  # into and out of the adapted matrices
         if recipe.method.lora_targets == "all":
             channels = 8 * model.width + 3 * model.active_ffn_width
-        elements = elements + speed.adapter_traffic * wide * channels / share.tp
-    return elements_s(share.tokens * elements, machine)
+        elements = elements + speed.adapter_traffic * wide * channels / tp
+    return elements_s(step.tokens * elements, machine)
 
 
-def attention_s(step: TrainingStep, machine: Machine, share: Share) -> tuple[Count, Count]:
+def attention_s(step: TrainingStep, machine: Machine) -> tuple[Count, Count]:
     """Seconds of the attention core, forward and backward.
 
-    Flash works on the causal half, at a rate that grows with the sequence; written out, the full
-    square is computed and every score passes through memory.
+    Flash and efficient kernels compute the causal half, at a rate that grows with sequence length.
+    Math and eager attention compute the full matrix and move every score through memory.
     """
-    model, recipe, speed = step.model, step.recipe, step.stack.speed
+    model, recipe, seq_len, tp = step.model, step.recipe, step.seq_len, step.layout.tp
     kernels = recipe.attention in {"flash", "efficient"}
     square: Square = "causal" if kernels else "full"
-    of_scores = forward_flops_per_token(model, share.seq_len, square).get("attention_scores", 0)
-    flops = share.tokens * of_scores / model.layers / share.tp
+    of_scores = forward_flops_per_token(model, seq_len, square).get("attention_scores", 0)
+    flops = step.tokens * of_scores / model.layers / tp
     if kernels:
         rate = machine.matmul_flops_per_s * machine.attention_share
-        rate = rate * share.seq_len / (share.seq_len + _HALF_SPEED_LENGTH)
+        rate = rate * seq_len / (seq_len + _HALF_SPEED_LENGTH)
         if model.head_width <= _SMALL_HEAD_WIDTH:
             rate = rate * _SMALL_HEAD_SHARE
         return flops / rate, _BACKWARD_FLASH * flops / rate
     products = flops / (_WRITTEN_OUT_SHARE * machine.matmul_flops_per_s)
-    scores = share.tokens * share.seq_len * model.attention.heads / share.tp
-    passed = traffic_s(speed.score_bytes * scores, machine)
+    scores = step.tokens * seq_len * model.attention.heads / tp
+    passed = traffic_s(step.stack.speed.score_bytes * scores, machine)
     return products + passed / 3, _BACKWARD_PRODUCTS * (products + passed / 3)

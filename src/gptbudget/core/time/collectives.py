@@ -1,6 +1,6 @@
 """Bytes and seconds of collectives, by topology: the fast link, the network, or the host.
 
-Every figure is of one rank. Rings send (n - 1) / n of a buffer for each half of an all-reduce
+All numbers are per rank. Each half of a ring all-reduce sends (n - 1) / n of the buffer
 (NCCL tests, PERFORMANCE.md).
 """
 
@@ -8,13 +8,13 @@ from gptbudget.core.arrays import Bytes, Count, Number, Seconds, maximum, minimu
 from gptbudget.specs.machine import Machine
 
 _MESSAGE_SHARE = 0.74
-"""Of what collectives reach over the network, what one message between two ranks does: 14.7 of 20
+"""Bandwidth of one point-to-point message / bandwidth of collectives over the network: 14.7 of 20
 GB/s of an A100's link, from the runs of Narayanan et al. 2021 (arXiv 2104.04473), Figure 18, with
 and without cutting messages over tensor ranks."""
 
 _RING_LATENCY_S = 2.5e-6
-"""Of one rank in one collective; after seeing errors, off three pairs of llm-foundry's runs on 8
-and 512 GPUs."""
+"""Latency per rank and collective; derived, after looking at errors, from three pairs of
+llm-foundry runs on 8 and 512 GPUs."""
 
 
 def all_reduce_sent(buffer: Number, ranks: Count) -> Number:
@@ -31,11 +31,11 @@ def gather_sent(buffer: Number, ranks: Count) -> Number:
 
 
 def link_bytes_per_s(machine: Machine, ranks: Count, inner: Count = 1) -> Bytes:
-    """Bandwidth of a ring of ``ranks``, between which ``inner`` other ranks lie on each node.
+    """Bandwidth of a ring of ``ranks`` whose neighbours are ``inner`` ranks apart (stride).
 
     Within the domain of the fast link it is that link's; within a host that has several such
-    domains, or no such link, that of the slots. Beyond, a node's ranks leave it together: the
-    network of all of them serves the rings that cross it.
+    domains, or no such link, that of PCIe. Across nodes, the rings that leave a node share the
+    network bandwidth of all its ranks.
     """
     span = ranks * inner
     link = machine.link_bytes_per_s
@@ -56,12 +56,12 @@ def neighbour_bytes_per_s(machine: Machine, distance: Count) -> Bytes:
 
 
 def latency_s(machine: Machine, ranks: Count, inner: Count, collectives: Count) -> Seconds:
-    """What a ring that leaves the node waits for, over ``collectives`` of them."""
+    """Latency in seconds of ``collectives`` ring collectives; 0 within a node."""
     return where(ranks * inner <= machine.node_gpus, 0.0, _RING_LATENCY_S * ranks * collectives)
 
 
 def exposed_s(communication_s: Seconds, window_s: Seconds, overlap: Count) -> Seconds:
-    """What is left of a communication that runs beside ``window_s`` of computation."""
+    """Seconds of communication that are not hidden behind ``window_s`` of computation."""
     return communication_s - overlap * minimum(communication_s, window_s)
 
 
@@ -70,8 +70,9 @@ def tensor_parallel_elements(
 ) -> Count:
     """Elements a rank sends for one block and micro-batch: two all-reduces each way.
 
-    Korthikanti et al. 2022: sequence parallelism sends as much, in halves. A full recomputation
-    repeats the forward pass. GPT-3 175B over 8 ranks in 16 bit: 352 MB a block of 2,048 tokens.
+    Korthikanti et al. 2022: sequence parallelism sends the same amount, as reduce-scatter and
+    all-gather. A full recomputation repeats the forward pass. GPT-3 175B over 8 ranks in 16 bit:
+    352 MB a block of 2,048 tokens.
     """
     collectives = 6 if recomputed else 4
     return collectives * all_reduce_sent(tokens * width, tp)

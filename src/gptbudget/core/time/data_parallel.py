@@ -1,9 +1,9 @@
-"""What data-parallel ranks wait for: gathering weights, reducing gradients, less what is hidden."""
+"""Exposed time of data-parallel communication: gathering weights and reducing gradients."""
 
 from typing import NamedTuple
 
 from gptbudget.core.arrays import Bytes, Count, Seconds, any_true, maximum, same_everywhere, where
-from gptbudget.core.memory.fsdp import compute_bytes, gathered_bytes, whole_gradients
+from gptbudget.core.memory.fsdp import gathered_bytes, whole_gradients
 from gptbudget.core.memory.placement import ParameterShard, Placement
 from gptbudget.core.memory.sharding import data_parallel_mode
 from gptbudget.core.memory.states import gradient_bytes, weight_bytes
@@ -11,25 +11,24 @@ from gptbudget.core.step import TrainingStep
 from gptbudget.core.time import collectives as comm
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.machine import Machine
-from gptbudget.specs.stack import Speed
 
 _LAST_BACKWARD = 2 / 3
-"""Of the last micro-batch, the part in which replicas have gradients to send."""
+"""Share of the last micro-batch that is backward pass, during which replicas can send gradients."""
 
 
 class Schedule(NamedTuple):
     """How often a rank gathers all weights and reduces all gradients."""
 
     gathers_each: int
-    """In every micro-batch."""
+    """All-gathers of all weights per micro-batch."""
     reduces_each: bool
-    """In every micro-batch; else once a step."""
+    """Whether gradients are reduced in every micro-batch; else once per step."""
     gathers_once: bool
-    """Once a step."""
+    """Whether weights are gathered once per step."""
 
 
 def schedule_of(step: TrainingStep, placement: Placement) -> Schedule:
-    """What the stage of ZeRO and the software ask for.
+    """Return the schedule for the ZeRO stage and the stack.
 
     FSDP gathers each block for the forward and again for the backward pass, and reduces its
     gradients, in every micro-batch (Zhao et al. 2023, arXiv 2304.11277); in a pipeline, weights
@@ -50,63 +49,52 @@ def schedule_of(step: TrainingStep, placement: Placement) -> Schedule:
 def data_parallel_s(
     step: TrainingStep, machine: Machine, placement: Placement, micro_batch_s: Seconds
 ) -> Seconds:
-    """Seconds of a step that data-parallel communication is not hidden.
+    """Seconds per step of data-parallel communication that is not hidden.
 
-    What happens in every micro-batch runs beside its computation, what happens once a step beside
-    the last one; replicas that all-reduce have only its backward pass.
+    Communication in every micro-batch overlaps with its computation; communication once per step
+    overlaps with the last micro-batch, and for replicas only with its backward pass.
 
     Llama-2 7B over 8 ranks in 16 bit sends 23.58 GB a step as replicas or in ZeRO-1 and 2, and
     35.38 GB in each micro-batch of FSDP.
     """
     schedule, layout, stack = schedule_of(step, placement), step.layout, step.stack
     gathered_s = gather_s(step, machine, placement)
-    reduced_s = reduce_s(placement, gradient_bytes(step.recipe, stack), machine, layout)
+    reduced_s = reduce_s(step, machine, placement)
     trained = placement.trained_layers / maximum(placement.layers, 1)
     gathers = schedule.gathers_each and 1 + (schedule.gathers_each - 1) * trained
     each_s = gathers * gathered_s + schedule.reduces_each * reduced_s
     once_s = schedule.gathers_once * gathered_s + (not schedule.reduces_each) * reduced_s
     last_s = micro_batch_s if layout.zero else _LAST_BACKWARD * micro_batch_s
-    overlap = _overlap(stack.speed, layout)
+    overlap: Count = stack.speed.overlap
+    if stack.speed.pipeline_overlap is not None:
+        overlap = where(layout.pp == 1, overlap, stack.speed.pipeline_overlap)
     others = (step.micro_batches - 1) * comm.exposed_s(each_s, micro_batch_s, overlap)
     return others + comm.exposed_s(each_s + once_s, last_s, overlap)
 
 
-def _overlap(speed: Speed, layout: Layout) -> Count:
-    """Of what replicas send, the share that runs beside computation."""
-    if speed.pipeline_overlap is None:
-        return speed.overlap
-    return where(layout.pp == 1, speed.overlap, speed.pipeline_overlap)
-
-
 def gather_s(step: TrainingStep, machine: Machine, placement: Placement) -> Seconds:
-    """Seconds in which all weights that ranks share are put together."""
+    """Seconds to all-gather all sharded weights once."""
     recipe, layout = step.recipe, step.layout
     fsdp = data_parallel_mode(recipe, layout.zero, step.stack) == "fsdp"
-
-    def whole_bytes(held: ParameterShard) -> Bytes:
-        if fsdp:
-            return gathered_bytes(held, recipe, compute_bytes(recipe))
-        return weight_bytes(recipe) * held.trained
-
     seconds = 0
     for held in placement.kinds:
-        sent = comm.gather_sent(whole_bytes(held), held.shards)
+        whole = gathered_bytes(held, recipe) if fsdp else weight_bytes(recipe) * held.trained
+        sent = comm.gather_sent(whole, held.shards)
         inner, collectives = _ways(held, placement, layout), _collectives(held, placement)
         seconds = seconds + _ring_s(sent, held.shards, inner, collectives, machine)
     return seconds
 
 
-def reduce_s(
-    placement: Placement, gradient_bytes_each: float, machine: Machine, layout: Layout
-) -> Seconds:
-    """Seconds in which all gradients are summed.
+def reduce_s(step: TrainingStep, machine: Machine, placement: Placement) -> Seconds:
+    """Seconds to reduce all gradients once.
 
-    Ranks that share states take a shard each; their copies, or replicas, all-reduce what they
-    have, in two halves.
+    Gradients are reduce-scattered over the ranks that shard states, then all-reduced over replicas
+    of those shards.
     """
-    seconds = 0
+    layout, seconds = step.layout, 0
+    gradient = gradient_bytes(step.recipe, step.stack)
     for held in placement.kinds:
-        buffer, ways = gradient_bytes_each * held.trained, _ways(held, placement, layout)
+        buffer, ways = gradient * held.trained, _ways(held, placement, layout)
         copies = layout.dp * layout.cp * layout.tp // ways // held.shards
         collectives = _collectives(held, placement)
         scattered = comm.gather_sent(buffer, held.shards)
@@ -122,7 +110,7 @@ def _ways(held: ParameterShard, placement: Placement, layout: Layout) -> Count:
 
 
 def _collectives(held: ParameterShard, placement: Placement) -> Count:
-    """One for each block that has such parameters; the ends travel with them."""
+    """One collective per block with such parameters; embedding and head add none."""
     if held is placement.embedding_and_head or not any_true(held.parameters > 0):
         return 0
     return placement.layers
@@ -131,7 +119,7 @@ def _collectives(held: ParameterShard, placement: Placement) -> Count:
 def _ring_s(
     sent_bytes: Bytes, ranks: Count, inner: Count, collectives: Count, machine: Machine
 ) -> Seconds:
-    """Seconds of a ring; nothing where a rank is alone."""
+    """Seconds of a ring; 0 for a single rank."""
     bandwidth = comm.link_bytes_per_s(machine, ranks, inner)
     seconds = sent_bytes / bandwidth + comm.latency_s(machine, ranks, inner, collectives)
     return where(ranks <= 1, 0, seconds)

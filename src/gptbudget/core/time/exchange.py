@@ -1,4 +1,4 @@
-"""What ranks wait for inside a micro-batch: collectives of a layer, and messages between stages.
+"""Communication time inside a micro-batch: collectives of a layer and pipeline messages.
 
 What data-parallel ranks wait for is in ``data_parallel``.
 """
@@ -6,52 +6,36 @@ What data-parallel ranks wait for is in ``data_parallel``.
 from typing import NamedTuple
 
 from gptbudget.core.arrays import Count, Seconds, maximum, same_everywhere, where
+from gptbudget.core.step import TrainingStep
 from gptbudget.core.time import collectives as comm
-from gptbudget.specs.layout import Layout
 from gptbudget.specs.machine import Machine
-from gptbudget.specs.model import ModelSpec
-from gptbudget.specs.recipe import Recipe
-from gptbudget.specs.stack import Speed
 
 _BALANCED_ALL_TO_ALL = 0.75
-"""fp8 on the way to the experts, 16 bit on the way back; of 16 bit both ways."""
+"""All-to-all traffic with fp8 dispatch and 16-bit combine / traffic with 16 bit for both."""
 
 
-def tensor_parallel_s(
-    model: ModelSpec, recipe: Recipe, machine: Machine, layout: Layout, tokens: Count
-) -> Seconds:
-    """Seconds of one block and micro-batch, none of it hidden."""
-    sent = comm.tensor_parallel_elements(
-        tokens, model.width, layout.tp, recomputed=recipe.checkpointing == "full"
-    )
-    return machine.element_bytes * sent / comm.link_bytes_per_s(machine, layout.tp)
+def tensor_parallel_s(step: TrainingStep, machine: Machine) -> Seconds:
+    """Seconds of tensor-parallel collectives per block and micro-batch; not overlapped."""
+    width, tp, again = step.model.width, step.layout.tp, step.recipe.checkpointing == "full"
+    sent = comm.tensor_parallel_elements(step.tokens, width, tp, recomputed=again)
+    return machine.element_bytes * sent / comm.link_bytes_per_s(machine, tp)
 
 
-def context_ring_s(
-    model: ModelSpec,
-    recipe: Recipe,
-    machine: Machine,
-    layout: Layout,
-    tokens: Count,
-    attention_s: Seconds,
-    overlap: Count,
-) -> Seconds:
-    """Seconds of one block that keys and values come later than attention needs them.
+def context_ring_s(step: TrainingStep, machine: Machine, attention_s: Seconds) -> Seconds:
+    """Exposed seconds per block in which ring attention waits for keys and values.
 
-    ``attention_s`` are those of all its passes. All wait for the slowest hop, that between the
-    ranks that are furthest apart.
+    ``attention_s`` is the attention time of all passes, which hides part of it. Every rank waits
+    for the slowest hop, which is between the most distant ranks.
     """
-    again = recipe.checkpointing == "full"
-    sent = comm.ring_attention_elements(
-        tokens, model.kv_width / layout.tp, layout.cp, recomputed=again
-    )
+    layout, again = step.layout, step.recipe.checkpointing == "full"
+    kv_width = step.model.kv_width / layout.tp
+    sent = comm.ring_attention_elements(step.tokens, kv_width, layout.cp, recomputed=again)
     bandwidth = comm.neighbour_bytes_per_s(machine, layout.cp * layout.tp - 1)
-    return comm.exposed_s(machine.element_bytes * sent / bandwidth, attention_s, overlap)
+    ring_s = machine.element_bytes * sent / bandwidth
+    return comm.exposed_s(ring_s, attention_s, step.stack.speed.overlap)
 
 
-def all_to_all_s(
-    model: ModelSpec, recipe: Recipe, machine: Machine, layout: Layout, tokens: Count
-) -> Seconds:
+def all_to_all_s(step: TrainingStep, machine: Machine) -> Seconds:
     """Seconds of one expert block and micro-batch: to the experts and back, forward and backward.
 
     A full recomputation repeats the forward pass. Experts are whole on their ranks, which lie side
@@ -61,14 +45,14 @@ def all_to_all_s(
     and from there over the fast link (DeepSeek-V3, arXiv 2412.19437, section 3.2.2). DeepSeek-V3
     in 16 bit without that: 458,752 bytes a token.
     """
-    experts = model.experts
+    experts, layout, recipe = step.model.experts, step.layout, step.recipe
     if experts is None or layout.ep == 1:
         return 0
     nodes = maximum(layout.ep / machine.node_gpus, 1)
     visited = nodes * (1 - (1 - 1 / nodes) ** experts.active)
     remote = visited * (nodes - 1) / nodes
     local = experts.active * (layout.ep - 1) / layout.ep
-    one = machine.element_bytes * tokens * model.width / layout.tp
+    one = machine.element_bytes * step.tokens * step.model.width / layout.tp
     inside = comm.link_bytes_per_s(machine, layout.ep / nodes)
     seconds = one * (remote / machine.network_bytes_per_s + local / inside)
     narrow = recipe.precision in {"fp8", "fp4"}
@@ -76,29 +60,22 @@ def all_to_all_s(
     return times * seconds * (_BALANCED_ALL_TO_ALL if narrow else 1)
 
 
-def messages_s(
-    model: ModelSpec,
-    speed: Speed,
-    machine: Machine,
-    layout: Layout,
-    tokens: Count,
-    micro_batches: Count,
-    stage_s: Seconds,
-) -> Seconds:
-    """Seconds of a step that a stage waits for messages from and to its neighbours.
+def messages_s(step: TrainingStep, machine: Machine, stage_s: Seconds) -> Seconds:
+    """Seconds per step in which a pipeline stage waits for messages.
 
     Each chunk sends its output on and a gradient back. Tensor ranks send a part each and gather the
     whole behind the network, unless they share the sequence (Narayanan et al. 2021, arXiv
     2104.04473, section 4.1). Stages that exchange wait for each other: how often is counted in
-    ``exchanges``. Where ``speed`` says so, messages of interleaved chunks pass while others are
+    ``exchanges``. Where the stack hides them, messages of interleaved chunks pass while others are
     computed, ``stage_s`` for all chunks of a micro-batch, and only filling and draining waits.
 
     Example: GPT-3 175B on 8 tensor ranks sends 6.3 MB a chunk and micro-batch of 2,048 tokens.
     """
+    layout, speed, micro_batches = step.layout, step.stack.speed, step.micro_batches
     if same_everywhere(layout.pp == 1):
         return 0
     pp, vp = layout.pp, layout.vp
-    sent = machine.element_bytes * comm.boundary_elements(tokens, model.width, layout.tp)
+    sent = machine.element_bytes * comm.boundary_elements(step.tokens, step.model.width, layout.tp)
     distance = layout.tp * layout.dp * layout.cp
     message_s = sent / comm.neighbour_bytes_per_s(machine, distance)
     if not layout.sequence_parallel:
@@ -112,7 +89,7 @@ def messages_s(
 
 
 class Exchanges(NamedTuple):
-    """On the longest way through a step."""
+    """Counts along the critical path of a step."""
 
     exchanges: Count
     """How often stages wait for each other."""

@@ -1,4 +1,4 @@
-"""Matrix products: arithmetic at the sustained rate, tiles that do not fill, operands.
+"""Matrix products: time of arithmetic, partially filled waves, and operand traffic.
 
 A product of m x k and k x n is 2 m n k FLOPs. Large products sustain a share of the best rate
 measured on the card; the last wave of 128 x 128 tiles is half empty on average; operands and
@@ -9,7 +9,7 @@ from gptbudget.core.arrays import Bytes, Count, Seconds
 from gptbudget.specs.machine import Machine
 
 MEMORY_SHARE = 0.85
-"""Of the nominal memory bandwidth that kernels reach; by hand, never fitted."""
+"""Share of the nominal memory bandwidth that kernels reach. Set by hand, not fitted."""
 
 _TILE = 128 * 128
 _HALF_A_WAVE = 0.5
@@ -37,7 +37,7 @@ def product_s(
 
 
 def operands_s(elements: Count, machine: Machine) -> Seconds:
-    """Seconds that moving ``elements`` adds to products."""
+    """Seconds that operand traffic adds to a matmul: the part that is not hidden."""
     return _EXPOSED_OPERANDS * elements_s(elements, machine)
 
 

@@ -1,26 +1,15 @@
-"""The whole step: blocks and head over micro-batches and stages, exchange, optimizer."""
+"""Time of a whole step: blocks, head, pipeline, data-parallel communication, optimizer."""
 
 from collections.abc import Iterable, Sequence
 
-from gptbudget.core.arrays import (
-    Count,
-    Number,
-    Seconds,
-    added,
-    choose,
-    minimum,
-    same_everywhere,
-    where,
-)
+from gptbudget.core.arrays import Number, Seconds, choose, same_everywhere
 from gptbudget.core.memory.placement import Placement, place, stages_that_may_be_worst
-from gptbudget.core.memory.states import gradient_bytes, training_states
+from gptbudget.core.memory.states import training_states
 from gptbudget.core.parts import Parts
 from gptbudget.core.step import TrainingStep
-from gptbudget.core.time.block import Share
 from gptbudget.core.time.data_parallel import data_parallel_s
 from gptbudget.core.time.exchange import messages_s
-from gptbudget.core.time.head import head_s
-from gptbudget.core.time.layer import LayerTime, layer_s
+from gptbudget.core.time.layer import LayerTime, head_s, layer_s
 from gptbudget.core.time.update import host_update_s, offload_s, optimizer_s
 from gptbudget.specs.machine import Machine
 
@@ -28,15 +17,14 @@ from gptbudget.specs.machine import Machine
 def step_time(step: TrainingStep, machine: Machine) -> Parts[Seconds]:
     """Seconds of one optimizer step, by part; the step is their sum.
 
-    The slowest stage sets the pace: that with most blocks to train, or the last with the head;
-    filling and draining the pipeline takes as long as the other stages need for one micro-batch.
-    Blocks below all that is trained have a forward pass alone. Left out: data loading,
-    evaluation, checkpoints, failures (goodput).
+    The slowest stage determines the time: the one with most trained blocks, or the last one, which
+    has the head; filling and draining the pipeline takes as long as the other stages need for one
+    micro-batch. Frozen blocks below the first trained one have only a forward pass. Left out: data
+    loading, evaluation, checkpoints, failures (goodput).
     """
     model, recipe, layout, stack = step.model, step.recipe, step.layout, step.stack
-    micro_batches, share = step.micro_batches, share_of(step)
-    layer, below = layer_s(step, machine, share)
-    head = head_s(model, recipe, stack.speed, machine, share.tokens, layout.tp)
+    layer, below = layer_s(step, machine)
+    head, micro_batches = head_s(step, machine), step.micro_batches
     stages = [
         place(model, recipe.method, layout, stage, split=stack.split)
         for stage in stages_that_may_be_worst(model, recipe.method, layout, stack.split)
@@ -44,6 +32,8 @@ def step_time(step: TrainingStep, machine: Machine) -> Parts[Seconds]:
     trained, frozen, head_here, stage_s = _slowest(stages, layer.total, below.total, head)
     all_frozen = recipe.method.frozen_layers
     whole_s = (model.layers - all_frozen) * layer.total + all_frozen * below.total + head
+    busiest = busiest_of(stages)
+    states = training_states(busiest, recipe, layout.zero, stack)
     bubble = (whole_s - stage_s) / layout.vp if same_everywhere(layout.pp > 1) else 0
     of_layers = {
         part: micro_batches * (trained * each + frozen * each_below)
@@ -54,63 +44,31 @@ def step_time(step: TrainingStep, machine: Machine) -> Parts[Seconds]:
             **of_layers,
             "logits_and_loss": micro_batches * head_here,
             "pipeline_bubble": bubble,
-            "pipeline_messages": messages_s(
-                model, stack.speed, machine, layout, share.tokens, micro_batches, stage_s
-            ),
-            **_of_states(step, machine, busiest_of(stages), stage_s),
+            "pipeline_messages": messages_s(step, machine, stage_s),
+            "data_parallel": data_parallel_s(step, machine, busiest, stage_s),
+            "optimizer": optimizer_s(step, machine, busiest, states),
+            "offload": offload_s(step, machine, states, stage_s),
+            "host_update": host_update_s(step, machine, states),
         }
     )
 
 
-def _of_states(
-    step: TrainingStep, machine: Machine, busiest: Placement, stage_s: Seconds
-) -> dict[str, Seconds]:
-    """What a step takes for weights, gradients and optimizer, on the stage that trains most."""
-    model, recipe, layout, stack = step.model, step.recipe, step.layout, step.stack
-    states = training_states(busiest, recipe, layout.zero, stack)
-    gradient = gradient_bytes(recipe, stack)
-    ways = minimum(layout.tp, layout.expert_ways) if model.experts else layout.tp
-    alone = layout.dp * layout.cp * layout.tp == ways  # no rank has the same parameters
-    beside = where(alone, stack.speed.overlap, 0)
-    on_host = minimum(layout.gpus, machine.node_gpus)
-    return {
-        "data_parallel": data_parallel_s(step, machine, busiest, stage_s),
-        "optimizer": optimizer_s(model, busiest, recipe, states, machine, layout.zero, gradient),
-        "offload": offload_s(recipe, states, machine, step.micro_batches, stage_s, beside),
-        "host_update": host_update_s(recipe, states, stack.speed, on_host),
-    }
-
-
-def share_of(step: TrainingStep) -> Share:
-    """What of a block one rank works on."""
-    layout, experts = step.layout, step.model.experts
-    shared = layout.tp if layout.sequence_parallel else 1
-    held = experts.count / layout.ep if experts else 0
-    cut = layout.tp if layout.ep == 1 else 1
-    tokens = step.micro_batch * step.seq_len / layout.cp
-    return Share(tokens, step.seq_len, layout.tp, shared, held, cut)
-
-
 def busiest_of(stages: Sequence[Placement]) -> Placement:
     """The stage that trains most parameters."""
-    found = stages[0]
-    for of in stages[1:]:
-        found = choose(_trained(of) > _trained(found), of, found)
-    return found
-
-
-def _trained(of: Placement) -> Count:
-    return added(held.trained for held in of.kinds)
+    busiest = stages[0]
+    for stage in stages[1:]:
+        busiest = choose(stage.trained > busiest.trained, stage, busiest)
+    return busiest
 
 
 def _slowest(
     stages: Iterable[Placement], layer_s: Seconds, frozen_s: Seconds, head: Seconds
 ) -> Seconds:
-    """Trained and frozen blocks of the stage that sets the pace, its head's seconds, and all."""
-    found: tuple[Number, ...] = (0, 0, 0, -1)
-    for of in stages:
-        frozen, own_head = of.layers - of.trained_layers, head if of.last else 0
-        seconds = of.trained_layers * layer_s + frozen * frozen_s + own_head
-        each = (of.trained_layers, frozen, own_head, seconds)
-        found = choose(seconds >= found[-1], each, found)
-    return found
+    """Of the slowest stage: trained and frozen blocks, seconds of its head, and all seconds."""
+    slowest: tuple[Number, ...] = (0, 0, 0, -1)
+    for stage in stages:
+        trained, own_head = stage.trained_layers, head if stage.last else 0
+        frozen = stage.layers - trained
+        seconds = trained * layer_s + frozen * frozen_s + own_head
+        slowest = choose(seconds >= slowest[-1], (trained, frozen, own_head, seconds), slowest)
+    return slowest
