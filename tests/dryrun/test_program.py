@@ -9,7 +9,7 @@ import pytest
 
 from gptbudget import load_catalog
 from gptbudget.answer.dry_run import dry_run_document
-from gptbudget.dryrun.run import Asked, DryRun, dry_run, fits_nowhere
+from gptbudget.dryrun.run import Asked, DryRun, dry_run, without_limit
 from tests.conftest import Cli
 from tests.dryrun.conftest import PROGRAMS, Run
 
@@ -18,7 +18,7 @@ WORKSPACES = 2 * 8_519_680
 
 
 def said(run: DryRun) -> str:
-    return dry_run_document([(run, fits_nowhere(run))]).headline
+    return dry_run_document([(run, without_limit(run))]).headline
 
 
 def memory(run: DryRun) -> Any:

@@ -7,64 +7,43 @@ from typing import Annotated, Any
 import typer
 
 from gptbudget.cli import completion
-from gptbudget.cli.options import Invocation, takes
+from gptbudget.cli.options import Invocation, Parameter, takes
 
 EPILOG = "Example: gptbudget dry-run --gpu 4090 -- python train.py --batch-size 8"
 
 _THE_ANSWER_IS_NO = 5
 
 
-def _option(kind: Any, name: str, metavar: str, text: str, **more: Any) -> Any:
-    return Annotated[
-        kind | None,
-        typer.Option(name, metavar=metavar, help=text, rich_help_panel="Dry run", **more),
-    ]
+def _option(kind: Any, name: str, metavar: str | None, text: str, **details: Any) -> Parameter:
+    default = False if kind is bool else None
+    declared = typer.Option(name, metavar=metavar, help=text, rich_help_panel="Dry run", **details)
+    return Annotated[kind if kind is bool else kind | None, declared], default
 
 
-_EXTRA: dict[str, tuple[Any, Any]] = {
-    "program": (
-        Annotated[
-            list[str] | None, typer.Argument(metavar="-- PROGRAM...", help="As you launch it.")
-        ],
-        None,
-    ),
-    "gpu": (
-        _option(str, "--gpu", "NAME", "The card to run on.", autocompletion=completion.gpus),
-        None,
-    ),
-    "gpus": (_option(int, "--gpus", "N", "Processes there would be; one of them is run."), None),
-    "rank": (_option(int, "--rank", "R", "The rank that is run: 0 if not given."), None),
-    "python": (_option(Path, "--python", "PATH", "The program's Python, if not its own."), None),
-    "timeout": (_option(float, "--timeout", "SECONDS", "Stop the program after this time."), None),
-    "allow_writes": (
-        Annotated[
-            bool,
-            typer.Option(
-                "--allow-writes",
-                help="Let it write checkpoints, upload, and log to services.",
-                rich_help_panel="Dry run",
-            ),
-        ],
-        False,
-    ),
-    "check": (
-        Annotated[
-            bool,
-            typer.Option(
-                "--check", help="Exit with 5 unless it is known to fit.", rich_help_panel="Output"
-            ),
-        ],
-        False,
+_PROGRAM = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="-- PROGRAM...", help="The command line that launches the program."),
+]
+_GPUS = completion.entries("gpus")
+_EXTRA: dict[str, Parameter] = {
+    "program": (_PROGRAM, None),
+    "gpu": _option(str, "--gpu", "NAME", "The card to run on.", autocompletion=_GPUS),
+    "gpus": _option(int, "--gpus", "N", "Processes there would be; one of them is run.", min=1),
+    "rank": _option(int, "--rank", "R", "The rank that is run; 0 if not given.", min=0),
+    "python": _option(Path, "--python", "PATH", "Python to run the program with."),
+    "timeout": _option(float, "--timeout", "SECONDS", "Stop the program after this time.", min=1),
+    "allow_writes": _option(
+        bool, "--allow-writes", None, "Let it write checkpoints, upload, and log to services."
     ),
 }
 
 
-@takes(extra=_EXTRA)
+@takes({}, "check", extra=_EXTRA)
 def command(invocation: Invocation) -> None:
-    """Run your own training program without a GPU: its memory to the byte."""
+    """Run your own training program without a GPU, and show its memory to the byte."""
     from gptbudget.answer.dry_run import dry_run_document
     from gptbudget.catalog.catalog import load_catalog
-    from gptbudget.dryrun.run import Asked, dry_run, fits_nowhere
+    from gptbudget.dryrun.run import Asked, dry_run, without_limit
     from gptbudget.errors import GptBudgetError, UsageError
     from gptbudget.render.output import write
 
@@ -87,7 +66,7 @@ def command(invocation: Invocation) -> None:
             f"the program itself ended with exit code {run.exit_code} and left no report",
             "see what it printed above; run it once without dry-run",
         )
-    document = dry_run_document([(run, fits_nowhere(run))])
+    document = dry_run_document([(run, without_limit(run))])
     write(document, invocation.fmt)
     error = run.report.get("error")
     if error and not error["out_of_memory"] and not run.timed_out:

@@ -17,15 +17,10 @@ _BUG = 1
 _USAGE = 2
 _INTERRUPTED = 130
 
-<<<<<<< HEAD
 _COMMANDS = (
     "compare", "memory", "fit", "plan", "dry-run", "gpus", "models", "validate", "calibrate",
 )  # fmt: skip
-"""Each a module of this package with a ``command`` and an ``EPILOG``."""
-=======
-_COMMANDS = ("compare", "memory", "fit", "plan", "gpus", "models", "validate", "calibrate")
 """Names of the commands; each is a module of this package with ``command`` and ``EPILOG``."""
->>>>>>> fcd9b0de9a70b945df51ead8f5c647866114325e
 
 
 def application(arguments: list[str]) -> typer.Typer:

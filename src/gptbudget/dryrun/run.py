@@ -109,7 +109,7 @@ def dry_run(asked: Asked) -> DryRun:
     return DryRun(asked, environment, report, timed_out, code)
 
 
-def fits_nowhere(run: DryRun) -> DryRun | None:
+def without_limit(run: DryRun) -> DryRun | None:
     """The same program on a card without limit, where it ran out of memory on its own."""
     error = run.report.get("error")
     if not error or not error["out_of_memory"]:
