@@ -22,7 +22,7 @@ def _option(kind: Any, name: str, metavar: str | None, text: str, **details: Any
 
 _PROGRAM = Annotated[
     list[str] | None,
-    typer.Argument(metavar="-- PROGRAM...", help="The command line that launches the program."),
+    typer.Argument(metavar="PROGRAM", help="The command line that launches the program."),
 ]
 _GPUS = completion.entries("gpus")
 _EXTRA: dict[str, Parameter] = {

@@ -10,7 +10,7 @@ Checked against PyTorch: nanoGPT's block keeps 36 b s h under autocast with flas
 Korthikanti et al. 2022 (arXiv 2205.05198, equation 1).
 """
 
-from gptbudget.core.arrays import Bytes, added, minimum
+from gptbudget.core.arrays import Bytes, Count, added, minimum
 from gptbudget.core.implementation import PER_BLOCK_OUTPUTS
 from gptbudget.core.step import TrainingStep
 from gptbudget.specs.recipe import Recipe
@@ -18,6 +18,9 @@ from gptbudget.specs.stack import Mode, Stack, Tensors, Unit
 
 _ELEMENT_BYTES: dict[Mode, int] = {"autocast": 2, "pure": 2, "fp32": 4}
 """Bytes per element of matmul inputs, by mode."""
+
+_AUTOCAST_COPY_BYTES = 2
+"""Each matrix that multiplies is kept in 16 bit for the backward pass, head included."""
 
 _CHUNK_TOKENS = 128
 """Tokens of each sequence in a chunk of logits (LitGPT, chunked_cross_entropy)."""
@@ -213,3 +216,8 @@ def _summed(*sets: Tensors) -> Tensors:
         for unit, size in tensors.items():
             total[unit] = total.get(unit, 0) + size
     return total
+
+
+def autocast_copies(recipe: Recipe, matrices: Count) -> Bytes:
+    """16-bit copies that autocast keeps of fp32 matrices that multiply."""
+    return _AUTOCAST_COPY_BYTES * matrices if recipe.mode == "autocast" else 0

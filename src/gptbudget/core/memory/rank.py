@@ -3,9 +3,9 @@
 from functools import partial
 from typing import NamedTuple
 
-from gptbudget.core.arrays import Bytes, Count, maximum, where
+from gptbudget.core.arrays import Bytes, maximum, where
 from gptbudget.core.memory.activations import (
-    head_tensors,
+    autocast_copies,
     layer_tensors,
     quantized_inputs,
     recomputed_tensors,
@@ -13,6 +13,7 @@ from gptbudget.core.memory.activations import (
 )
 from gptbudget.core.memory.buffers import gradient_buckets, messages
 from gptbudget.core.memory.fsdp import Gathering, gathering, whole_gradients
+from gptbudget.core.memory.loss import LossAmounts, loss_amounts
 from gptbudget.core.memory.placement import Placement
 from gptbudget.core.memory.sharding import data_parallel_mode
 from gptbudget.core.memory.states import States, training_states
@@ -21,9 +22,6 @@ from gptbudget.core.step import TrainingStep
 from gptbudget.core.tensors import vocabulary_matrix
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Recipe
-
-_AUTOCAST_COPY_BYTES = 2
-"""Each matrix that multiplies is kept in 16 bit for the backward pass, head included."""
 
 
 class RankAmounts(NamedTuple):
@@ -51,24 +49,15 @@ class RankAmounts(NamedTuple):
     """A mask that is an input of every checkpointed block."""
     residual: Bytes
     """Bytes of one residual stream (its gradient has the same size)."""
-    head_saved: Bytes
-    logits_held: Bytes
-    forward_temporary: Bytes
-    loss_backward_temporary: Bytes
+    loss: LossAmounts
     block_backward_temporary: Bytes
     norm_backward_temporary: Bytes
     block_copies: Bytes
     """Autocast copies of the matrices of all blocks."""
-    head_copy: Bytes
-    fused_head_gradient: Bytes
-    """Gradient of the head, which a fused loss computes in the forward pass."""
     gathering: Gathering | None
     """FSDP's buffers, where weights are gathered block by block."""
     flattens_gradients: bool
     """DeepSpeed copies gradients flat and to fp32 for the step."""
-    fragmentation: Bytes
-    """Memory lost to fragmentation at the loss: its last tensor does not fit into any freed
-    block."""
 
     @property
     def layers(self) -> Bytes:
@@ -102,7 +91,6 @@ def rank_amounts(step: TrainingStep, placement: Placement) -> RankAmounts | None
     network_freed = size({"ffn": tensors.get("ffn", 0)})
     mask = _checkpointed_mask(step)
     accumulated = states if whole is None else states._replace(gradients=whole)
-    last = int(placement.last)
     held = placement.trained_layers * size(quantized_inputs(step))
     held = held if step.stack.holds_inputs else 0
     trained = placement.trained_layers / maximum(placement.layers, 1)
@@ -120,27 +108,15 @@ def rank_amounts(step: TrainingStep, placement: Placement) -> RankAmounts | None
         recomputed={"none": 0, "selective": again, "full": layer}[recipe.checkpointing],
         mask=mask,
         residual=residual,
-        head_saved=last * size(head_tensors(step)),
-        logits_held=last * parts.loss.logit_bytes[mode] * size({"vocabulary": 1})
-        if recipe.keep_logits
-        else 0,
-        forward_temporary=last * size(parts.loss.forward_temporary[mode]),
-        loss_backward_temporary=last
-        * (
-            size(parts.loss.backward_temporary[mode])
-            + parts.loss.table_gradients * states.table_gradient
-        ),
+        loss=loss_amounts(step, placement, states),
         block_backward_temporary=maximum(
             size(parts.feed_forward.differentiated[mode]), size(attention) - network_freed, 0
         )
         + _unpacked(step),
         norm_backward_temporary=width * parts.norm.differentiated[mode],
-        block_copies=_autocast_copies(recipe, placement.block_matrices * trained),
-        head_copy=_autocast_copies(recipe, last * placement.embedding_table),
-        fused_head_gradient=last * states.table_gradient if recipe.loss == "fused" else 0,
+        block_copies=autocast_copies(recipe, placement.block_matrices * trained),
         gathering=gathered,
         flattens_gradients=sharing == "flattened",
-        fragmentation=last * parts.loss.fragmentation * size({"vocabulary": 1}),
     )
 
 
@@ -182,11 +158,6 @@ def _checkpointed_mask(step: TrainingStep) -> Bytes:
     if not passed or recipe.checkpointing != "full":
         return 0
     return (2 if recipe.mode == "pure" else 4) * (step.tokens * step.seq_len)
-
-
-def _autocast_copies(recipe: Recipe, matrices: Count) -> Bytes:
-    """16-bit copies that autocast keeps of fp32 matrices that multiply."""
-    return _AUTOCAST_COPY_BYTES * matrices if recipe.mode == "autocast" else 0
 
 
 def _unpacked(step: TrainingStep) -> Bytes:

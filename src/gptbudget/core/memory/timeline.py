@@ -152,15 +152,15 @@ def _cached(rank: RankAmounts) -> Bytes:
     """
     of = rank.gathering
     if of is None:
-        return rank.fragmentation
+        return rank.loss.fragmentation
     shards = 0 if rank.recipe.accumulate or of.frees else rank.layers * of.shard
-    return rank.fragmentation + shards + of.embedding_and_head
+    return rank.loss.fragmentation + shards + of.embedding_and_head
 
 
 def _moments(rank: RankAmounts) -> dict[Phase, list[Parts[Bytes]]]:
     """The moments at which each phase may reach its peak, in whole bytes."""
     forward, backward = _forward_end(rank), _backward_end(rank)
-    loss = _with(forward, temporaries=rank.loss_backward_temporary, **_in_loss(rank, forward=False))
+    loss = _with(forward, temporaries=rank.loss.backward_temporary, **_in_loss(rank, forward=False))
     moments: dict[Phase, list[Parts[Bytes]]] = {
         "start": [rank.begin],
         "forward_peak": _forward_peak(rank, forward),
@@ -207,10 +207,10 @@ def _forward_end(rank: RankAmounts) -> Parts[Bytes]:
     full, of = rank.recipe.checkpointing == "full", rank.gathering
     return _with(
         rank.begin,
-        gradients=_gradients(rank, rank.fused_head_gradient),
-        autocast_copies=rank.head_copy + (0 if full else rank.block_copies),
+        gradients=_gradients(rank, rank.loss.fused_head_gradient),
+        autocast_copies=rank.loss.head_copy + (0 if full else rank.block_copies),
         activations=rank.saved_by_layers,
-        logits=rank.head_saved + rank.logits_held,
+        logits=rank.loss.saved + rank.loss.logits_held,
         gathered_weights=_gathered(rank, rank.layers) if of and of.keeps else 0,
         communication_buffers=rank.messages,
     )
@@ -239,8 +239,8 @@ def _forward_peak(rank: RankAmounts, forward_end: Parts[Bytes]) -> list[Parts[By
         forward_end,
         autocast_copies=rank.block_copies if cached else 0,
         activations=_embedded(rank),
-        logits=-rank.logits_held,
-        temporaries=rank.forward_temporary,
+        logits=-rank.loss.logits_held,
+        temporaries=rank.loss.forward_temporary,
         **_in_loss(rank, forward=True),
     )
     of = rank.gathering
@@ -273,7 +273,7 @@ def _blocks_backward(rank: RankAmounts) -> list[Parts[Bytes]]:
     states, full = rank.states, rank.recipe.checkpointing == "full"
     common = _with(
         rank.begin,
-        logits=rank.logits_held,
+        logits=rank.loss.logits_held,
         temporaries=rank.block_backward_temporary,
         communication_buffers=rank.messages,
     )
@@ -308,7 +308,7 @@ def _embedding_backward(rank: RankAmounts) -> Parts[Bytes]:
         rank.begin,
         gradients=_gradients(rank, rank.states.gradients),
         activations=_of_others(rank),
-        logits=rank.logits_held,
+        logits=rank.loss.logits_held,
         temporaries=twins * int(rank.placement.last) * rank.states.table_gradient + rank.residual,
     )
 
@@ -342,7 +342,7 @@ def _gathered_block(rank: RankAmounts, of: Gathering, done: Count) -> list[Parts
         gathered_weights=_gathered(rank, below + 1 if of.keeps else 1),
         communication_buffers=rank.messages + ahead + minimum(done, 1) * of.reduce_scatter_buffer,
         activations=saved,
-        logits=rank.logits_held,
+        logits=rank.loss.logits_held,
     )
     shards = _shards(rank, of, done)
     head = of.table_gradient if rank.placement.last else 0
@@ -373,7 +373,7 @@ def _gathered_end(rank: RankAmounts, of: Gathering) -> list[Parts[Bytes]]:
         rank.begin,
         gradients=_shards(rank, of, rank.layers) + of.embedding_and_head_gradients,
         activations=_of_others(rank),
-        logits=rank.logits_held,
+        logits=rank.loss.logits_held,
     )
     embedding = _with(
         common,
@@ -400,7 +400,7 @@ def _backward_end(rank: RankAmounts) -> Parts[Bytes]:
         rank.begin,
         gradients=cut_up if rank.reduces_at_end else _gradients(rank, rank.states.gradients),
         activations=_embedded(rank),
-        logits=rank.logits_held,
+        logits=rank.loss.logits_held,
         temporaries=_embedded(rank),
     )
 
