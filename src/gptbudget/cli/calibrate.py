@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gptbudget.cli.options import Invocation, takes
+from gptbudget.cli.flags import Invocation, takes
 from gptbudget.specs.command_options import LOGGED_OPTIONS, LoggedOptions
 from gptbudget.specs.options import OPTIONS, affecting
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from gptbudget.cli.commands import Command, Group
-from gptbudget.cli.options import Invocation, takes
+from gptbudget.cli.flags import Invocation, takes
 
 app = typer.Typer(
     cls=Group,

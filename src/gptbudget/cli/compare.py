@@ -1,7 +1,7 @@
 """``gptbudget compare``: available against required compute, memory fit, wall clock, cost."""
 
 from gptbudget.cli.finish import finish
-from gptbudget.cli.options import Invocation, takes
+from gptbudget.cli.flags import Invocation, takes
 from gptbudget.specs.options import OPTIONS
 
 EPILOG = "Example: gptbudget compare --gpu 4070ti --model gpt2-xl"

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from gptbudget.cli import completion
-from gptbudget.cli.options import Invocation, Parameter, takes
+from gptbudget.cli.flags import Invocation, Parameter, takes
 
 EPILOG = "Example: gptbudget dry-run --gpu 4090 -- python train.py --batch-size 8"
 

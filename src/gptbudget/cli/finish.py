@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from gptbudget import __version__
-from gptbudget.cli.options import Invocation
+from gptbudget.cli.flags import Invocation
 
 if TYPE_CHECKING:
     from gptbudget.answer.document import Document

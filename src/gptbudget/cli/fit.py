@@ -1,7 +1,7 @@
 """``gptbudget fit``: which recipes, layouts and hardware train a model, ranked."""
 
 from gptbudget.cli.finish import finish
-from gptbudget.cli.options import Invocation, takes
+from gptbudget.cli.flags import Invocation, takes
 from gptbudget.specs.command_options import FIT_OPTIONS
 
 EPILOG = "Example: gptbudget fit --gpu 4070ti --model gpt2-xl"

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from gptbudget.cli import completion
-from gptbudget.cli.options import Invocation, takes
+from gptbudget.cli.flags import Invocation, takes
 
 EPILOG = "Example: gptbudget gpus 4070ti"
 

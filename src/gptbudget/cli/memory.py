@@ -1,7 +1,7 @@
 """``gptbudget memory``: the memory bill of the peak, part by part, against the card."""
 
 from gptbudget.cli.finish import finish
-from gptbudget.cli.options import Invocation, takes
+from gptbudget.cli.flags import Invocation, takes
 from gptbudget.specs.options import OPTIONS, affecting
 
 EPILOG = "Example: gptbudget memory --gpu 4090 --model llama-2-7b --method qlora --seq-len 2048"

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from gptbudget.cli import completion
-from gptbudget.cli.options import Invocation, takes
+from gptbudget.cli.flags import Invocation, takes
 from gptbudget.specs.command_options import READING_OPTIONS
 
 EPILOG = "Example: gptbudget models llama-2-7b --tokens-per-s 3600 --gpu a100"

@@ -1,7 +1,7 @@
 """``gptbudget plan``: the best model for a budget, or how many GPUs for a deadline."""
 
 from gptbudget.cli.finish import finish
-from gptbudget.cli.options import Invocation, takes
+from gptbudget.cli.flags import Invocation, takes
 from gptbudget.specs.command_options import PLAN_OPTIONS
 
 EPILOG = "Example: gptbudget plan --gpu 4070ti --time 1y"

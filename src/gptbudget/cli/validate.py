@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gptbudget.cli.options import Invocation, takes
+from gptbudget.cli.flags import Invocation, takes
 
 EPILOG = "Example: gptbudget validate --run llmc-gpt2-1558m-8h100"
 

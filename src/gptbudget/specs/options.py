@@ -63,6 +63,8 @@ class Option(NamedTuple):
     name."""
     in_headline: bool = False
     """Whether the answer shows it elsewhere; it is then not listed under "assumed"."""
+    is_switch: bool = False
+    """Whether it is on or off, which its type says."""
 
 
 _STEP: tuple[Effect, ...] = ("step",)
@@ -88,7 +90,8 @@ class OptionValues:
     def __init_subclass__(cls) -> None:
         own = {
             name: each.__metadata__[0]._replace(
-                takes=each.__metadata__[0].takes or _choices(each.__origin__)
+                takes=each.__metadata__[0].takes or _choices(each.__origin__),
+                is_switch=bool in get_args(each.__origin__),
             )
             for name, each in cls.__annotations__.items()
         }

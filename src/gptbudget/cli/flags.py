@@ -17,7 +17,6 @@ from gptbudget.cli import completion
 from gptbudget.errors import UsageError
 from gptbudget.specs.options import Option
 
-_SWITCHES = frozenset({"keep_logits", "double_quant", "sequence_parallel", "no_profile"})
 _REPEATABLE: Mapping[str, completion.Complete] = {
     "gpu": completion.entries("gpus", "all", "auto"),
     "model": completion.entries("models"),
@@ -29,9 +28,9 @@ def flag(name: str, option: Option) -> Any:
     """The typer annotation of an option."""
     takes = "|".join(stack_names()) if name == "stack" else option.takes
     default = option.default.format(**default_stacks()) if name == "stack" else option.default
-    kind = list[str] if name in _REPEATABLE else bool if name in _SWITCHES else str
+    kind = list[str] if name in _REPEATABLE else bool if option.is_switch else str
     declared = typer.Option(
-        _spelled(name),
+        _spelled(name, is_switch=option.is_switch),
         help=option.help,
         metavar=takes or None,
         rich_help_panel=option.group,
@@ -41,10 +40,10 @@ def flag(name: str, option: Option) -> Any:
     return Annotated[kind | None, declared]
 
 
-def _spelled(name: str) -> str:
+def _spelled(name: str, *, is_switch: bool) -> str:
     """How an option is typed; a switch has an opposite, unless it is one."""
     word = name.replace("_", "-")
-    both = name in _SWITCHES and not name.startswith("no_")
+    both = is_switch and not name.startswith("no_")
     return f"--{word}/--no-{word}" if both else f"--{word}"
 
 
