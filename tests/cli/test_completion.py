@@ -31,6 +31,7 @@ COMMANDS = [
     "memory",
     "fit",
     "plan",
+    "dry-run",
     "gpus",
     "models",
     "validate",

@@ -21,8 +21,11 @@ WIDTH = 88
 
 
 def blocks() -> list[re.Match[str]]:
-    """Every block that starts with ``$ gptbudget``."""
-    return list(BLOCK.finditer(README.read_text(encoding="utf-8")))
+    """Every block that starts with ``$ gptbudget``, but for those that run a program of their own
+    (``tests/dryrun``).
+    """
+    found = BLOCK.finditer(README.read_text(encoding="utf-8"))
+    return [block for block in found if " dry-run " not in block["command"]]
 
 
 def shown(output: str) -> str:

@@ -59,8 +59,7 @@ def command(invocation: Invocation) -> None:
         timeout_s=extra["timeout"],
         allow_writes=extra["allow_writes"],
     )
-    _say_once()
-    run = dry_run(asked)
+    run = dry_run(asked, _say_once)
     if not run.report and not run.timed_out:
         raise GptBudgetError(
             f"the program itself ended with exit code {run.exit_code} and left no report",

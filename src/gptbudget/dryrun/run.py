@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -67,8 +67,10 @@ class DryRun(NamedTuple):
         return usable_bytes(self.asked._replace(gpus=self.report.get("world_size")))
 
 
-def dry_run(asked: Asked) -> DryRun:
+def dry_run(asked: Asked, starting: Callable[[], None] | None = None) -> DryRun:
     """Run the program until its second optimizer step has ended.
+
+    ``starting`` is called once all that could be refused has been looked at.
 
     Raises:
         UsageError: the command, its Python or its PyTorch cannot be used.
@@ -98,6 +100,8 @@ def dry_run(asked: Asked) -> DryRun:
             ),
             encoding="utf-8",
         )
+        if starting is not None:
+            starting()
         timed_out, code = _execute(
             [str(environment.python), str(_PROGRAM), str(settings), *_arguments(asked.command)],
             variables,

@@ -1,7 +1,9 @@
 """What is alive at the peak: PyTorch's memory history, replayed."""
 
+import sysconfig
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from traceback import FrameSummary
 from types import FrameType
 from typing import Any, NamedTuple
@@ -12,8 +14,8 @@ from .memory import Span
 
 _ENTRIES = 4_000_000
 _LARGEST = 12
-NOT_THE_PROGRAM = ("/torch/", "/dryrun/program/", "<frozen", "/runpy.py")
-"""Parts of the names of files that are not the program's."""
+_NOT_THE_PROGRAM = ("/torch/", "/dryrun/program/", "<frozen")
+_STANDARD_LIBRARY = sysconfig.get_path("stdlib")
 
 
 class Owned(NamedTuple):
@@ -155,8 +157,16 @@ def line_of_frame(frame: FrameType | None) -> str:
 
 
 def _place(name: str, line: int | None) -> str:
-    return f"{name.rsplit('site-packages/', 1)[-1]}:{line}"
+    """A line as a person reads it: without the folder of packages, and without this one."""
+    short = name.rsplit("site-packages/", 1)[-1].removeprefix(f"{Path.cwd()}/")
+    return f"{short}:{line}"
 
 
 def _is_the_program(name: str) -> bool:
-    return name.endswith(".py") and not any(part in name for part in NOT_THE_PROGRAM)
+    """Whether a file is neither PyTorch's, nor Python's own, nor ours."""
+    is_pythons = name.startswith(_STANDARD_LIBRARY) and "site-packages" not in name
+    return (
+        name.endswith(".py")
+        and not is_pythons
+        and not any(part in name for part in _NOT_THE_PROGRAM)
+    )

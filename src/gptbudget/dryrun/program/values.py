@@ -231,14 +231,14 @@ class Values(TorchFunctionMode):
 
     def _masked(self, call: _Call) -> Any:
         """``masked_select``: as the index that its mask stands for."""
-        tensor, mask = call.args[0], call.argument(1, "mask")
+        tensor, mask = call.argument(0, "input"), call.argument(1, "mask")
         places = self._known_or_all(call, mask).expand(tensor.shape).nonzero(as_tuple=True)
         with self:
             return tensor[tuple(_upload(place, tensor.device) for place in places)]
 
     def _repeated(self, call: _Call) -> Any:
         """``repeat_interleave`` by a tensor: as long as its numbers add up to."""
-        repeats = call.argument(1, "repeats", call.args[0])
+        repeats = call.argument(1, "repeats", call.on_card[0])
         if not _on_card(repeats):
             return self._computed(call)
         if call.is_known:
@@ -271,7 +271,7 @@ class Values(TorchFunctionMode):
         elif call.func in _CHOICES:
             self._choose(call, out)
         elif name == "__setitem__" or (name.endswith("_") and not name.endswith("__")):
-            target = call.args[0]
+            target = call.args[0] if call.args else call.on_card[0]
             if _on_card(target):
                 _keep(target, _copied(call) if name == "copy_" else None)
         elif name == "to" and isinstance(out, Tensor) and out.device.type == "cpu":
@@ -283,7 +283,8 @@ class Values(TorchFunctionMode):
         index = out if isinstance(out, Tensor) else out[1]
         place = 1 if call.name == "argmax" else 2
         dim = call.argument(place, "dim", -1)
-        places = call.args[0].size(dim if type(dim) is int else -1) if call.args[0].dim() else 1
+        scores = call.args[0] if call.args else call.on_card[0]
+        places = scores.size(dim if type(dim) is int else -1) if scores.dim() else 1
         if index.numel() <= _MOST_INTEGERS:
             turns = torch.arange(index.numel()) % places
             _keep(index, turns.view(index.shape))
@@ -315,7 +316,7 @@ def _follow(out: Any, value: Any) -> None:
 
 def _copied(call: _Call) -> Tensor | None:
     """What ``copy_`` leaves in its target."""
-    target, source = call.args[0], call.argument(1, "src")
+    target, source = call.on_card[0], call.argument(1, "src")
     value = known(source) if _on_card(source) else source
     if not isinstance(value, Tensor) or not _small(target):
         return None
