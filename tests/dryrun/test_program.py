@@ -152,3 +152,28 @@ def test_check_is_an_exit_code(cli: Cli, torch_python: Path) -> None:
     words = ("--check", "--", str(torch_python), str(PROGRAMS / "mlp.py"))
     assert cli("dry-run", "--gpu", "4070ti", *words, "256", "8").code == 0
     assert cli("dry-run", "--gpu", "4070ti", *words, "32768", "8").code == 5
+
+
+def test_the_largest_batch_is_the_one_that_running_each_finds(
+    cli: Cli, torch_python: Path, tmp_path: Path
+) -> None:
+    snapshot = tmp_path / "memory.pickle"
+    words = ("--", str(torch_python), str(PROGRAMS / "mlp.py"), "8192", "{}")
+    answer = cli(
+        "dry-run", "--gpu", "4070ti", "--try", "1024,16384,32768,49152,65536",
+        "--snapshot", str(snapshot), "-o", "json", *words,
+    )  # fmt: skip
+    tried = {each["value"]: each["fits"] for each in answer.json["tries"]}
+    assert snapshot.stat().st_size > 0
+    largest = answer.json["largest"]
+    assert tried[largest] is True
+    following = next(value for value in (16384, 32768, 49152, 65536) if value > largest)
+    assert cli("dry-run", "--gpu", "4070ti", "--check", *words[:-1], str(largest)).code == 0
+    assert cli("dry-run", "--gpu", "4070ti", "--check", *words[:-1], str(following)).code == 5
+
+
+def test_a_failure_is_no_answer_of_a_try(cli: Cli, torch_python: Path) -> None:
+    words = ("--", str(torch_python), str(PROGRAMS / "mlp.py"), "wide", "{}")
+    answer = cli("dry-run", "--gpu", "4070ti", "--try", "1..64", *words)
+    assert (answer.code, answer.out) == (1, "")
+    assert "the program itself failed: ValueError at" in answer.err

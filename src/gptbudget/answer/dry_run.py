@@ -4,6 +4,7 @@ from typing import Any
 
 from gptbudget.answer.document import Data, Document, Table, grid
 from gptbudget.dryrun.run import DryRun
+from gptbudget.dryrun.tries import Tries, Try
 from gptbudget.units import GIB, format_bytes, format_percent
 
 _PHASES = {
@@ -31,6 +32,50 @@ def dry_run_document(runs: list[tuple[DryRun, DryRun | None]]) -> Document:
     tables = [table for result in results for table in _tables(result)]
     notes = [note for run, _ in runs for note in _notes(run)]
     return Document(results[0]["verdict"]["text"], tuple(tables), data, results, tuple(notes))
+
+
+def tries_document(tries: Tries) -> Document:
+    """The largest value that fits, the runs that found it, and its memory."""
+    shown = tries.best or tries.tries[0]
+    document = dry_run_document([(shown.run, None)])
+    rows = [_try_data(each) for each in sorted(tries.tries, key=lambda each: each.value)]
+    text = _largest(tries, document)
+    table = grid(
+        rows,
+        {
+            "value": lambda row: f"{row['value']:,}",
+            "fits": lambda row: {True: "yes", False: "no", None: "not known"}[row["fits"]],
+            "peak": lambda row: format_bytes(row["peak_allocated_bytes"] or 0),
+            "reserved": lambda row: format_bytes(row["peak_reserved_bytes"] or 0),
+        },
+        "tried",
+        words={"fits"},
+    )
+    data = {**document.data, "tries": rows, "largest": tries.best.value if tries.best else None}
+    data["results"][0]["verdict"]["text"] = text
+    return document._replace(headline=text, tables=(table, *document.tables), data=data)
+
+
+def _try_data(tried: Try) -> Data:
+    memory = _memory(tried.run, tried.run)
+    names = ("fits", "peak_allocated_bytes", "peak_reserved_bytes")
+    return {"value": tried.value, **{name: memory[name] for name in names}}
+
+
+def _largest(tries: Tries, document: Document) -> str:
+    if tries.best is None:
+        return f"Not even {tries.tries[0].value} fits. {document.headline}"
+    text = f"The largest that fits is {tries.best.value}: {document.headline[len('Fits: ') :]}"
+    if tries.worse is None:
+        return f"{text[:-1]}; no larger one was tried."
+    refused = (tries.worse.run.report.get("refusals") or [{"line": ""}])[-1]
+    where = f" at {refused['line']}" if refused["line"] else ""
+    return f"{text[:-1]}; {tries.worse.value} runs out of memory{where}."
+
+
+def fits(run: DryRun) -> bool:
+    """Whether the program is known to fit."""
+    return _fits(run) is True
 
 
 def _result(run: DryRun, unlimited: DryRun | None) -> Data:

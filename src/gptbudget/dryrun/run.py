@@ -49,6 +49,8 @@ class Asked(NamedTuple):
     python: Path | None = None
     timeout_s: float | None = None
     allow_writes: bool = False
+    snapshot: Path | None = None
+    """Where PyTorch's memory history is written to."""
 
 
 class DryRun(NamedTuple):
@@ -96,6 +98,7 @@ def dry_run(asked: Asked, starting: Callable[[], None] | None = None) -> DryRun:
                     "rank": asked.rank,
                     "world_size": asked.gpus or 0,
                     "allow_writes": asked.allow_writes,
+                    "snapshot": str(asked.snapshot.absolute()) if asked.snapshot else None,
                 }
             ),
             encoding="utf-8",

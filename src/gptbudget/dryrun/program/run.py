@@ -31,6 +31,7 @@ class Settings(NamedTuple):
     rank: int
     world_size: int
     allow_writes: bool
+    snapshot: str | None
 
 
 class Watch:
@@ -101,6 +102,8 @@ class Watch:
             self._steps.finish()
             self._memory.end(self._steps.phase, self._steps.step)
         report = self._report | self._seen()
+        if self._settings.snapshot and torch.cuda.is_initialized():
+            torch.cuda.memory._dump_snapshot(self._settings.snapshot)
         Path(self._settings.report).write_text(json.dumps(report), encoding="utf-8")
         sys.stdout.flush()
         sys.stderr.flush()
