@@ -95,7 +95,7 @@ def _refuse_without_report(run: "DryRun") -> None:
 
 def _failed_by_itself(run: "DryRun") -> bool:
     error = run.report.get("error")
-    return bool(error) and not error["out_of_memory"] and not run.timed_out
+    return error is not None and not error["out_of_memory"] and not run.timed_out
 
 
 def _refuse_failure(run: "DryRun") -> None:
