@@ -16,6 +16,7 @@ import pytest
 
 import gptbudget
 from gptbudget.catalog.reference import load_evidence
+from gptbudget.run.run import Origin
 from gptbudget.search.best import Found
 from gptbudget.search.candidate import SearchSpec
 from gptbudget.search.search import search
@@ -90,8 +91,10 @@ def searched(name: str, *, then: bool) -> Found:
         "micro_batch": row.micro_batch,
     }
     wanted = options(row.batch, **fixed)
-    space = SearchSpec(wanted, dict.fromkeys(wanted.given, "given"), (row.gpus,))
-    return search(space, [gpu()], model(row.layers, row.width, row.heads), load_evidence())
+    work = model(row.layers, row.width, row.heads)
+    origins: dict[str, Origin] = dict.fromkeys(wanted.given, "given")
+    space = SearchSpec(wanted, origins, work, load_evidence(), (row.gpus,))
+    return search(space, [gpu()])
 
 
 def place_and_distance(name: str) -> tuple[int, float]:

@@ -17,7 +17,7 @@ from gptbudget.catalog.reference import load_evidence
 from gptbudget.errors import UsageError
 from gptbudget.run.complete import complete_model_run
 from gptbudget.run.estimate import ModelEstimate, estimate
-from gptbudget.run.run import NamedGpu, NamedModel
+from gptbudget.run.run import NamedGpu, NamedModel, Setting
 from gptbudget.search.layouts import counts_of, divisors
 from gptbudget.search.result import Fit
 from gptbudget.specs.options import Options
@@ -41,7 +41,8 @@ def model(name: str) -> NamedModel:
 def one(gpu_name: str, model_name: str, **options: Any) -> ModelEstimate | None:
     """What ``compare`` says of one candidate, or nothing where it refuses."""
     try:
-        run = complete_model_run(Options(**options), gpu(gpu_name), model(model_name), EVIDENCE)
+        setting = Setting(Options(**options), gpu(gpu_name), EVIDENCE)
+        run = complete_model_run(setting, model(model_name))
     except UsageError:
         return None
     return estimate(run)

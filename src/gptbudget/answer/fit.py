@@ -286,7 +286,7 @@ def _front_in_words(fit: Fit) -> str:
 
 
 def _no(fit: Fit) -> str:
-    model, space, found = fit.work.key, fit.space, fit.found
+    model, space, found = fit.space.work.key, fit.space, fit.found
     if found.interrupted:
         return f"Unknown: the search for {model} was interrupted before it found a way."
     limits = []

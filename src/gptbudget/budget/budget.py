@@ -11,8 +11,8 @@ from gptbudget.core.chinchilla import predicted_loss
 from gptbudget.core.cost import energy_kwh, gpu_hours, rent_usd
 from gptbudget.core.parameters import count_parameters
 from gptbudget.errors import UsageError
-from gptbudget.run.run import CostAssumptions, ModelRun, NamedModel, Origin
-from gptbudget.search.fastest import Setting
+from gptbudget.run.complete import complete_model_run
+from gptbudget.run.run import CostAssumptions, ModelRun, NamedModel, Origin, Setting
 from gptbudget.specs.command_options import PlanOptions
 
 _NEAREST = 3
@@ -97,7 +97,6 @@ def plan_flops(
 def plan_on(
     setting: Setting,
     options: PlanOptions,
-    origins: Mapping[str, Origin],
     models: Iterable[NamedModel],
 ) -> Plan:
     """What time, money or compute on one kind of hardware is best spent on.
@@ -119,7 +118,7 @@ def plan_on(
     usd = None if price is None else float(rent_usd(hours, price))
     return Plan(
         options,
-        origins,
+        setting.origins,
         Budget(flops, seconds, hours, usd),
         best,
         allocations(flops, _data(options)),
@@ -153,9 +152,8 @@ def _any_run(setting: Setting) -> ModelRun:
     """Any model on the hardware, to see how many there are and what they cost."""
     context = setting.options.seq_len or DEFAULT_CONTEXT
     model = candidates(_ANY_SIZE, context)[0]
-    return setting.complete_model(
-        model, {"tokens": _ANY_SIZE, "flops": None, "model": (model.key,)}
-    )
+    changes = {"tokens": _ANY_SIZE, "flops": None, "model": (model.key,)}
+    return complete_model_run(setting.changed(changes), model)
 
 
 def _usd_per_gpu_hour(run: ModelRun) -> float | None:

@@ -12,10 +12,9 @@ from gptbudget.budget.shapes import DEFAULT_CONTEXT, LARGEST_SHAPE, candidates, 
 from gptbudget.core.arrays import about
 from gptbudget.core.chinchilla import predicted_loss
 from gptbudget.errors import UsageError
-from gptbudget.run.run import NamedModel
+from gptbudget.run.run import NamedModel, Setting
 from gptbudget.search.fastest import (
     ModelWay,
-    Setting,
     best_way,
     knows_memory,
     plain_model_way,

@@ -8,11 +8,9 @@ from typing import Any, NamedTuple
 from gptbudget.budget.budget import Plan, plan_flops, plan_on
 from gptbudget.catalog.catalog import Catalog, load_catalog
 from gptbudget.catalog.index import EVERY
-from gptbudget.catalog.reference import load_evidence
 from gptbudget.errors import UsageError
 from gptbudget.run import question as questions
 from gptbudget.run.run import NamedGpu, NamedModel, Origin
-from gptbudget.search.fastest import Setting
 from gptbudget.search.gpu_count import Counted, Limits, Search, counted_best_first
 from gptbudget.specs.command_options import PlanOptions
 from gptbudget.specs.options import ADAPTER_OPTIONS, OPTIONS
@@ -90,7 +88,8 @@ def plan_budget(question: questions.Question, catalogs: Iterable[Path] = ()) -> 
             f"a budget is planned for one --gpu, not {len(gpus)}",
             "name one, or a --model to compare GPUs for",
         )
-    return plan_on(_setting_of(question, gpus[0], catalogs), options, question.origins, models)
+    (setting,) = questions.settings_of(question, gpus, catalogs)
+    return plan_on(setting, options, models)
 
 
 def plan_counts(question: questions.Question, catalogs: Iterable[Path] = ()) -> CountPlan:
@@ -112,23 +111,9 @@ def plan_counts(question: questions.Question, catalogs: Iterable[Path] = ()) -> 
     catalog = load_catalog(catalogs)
     question = questions.on_this_machine(question, catalog, count=False)
     works = questions.works(options, catalog)
-    found = [
-        Search(_setting_of(question, gpu, catalogs), work, limits).smallest()
-        for gpu in _gpus_of(question, catalog)
-        for work in works
-    ]
+    settings = questions.settings_of(question, _gpus_of(question, catalog), catalogs)
+    found = [Search(setting, work, limits).smallest() for setting in settings for work in works]
     return CountPlan(counted_best_first(found), limits, question)
-
-
-def _setting_of(question: questions.Question, gpu: NamedGpu, catalogs: Iterable[Path]) -> Setting:
-    """One accelerator with everything that was said and is known."""
-    return Setting(
-        question.options,
-        gpu,
-        load_evidence(),
-        questions.run_context(question, catalogs),
-        question.origins,
-    )
 
 
 def _gpus_of(question: questions.Question, catalog: Catalog) -> list[NamedGpu]:

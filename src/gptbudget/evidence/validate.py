@@ -24,7 +24,7 @@ from gptbudget.evidence.speed import ScoredSpeed, score_speed
 from gptbudget.run.calibration import fastest_flops_per_s, least_flops_per_s
 from gptbudget.run.complete import complete_model_run
 from gptbudget.run.estimate import Memory, memory_of
-from gptbudget.run.run import ModelRun, NamedGpu, NamedModel
+from gptbudget.run.run import ModelRun, NamedGpu, NamedModel, Setting
 from gptbudget.specs.evidence import Evidence
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.options import Options
@@ -162,11 +162,10 @@ def run_of(
     """The run that a published row describes, completed as any other, with options ``over`` it."""
     try:
         gpu, model = catalog.gpus.find(row.gpu), catalog.models.find(row.model)
+        options = Options(**{**row.options, **over})
         return complete_model_run(
-            Options(**{**row.options, **over}),
-            NamedGpu(gpu.key, gpu.spec),
+            Setting(options, NamedGpu(gpu.key, gpu.spec), evidence),
             NamedModel(model.key, _long_enough(model.spec, row.options.get("seq_len", 0))),
-            evidence,
         )
     except (UsageError, UnknownNameError) as error:
         raise FileError(f"{row.place}: {row.id}: {error.message}", error.hint) from None

@@ -24,13 +24,13 @@ from gptbudget.run.complete import complete_run
 from gptbudget.run.profiles import time_factor
 from gptbudget.run.question import Question, look_up
 from gptbudget.run.run import (
+    BareSize,
     ComputeRun,
     CostAssumptions,
     FlopsAmount,
     ModelRun,
     Prediction,
     Run,
-    SizeAndTokens,
 )
 from gptbudget.run.step_memory import step_memory
 from gptbudget.specs.evidence import Figure
@@ -222,7 +222,7 @@ class AnyEstimate(NamedTuple, Generic[AnyRun_co]):
         return None if None in conditions else True
 
     def _requirements(self) -> list[bool | None]:
-        require = self.run.require
+        require = self.run.setting.context.require
         wall_clock = self.time.wall_clock_s if self.time else None
         usd = self.cost.usd if self.cost else None
         checks = [
@@ -282,7 +282,8 @@ def _required(run: Run) -> Compute:
         return Compute(exact if run.convention == "exact" else six_nd, six_nd, exact, causal, None)
     if isinstance(run.work, FlopsAmount):
         return Compute(run.work.flops, None, None, None, None)
-    six_nd = train_flops_per_token_6n(run.work.parameters) * run.work.tokens
+    assert run.tokens is not None
+    six_nd = train_flops_per_token_6n(run.work.parameters) * run.tokens
     return Compute(six_nd, six_nd, None, None, None)
 
 
@@ -406,7 +407,7 @@ def unknown_memory(estimate: Estimate) -> str | None:
     if estimate.memory is not None:
         return None
     if isinstance(run, ComputeRun):
-        bare = isinstance(run.work, SizeAndTokens)
+        bare = isinstance(run.work, BareSize)
         return f"{'a bare size' if bare else 'an amount of FLOPs'} has no shape"
     precision, attention = run.recipe.precision, run.recipe.attention
     if precision in {"fp8", "fp4"}:
@@ -448,14 +449,12 @@ def compare(question: Question, catalogs: Iterable[Path] = ()) -> Comparison:
     Raises:
         GptBudgetError: a name is unknown, or a combination cannot be.
     """
-    question, gpus, asked, evidence, context = look_up(question, catalogs)
+    settings, works = look_up(question, catalogs)
     estimates, skipped = [], []
-    for gpu in gpus:
-        for work in asked:
+    for setting in settings:
+        for work in works:
             try:
-                run = complete_run(
-                    question.options, gpu, work, evidence, context, origins=question.origins
-                )
+                run = complete_run(setting, work)
             except UsageError as error:
                 if not question.of_every_gpu:
                     raise

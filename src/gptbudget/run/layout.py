@@ -40,24 +40,20 @@ def degrees_of(resolver: Resolver) -> Layout:
     return Layout(dp=dp, tp=tp, pp=pp, vp=options.vp or 1, cp=cp, ep=options.ep or 1)
 
 
-def complete_layout(
-    resolver: Resolver, degrees: Layout, model: ModelSpec, stack: StackName, spec: Stack
-) -> Layout:
+def complete_layout(resolver: Resolver, degrees: Layout, model: ModelSpec, stack: Stack) -> Layout:
     """Complete the layout of one run; a single GPU has none, unless it was asked for.
 
     Raises:
         UsageError: something does not divide by something, or has no effect.
     """
     _refuse_what_does_not_divide(resolver, degrees, model)
-    _refuse_stages(degrees, model, stack, spec)
-    if degrees.gpus == 1 and all(
-        getattr(resolver.options, name) is None for name in LAYOUT_OPTIONS
-    ):
+    _refuse_stages(degrees, model, resolver.chosen["stack"], stack)
+    if degrees.gpus == 1 and not any(map(resolver.setting.fixed, LAYOUT_OPTIONS)):
         return degrees
     for name in ("dp", "tp", "pp", "vp", "cp", "ep"):
         resolver.value(name, getattr(degrees, name))
     layout = degrees._replace(
-        zero=resolver.value("zero", default_zero(degrees, spec)),
+        zero=resolver.value("zero", default_zero(degrees, stack)),
         sequence_parallel=resolver.value("sequence_parallel", default=False),
         dp_shard=resolver.options.dp_shard,
     )
@@ -65,7 +61,7 @@ def complete_layout(
         raise UsageError("--sequence-parallel has no effect without --tp", "add --tp, or drop it")
     if layout.dp_shard is not None:
         _refuse_bad_shards(layout, layout.dp_shard)
-        resolver.value("dp_shard", layout.dp_shard)
+    resolver.given("dp_shard")
     return layout
 
 
@@ -110,19 +106,19 @@ def gpus_on_a_host(resolver: Resolver, gpus: int, *, matters: bool) -> int:
     return min(gpus, given or GPUS_PER_NODE)
 
 
-def _refuse_stages(layout: Layout, model: ModelSpec, stack: StackName, spec: Stack) -> None:
+def _refuse_stages(layout: Layout, model: ModelSpec, name: StackName, stack: Stack) -> None:
     pp, vp = layout.pp, layout.vp
-    least = spec.interleaves_from
+    least = stack.interleaves_from
     if vp > 1 and least is None:
-        raise UsageError(f"the {stack} stack does not interleave pipeline stages", "drop --vp")
+        raise UsageError(f"the {name} stack does not interleave pipeline stages", "drop --vp")
     if vp > 1 and pp == 1:
         raise UsageError("--vp interleaves pipeline stages, and there is one", "add --pp")
     if vp > 1 and least is not None and pp < least:
         raise UsageError(
-            f"the {stack} stack interleaves {least} pipeline stages or more, and --pp is {pp}",
+            f"the {name} stack interleaves {least} pipeline stages or more, and --pp is {pp}",
             f"give --pp {least} or more, or drop --vp",
         )
-    most = model.layers + (ENDS_AS_LAYERS if spec.split == "ends" else 0)
+    most = model.layers + (ENDS_AS_LAYERS if stack.split == "ends" else 0)
     if pp > model.layers or pp * vp > most:
         chunks = f" x --vp {vp} = {pp * vp} chunks" if vp > 1 else ""
         raise UsageError(

@@ -2,7 +2,7 @@
 
 from typing import Any, TypeVar
 
-from gptbudget.run.run import Inputs, Origin
+from gptbudget.run.run import Origin, Setting
 
 T = TypeVar("T")
 
@@ -10,11 +10,9 @@ T = TypeVar("T")
 class Resolver:
     """Chooses between what was given, what the catalog says, and a default."""
 
-    def __init__(self, inputs: Inputs) -> None:
-        self.inputs = inputs
-        self.options = inputs.options
-        self.origins = inputs.origins
-        """Where the given options came from: flag or scenario."""
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
+        self.options = setting.options
         self.chosen: dict[str, Any] = {}
         self.chosen_origins: dict[str, Origin] = {}
 
@@ -22,17 +20,23 @@ class Resolver:
         """The option ``name``, else the catalog's value, else the default."""
         given: T | None = getattr(self.options, name)
         if given is not None:
-            return self._record(name, given, self.origins.get(name, "given"))
+            return self._record(name, given, self.setting.origins.get(name, "given"))
         if catalog is not None:
             return self._record(name, catalog, "catalog")
         return self._record(name, default, "default")
 
     def derived(self, name: str, value: T, source: str) -> T:
         """A value that follows from another option."""
-        return self._record(name, value, self.origins.get(source, "given"))
+        return self._record(name, value, self.setting.origins.get(source, "given"))
+
+    def given(self, *names: str) -> None:
+        """Record those of the options that were given."""
+        for name in names:
+            if self.setting.fixed(name):
+                self.value(name, None)
 
     def _record(self, name: str, value: T, origin: Origin) -> T:
-        value = self.inputs.context.named(name, value, origin)
+        value = self.setting.context.named(name, value, origin)
         self.chosen[name] = value
         self.chosen_origins[name] = origin
         return value

@@ -20,6 +20,7 @@ from gptbudget.run.run import (
     Origin,
     Require,
     RunContext,
+    Setting,
     Work,
 )
 from gptbudget.specs.model import ModelSpec
@@ -28,7 +29,6 @@ from gptbudget.units import parse_count
 
 if TYPE_CHECKING:
     from gptbudget.catalog.scenario import Requirements
-    from gptbudget.specs.evidence import Evidence
 
 
 _SIZE_LIKE = r"[+-]?[0-9.,]+([eE][+-]?[0-9]+)?[A-Za-z]?"
@@ -65,16 +65,6 @@ class Question(NamedTuple):
                 raise
             what = error.message.removeprefix(f"--{option}: ")
             raise type(error)(f"{self.places[option]}: {option}: {what}", error.hint) from None
-
-
-class LookedUp(NamedTuple):
-    """A question, and everything it names."""
-
-    question: Question
-    gpus: list[NamedGpu]
-    works: list[Work]
-    evidence: "Evidence"
-    context: RunContext
 
 
 def ask(given: Mapping[str, Any], scenario: Path | None = None) -> Question:
@@ -123,8 +113,8 @@ def given_options(given: Mapping[str, Any], kind: type[AnyOptions]) -> AnyOption
     return kind(**found)
 
 
-def look_up(question: Question, catalogs: Iterable[Path] = ()) -> LookedUp:
-    """Everything that a question names, from the catalogs and this machine.
+def look_up(question: Question, catalogs: Iterable[Path] = ()) -> tuple[list[Setting], list[Work]]:
+    """Every accelerator and work that a question names, from the catalogs and this machine.
 
     Raises:
         GptBudgetError: a name is unknown, or options need a model with a shape.
@@ -134,9 +124,16 @@ def look_up(question: Question, catalogs: Iterable[Path] = ()) -> LookedUp:
     gpus = named_gpus(question, catalog)
     with question.placing("model"):
         asked = works(question.options, catalog)
-    evidence = load_evidence()
     _refuse_without_shape(question, asked)
-    return LookedUp(question, gpus, asked, evidence, run_context(question, catalogs))
+    return settings_of(question, gpus, catalogs), asked
+
+
+def settings_of(
+    question: Question, gpus: Iterable[NamedGpu], catalogs: Iterable[Path] = ()
+) -> list[Setting]:
+    """Each accelerator with all that was asked and is known."""
+    evidence, context = load_evidence(), run_context(question, catalogs)
+    return [Setting(question.options, gpu, evidence, context, question.origins) for gpu in gpus]
 
 
 def named_gpus(question: Question, catalog: Catalog) -> list[NamedGpu]:

@@ -1,6 +1,6 @@
 """The recipe of a run: what was asked for, completed, and refused where it cannot be."""
 
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from gptbudget.core.memory.sharding import data_parallel_mode
 from gptbudget.errors import UsageError
@@ -20,26 +20,13 @@ from gptbudget.specs.recipe import (
     RecipeKind,
 )
 from gptbudget.specs.stack import AttentionKind, Stack
-from gptbudget.specs.values import StackName
 
 _FLASH_COMPUTE_CAPABILITY = 8.0
 """Below it PyTorch has no flash attention: torch.nn.functional.scaled_dot_product_attention."""
 
 
-class NamedStack(NamedTuple):
-    """A stack and its name."""
-
-    key: StackName
-    spec: Stack
-
-
 def complete_recipe(
-    resolver: Resolver,
-    gpu: GpuSpec,
-    model: ModelSpec,
-    precision: Precision,
-    stack: NamedStack,
-    layout: Layout,
+    resolver: Resolver, model: ModelSpec, precision: Precision, stack: Stack, layout: Layout
 ) -> Recipe:
     """Complete the recipe of one run.
 
@@ -47,7 +34,7 @@ def complete_recipe(
         UsageError: parts of the recipe cannot stand together, or not on this card.
     """
     method = _method(resolver, model)
-    recipe = _storage(resolver, precision, stack.spec, method)
+    recipe = _storage(resolver, precision, stack, method)
     optimizer: str = resolver.value("optimizer", DEFAULT_OPTIMIZER)
     loss: LossKind = resolver.value("loss", "plain")
     keep_logits = resolver.value("keep_logits", default=False)
@@ -56,12 +43,12 @@ def complete_recipe(
             "--keep-logits has nothing to keep: a fused loss never holds the logits",
             "drop it, or use --loss plain",
         )
-    found = Recipe(
+    completed = Recipe(
         precision=precision,
         weight_storage=recipe,
         optimizer=optimizer,
         optimizer_impl=_implementation(resolver, optimizer),
-        attention=_attention(resolver, gpu, precision, stack.spec),
+        attention=_attention(resolver, precision, stack),
         checkpointing=resolver.value("checkpointing", "none"),
         loss=loss,
         dropout=resolver.value("dropout", 0.0),
@@ -70,20 +57,20 @@ def complete_recipe(
         offload=_offload(resolver, optimizer, recipe),
         method=method,
     )
-    if found.optimizer_impl == "in-backward":
-        _refuse_gradients_that_stay(found, layout, stack)
-    return found
+    if completed.optimizer_impl == "in-backward":
+        mode = data_parallel_mode(completed, layout.zero, stack)
+        _refuse_gradients_that_stay(completed, layout, mode, resolver.chosen["stack"])
+    return completed
 
 
-def _refuse_gradients_that_stay(recipe: Recipe, layout: Layout, stack: NamedStack) -> None:
+def _refuse_gradients_that_stay(recipe: Recipe, layout: Layout, mode: str, stack: str) -> None:
     """An update in the backward pass frees each gradient, which nothing else may hold."""
-    sharing = data_parallel_mode(recipe, layout.zero, stack.spec)
     reasons = {
         "sums micro-batches, as --global-batch-tokens asks": recipe.accumulate,
         "sums micro-batches, as a pipeline does": layout.pp > 1,
-        f"has a gradient buffer, as the {stack.key} stack does": sharing == "buffer",
-        "keeps gradients in buckets, as replicas and DeepSpeed do": sharing == "flattened"
-        or (sharing == "replicas" and layout.dp > 1),
+        f"has a gradient buffer, as the {stack} stack does": mode == "buffer",
+        "keeps gradients in buckets, as replicas and DeepSpeed do": mode == "flattened"
+        or (mode == "replicas" and layout.dp > 1),
     }
     for reason, applies in reasons.items():
         if applies:
@@ -186,9 +173,8 @@ def _implementation(resolver: Resolver, optimizer: str) -> OptimizerImpl:
     return resolver.value("optimizer_impl", known[0]) if known else "fused"
 
 
-def _attention(
-    resolver: Resolver, gpu: GpuSpec, precision: Precision, stack: Stack
-) -> AttentionKind:
+def _attention(resolver: Resolver, precision: Precision, stack: Stack) -> AttentionKind:
+    gpu = resolver.setting.gpu.spec
     best = best_attention(gpu, precision)
     attention: AttentionKind = resolver.value("attention", stack.attention or best)
     if attention == "flash" and best != "flash":

@@ -13,7 +13,7 @@ from gptbudget.specs.evidence import TimeRange
 from gptbudget.specs.gpu import GpuSpec
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.model import ModelSpec
-from gptbudget.specs.options import Options
+from gptbudget.specs.options import HOST_OPTIONS, Options
 from gptbudget.specs.recipe import Precision, Recipe
 from gptbudget.specs.stack import Stack
 from gptbudget.specs.values import Convention, StackName
@@ -55,14 +55,6 @@ class FlopsAmount(NamedTuple):
     flops: float
 
 
-class SizeAndTokens(NamedTuple):
-    """A bare size, and the tokens it is trained on."""
-
-    key: str
-    parameters: float
-    tokens: float
-
-
 Work = NamedModel | BareSize | FlopsAmount
 
 
@@ -89,15 +81,26 @@ class RunContext(NamedTuple):
     An explanation gives back a number that knows its name."""
 
 
-class Inputs(NamedTuple):
-    """All that a run is completed from, in the order in which ``complete_run`` takes it."""
+class Setting(NamedTuple):
+    """What a run is completed from beside its work: options, accelerator and reference data."""
 
     options: Options
     gpu: NamedGpu
-    work: Work
     evidence: "Evidence"
-    context: RunContext
-    origins: Mapping[str, Origin]
+    context: RunContext = RunContext()
+    origins: Mapping[str, Origin] = {}
+    """Where the given options came from: flag or scenario."""
+
+    def fixed(self, option: str) -> bool:
+        """Whether the user gave this option, so that it may not be changed."""
+        return getattr(self.options, option) is not None
+
+    def changed(self, changes: Mapping[str, Any]) -> "Setting":
+        """The same with some options set otherwise; limits of the host only with an offload."""
+        options = self.options.changed(**changes)
+        if options.offload in {None, "none"}:
+            options = options.changed(**dict.fromkeys(HOST_OPTIONS))
+        return self._replace(options=options)
 
 
 class CostAssumptions(NamedTuple):
@@ -131,7 +134,8 @@ class Prediction(NamedTuple):
 class RunBasis:
     """What a run has whatever is trained: one accelerator type, its cost, and what was asked."""
 
-    gpu: NamedGpu
+    setting: Setting
+    """What it was completed from."""
     usable_bytes: int | None
     """Of one accelerator; ``None`` where its memory is not known."""
     horizon_s: float
@@ -139,15 +143,15 @@ class RunBasis:
     convention: Convention
     goodput: float
     cost: CostAssumptions
-    require: Require
-    catalogs: tuple[Path, ...]
-    """Where its accelerator or model may stand beside the usual catalogs."""
     origins: Mapping[str, Origin]
     values: Mapping[str, Any]
     """The options as they apply to this run, by option name, for showing."""
-    inputs: Inputs
-    """What it was completed from."""
     notes: tuple[str, ...] = ()
+
+    @property
+    def gpu(self) -> NamedGpu:
+        """The accelerator."""
+        return self.setting.gpu
 
     def asked(self, option: str) -> bool:
         """Whether the user said this option, as a flag or in a scenario."""
@@ -158,15 +162,12 @@ class RunBasis:
 class ComputeRun(RunBasis):
     """A bare size on its tokens, or an amount of FLOPs, at a given utilization."""
 
-    work: SizeAndTokens | FlopsAmount
+    work: BareSize | FlopsAmount
+    tokens: float | None
+    """``None`` for an amount of FLOPs."""
     gpus: int
     precision: Precision
     utilization: float
-
-    @property
-    def tokens(self) -> float | None:
-        """What it is trained on; ``None`` for an amount of FLOPs."""
-        return self.work.tokens if isinstance(self.work, SizeAndTokens) else None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)

@@ -5,10 +5,8 @@ from typing import Any, NamedTuple
 
 from gptbudget.errors import UsageError
 from gptbudget.run.estimate import ModelEstimate, estimate
-from gptbudget.run.run import NamedModel, RunContext
 from gptbudget.search.candidate import Candidate, SearchSpec, complete
 from gptbudget.search.evaluate import BATCH_TOLERANCE
-from gptbudget.specs.evidence import Evidence
 from gptbudget.specs.optimizers import DEFAULT_OPTIMIZER
 
 _PLAIN: dict[str, Any] = {
@@ -36,17 +34,11 @@ class Ablation(NamedTuple):
     """On the card; negative where it needs more."""
 
 
-def distances(
-    space: SearchSpec,
-    candidate: Candidate,
-    work: NamedModel,
-    evidence: Evidence,
-    context: RunContext,
-) -> list[Ablation]:
+def distances(space: SearchSpec, candidate: Candidate) -> list[Ablation]:
     """Each choice of a candidate that is not plain, beside the same run without it."""
 
     def run_of(choices: Mapping[str, Any]) -> ModelEstimate:
-        return estimate(complete(space, candidate.gpu, work, evidence, choices, context=context))
+        return estimate(complete(space, candidate.gpu, choices))
 
     whole = run_of(candidate.choices)
     found = []

@@ -8,7 +8,7 @@ from gptbudget.core.arrays import about
 from gptbudget.run.complete import complete_model_run
 from gptbudget.run.layout import default_zero
 from gptbudget.run.machine import node_of
-from gptbudget.run.run import ModelRun, NamedGpu, NamedModel, Origin, RunContext
+from gptbudget.run.run import ModelRun, NamedGpu, NamedModel, Origin, RunContext, Setting
 from gptbudget.search.evaluate import LayoutGrid
 from gptbudget.search.variants import Variant
 from gptbudget.specs.evidence import Evidence
@@ -31,10 +31,17 @@ class SearchSpec(NamedTuple):
     options: Options
     """Those of the user, without a number of GPUs."""
     origins: Mapping[str, Origin]
+    work: NamedModel
+    evidence: Evidence
     counts: tuple[int, ...]
+    context: RunContext = RunContext()
     minimize: Minimize = "time"
     max_wall_clock_s: float | None = None
     max_usd: float | None = None
+
+    def setting(self, gpu: NamedGpu) -> Setting:
+        """What the runs on one accelerator are completed from."""
+        return Setting(self.options, gpu, self.evidence, self.context, self.origins)
 
 
 class Candidate(NamedTuple):
@@ -90,14 +97,7 @@ def choices_of(variant: Variant, laid: LayoutGrid, index: tuple[int, ...]) -> di
 
 
 def complete(
-    space: SearchSpec,
-    gpu: NamedGpu,
-    work: NamedModel,
-    evidence: Evidence,
-    choices: Mapping[str, Any],
-    wall_clock_s: float = 0.0,
-    *,
-    context: RunContext = RunContext(),  # noqa: B008 - never changed
+    space: SearchSpec, gpu: NamedGpu, choices: Mapping[str, Any], wall_clock_s: float = 0.0
 ) -> ModelRun:
     """The run of one candidate, with only those choices given that are not the default.
 
@@ -105,7 +105,7 @@ def complete(
     """
     options = space.options
     given = {name: value for name, value in choices.items() if not _is_default(name, value)}
-    if given.get("zero") == _default_zero(options, choices, evidence):
+    if given.get("zero") == _default_zero(options, choices, space.evidence):
         given.pop("zero")
     dropped = _without_effect(options, gpu, choices)
     if options.time is None and wall_clock_s > YEAR_S:
@@ -113,7 +113,8 @@ def complete(
     chosen = options.changed(**given, **dict.fromkeys(dropped))
     origins = {name: origin for name, origin in space.origins.items() if name not in dropped}
     origins |= dict.fromkeys(given, "given")
-    return complete_model_run(chosen, gpu, work, evidence, context, origins=origins)
+    setting = Setting(chosen, gpu, space.evidence, space.context, origins)
+    return complete_model_run(setting, space.work)
 
 
 _DEFAULTS = {

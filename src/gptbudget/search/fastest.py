@@ -20,49 +20,7 @@ from gptbudget.run.estimate import (
 )
 from gptbudget.run.machine import node_of
 from gptbudget.run.profiles import time_factor
-from gptbudget.run.run import ModelRun, NamedGpu, NamedModel, Origin, Run, RunContext, Work
-from gptbudget.specs.evidence import Evidence
-from gptbudget.specs.options import HOST_OPTIONS, Options
-
-
-class Setting(NamedTuple):
-    """An accelerator, what was asked, and what is known."""
-
-    options: Options
-    gpu: NamedGpu
-    evidence: Evidence
-    context: RunContext = RunContext()
-    origins: Mapping[str, Origin] = {}
-
-    def fixed(self, option: str) -> bool:
-        """Whether the user said this option, so that it may not be changed."""
-        return getattr(self.options, option) is not None
-
-    def complete(self, work: Work, changes: Mapping[str, Any]) -> Run:
-        """A complete run with some options set otherwise.
-
-        Raises:
-            UsageError: values that cannot stand together.
-        """
-        options = self._changed(changes)
-        return complete_run(
-            options, self.gpu, work, self.evidence, self.context, origins=self.origins
-        )
-
-    def complete_model(self, work: NamedModel, changes: Mapping[str, Any]) -> ModelRun:
-        """The same of a model."""
-        options = self._changed(changes)
-        return complete_model_run(
-            options, self.gpu, work, self.evidence, self.context, origins=self.origins
-        )
-
-    def _changed(self, changes: Mapping[str, Any]) -> Options:
-        """Host memory is a limit of an offload only, and counts where there is one."""
-        options = self.options.changed(**changes)
-        if options.offload in {None, "none"}:
-            options = options.changed(**dict.fromkeys(HOST_OPTIONS))
-        return options
-
+from gptbudget.run.run import ModelRun, NamedModel, Run, Setting, Work
 
 Changes = Mapping[str, Any]
 
@@ -117,12 +75,12 @@ def plain_way(setting: Setting, work: Work, changes: Changes) -> Way:
         UsageError: it cannot be asked for so.
         NoTimeError: it takes an unknown time.
     """
-    return _way(setting.complete(work, changes), changes)
+    return _way(complete_run(setting.changed(changes), work), changes)
 
 
 def plain_model_way(setting: Setting, model: NamedModel, changes: Changes) -> ModelWay:
     """The same of a model."""
-    return _way(setting.complete_model(model, changes), changes)
+    return _way(complete_model_run(setting.changed(changes), model), changes)
 
 
 def best_way(
@@ -172,7 +130,7 @@ def _by_speed(
     for size in sizes:
         given = changes if size in {None, 1} else {**changes, "micro_batch": size}
         try:
-            run = setting.complete_model(model, given)
+            run = complete_model_run(setting.changed(given), model)
         except UsageError:
             break
         if not ("recipe" in changes and run.sums_in_16_bit):

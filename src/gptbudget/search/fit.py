@@ -11,7 +11,7 @@ from gptbudget.errors import UsageError
 from gptbudget.run import question as questions
 from gptbudget.run.complete import complete_model_run, host_memory_bytes
 from gptbudget.run.estimate import bill_of, estimate, memory_of, unknown_memory
-from gptbudget.run.run import NamedGpu, NamedModel, RunContext
+from gptbudget.run.run import NamedGpu, NamedModel
 from gptbudget.search.ablation import distances
 from gptbudget.search.best import Found, front
 from gptbudget.search.candidate import Candidate, SearchSpec, complete
@@ -19,11 +19,11 @@ from gptbudget.search.layouts import counts_of
 from gptbudget.search.result import Fit, Way
 from gptbudget.search.search import Watch, search
 from gptbudget.specs.command_options import SearchOptions
-from gptbudget.specs.evidence import Evidence
-from gptbudget.specs.options import HOST_OPTIONS
+from gptbudget.specs.options import HOST_OPTIONS, LAYOUT_OPTIONS
 
 _TOP, _TOLD = 300, 5
 _MOST_GPUS = 100_000
+_FREED = ("network", "gpus_per_node", "micro_batch", "global_batch_tokens")
 
 
 class Asked(NamedTuple):
@@ -70,28 +70,18 @@ def answer(asked: Asked, catalogs: Iterable[Path] = (), watch: Watch | None = No
     asked = _on_this_machine(asked, catalog)
     question = asked.question
     host_memory_bytes(question.options)
-    work = _work(question, catalog)
-    evidence = load_evidence()
-    space = _search_space(asked)
-    context = questions.run_context(question, catalogs)
-    gpus, skipped = _gpus(question, catalog, space, work, evidence, context)
-    found = search(space, gpus, work, evidence, watch, context=context)
+    space = _search_space(asked, _work(question, catalog), catalogs)
+    gpus, skipped = _gpus(question, catalog, space)
+    found = search(space, gpus, watch)
     over_hardware = len(gpus) > 1 or len(space.counts) > 1
     rows = _front(space, found) if over_hardware else found.rows
     rows = rows[: asked.search.top or _TOP]
 
     def way(candidate: Candidate, *, told: bool) -> Way:
-        run = complete(
-            space,
-            candidate.gpu,
-            work,
-            evidence,
-            candidate.choices,
-            candidate.wall_clock_s if rows else 0.0,
-            context=context,
-        )
+        wall_clock_s = candidate.wall_clock_s if rows else 0.0
+        run = complete(space, candidate.gpu, candidate.choices, wall_clock_s)
         answered = estimate(run)
-        off = distances(space, candidate, work, evidence, context) if told else ()
+        off = distances(space, candidate) if told else ()
         return Way(candidate, answered, bill_of(answered).memory, off, frozenset(space.origins))
 
     late = [row for row in (found.fastest, found.cheapest) if row is not None]
@@ -100,7 +90,6 @@ def answer(asked: Asked, catalogs: Iterable[Path] = (), watch: Watch | None = No
     return Fit(
         space=space,
         found=found,
-        work=work,
         gpus=gpus,
         ways=[way(row, told=place < _TOLD) for place, row in enumerate(rows)],
         misses=[] if rows else [way(row, told=False) for row in nearest.values()],
@@ -131,7 +120,7 @@ def _work(question: questions.Question, catalog: Catalog) -> NamedModel:
     return work
 
 
-def _search_space(asked: Asked) -> SearchSpec:
+def _search_space(asked: Asked, work: NamedModel, catalogs: Iterable[Path]) -> SearchSpec:
     options, wanted = asked.question.options, asked.search
     ways = (options.dp or 1) * (options.tp or 1) * (options.pp or 1) * (options.cp or 1)
     first, last = wanted.gpus or (ways, ways)
@@ -140,6 +129,9 @@ def _search_space(asked: Asked) -> SearchSpec:
     return SearchSpec(
         options=options,
         origins=asked.question.origins,
+        work=work,
+        evidence=load_evidence(),
+        context=questions.run_context(asked.question, catalogs),
         counts=tuple(counts_of(first, last)),
         minimize=wanted.minimize or "time",
         max_wall_clock_s=options.time,
@@ -148,18 +140,13 @@ def _search_space(asked: Asked) -> SearchSpec:
 
 
 def _gpus(
-    question: questions.Question,
-    catalog: Catalog,
-    space: SearchSpec,
-    work: NamedModel,
-    evidence: Evidence,
-    context: RunContext,
+    question: questions.Question, catalog: Catalog, space: SearchSpec
 ) -> tuple[list[NamedGpu], list[str]]:
     """The accelerators to search; of ``all`` those that cannot be are left out."""
     found, skipped = [], []
     for gpu in questions.named_gpus(question, catalog):
         try:
-            _refuse_unknown(space, gpu, work, evidence, context)
+            _refuse_unknown(space, gpu)
         except UsageError as error:
             if EVERY not in (question.options.gpu or ()):
                 raise
@@ -171,15 +158,10 @@ def _gpus(
     return found, list(dict.fromkeys(skipped))
 
 
-def _refuse_unknown(
-    space: SearchSpec, gpu: NamedGpu, work: NamedModel, evidence: Evidence, context: RunContext
-) -> None:
+def _refuse_unknown(space: SearchSpec, gpu: NamedGpu) -> None:
     """Refuse what has no memory, time or price that could be compared."""
-    freed = dict.fromkeys(("dp", "tp", "pp", "vp", "cp", "ep", "zero", "sequence_parallel"))
-    freed |= dict.fromkeys(("dp_shard", "network", "gpus_per_node", "micro_batch", *HOST_OPTIONS))
-    freed |= dict.fromkeys(("global_batch_tokens",))
-    plain = space.options.changed(**freed)
-    run = complete_model_run(plain, gpu, work, evidence, context, origins=space.origins)
+    freed = dict.fromkeys((*LAYOUT_OPTIONS, *_FREED, *HOST_OPTIONS))
+    run = complete_model_run(space.setting(gpu).changed(freed), space.work)
     if memory_of(run) is None:
         reason = unknown_memory(estimate(run))
         raise UsageError(f"memory on {gpu.key} is not known: {reason}", "ask for something else")

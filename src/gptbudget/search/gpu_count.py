@@ -10,10 +10,9 @@ from typing import Any, NamedTuple
 
 from gptbudget.core.arrays import about
 from gptbudget.errors import UsageError
-from gptbudget.run.run import NamedModel, Work
+from gptbudget.run.run import NamedModel, Setting, Work
 from gptbudget.search.fastest import (
     NoTimeError,
-    Setting,
     Way,
     best_way,
     knows_memory,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from gptbudget.run.estimate import Memory, ModelEstimate
-    from gptbudget.run.run import NamedGpu, NamedModel
+    from gptbudget.run.run import NamedGpu
     from gptbudget.search.ablation import Ablation
     from gptbudget.search.best import Found
     from gptbudget.search.candidate import Candidate, SearchSpec
@@ -42,7 +42,6 @@ class Fit(NamedTuple):
 
     space: "SearchSpec"
     found: "Found"
-    work: "NamedModel"
     gpus: "list[NamedGpu]"
     ways: list[Way]
     misses: list[Way]

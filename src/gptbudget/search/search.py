@@ -13,15 +13,13 @@ import numpy as np
 from gptbudget.errors import UsageError
 from gptbudget.run.complete import complete_model_run, precision_and_peak
 from gptbudget.run.job import GLOBAL_BATCH_TOKENS
-from gptbudget.run.run import ModelRun, NamedGpu, NamedModel, RunContext
+from gptbudget.run.run import ModelRun, NamedGpu
 from gptbudget.search.best import BestSoFar, Found, Progress
 from gptbudget.search.candidate import SearchSpec, choices_of, complete
 from gptbudget.search.evaluate import LayoutGrid, evaluate, index_of, lay_out
 from gptbudget.search.layouts import LayoutFamily, kinds
 from gptbudget.search.variants import Variant, attention_of, variants
-from gptbudget.specs.evidence import Evidence
-from gptbudget.specs.options import HOST_OPTIONS, Options
-from gptbudget.specs.stack import Stack
+from gptbudget.specs.options import HOST_OPTIONS
 
 FEW_GPUS = 64
 """Beyond so many, offloads and other copies of the weights are searched only where nothing else
@@ -30,15 +28,7 @@ fits: states are shared instead."""
 Watch = Callable[[Progress], None]
 
 
-def search(
-    space: SearchSpec,
-    gpus: Sequence[NamedGpu],
-    work: NamedModel,
-    evidence: Evidence,
-    watch: Watch | None = None,
-    *,
-    context: RunContext = RunContext(),  # noqa: B008 - never changed
-) -> Found:
+def search(space: SearchSpec, gpus: Sequence[NamedGpu], watch: Watch | None = None) -> Found:
     """Search everything that is open; an interrupt ends it with what was found so far.
 
     Raises:
@@ -49,7 +39,7 @@ def search(
     interrupted = False
     try:
         for gpu in gpus:
-            _Search(space, gpu, work, evidence, tally, watch, context).run()
+            _Search(space, gpu, tally, watch).run()
     except KeyboardInterrupt:
         interrupted = True
     return tally.found(time.perf_counter() - begin, interrupted=interrupted)
@@ -59,23 +49,16 @@ class _Search:
     """The search on one kind of accelerator."""
 
     def __init__(
-        self,
-        space: SearchSpec,
-        gpu: NamedGpu,
-        work: NamedModel,
-        evidence: Evidence,
-        tally: BestSoFar,
-        watch: Watch | None,
-        context: RunContext,
+        self, space: SearchSpec, gpu: NamedGpu, tally: BestSoFar, watch: Watch | None
     ) -> None:
-        self.space, self.gpu, self.work, self.evidence = space, gpu, work, evidence
-        self.tally, self.watch, self.context = tally, watch, context
+        self.space, self.gpu, self.tally, self.watch = space, gpu, tally, watch
+        self.setting = space.setting(gpu)
         self.precision, _ = precision_and_peak(gpu, space.options.precision)
 
     def run(self) -> None:
         """Evaluate round after round: what costs no quality and moves nothing to the host first."""
         few, many = self._laid_out()
-        of = variants(self.space.options, self.gpu, self.work.spec, self.precision, self.evidence)
+        of = variants(self.setting, self.space.work.spec, self.precision)
         self.tally.expect(len(of) * (len(few) + len(many)))
         one_gpu, before = self.space.counts == (1,), self.tally.lossless
         fitted = self.tally.feasible
@@ -124,21 +107,21 @@ class _Search:
 
     def _kinds(self, counts: Sequence[int]) -> list[LayoutFamily]:
         options = self.space.options
-        stack = _stack(options, self.evidence)
-        return list(kinds(self.work.spec, options, counts, self._seq_len, stack))
+        stack = self.space.evidence.stacks.named(options.stack, "cut")
+        return list(kinds(self.space.work.spec, options, counts, self._seq_len, stack))
 
     @property
     def _seq_len(self) -> int:
-        return self.space.options.seq_len or self.work.spec.default_seq_len
+        return self.space.options.seq_len or self.space.work.spec.default_seq_len
 
     def _layouts(self, kind: LayoutFamily, *, raised: bool = False) -> LayoutGrid:
-        options, model = self.space.options, self.work.spec
+        options, model = self.space.options, self.space.work.spec
         wanted = options.global_batch_tokens or model.global_batch_tokens or GLOBAL_BATCH_TOKENS
-        attention = attention_of(options, self.gpu, self.precision, self.evidence)
+        attention = attention_of(self.setting, self.precision)
         return lay_out(kind, options, self._seq_len, wanted, attention, raised=raised)
 
     def _evaluate(self, variant: Variant, laid: LayoutGrid) -> None:
-        if not variant.stands_on(laid.kind, self.space.options.stack, self.evidence.stacks):
+        if not variant.stands_on(laid.kind, self.space.options.stack, self.space.evidence.stacks):
             self.tally.expect(-1)
             return
         self.tally.count(laid)
@@ -154,9 +137,7 @@ class _Search:
         last = index_of(np.flatnonzero(laid.valid)[-1], laid.valid.shape)
         choices = choices_of(variant, laid, last)
         try:
-            return complete(
-                self.space, self.gpu, self.work, self.evidence, choices, context=self.context
-            )
+            return complete(self.space, self.gpu, choices)
         except UsageError as error:
             self.tally.refuse(error)
             return None
@@ -167,18 +148,5 @@ class _Search:
         Raises:
             UsageError: degrees that do not divide GPUs, heads, layers or experts.
         """
-        first = self.space.counts[0]
-        chosen = self.space.options.changed(gpus=first, **dict.fromkeys(HOST_OPTIONS))
-        complete_model_run(
-            chosen,
-            self.gpu,
-            self.work,
-            self.evidence,
-            self.context,
-            origins=self.space.origins,
-        )
-
-
-def _stack(options: Options, evidence: Evidence) -> Stack:
-    """How the software that cuts layers shares them."""
-    return evidence.stacks.named(options.stack, "cut")
+        freed = {"gpus": self.space.counts[0], **dict.fromkeys(HOST_OPTIONS)}
+        complete_model_run(self.setting.changed(freed), self.space.work)

@@ -5,9 +5,8 @@ from itertools import product
 from typing import Any, NamedTuple
 
 from gptbudget.run.recipe import best_attention, default_storage
-from gptbudget.run.run import NamedGpu
+from gptbudget.run.run import Setting
 from gptbudget.search.layouts import LayoutFamily
-from gptbudget.specs.evidence import Evidence
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.optimizers import DEFAULT_OPTIMIZER, OPTIMIZERS
 from gptbudget.specs.options import Options
@@ -67,15 +66,10 @@ class Variant(NamedTuple):
         return self.last, self.quality_cost > 0, self.offloads
 
 
-def variants(
-    options: Options,
-    gpu: NamedGpu,
-    model: ModelSpec,
-    precision: Precision,
-    evidence: Evidence,
-) -> list[Variant]:
+def variants(setting: Setting, model: ModelSpec, precision: Precision) -> list[Variant]:
     """Every recipe to be tried, in the order of their rounds; what the user fixed stays fixed."""
-    axes = _axes(options, gpu, model, precision, evidence)
+    axes = _axes(setting, model, precision)
+    options = setting.options
     found = [Variant(dict(zip(axes, values, strict=True))) for values in product(*axes.values())]
     kept = [variant for variant in found if _stands_together(options, variant)]
     placed = [variant._replace(last=_is_last(options, variant)) for variant in kept]
@@ -87,44 +81,37 @@ def costs_quality(option: str, value: Any) -> bool:
     return (option, value) in _LOSSES
 
 
-def _axes(
-    options: Options,
-    gpu: NamedGpu,
-    model: ModelSpec,
-    precision: Precision,
-    evidence: Evidence,
-) -> dict[str, tuple[Any, ...]]:
+def _axes(setting: Setting, model: ModelSpec, precision: Precision) -> dict[str, tuple[Any, ...]]:
     """The choices that are open, and what each may be."""
+    options, stacks = setting.options, setting.evidence.stacks
     adapted = options.method in {"lora", "qlora"}
     narrow = precision not in {"fp32", "tf32"}
-    usual = default_storage(precision, evidence.stacks.named(options.stack, "node"), Method())
+    usual = default_storage(precision, stacks.named(options.stack, "node"), Method())
     recipes = (None, *(kind for kind in ("autocast", "master") if kind != usual), "pure")
     tried: dict[str, tuple[Any, ...]] = {
         "method": ("full", "lora", "qlora") if narrow and _adaptable(model) else ("full",),
         "recipe": recipes if narrow and not adapted else (None,),
         "optimizer": _OPTIMIZERS,
-        "checkpointing": _checkpointing(options, gpu, precision, evidence),
+        "checkpointing": _checkpointing(setting, precision),
         "loss": ("plain", "chunked") if options.keep_logits else ("plain", "fused"),
         "offload": ("none", "optimizer", "all"),
     }
-    return {name: values for name, values in tried.items() if getattr(options, name) is None}
+    return {name: values for name, values in tried.items() if not setting.fixed(name)}
 
 
-def _checkpointing(
-    options: Options, gpu: NamedGpu, precision: Precision, evidence: Evidence
-) -> tuple[str, ...]:
+def _checkpointing(setting: Setting, precision: Precision) -> tuple[str, ...]:
     """Selective recomputation only where something is kept that it would compute again."""
-    by_operation = bool(options.stack and evidence.stacks.stacks[options.stack].selective)
-    written_out = attention_of(options, gpu, precision, evidence) in {"math", "eager"}
+    stack = setting.options.stack
+    by_operation = bool(stack and setting.evidence.stacks.stacks[stack].selective)
+    written_out = attention_of(setting, precision) in {"math", "eager"}
     return ("none", "selective", "full") if by_operation or written_out else ("none", "full")
 
 
-def attention_of(
-    options: Options, gpu: NamedGpu, precision: Precision, evidence: Evidence
-) -> AttentionKind:
+def attention_of(setting: Setting, precision: Precision) -> AttentionKind:
     """The kernel that is asked for, or that the software or the card has."""
-    own = evidence.stacks.stacks[options.stack].attention if options.stack else None
-    return options.attention or own or best_attention(gpu.spec, precision)
+    options = setting.options
+    own = setting.evidence.stacks.stacks[options.stack].attention if options.stack else None
+    return options.attention or own or best_attention(setting.gpu.spec, precision)
 
 
 def _adaptable(model: ModelSpec) -> bool:
