@@ -290,17 +290,17 @@ def _no(fit: Fit) -> str:
     if found.interrupted:
         return f"Unknown: the search for {model} was interrupted before it found a way."
     limits = []
-    if found.fastest is not None and space.max_wall_clock_s is not None:
-        fastest = format_duration(found.fastest.wall_clock_s)
+    fastest, cheapest = found.misses.get("fastest"), found.misses.get("cheapest")
+    if fastest is not None and space.max_wall_clock_s is not None:
+        taken = format_duration(fastest.wall_clock_s)
         limits.append(
-            f"the fastest that fits takes {fastest} of {format_duration(space.max_wall_clock_s)}"
-            f"{_lower(found.fastest)}"
+            f"the fastest that fits takes {taken} of {format_duration(space.max_wall_clock_s)}"
+            f"{_lower(fastest)}"
         )
-    if found.cheapest is not None and space.max_usd is not None:
-        cheapest = format_usd(found.cheapest.usd or 0)
+    if cheapest is not None and space.max_usd is not None:
+        spent = format_usd(cheapest.usd or 0)
         limits.append(
-            f"the cheapest that fits costs {cheapest} of {format_usd(space.max_usd)}"
-            f"{_lower(found.cheapest)}"
+            f"the cheapest that fits costs {spent} of {format_usd(space.max_usd)}{_lower(cheapest)}"
         )
     if limits:
         return f"No: {model} fits, but {' and '.join(limits)}."
@@ -313,7 +313,8 @@ def _lower(row: Candidate) -> str:
 
 
 def _nearest(fit: Fit) -> str:
-    near = next((way for way in fit.misses if way.candidate is fit.found.nearest), None)
+    nearest = fit.found.misses.get("nearest")
+    near = next((way for way in fit.misses if way.candidate is nearest), None)
     if near is None:
         return "nothing was evaluated"
     host, given = near.candidate.host_bytes, near.estimate.run.host_memory_bytes

@@ -9,7 +9,7 @@ from gptbudget.run.complete import complete_model_run
 from gptbudget.run.layout import default_zero
 from gptbudget.run.machine import node_of
 from gptbudget.run.run import ModelRun, NamedGpu, NamedModel, Origin, RunContext, Setting
-from gptbudget.search.evaluate import LayoutGrid
+from gptbudget.search.evaluate import Evaluated, LayoutGrid
 from gptbudget.search.variants import Variant
 from gptbudget.specs.evidence import Evidence
 from gptbudget.specs.layout import Layout
@@ -17,9 +17,6 @@ from gptbudget.specs.optimizers import DEFAULT_OPTIMIZER, OPTIMIZERS
 from gptbudget.specs.options import HOST_OPTIONS, Options
 from gptbudget.specs.values import Minimize
 from gptbudget.units import DAY_S, YEAR_S
-
-COUNTED: frozenset[Minimize] = frozenset({"memory", "gpus"})
-"""What is made small in whole numbers, which are compared as they are."""
 
 Rank: TypeAlias = tuple[int, float, float]
 """What candidates are sorted by: quality lost, what is wanted, time."""
@@ -69,27 +66,31 @@ class Candidate(NamedTuple):
         """How many GPUs."""
         return int(self.choices["gpus"])
 
-    def amount(self, minimize: Minimize) -> float:
-        """What the search makes small, as it is compared."""
-        known = {
-            "time": self.wall_clock_s,
-            "memory": self.peak_bytes,
-            "gpus": self.gpus,
-            "cost": self.usd,
-            "energy": self.energy_kwh,
-        }
-        found = known[minimize]
-        assert found is not None
-        return float(found if minimize in COUNTED else about(found))
-
     def rank(self, minimize: Minimize) -> Rank:
         """What it is sorted by: quality, what is wanted, time."""
-        return self.quality_cost, self.amount(minimize), about(self.wall_clock_s)
+        return self.quality_cost, amount_of(self, minimize), about(self.wall_clock_s)
 
 
-def choices_of(variant: Variant, laid: LayoutGrid, index: tuple[int, ...]) -> dict[str, Any]:
+_AMOUNTS: dict[Minimize, str] = {
+    "time": "wall_clock_s",
+    "memory": "peak_bytes",
+    "gpus": "gpus",
+    "cost": "usd",
+    "energy": "energy_kwh",
+}
+_COUNTED = frozenset({"memory", "gpus"})
+"""What is made small in whole numbers, which are compared as they are."""
+
+
+def amount_of(each: Candidate | Evaluated, minimize: Minimize) -> Any:
+    """What the search makes small, of one candidate or of all of a program, as it is compared."""
+    amount = getattr(each, _AMOUNTS[minimize])
+    return amount if minimize in _COUNTED else about(amount)
+
+
+def choices_of(variant: Variant, laid: LayoutGrid, position: int) -> dict[str, Any]:
     """Everything that a candidate chooses, by option."""
-    chosen = {**variant.options, **laid.one(index)}
+    chosen = {**variant.options, **laid.one(position)}
     if laid.kind.zero is not None:
         chosen["zero"] = laid.kind.zero
         chosen["sequence_parallel"] = laid.kind.sequence_parallel
@@ -117,19 +118,21 @@ def complete(
     return complete_model_run(setting, space.work)
 
 
-_DEFAULTS = {
+PLAIN: dict[str, Any] = {
     "method": "full",
     "recipe": None,
     "optimizer": DEFAULT_OPTIMIZER,
+    "offload": "none",
     "checkpointing": "none",
     "loss": "plain",
-    "offload": "none",
+    "micro_batch": 1,
     "sequence_parallel": False,
 }
+"""What each choice is in a plain run; degrees of a layout are 1."""
 
 
 def _is_default(name: str, value: Any) -> bool:
-    return bool(value == _DEFAULTS[name] if name in _DEFAULTS else name != "zero" and value == 1)
+    return bool(name != "zero" and value == PLAIN.get(name, 1))
 
 
 def _default_zero(options: Options, choices: Mapping[str, Any], evidence: Evidence) -> int:

@@ -13,7 +13,7 @@ from gptbudget.run.complete import complete_model_run, host_memory_bytes
 from gptbudget.run.estimate import bill_of, estimate, memory_of, unknown_memory
 from gptbudget.run.run import NamedGpu, NamedModel
 from gptbudget.search.ablation import distances
-from gptbudget.search.best import Found, front
+from gptbudget.search.best import Found, Miss, front
 from gptbudget.search.candidate import Candidate, SearchSpec, complete
 from gptbudget.search.layouts import counts_of
 from gptbudget.search.result import Fit, Way
@@ -23,6 +23,7 @@ from gptbudget.specs.options import HOST_OPTIONS, LAYOUT_OPTIONS
 
 _TOP, _TOLD = 300, 5
 _MOST_GPUS = 100_000
+_LATE: tuple[Miss, ...] = ("fastest", "cheapest")
 _FREED = ("network", "gpus_per_node", "micro_batch", "global_batch_tokens")
 
 
@@ -84,9 +85,8 @@ def answer(asked: Asked, catalogs: Iterable[Path] = (), watch: Watch | None = No
         off = distances(space, candidate) if told else ()
         return Way(candidate, answered, bill_of(answered).memory, off, frozenset(space.origins))
 
-    late = [row for row in (found.fastest, found.cheapest) if row is not None]
-    short = [] if found.nearest is None else [found.nearest]
-    nearest = {id(row): row for row in late or short}
+    late = [found.misses[miss] for miss in _LATE if miss in found.misses]
+    nearest = {id(row): row for row in late or found.misses.values()}
     return Fit(
         space=space,
         found=found,

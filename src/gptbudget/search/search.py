@@ -14,16 +14,17 @@ from gptbudget.errors import UsageError
 from gptbudget.run.complete import complete_model_run, precision_and_peak
 from gptbudget.run.job import GLOBAL_BATCH_TOKENS
 from gptbudget.run.run import ModelRun, NamedGpu
-from gptbudget.search.best import BestSoFar, Found, Progress
+from gptbudget.search.best import Found, Progress
 from gptbudget.search.candidate import SearchSpec, choices_of, complete
-from gptbudget.search.evaluate import LayoutGrid, evaluate, index_of, lay_out
-from gptbudget.search.layouts import LayoutFamily, kinds
+from gptbudget.search.evaluate import LayoutGrid, evaluate, lay_out
+from gptbudget.search.layouts import kinds
 from gptbudget.search.variants import Variant, attention_of, variants
 from gptbudget.specs.options import HOST_OPTIONS
 
 FEW_GPUS = 64
 """Beyond so many, offloads and other copies of the weights are searched only where nothing else
 fits: states are shared instead."""
+_NOT_ON_MANY = f"offloads and other copies of the weights on more than {FEW_GPUS} GPUs"
 
 Watch = Callable[[Progress], None]
 
@@ -35,53 +36,52 @@ def search(space: SearchSpec, gpus: Sequence[NamedGpu], watch: Watch | None = No
         UsageError: no candidate obeys the rules, or what is to be made small is not known.
     """
     begin = time.perf_counter()
-    tally = BestSoFar(space)
-    interrupted = False
+    found = Found(space)
     try:
         for gpu in gpus:
-            _Search(space, gpu, tally, watch).run()
+            _Search(space, gpu, found, watch).run()
     except KeyboardInterrupt:
-        interrupted = True
-    return tally.found(time.perf_counter() - begin, interrupted=interrupted)
+        found.interrupted = True
+    found.seconds = time.perf_counter() - begin
+    if not found.evaluated and not found.interrupted:
+        raise found.why_empty()
+    return found
 
 
 class _Search:
     """The search on one kind of accelerator."""
 
-    def __init__(
-        self, space: SearchSpec, gpu: NamedGpu, tally: BestSoFar, watch: Watch | None
-    ) -> None:
-        self.space, self.gpu, self.tally, self.watch = space, gpu, tally, watch
-        self.setting = space.setting(gpu)
+    def __init__(self, space: SearchSpec, gpu: NamedGpu, found: Found, watch: Watch | None) -> None:
+        self.space, self.gpu, self.found, self.watch = space, gpu, found, watch
+        self.options, self.model = space.options, space.work.spec
+        self.setting, self.stacks = space.setting(gpu), space.evidence.stacks
         self.precision, _ = precision_and_peak(gpu, space.options.precision)
 
     def run(self) -> None:
         """Evaluate round after round: what costs no quality and moves nothing to the host first."""
         few, many = self._laid_out()
-        of = variants(self.setting, self.space.work.spec, self.precision)
-        self.tally.expect(len(of) * (len(few) + len(many)))
-        one_gpu, before = self.space.counts == (1,), self.tally.lossless
-        fitted = self.tally.feasible
-        for (last, lossy, _), of_round in groupby(of, key=lambda variant: variant.round):
-            found = self.tally.lossless > before
-            any_found = self.tally.feasible > fitted
+        found, every = self.found, [*few, *many]
+        tried = variants(self.setting, self.model, self.precision)
+        found.programs += len(tried) * len(every)
+        feasible, lossless = found.feasible, found.lossless
+        for (last, lossy, _), of_round in groupby(tried, key=lambda variant: variant.round):
+            some_fit = found.feasible > feasible
+            some_lossless = found.lossless > lossless
             for variant in of_round:
-                laid = [*few, *many]
-                if last and any_found:
+                laid = every
+                if last and some_fit:
                     laid = []
-                elif found and lossy and not one_gpu:
-                    self.tally.leave_out("recipes that cost quality")
+                elif some_lossless and lossy and self.space.counts != (1,):
+                    found.left_out["recipes that cost quality"] = None
                     laid = []
-                elif found and variant.of_few_gpus and many:
-                    self.tally.leave_out(
-                        f"offloads and other copies of the weights on more than {FEW_GPUS} GPUs"
-                    )
+                elif some_lossless and variant.of_few_gpus and many:
+                    found.left_out[_NOT_ON_MANY] = None
                     laid = few
-                self.tally.expect(len(laid) - len(few) - len(many))
+                found.programs += len(laid) - len(every)
                 for each in laid:
                     self._evaluate(variant, each)
 
-    def _laid_out(self) -> tuple[list[LayoutGrid], list[LayoutGrid]]:
+    def _laid_out(self) -> list[list[LayoutGrid]]:
         """Every program's layouts, on few and on many GPUs.
 
         Where nothing has about the tokens of a step that are a default, a step is raised to one
@@ -95,52 +95,44 @@ class _Search:
             [count for count in counts if count <= FEW_GPUS],
             [count for count in counts if count > FEW_GPUS],
         )
-        found = tuple([self._layouts(kind) for kind in self._kinds(group)] for group in groups)
-        if not any(laid.valid.any() for group in found for laid in group):
-            found = tuple(
-                [self._layouts(kind, raised=True) for kind in self._kinds(group)]
-                for group in groups
-            )
-        if not any(laid.valid.any() for group in found for laid in group):
-            self._refuse_fixed()
-        return found[0], found[1]
+        for raised in (False, True):
+            laid = [self._layouts(group, raised=raised) for group in groups]
+            if any(each.valid.any() for group in laid for each in group):
+                return laid
+        self._refuse_fixed()
+        return laid
 
-    def _kinds(self, counts: Sequence[int]) -> list[LayoutFamily]:
-        options = self.space.options
-        stack = self.space.evidence.stacks.named(options.stack, "cut")
-        return list(kinds(self.space.work.spec, options, counts, self._seq_len, stack))
-
-    @property
-    def _seq_len(self) -> int:
-        return self.space.options.seq_len or self.space.work.spec.default_seq_len
-
-    def _layouts(self, kind: LayoutFamily, *, raised: bool = False) -> LayoutGrid:
-        options, model = self.space.options, self.space.work.spec
+    def _layouts(self, counts: Sequence[int], *, raised: bool) -> list[LayoutGrid]:
+        options, model = self.options, self.model
+        seq_len = options.seq_len or model.default_seq_len
         wanted = options.global_batch_tokens or model.global_batch_tokens or GLOBAL_BATCH_TOKENS
         attention = attention_of(self.setting, self.precision)
-        return lay_out(kind, options, self._seq_len, wanted, attention, raised=raised)
+        return [
+            lay_out(kind, options, seq_len, wanted, attention, raised=raised)
+            for kind in kinds(
+                model, options, counts, seq_len, self.stacks.named(options.stack, "cut")
+            )
+        ]
 
     def _evaluate(self, variant: Variant, laid: LayoutGrid) -> None:
-        if not variant.stands_on(laid.kind, self.space.options.stack, self.space.evidence.stacks):
-            self.tally.expect(-1)
+        if not variant.stands_on(laid.kind, self.options.stack, self.stacks):
+            self.found.programs -= 1
             return
-        self.tally.count(laid)
-        if laid.valid.size and laid.valid.any():
-            run = self._representative(variant, laid)
-            if run is not None:
-                self.tally.keep(run, variant, laid, evaluate(run, laid))
+        self.found.count(laid)
+        if laid.valid.any():
+            try:
+                run = self._representative(variant, laid)
+            except UsageError as error:
+                self.found.refuse(error)
+            else:
+                self.found.keep(run, variant, laid, evaluate(run, laid))
         if self.watch:
-            self.watch(self.tally.progress())
+            self.watch(self.found.progress())
 
-    def _representative(self, variant: Variant, laid: LayoutGrid) -> ModelRun | None:
+    def _representative(self, variant: Variant, laid: LayoutGrid) -> ModelRun:
         """One candidate as a complete run; what all of them share is read off it."""
-        last = index_of(np.flatnonzero(laid.valid)[-1], laid.valid.shape)
-        choices = choices_of(variant, laid, last)
-        try:
-            return complete(self.space, self.gpu, choices)
-        except UsageError as error:
-            self.tally.refuse(error)
-            return None
+        last = np.flatnonzero(laid.valid)[-1]
+        return complete(self.space, self.gpu, choices_of(variant, laid, last))
 
     def _refuse_fixed(self) -> None:
         """Refuse what was given where a single question would, and in its words.
