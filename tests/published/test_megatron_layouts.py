@@ -17,7 +17,7 @@ import pytest
 import gptbudget
 from gptbudget.catalog.reference import load_evidence
 from gptbudget.run.run import Origin
-from gptbudget.search.best import Found
+from gptbudget.search.best import SearchResult
 from gptbudget.search.candidate import SearchSpec
 from gptbudget.search.search import search
 from tests.published.megatron_2021 import gpu, model, options
@@ -82,7 +82,7 @@ THEIR_SPACE = {
 
 
 @cache
-def searched(name: str, *, then: bool) -> Found:
+def searched(name: str, *, then: bool) -> SearchResult:
     """What a search finds for one row as of 2021, or with what came a year later."""
     row = {**TABLE, **LATER_TABLE}[name]
     fixed: dict[str, Any] = {

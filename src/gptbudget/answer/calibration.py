@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from gptbudget.answer.document import Data, Document, Table, grid
 from gptbudget.run.calibration import Calibration
-from gptbudget.run.profiles import CARRIED
+from gptbudget.run.profiles import TRANSFERRED
 from gptbudget.specs.profile import Profile
 from gptbudget.units import format_bytes, format_many, format_number, format_percent
 
@@ -46,10 +46,10 @@ def _headline(found: Calibration) -> str:
 
 def _notes(found: Calibration) -> tuple[str, ...]:
     profile = found.profile
-    carried = profile.slower**CARRIED
+    carried = profile.slower**TRANSFERRED
     said = [
         f"later predictions on {profile.gpu} with the {profile.stack} stack take "
-        f"{carried:.3f} times as long ({CARRIED:.0%} of the log ratio), and this very run "
+        f"{carried:.3f} times as long ({TRANSFERRED:.0%} of the log ratio), and this very run "
         f"{profile.slower:.3f} times; --no-profile leaves it out"
     ]
     time = found.estimate.time
@@ -75,7 +75,7 @@ def profiles_document(profiles: Mapping[str, Profile], path: str) -> Document:
             "model": lambda each: str(each[1].run.get("model", "")),
             "logged tokens/s": lambda each: format_number(each[1].tokens_per_s),
             "predicted": lambda each: format_number(each[1].predicted_tokens_per_s),
-            "carried": lambda each: f"x {each[1].slower ** CARRIED:.3f}",
+            "carried": lambda each: f"x {each[1].slower ** TRANSFERRED:.3f}",
         },
         words={"made", "model"},
     )
@@ -91,4 +91,4 @@ def profiles_document(profiles: Mapping[str, Profile], path: str) -> Document:
 
 def profile_data(profile: Profile) -> Data:
     """A profile as plain data, with what it makes of later predictions."""
-    return {"name": profile.name, **profile.model_dump(), "carried": profile.slower**CARRIED}
+    return {"name": profile.name, **profile.model_dump(), "carried": profile.slower**TRANSFERRED}

@@ -23,7 +23,7 @@ from gptbudget.evidence.cross import (
     inside_of_others,
     untested,
 )
-from gptbudget.evidence.score import Group, Score, by_group, grouped, score, score_errors
+from gptbudget.evidence.score import Group, Score, by_group, known_by_group, score
 from gptbudget.units import format_many
 
 _FAMILY = ("family", "inputs")
@@ -71,19 +71,11 @@ def _by_source(title: str, rows: Sequence[LeftOutRow]) -> Table:
 
 def _constants_of(rows: Sequence[LeftOutRow], names: Sequence[str]) -> dict[Group, Score]:
     """What the best constant utilization misses in each group, where there is one."""
-    return {
-        group: score_errors(known, group)
-        for group, members in grouped(rows, names)
-        if (known := _constant_errors(members))
-    }
-
-
-def _constant_errors(rows: Iterable[LeftOutRow]) -> list[float]:
-    return [row.constant_error for row in rows if row.constant_error is not None]
+    return known_by_group(rows, [row.constant_error for row in rows], names)
 
 
 def _headline(found: Cross, rows: Sequence[LeftOutRow]) -> Iterable[str]:
-    constant = score_errors(_constant_errors(rows))
+    constant = _constants_of(rows, ())[()]
     most, others = without_largest(rows)
     yield (
         f"each source predicted without its rows (made {found.made} by {found.script}), dense in "

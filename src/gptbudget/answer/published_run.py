@@ -11,6 +11,9 @@ from gptbudget.evidence.validate import OneRun
 from gptbudget.specs.options import ASSUMED_OPTIONS
 from gptbudget.units import format_bytes, format_duration, format_number, format_percent
 
+_SOURCE = {"title", "url", "stack_reason", "assumed", "off_because", "border"}
+"""What is said of the source of a run."""
+
 
 def run_document(found: OneRun) -> Document:
     """Everything that is known of one run."""
@@ -23,7 +26,7 @@ def run_document(found: OneRun) -> Document:
     data: dict[str, Any] = {
         "schema": 1,
         "id": row.id,
-        "source": row.source._asdict(),
+        "source": {"key": row.source, **row.about.model_dump(include=_SOURCE)},
         "model": row.model,
         "gpu": row.gpu,
         "options": {**row.options, **row.speed_options},
@@ -64,7 +67,7 @@ def _measured(found: OneRun) -> Table:
         rows.append(("step", *seconds))
     if found.peak:
         amounts = (format_bytes(each) for each in (found.peak.predicted, found.peak.published))
-        rows.append((f"peak, {found.row.figure}", *amounts))
+        rows.append((f"peak, {found.row.about.figure}", *amounts))
     if found.fit:
         rows.append(("outcome", *_outcome(found.fit)))
     return numbers_table(("", "predicted", "published"), rows)
@@ -114,14 +117,14 @@ def _said(found: OneRun) -> set[str]:
 
 def _notes(found: OneRun) -> Iterator[str]:
     row = found.row
-    yield f"source: {row.source.title}{', ' + row.source.url if row.source.url else ''}"
+    yield f"source: {row.about.title}{', ' + row.about.url if row.about.url else ''}"
     if row.quote:
         yield f"it prints: {row.quote}"
-    if row.source.stack_reason:
-        yield f"software: {found.run.stack}, because {row.source.stack_reason}"
-    if row.source.off_because:
-        yield f"runs of this source are off because {row.source.off_because}"
+    if row.about.stack_reason:
+        yield f"software: {found.run.stack}, because {row.about.stack_reason}"
+    if row.about.off_because:
+        yield f"runs of this source are off because {row.about.off_because}"
     if row.assumed_input:
         yield f"assumed for this run: {row.assumed_input}"
-    if row.source.assumed:
-        yield f"assumed for the source: {row.source.assumed}"
+    if row.about.assumed:
+        yield f"assumed for the source: {row.about.assumed}"

@@ -10,6 +10,7 @@ from gptbudget.catalog.catalog import Catalog, load_catalog
 from gptbudget.catalog.index import EVERY
 from gptbudget.errors import UsageError
 from gptbudget.run import question as questions
+from gptbudget.run.origins import refuse_unused
 from gptbudget.run.run import NamedGpu, NamedModel, Origin
 from gptbudget.search.gpu_count import Counted, Limits, Search, counted_best_first
 from gptbudget.specs.command_options import PlanOptions
@@ -72,7 +73,7 @@ def plan_budget(question: questions.Question, catalogs: Iterable[Path] = ()) -> 
     options = question.options
     assert isinstance(options, PlanOptions)
     _refuse_two_budgets(options)
-    _refuse(options, _OF_A_MODEL, "without --model", "name a model, or drop it")
+    refuse_unused(options, _OF_A_MODEL, "without --model", "name a model, or drop it")
     if options.unique_tokens is not None and options.unique_tokens < 1:
         raise UsageError("--unique-tokens is less than one token", "write for example 10B")
     models = [NamedModel(entry.key, entry.spec) for entry in catalog.models]
@@ -80,7 +81,7 @@ def plan_budget(question: questions.Question, catalogs: Iterable[Path] = ()) -> 
         if options.flops is None:
             raise UsageError("--gpu is missing", "name an accelerator, for example --gpu 4070ti")
         others = [name for name in options.given if name not in _WITHOUT_A_GPU]
-        _refuse(options, sorted(others), "without --gpu", "name an accelerator, or drop it")
+        refuse_unused(options, sorted(others), "without --gpu", "name an accelerator, or drop it")
         return plan_flops(options, question.origins, models)
     gpus = _gpus_of(question, catalog)
     if len(gpus) > 1:
@@ -100,9 +101,10 @@ def plan_counts(question: questions.Question, catalogs: Iterable[Path] = ()) -> 
     """
     options = question.options
     assert isinstance(options, PlanOptions)
-    what = "with --model, whose tokens say how much to train"
-    _refuse(options, ("flops", "unique_tokens", "inference_tokens"), what, "drop it")
-    _refuse(options, ("gpus",), "with --model: their number is the answer", "use compare for one")
+    why = "with --model, whose tokens say how much to train"
+    refuse_unused(options, ("flops", "unique_tokens", "inference_tokens"), why, "drop it")
+    why = "with --model: their number is the answer"
+    refuse_unused(options, ("gpus",), why, "use compare for one")
     if options.time is None and options.cost is None:
         raise UsageError(
             "there is no limit to the number of GPUs", "give --time or --cost, or both"
@@ -136,12 +138,3 @@ def _refuse_two_budgets(options: PlanOptions) -> None:
         raise UsageError(
             "there is no budget", "give --time or --cost with --gpu, or --flops, or a --model"
         )
-
-
-def _refuse(options: PlanOptions, names: Iterable[str], where: str, hint: str) -> None:
-    for name in names:
-        if getattr(options, name) is not None:
-            raise UsageError(f"--{name.replace('_', '-')} has no effect {where}", hint)
-
-
-__all__ = ["CountPlan", "answer", "ask", "plan_budget", "plan_counts"]

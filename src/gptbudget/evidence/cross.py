@@ -39,27 +39,20 @@ class Cross(NamedTuple):
 
     made: str
     script: str
-    shipped: tuple[float, float]
-    fitted_on_all: tuple[float, float]
-    without: dict[str, tuple[float, float]]
-    chosen_after_errors: tuple[str, ...]
+    shipped: list[float]
+    """The share of the matmul rate that is sustained, and its factor on Hopper."""
+    fitted_on_all: list[float]
+    without: dict[str, list[float]]
+    chosen_after_errors: list[str]
     """Constants that were chosen, not fitted, with errors in view: no leaving out undoes that."""
-    rows: tuple[LeftOutRow, ...]
+    rows: list[LeftOutRow]
 
 
 def load_cross() -> Cross:
     """Read it from the package."""
     data = json.loads(data_file("cross_validation.json").read_text(encoding="utf-8"))
-    rows = tuple(LeftOutRow(range_class=row.pop("class"), **row) for row in data["rows"])
-    return Cross(
-        data["made"],
-        data["script"],
-        tuple(data["shipped"]),
-        tuple(data["fitted_on_all"]),
-        {source: tuple(constants) for source, constants in data["without"].items()},
-        tuple(data["chosen_after_errors"]),
-        rows,
-    )
+    rows = [LeftOutRow(range_class=row.pop("class"), **row) for row in data["rows"]]
+    return Cross(**{**data, "rows": rows})
 
 
 _ENDS = (0.05, 0.95)
@@ -84,15 +77,15 @@ def class_ranges(
     members: dict[str, list[LeftOutRow]] = defaultdict(list)
     for row in rows:
         members[row.range_class].append(row)
-    found = {}
-    for name, of in members.items():
-        complete = [row for row in of if row.inputs == "complete"]
+    ranges = {}
+    for name, of_class in members.items():
+        complete = [row for row in of_class if row.inputs == "complete"]
         enough = len(complete) >= _FEWEST_ROWS and len(_sources(complete)) >= _FEWEST_SOURCES
-        taken = complete if enough else of
+        taken = complete if enough else of_class
         if len(taken) >= _FEWEST_ROWS:
             low, high = (_balanced_quantile(taken, share) for share in ends)
-            found[name] = ClassRange(low, high, len(taken), len(_sources(taken)))
-    return found
+            ranges[name] = ClassRange(low, high, len(taken), len(_sources(taken)))
+    return ranges
 
 
 def _sources(rows: Iterable[LeftOutRow]) -> set[str]:
@@ -118,15 +111,15 @@ def inside_of_others(
 
     Rows of a class that too little is left of are passed over; see :func:`untested`.
     """
-    found = []
+    judged = []
     for source in dict.fromkeys(row.source for row in rows):
         ranges = class_ranges((row for row in rows if row.source != source), ends)
         for row in rows:
             of = ranges.get(row.range_class)
             if row.source == source and of is not None:
                 half = (of.high - of.low) / (of.high + of.low)
-                found.append((row, of.low <= 1 + row.error <= of.high, half))
-    return found
+                judged.append((row, of.low <= 1 + row.error <= of.high, half))
+    return judged
 
 
 def untested(rows: Sequence[LeftOutRow]) -> list[LeftOutRow]:

@@ -10,9 +10,7 @@ from gptbudget.catalog.reference import load_evidence
 from gptbudget.core.implementation import implementation
 from gptbudget.core.memory.timeline import memory_by_phase
 from gptbudget.core.step import TrainingStep
-from gptbudget.evidence.published import (
-    PublishedRun,
-)
+from gptbudget.evidence.published import PublishedRun
 from gptbudget.evidence.score import ScoredRow
 from gptbudget.run.estimate import memory_of
 from gptbudget.run.run import ModelRun
@@ -47,35 +45,20 @@ def score_memory(row: PublishedRun, run: ModelRun) -> tuple[ScoredRow | None, Sc
         return None, None
     fit = ScoredFit(
         row.id,
-        row.source.key,
-        row.source.border,
+        row.source,
+        row.about.border,
         memory.fits,
         row.ran,
         memory.peak_bytes,
         memory.usable_bytes,
     )
-    if row.peak_bytes is None or row.figure is None:
+    kind = row.about.figure
+    if row.peak_bytes is None or kind is None:
         return None, fit
-    group = (
-        ("source", row.source.key),
-        ("method", run.recipe.method.kind),
-        ("kind", row.figure),
-    )
-    predicted = memory.figure(row.figure)
-    return (
-        ScoredRow(row.id, row.source.key, "peak_bytes", "peak", group, predicted, row.peak_bytes),
-        fit,
-    )
+    group = (("source", row.source), ("method", run.recipe.method.kind), ("kind", kind))
+    return ScoredRow(row.id, row.source, "peak", group, memory.figure(kind), row.peak_bytes), fit
 
 
-_PHASES = (
-    "start",
-    "forward_peak",
-    "forward_end",
-    "backward_peak",
-    "backward_end",
-    "optimizer_step",
-)
 ONE_GPU = "pytorch_steps.json"
 SHARDED = "pytorch_fsdp_steps.json"
 _TRACKERS = {ONE_GPU: "PyTorch MemTracker", SHARDED: "PyTorch FSDPMemTracker"}
@@ -119,7 +102,7 @@ def _step(number: int, row: dict[str, Any], catalog: Catalog) -> MeasuredStep:
         layout=ONE_RANK if gpus is None else Layout(dp=gpus, zero=row["zero"]),
         micro_batch=row["micro_batch"],
         seq_len=row["seq_len"],
-        phase_bytes={phase: row[phase] for phase in _PHASES},
+        phase_bytes={phase: row[phase] for phase in _OURS},
         peak_bytes=row["peak"],
         peak_phase=row["peak_phase"],
     )
@@ -171,9 +154,9 @@ def score_steps(steps: Iterable[MeasuredStep], stacks: Stacks, source: str) -> l
 
 
 def _rows(step: MeasuredStep, stacks: Stacks, source: str) -> list[ScoredRow]:
-    how = implementation(step.model, step.stack, stacks, step.recipe.loss)
+    parts = implementation(step.model, step.stack, stacks, step.recipe.loss)
     ours = memory_by_phase(
-        TrainingStep(step.model, step.recipe, how, step.micro_batch, step.seq_len, step.layout)
+        TrainingStep(step.model, step.recipe, parts, step.micro_batch, step.seq_len, step.layout)
     )
     assert ours is not None
     totals = {str(phase): float(parts.total) for phase, parts in ours.phases.items()}
@@ -187,7 +170,6 @@ def _rows(step: MeasuredStep, stacks: Stacks, source: str) -> list[ScoredRow]:
         ScoredRow(
             step.id,
             source,
-            "peak_bytes",
             "peak",
             group,
             float(ours.peak_bytes),
@@ -199,5 +181,5 @@ def _rows(step: MeasuredStep, stacks: Stacks, source: str) -> list[ScoredRow]:
     for figure, phases in _OURS.items():
         predicted = max(totals[phase] for phase in phases)
         published = step.phase_bytes[figure]
-        rows.append(ScoredRow(step.id, source, "peak_bytes", figure, group, predicted, published))
+        rows.append(ScoredRow(step.id, source, figure, group, predicted, published))
     return rows

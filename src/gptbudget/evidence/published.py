@@ -120,18 +120,6 @@ class RunsFile(Spec):
     left_out: tuple[LeftOut, ...] = ()
 
 
-class PublishedSource(NamedTuple):
-    """Where rows come from."""
-
-    key: str
-    title: str
-    url: str | None
-    stack_reason: str | None
-    assumed: str | None
-    off_because: str | None
-    border: bool
-
-
 class PublishedSpeed(NamedTuple):
     """A speed as it was published."""
 
@@ -147,14 +135,15 @@ class PublishedRun(NamedTuple):
     """One published run, ready to be scored."""
 
     id: str
-    source: PublishedSource
+    source: str
+    about: SourceFile
+    """What its source says of all its rows."""
     place: str
     """``file:line`` of the row."""
     model: str
     gpu: str
     options: dict[str, Any]
     speed_options: dict[str, Any]
-    figure: Figure | None
     peak_bytes: float | None
     ran: bool | None
     """``None``: nothing is said of memory."""
@@ -165,7 +154,7 @@ class PublishedRun(NamedTuple):
     quote: str | None
 
 
-_OWN = frozenset(set(RunRow.model_fields) - set(OPTIONS) | {"gpu", "model"})
+_OWN = frozenset(set(RunRow.model_fields) - set(OPTIONS) | {"gpu", "model", "convention"})
 """Fields of a row that are no options of a run."""
 
 _NEEDED = ("seq_len", "micro_batch", "precision", "checkpointing", "attention", "stack")
@@ -208,8 +197,6 @@ def _refuse_one_id_twice(runs: Iterable[PublishedRun]) -> None:
 
 
 def _runs_of(key: str, source: SourceFile, file: YamlFile) -> Iterator[PublishedRun]:
-    about = (getattr(source, name) for name in PublishedSource._fields[1:])
-    described = PublishedSource(key, *about)
     shared = source.options.model_dump(exclude_unset=True)
     for index, row in enumerate(source.rows):
         line = file.line("sources", key, "rows", index)
@@ -225,7 +212,6 @@ def _runs_of(key: str, source: SourceFile, file: YamlFile) -> Iterator[Published
                 "add figure: allocated, reserved or card to its source",
             )
         options = {name: value for name, value in given.items() if name not in _OWN}
-        convention = options.pop("convention", None)
         alone = row.speed.model_dump(exclude_unset=True)
         if given.get("accumulates"):
             for name in ("micro_batch", "seq_len"):
@@ -237,17 +223,17 @@ def _runs_of(key: str, source: SourceFile, file: YamlFile) -> Iterator[Published
             options["global_batch_tokens"] = max(options.get("global_batch_tokens", 0), 2 * one)
         yield PublishedRun(
             id=row.id,
-            source=described,
+            source=key,
+            about=source,
             place=place,
             model=given["model"][0],
             gpu=given["gpu"][0],
             options=options,
             speed_options=alone,
-            figure=source.figure,
             peak_bytes=row.peak_bytes,
             ran=True if row.ran is None and row.peak_bytes is not None else row.ran,
             first_rank=given.get("rank") == "first",
-            speed=_speed_of(row, given, convention, place),
+            speed=_speed_of(row, given, place),
             assumed_input=_assumed_input(given.get("assumed_input"), {**options, **alone}),
             quote=row.quote,
         )
@@ -274,9 +260,7 @@ def _missing_layout(options: Mapping[str, Any]) -> list[str]:
     return ["zero"] if copies > 1 and not {"zero", "dp_shard"} & set(options) else []
 
 
-def _speed_of(
-    row: RunRow, given: dict[str, Any], convention: str | None, place: str
-) -> PublishedSpeed | None:
+def _speed_of(row: RunRow, given: dict[str, Any], place: str) -> PublishedSpeed | None:
     """The speed of a row, with what it takes to read it."""
     kind = next((name for name in SPEEDS if getattr(row, name) is not None), None)
     if kind is None:
@@ -290,6 +274,5 @@ def _speed_of(
         if given.get(name) is None:
             raise FileError(f"{place}: {row.id}: {kind} needs {name}", f"add {name}")
     peak = given.get("peak_tflops")
-    return PublishedSpeed(
-        kind, getattr(row, kind), convention, None if peak is None else peak * 1e12
-    )
+    peak_flops_per_s = None if peak is None else peak * 1e12
+    return PublishedSpeed(kind, getattr(row, kind), given.get("convention"), peak_flops_per_s)

@@ -11,7 +11,7 @@ from gptbudget.errors import UsageError
 from gptbudget.run.job import batch_of, tokens_of
 from gptbudget.run.layout import complete_layout, degrees_of, gpus_on_a_host, refuse_recipe
 from gptbudget.run.machine import GPUS_PER_NODE, default_network_gb_per_s, machine_of, node_of
-from gptbudget.run.origins import Resolver
+from gptbudget.run.origins import Resolver, refuse_unused
 from gptbudget.run.ranges import likely_range
 from gptbudget.run.recipe import complete_recipe
 from gptbudget.run.run import (
@@ -76,7 +76,7 @@ def complete_model_run(setting: Setting, work: NamedModel) -> ModelRun:
     if utilization is None and gpu.spec.segment != "historic":
         prediction = _prediction(resolver, model, name, recipe, layout, peak)
     else:
-        _refuse_network(options)
+        refuse_unused(options, ["network"], "where no time is predicted", "drop it")
     on_host = gpus_on_a_host(
         resolver, layout.gpus, matters=prediction is not None or recipe.offload != "none"
     )
@@ -122,7 +122,7 @@ def _complete_compute_run(setting: Setting, work: BareSize | FlopsAmount) -> Com
     else:
         resolver.derived("flops", work.flops, "flops")
     resolver.value("utilization", utilization)
-    _refuse_network(options)
+    refuse_unused(options, ["network"], "where no time is predicted", "drop it")
     gpus_on_a_host(resolver, gpus, matters=False)
     return ComputeRun(
         work=work,
@@ -194,11 +194,6 @@ def _given_utilization(options: Options, work: BareSize | FlopsAmount) -> float:
             "--convention exact needs a model with a shape", "name a model of the catalog"
         )
     return options.utilization
-
-
-def _refuse_network(options: Options) -> None:
-    if options.network is not None:
-        raise UsageError("--network has no effect where no time is predicted", "drop it")
 
 
 def _convention(resolver: Resolver) -> Convention:
@@ -277,7 +272,6 @@ def _prediction(
     return Prediction(
         machine,
         likely_range(gpu, machine, layout, recipe, stack, model, evidence),
-        card_was_compared=gpu.key in evidence.compared_gpus,
         profiles={each.stack: each for each in profiles if each.gpu == gpu.key},
         other_stacks=_other_stacks(resolver.setting, layout.gpus, model, recipe),
     )

@@ -1,12 +1,13 @@
 """From a complete run to its estimate: FLOPs, memory, seconds, money."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from gptbudget.core import cost as cost_formulas
-from gptbudget.core.arrays import about, real
+from gptbudget.core.arrays import Bytes, about, real
 from gptbudget.core.cost import delivered_flops_per_s, wall_clock_s
 from gptbudget.core.flops import (
     six_n_of_method,
@@ -44,10 +45,10 @@ class Compute(NamedTuple):
     """FLOPs of the whole run; ``None`` where the work has no model."""
 
     required_flops: float
-    required_flops_6nd: float | None
-    required_flops_exact: float | None
-    required_flops_causal: float | None
-    available_flops: float | None
+    required_flops_6nd: float | None = None
+    required_flops_exact: float | None = None
+    required_flops_causal: float | None = None
+    available_flops: float | None = None
     """What can be done in the horizon, in the convention of ``required_flops``."""
 
     @property
@@ -79,32 +80,29 @@ class Memory(NamedTuple):
         return self.by_phase.peak_phase
 
     @property
-    def peak_bytes(self) -> int:
+    def peak_bytes(self) -> Bytes:
         """The whole bill, in bytes."""
-        found: int = self.parts.total
-        return found
+        return self.parts.total
 
     @property
-    def needed_bytes(self) -> int:
+    def needed_bytes(self) -> Bytes:
         """The bill, with gradients accumulated where a step has several micro-batches."""
         return max(self.peak_bytes, self.accumulated_bytes or 0)
 
     @property
-    def reserved_bytes(self) -> int:
+    def reserved_bytes(self) -> Bytes:
         """What PyTorch's allocator holds at the peak (``torch.cuda.max_memory_reserved``).
 
         More than it needs: freed blocks that fit nothing are given back only when memory runs out.
         """
         outside = sum(self.overhead.get(part, 0) for part in ("driver_context", "collectives"))
-        found: int = self.peak_bytes - outside + self.by_phase.cached
-        return found
+        return self.peak_bytes - outside + self.by_phase.cached
 
-    def figure(self, kind: Figure) -> int:
+    def figure(self, kind: Figure) -> Bytes:
         """The bill as somebody would have measured it, in bytes."""
         tensors = self.by_phase.peak_bytes + self.overhead.get("workspaces", 0)
         on_card = self.peak_bytes + self.by_phase.cached
-        found: int = {"allocated": tensors, "reserved": self.reserved_bytes, "card": on_card}[kind]
-        return found
+        return {"allocated": tensors, "reserved": self.reserved_bytes, "card": on_card}[kind]
 
     @property
     def fits(self) -> bool | None:
@@ -132,18 +130,15 @@ class Memory(NamedTuple):
         return run.sums_in_16_bit and (run.recipe.accumulate or self.fits is not False)
 
     @property
-    def host_bytes(self) -> int:
+    def host_bytes(self) -> Bytes:
         """What lives in host memory, in bytes."""
-        found: int = self.by_phase.host.total
-        return found
+        return self.by_phase.host.total
 
 
 class Time(NamedTuple):
     """Seconds of the run, and the utilization behind them."""
 
     wall_clock_s: float
-    low_s: float | None
-    high_s: float | None
     utilization: float
     """Share of the peak in the headline convention."""
     mfu: float | None
@@ -153,6 +148,8 @@ class Time(NamedTuple):
     """The same with half the attention square: what a causal kernel computes."""
     tokens_per_s: float | None
     step_s: float | None
+    low_s: float | None = None
+    high_s: float | None = None
     parts: Parts[Any] | None = None
     """Seconds of one step; ``None`` with a given utilization."""
     profile: "Profile | None" = None
@@ -252,7 +249,7 @@ def estimate(run: AnyRun) -> AnyEstimate[AnyRun]:
     Example (the question the project began with): 40.09 TFLOP/s x 90 % x one year are
     1.138e21 FLOP against 9.0e19 for 1.5e9 parameters and 10e9 tokens: 12.6 times enough.
     """
-    compute = _required(run)
+    compute = required_compute(run)
     time = _time(run, compute)
     if time is not None:
         available = compute.required_flops * run.horizon_s / time.wall_clock_s
@@ -267,24 +264,19 @@ def estimate(run: AnyRun) -> AnyEstimate[AnyRun]:
     )
 
 
-def headline_flops(run: Run) -> float:
-    """FLOPs of the whole run in its convention."""
-    return _required(run).required_flops
-
-
-def _required(run: Run) -> Compute:
-    """What the run computes, beside nothing yet of what it could."""
+def required_compute(run: Run) -> Compute:
+    """The FLOPs that the run needs; what is available is not known yet."""
     if isinstance(run, ModelRun):
         model, method = run.work.spec, run.recipe.method
         six_nd = six_n_of_method(model, method) * run.tokens
         exact = train_flops_per_token(model, run.seq_len, "full", method).total * run.tokens
         causal = train_flops_per_token(model, run.seq_len, "causal", method).total * run.tokens
-        return Compute(exact if run.convention == "exact" else six_nd, six_nd, exact, causal, None)
+        return Compute(exact if run.convention == "exact" else six_nd, six_nd, exact, causal)
     if isinstance(run.work, FlopsAmount):
-        return Compute(run.work.flops, None, None, None, None)
+        return Compute(run.work.flops)
     assert run.tokens is not None
     six_nd = train_flops_per_token_6n(run.work.parameters) * run.tokens
-    return Compute(six_nd, six_nd, None, None, None)
+    return Compute(six_nd, six_nd)
 
 
 def _time(run: Run, compute: Compute) -> Time | None:
@@ -336,8 +328,6 @@ def _time_of(run: Run, wall: float, compute: Compute) -> Time:
     exact, causal = compute.required_flops_exact, compute.required_flops_causal
     return Time(
         wall_clock_s=wall,
-        low_s=None,
-        high_s=None,
         utilization=compute.required_flops / peak_flops,
         mfu=None if exact is None else exact / peak_flops,
         mfu_causal=None if causal is None else causal / peak_flops,
@@ -371,8 +361,14 @@ def memory_of(run: ModelRun, stage: int | None = None) -> Memory | None:
 
 
 def _phases(run: ModelRun, recipe: Recipe, stage: int | None) -> MemoryByPhase | None:
-    found = step_memory(run.step._replace(recipe=recipe), stage)
-    return found and found._replace(host=found.host.scaled(run.gpus_on_host))
+    by_phase = step_memory(run.step._replace(recipe=recipe), stage)
+    return by_phase and by_phase._replace(host=by_phase.host.scaled(run.gpus_on_host))
+
+
+def fits(run: ModelRun) -> bool:
+    """Whether it is known to fit, with its gradients accumulated."""
+    memory = memory_of(run)
+    return memory is not None and bool(memory.fits_accumulated)
 
 
 def cost_of(assumed: CostAssumptions, gpus: Any, wall_clock_s: Any) -> Cost:
@@ -449,21 +445,11 @@ def compare(question: Question, catalogs: Iterable[Path] = ()) -> Comparison:
     Raises:
         GptBudgetError: a name is unknown, or a combination cannot be.
     """
-    settings, works = look_up(question, catalogs)
-    estimates, skipped = [], []
-    for setting in settings:
-        for work in works:
-            try:
-                run = complete_run(setting, work)
-            except UsageError as error:
-                if not question.of_every_gpu:
-                    raise
-                skipped.append(f"left out: {error.message}")
-            else:
-                estimates.append(estimate(run))
-    if not estimates:
-        raise UsageError("no accelerator can run this", skipped[0] if skipped else "")
-    return Comparison(best_first(estimates), list(dict.fromkeys(skipped)))
+    pairs = product(*look_up(question, catalogs))
+    estimates, skipped = question.of_each(
+        lambda pair: estimate(complete_run(*pair)), pairs, "no accelerator can run this"
+    )
+    return Comparison(best_first(estimates), skipped)
 
 
 def one_bill(question: Question, catalogs: Iterable[Path] = ()) -> Bill:
@@ -474,7 +460,8 @@ def one_bill(question: Question, catalogs: Iterable[Path] = ()) -> Bill:
     """
     if question.lacks_a_shape:
         raise UsageError("memory needs a model with a shape", "name a model of the catalog")
-    found = compare(question, catalogs).estimates
-    if len(found) != 1:
-        raise UsageError(f"memory answers one pair, not {len(found)}", "name one gpu, one model")
-    return bill_of(found[0])
+    estimates = compare(question, catalogs).estimates
+    if len(estimates) != 1:
+        count = len(estimates)
+        raise UsageError(f"memory answers one pair, not {count}", "name one gpu, one model")
+    return bill_of(estimates[0])

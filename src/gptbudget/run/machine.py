@@ -74,17 +74,14 @@ def machine_of(
     nominal = base or peak_flops_per_s
     measured = _measured_flops_per_s(gpu) if precision in {"bf16", "fp16", "fp8", "fp4"} else None
     hopper = is_hopper(gpu)
-    missing = []
-    if gpu.memory_bandwidth_gb_per_s is None:
-        missing.append("memory bandwidth")
-    link = gpu.link.gb_per_s_per_direction if gpu.link else None
-    if gpus > 1 and gpu.link and link is None:
-        missing.append("speed of the link")
+    unknown_link = gpu.link is not None and gpu.link.gb_per_s_per_direction is None
     between_slots = gpus > 1 and (gpu.link is None or node_of(gpu) > domain_of(gpu))
-    if gpu.pcie is None and (between_slots or offload):
-        missing.append("slot")
-    if gpu.architecture is None:
-        missing.append("architecture")
+    missing = {
+        "memory bandwidth": gpu.memory_bandwidth_gb_per_s is None,
+        "speed of the link": gpus > 1 and unknown_link,
+        "slot": gpu.pcie is None and (between_slots or offload),
+        "architecture": gpu.architecture is None,
+    }
     host = _pcie_bytes_per_s(gpu)
     slots = _HOST_LINK_SHARE * host
     return AssumedMachine(
@@ -104,7 +101,7 @@ def machine_of(
             element_bytes=4 if precision in {"fp32", "tf32"} else 2,
         ),
         measured is not None,
-        tuple(missing),
+        tuple(figure for figure, is_missing in missing.items() if is_missing),
     )
 
 

@@ -1,10 +1,24 @@
 """Take each value from the first place that has it, and remember which."""
 
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
+from gptbudget.errors import UsageError
 from gptbudget.run.run import Origin, Setting
+from gptbudget.specs.options import OptionValues
 
 T = TypeVar("T")
+
+
+def refuse_unused(options: OptionValues, names: Iterable[str], why: str, hint: str) -> None:
+    """Refuse options that have no effect where they stand.
+
+    Raises:
+        UsageError: one of them was given.
+    """
+    for name in names:
+        if name in options.given:
+            raise UsageError(f"--{name.replace('_', '-')} has no effect {why}", hint)
 
 
 class Resolver:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from gptbudget.errors import UsageError
 from gptbudget.run.complete import precision_and_peak
+from gptbudget.run.origins import refuse_unused
 from gptbudget.run.run import NamedGpu
 from gptbudget.specs.command_options import ReadingOptions
 from gptbudget.specs.model import ModelSpec
@@ -34,11 +35,8 @@ def published_rate(
     from gptbudget.core.conventions import convention_flops_per_token
 
     if options.tokens_per_s is None and options.tflops is None:
-        for name in ("gpu", "gpus", "precision", "convention"):
-            if getattr(options, name) is not None:
-                raise UsageError(
-                    f"--{name} has no effect without a speed", "add --tokens-per-s or --tflops"
-                )
+        unused = ("gpu", "gpus", "precision", "convention")
+        refuse_unused(options, unused, "without a speed", "add --tokens-per-s or --tflops")
         return None
     if options.tokens_per_s is not None and options.tflops is not None:
         raise UsageError("--tokens-per-s and --tflops both give the speed", "give one of them")

@@ -1,7 +1,7 @@
 """A question: options with where each came from, and all that they name, looked up."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -12,6 +12,7 @@ from gptbudget.catalog.paths import holds_config
 from gptbudget.catalog.profiles import load_profiles
 from gptbudget.catalog.reference import grid_intensity, load_evidence
 from gptbudget.errors import GptBudgetError, UnknownNameError, UsageError
+from gptbudget.run.origins import refuse_unused
 from gptbudget.run.run import (
     BareSize,
     FlopsAmount,
@@ -35,6 +36,10 @@ _SIZE_LIKE = r"[+-]?[0-9.,]+([eE][+-]?[0-9]+)?[A-Za-z]?"
 """What begins and ends like a number of parameters, so that no name is meant."""
 
 
+T = TypeVar("T")
+U = TypeVar("U")
+
+
 class Question(NamedTuple):
     """Validated options, where each came from, and what must hold."""
 
@@ -45,15 +50,30 @@ class Question(NamedTuple):
     """The ``file:line`` of each option that a scenario gives."""
 
     @property
-    def of_every_gpu(self) -> bool:
-        """Whether ``all`` accelerators are asked for, so that those that cannot be are left out."""
-        return EVERY in (self.options.gpu or ())
-
-    @property
     def lacks_a_shape(self) -> bool:
         """Whether some work is a bare size or an amount of FLOPs."""
         sizes = any(is_size(name) for name in self.options.model or ())
         return sizes or self.options.flops is not None
+
+    def of_each(
+        self, make: Callable[[T], U], each: Iterable[T], none: str
+    ) -> tuple[list[U], list[str]]:
+        """What ``make`` makes of each; of ``all`` accelerators, those it refuses are left out.
+
+        Raises:
+            UsageError: it refuses one that was named, or, with the message ``none``, all of them.
+        """
+        made, skipped = [], []
+        for one in each:
+            try:
+                made.append(make(one))
+            except UsageError as error:
+                if EVERY not in (self.options.gpu or ()):
+                    raise
+                skipped.append(f"left out: {error.message}")
+        if not made:
+            raise UsageError(none, skipped[0] if skipped else "")
+        return made, list(dict.fromkeys(skipped))
 
     @contextmanager
     def placing(self, option: str) -> Iterator[None]:
@@ -97,20 +117,20 @@ def given_options(given: Mapping[str, Any], kind: type[AnyOptions]) -> AnyOption
     Raises:
         UsageError: the first bad one, in a sentence.
     """
-    options, found = kind.table, {}
+    options, values = kind.table, {}
     known = [name for name in options if name in given]
     for name in (*known, *(name for name in given if name not in options)):
         flag = f"--{name.replace('_', '-')}"
         if name not in options:
             raise UsageError(f"{flag}: unknown key", nearest_option(name, options))
         try:
-            found[name] = (
+            values[name] = (
                 None if given[name] is None else read_option(name, options[name], given[name])
             )
         except ValueError as error:
             what, _, hint = str(error).rpartition(": ")
             raise UsageError(f"{flag}: {what}", hint) from None
-    return kind(**found)
+    return kind(**values)
 
 
 def look_up(question: Question, catalogs: Iterable[Path] = ()) -> tuple[list[Setting], list[Work]]:
@@ -124,7 +144,10 @@ def look_up(question: Question, catalogs: Iterable[Path] = ()) -> tuple[list[Set
     gpus = named_gpus(question, catalog)
     with question.placing("model"):
         asked = works(question.options, catalog)
-    _refuse_without_shape(question, asked)
+    if not any(isinstance(work, NamedModel) for work in asked):
+        said = [name for name in SHAPE_OPTIONS if name in question.origins]
+        hint = "name a model of the catalog"
+        refuse_unused(question.options, said, "without a model", hint)
     return settings_of(question, gpus, catalogs), asked
 
 
@@ -182,13 +205,13 @@ def on_this_machine(question: Question, catalog: Catalog, *, count: bool = True)
 
     with question.placing("gpu"):
         local = find_local(catalog.gpus)
-    found: dict[str, Any] = {"gpu": (local.entry.key,)}
+    read: dict[str, Any] = {"gpu": (local.entry.key,)}
     if count and options.gpus is None and options.dp is None:
-        found["gpus"] = local.cards
+        read["gpus"] = local.cards
     if options.gpu_memory is None and local.usable_bytes is not None:
-        found["gpu_memory"] = local.usable_bytes
-    origins: dict[str, Origin] = {**question.origins, **dict.fromkeys(found, "driver")}
-    return question._replace(options=options.changed(**found), origins=origins)
+        read["gpu_memory"] = local.usable_bytes
+    origins: dict[str, Origin] = {**question.origins, **dict.fromkeys(read, "driver")}
+    return question._replace(options=options.changed(**read), origins=origins)
 
 
 def works(options: Options, catalog: Catalog) -> list[Work]:
@@ -207,18 +230,6 @@ def works(options: Options, catalog: Catalog) -> list[Work]:
             "--model is missing", "name a model, for example --model gpt2-xl, or give --flops"
         )
     return list({work.key: work for work in (_work(n, catalog) for n in options.model)}.values())
-
-
-def _refuse_without_shape(question: Question, works: list[Work]) -> None:
-    """Refuse what only a model with a shape can use, when there is none."""
-    if any(isinstance(work, NamedModel) for work in works):
-        return
-    for name in SHAPE_OPTIONS:
-        if name in question.origins:
-            raise UsageError(
-                f"--{name.replace('_', '-')} has no effect without a model",
-                "name a model of the catalog",
-            )
 
 
 def _work(name: str, catalog: Catalog) -> NamedModel | BareSize:
@@ -271,10 +282,10 @@ def _refuse_bad_size(name: str) -> None:
         raise UsageError(f"--model: {error}", "or name a model: gptbudget models") from None
 
 
-def _require(found: "Requirements") -> Require:
+def _require(asked: "Requirements") -> Require:
     return Require(
-        fits=found.fits,
-        max_wall_clock_s=found.max_wall_clock,
-        max_cost_usd=found.max_cost_usd,
-        min_ratio=found.min_ratio,
+        fits=asked.fits,
+        max_wall_clock_s=asked.max_wall_clock,
+        max_cost_usd=asked.max_cost_usd,
+        min_ratio=asked.min_ratio,
     )

@@ -45,9 +45,9 @@ def likely_range(
 
     fitting = [each for each in classes if of_software(each)]
     known = spec.architecture in evidence.compared_architectures and not machine.missing
-    found = next((each for each in fitting if of_hardware(each)), None) if known else None
-    if found is not None:
-        return found if gpu.key in evidence.compared_gpus else _wider(found, evidence.uncompared)
+    likely = next((each for each in fitting if of_hardware(each)), None) if known else None
+    if likely is not None:
+        return likely if gpu.key in evidence.compared_gpus else _wider(likely, evidence.uncompared)
     alike = (each for each in fitting if spec.segment is None or of_segment(each))
     elsewhere = _wider(next(alike, last), evidence.uncompared)
     return last._replace(low=min(last.low, elsewhere.low), high=max(last.high, elsewhere.high))

@@ -4,7 +4,7 @@ from typing import Literal
 
 from gptbudget.core.memory.sharding import data_parallel_mode
 from gptbudget.errors import UsageError
-from gptbudget.run.origins import Resolver
+from gptbudget.run.origins import Resolver, refuse_unused
 from gptbudget.specs.gpu import GpuSpec
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.model import ModelSpec
@@ -85,13 +85,12 @@ def _method(resolver: Resolver, model: ModelSpec) -> Method:
     """The training method; its own options need it."""
     text: str = resolver.value("method", "full")
     kind, _, layers = text.partition(":")
-    for name in ADAPTER_OPTIONS:
-        needs = "qlora" if name == "double_quant" else "lora"
-        if getattr(resolver.options, name) is not None and kind not in {"qlora", needs}:
-            raise UsageError(
-                f"--{name.replace('_', '-')} has no effect with --method {kind}",
-                f"add --method {needs}",
-            )
+    own = [name for name in ADAPTER_OPTIONS if name != "double_quant"]
+    if kind not in {"lora", "qlora"}:
+        refuse_unused(resolver.options, own, f"with --method {kind}", "add --method lora")
+    if kind != "qlora":
+        quantizing = ("double_quant",)
+        refuse_unused(resolver.options, quantizing, f"with --method {kind}", "add --method qlora")
     if kind in {"lora", "qlora"}:
         return _adapters(resolver, model, "qlora" if kind == "qlora" else "lora")
     frozen = int(layers or 0)
@@ -199,13 +198,9 @@ def _offload(resolver: Resolver, optimizer: str, recipe: RecipeKind) -> Offload:
     spec = OPTIMIZERS[optimizer]
     if offload == "optimizer" and not spec.keeps_state and recipe != "master":
         raise UsageError(f"--offload optimizer: {optimizer} keeps no state to offload", "drop it")
-    unused = HOST_OPTIONS if offload == "none" and not spec.paged else ()
-    for name in unused:
-        if getattr(resolver.options, name) is not None:
-            raise UsageError(
-                f"--{name.replace('_', '-')} has no effect without --offload",
-                "add --offload optimizer or all",
-            )
+    if offload == "none" and not spec.paged:
+        hint = "add --offload optimizer or all"
+        refuse_unused(resolver.options, HOST_OPTIONS, "without --offload", hint)
     return offload
 
 

@@ -121,8 +121,6 @@ class Prediction(NamedTuple):
     machine: AssumedMachine
     time_range: TimeRange
     """How far such predictions were off."""
-    card_was_compared: bool
-    """Whether published runs on this accelerator are behind that range."""
     profiles: "Mapping[str, Profile]"
     """What was logged on this card, by stack."""
     other_stacks: Mapping[str, Stack]

@@ -29,7 +29,7 @@ class Progress(NamedTuple):
     best: Candidate | None
 
 
-class Found:
+class SearchResult:
     """What a search found, and how much it looked at; it grows while the search runs."""
 
     def __init__(self, space: SearchSpec) -> None:

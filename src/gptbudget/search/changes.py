@@ -4,12 +4,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from gptbudget.core.arrays import Bytes
 from gptbudget.core.flops import recomputed_flops_per_token, train_flops_per_token
 from gptbudget.core.implementation import loss_memory
 from gptbudget.run.estimate import Memory, memory_of
 from gptbudget.run.recipe import best_attention, default_storage
 from gptbudget.run.run import ModelRun
-from gptbudget.specs.model import ModelSpec
+from gptbudget.search.variants import adaptable, costs_quality
 from gptbudget.specs.optimizers import OPTIMIZERS
 from gptbudget.specs.options import LAYOUT_OPTIONS
 from gptbudget.specs.recipe import Method, Precision, Recipe, field_of
@@ -20,8 +21,11 @@ class Change(NamedTuple):
 
     option: str
     value: Any
-    costs_quality: bool = False
-    """Fewer bits in weights or optimizer, or fewer weights trained."""
+
+    @property
+    def costs_quality(self) -> bool:
+        """Whether it does: fewer bits in weights or optimizer, or fewer weights trained."""
+        return costs_quality(self.option, self.value)
 
 
 class Changed(NamedTuple):
@@ -34,7 +38,7 @@ class Changed(NamedTuple):
     memory_before: Memory
 
     @property
-    def saved_bytes(self) -> int:
+    def saved_bytes(self) -> Bytes:
         """Of the whole bill; negative when it needs more."""
         return self.memory_before.peak_bytes - self.memory.peak_bytes
 
@@ -55,13 +59,7 @@ class Changed(NamedTuple):
         return self.sums_in_16_bit or any(change.costs_quality for change in self.changes)
 
 
-OTHER_OPTIMIZERS = tuple(
-    Change("optimizer", name, costs_quality=spec.quality_cost > 0)
-    for name, spec in OPTIMIZERS.items()
-    if spec.tried_for
-)
-
-_SINGLE = (
+CHANGES = (
     Change("micro_batch", 1),
     Change("precision", "bf16"),
     Change("attention", "flash"),
@@ -77,12 +75,12 @@ _SINGLE = (
     Change("offload", "none"),
     Change("offload", "optimizer"),
     Change("offload", "all"),
-    *OTHER_OPTIMIZERS,
-    Change("recipe", "pure", costs_quality=True),
-    Change("method", "lora", costs_quality=True),
-    Change("method", "qlora", costs_quality=True),
+    *(Change("optimizer", name) for name, spec in OPTIMIZERS.items() if spec.tried_for),
+    Change("recipe", "pure"),
+    Change("method", "lora"),
+    Change("method", "qlora"),
 )
-"""Each tried for itself."""
+"""Every change that is tried."""
 
 
 def single_changes(run: ModelRun, memory: Memory) -> list[Changed]:
@@ -90,9 +88,9 @@ def single_changes(run: ModelRun, memory: Memory) -> list[Changed]:
 
     Lossless ones come first.
     """
-    tried = (changed_run(run, memory, (change,)) for change in _SINGLE)
-    found = [changed for changed in tried if changed is not None]
-    return sorted(found, key=lambda changed: changed.costs_quality)
+    tried = (changed_run(run, memory, (change,)) for change in CHANGES)
+    made = [changed for changed in tried if changed is not None]
+    return sorted(made, key=lambda changed: changed.costs_quality)
 
 
 def changed_run(run: ModelRun, memory: Memory, changes: tuple[Change, ...]) -> Changed | None:
@@ -104,8 +102,8 @@ def changed_run(run: ModelRun, memory: Memory, changes: tuple[Change, ...]) -> C
         other = applied(other, change)
     if other.recipe.offload == "optimizer" and _keeps_no_state(other.recipe):
         return None
-    found = memory_of(other)
-    return None if found is None else Changed(changes, other, found, run, memory)
+    bill = memory_of(other)
+    return None if bill is None else Changed(changes, other, bill, run, memory)
 
 
 def executed_flops_per_token(run: ModelRun) -> float:
@@ -157,10 +155,6 @@ def _stores_otherwise(run: ModelRun, _: Any) -> bool:
     )
 
 
-def _adapts(run: ModelRun, _: Any) -> bool:
-    return run.recipe.mode != "fp32" and _adaptable(run.work.spec)
-
-
 _ALLOWED: dict[str, Callable[[ModelRun, Any], bool]] = {
     "sequence_parallel": lambda run, _: run.layout.tp > 1,
     "zero": lambda run, _: run.layout.dp * run.layout.cp > 1,
@@ -176,18 +170,13 @@ _ALLOWED: dict[str, Callable[[ModelRun, Any], bool]] = {
     "recipe": _stores_otherwise,
     "offload": lambda run, value: value != "optimizer" or not _keeps_no_state(run.recipe),
     "optimizer": lambda run, value: run.recipe.optimizer == OPTIMIZERS[value].tried_for,
-    "method": _adapts,
+    "method": lambda run, _: run.recipe.mode != "fp32" and adaptable(run.work.spec),
 }
 """What in the rest of a run each change needs."""
 
 
 def _keeps_no_state(recipe: Recipe) -> bool:
     return not recipe.optimizer_spec.keeps_state and recipe.weight_storage != "master"
-
-
-def _adaptable(model: ModelSpec) -> bool:
-    wide_enough = min(model.width, model.kv_width) >= Method().lora_rank
-    return wide_enough and model.experts is None and model.attention.latent is None
 
 
 def applied(run: ModelRun, change: Change) -> ModelRun:

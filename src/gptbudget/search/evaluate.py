@@ -15,7 +15,7 @@ from gptbudget.core.memory.timeline import peak_bytes
 from gptbudget.core.step import TrainingStep
 from gptbudget.core.time.step import step_time
 from gptbudget.run.complete import default_goodput
-from gptbudget.run.estimate import cost_of, headline_flops
+from gptbudget.run.estimate import cost_of, required_compute
 from gptbudget.run.machine import GPUS_PER_NODE
 from gptbudget.run.profiles import time_factor
 from gptbudget.run.run import ModelRun
@@ -149,16 +149,12 @@ def _only_valid(laid: LayoutGrid) -> LayoutGrid:
     )
 
 
+@np.errstate(divide="ignore", invalid="ignore")
 def evaluate(run: ModelRun, laid: LayoutGrid) -> Evaluated:
     """Evaluate a program; ``run`` is one of its candidates, completed.
 
     What does not obey the rules is computed too, and may be no number.
     """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return _evaluated(run, laid)
-
-
-def _evaluated(run: ModelRun, laid: LayoutGrid) -> Evaluated:
     of = laid.degrees
     layout = run.layout._replace(dp=of.dp, tp=of.tp, pp=of.pp, vp=of.vp, cp=of.cp)
     step = run.step._replace(
@@ -238,7 +234,7 @@ def _seconds(run: ModelRun, step: TrainingStep, gpus: Any) -> Any:
     prediction = run.prediction
     if prediction is None:
         rate = delivered_flops_per_s(gpus, run.peak_flops_per_s, run.utilization, goodput)
-        return wall_clock_s(headline_flops(run), rate)
+        return wall_clock_s(required_compute(run).required_flops, rate)
     step_s = step_time(step, prediction.machine.rates).total
     steps = run.tokens / (step.micro_batch * run.seq_len * step.layout.dp * step.micro_batches)
     return steps * step_s * time_factor(prediction.profiles.get(run.stack), run) / goodput

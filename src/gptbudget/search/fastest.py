@@ -15,7 +15,7 @@ from gptbudget.run.estimate import (
     AnyRun_co,
     Time,
     estimate,
-    memory_of,
+    fits,
     step_parts,
 )
 from gptbudget.run.machine import node_of
@@ -92,9 +92,9 @@ def best_way(
     ``None``.
     """
     if offload is not True:
-        found = _fastest(setting, model, changes, (None,))
-        if found is not None or offload is False or setting.fixed("offload"):
-            return found
+        on_card = _fastest(setting, model, changes, (None,))
+        if on_card is not None or offload is False or setting.fixed("offload"):
+            return on_card
     return _fastest(setting, model, changes, _OFFLOADS)
 
 
@@ -111,7 +111,7 @@ def _fastest(
                 break
             if size >= too_large:
                 continue
-            if _fits(run):
+            if fits(run):
                 best, fastest = (run, given), seconds
                 break
             too_large = size
@@ -126,7 +126,7 @@ def _by_speed(
     A recipe that was not asked for may not add gradients in 16 bit.
     """
     sizes = (None,) if setting.fixed("micro_batch") else _MICRO_BATCHES
-    found: list[tuple[float, int, ModelRun, Changes]] = []
+    runs: list[tuple[float, int, ModelRun, Changes]] = []
     for size in sizes:
         given = changes if size in {None, 1} else {**changes, "micro_batch": size}
         try:
@@ -134,10 +134,10 @@ def _by_speed(
         except UsageError:
             break
         if not ("recipe" in changes and run.sums_in_16_bit):
-            found.append((_seconds_per_token(run), size or 1, run, given))
+            runs.append((_seconds_per_token(run), size or 1, run, given))
         if run.micro_batches == 1:
             break
-    return sorted(found, key=lambda each: each[:2])
+    return sorted(runs, key=lambda each: each[:2])
 
 
 def _seconds_per_token(run: ModelRun) -> float:
@@ -152,11 +152,6 @@ def _seconds_per_token(run: ModelRun) -> float:
     return float(about(step_parts(run.step, prediction).total / run.step_tokens * factor))
 
 
-def _fits(run: ModelRun) -> bool:
-    memory = memory_of(run)
-    return memory is not None and bool(memory.fits_accumulated)
-
-
 def knows_memory(way: Way) -> bool:
     """Whether it can be said if the run fits."""
     memory = way.estimate.memory
@@ -166,30 +161,24 @@ def knows_memory(way: Way) -> bool:
 def _way(run: AnyRun, changes: Changes) -> AnyWay[AnyRun]:
     if isinstance(run, ModelRun) and run.prediction is not None:
         run = replace(run, prediction=run.prediction._replace(other_stacks={}))
-    found = estimate(run)
-    if found.time is None:
+    estimated = estimate(run)
+    if estimated.time is None:
         raise NoTimeError(f"no time can be predicted for {run.gpu.key}", "give --utilization")
-    return AnyWay(found, found.time, changes)
+    return AnyWay(estimated, estimated.time, changes)
 
 
 def _combinations(
     setting: Setting, model: NamedModel, offloads: tuple[str | None, ...]
 ) -> Iterator[Changes]:
     """Every choice of the options that the user left open."""
-    choices = {
-        name: (None,) if setting.fixed(name) else values for name, values in _RECIPES.items()
-    }
-    choices["offload"] = (None,) if setting.fixed("offload") else offloads
+    recipes = {**_RECIPES, "offload": offloads}
+    open_choices = {name: each for name, each in recipes.items() if not setting.fixed(name)}
     for layout in _layouts(setting, model):
         # Megatron, which cuts layers and matrices, has masters anyway.
-        open_choices = {**choices, **({"recipe": (None,)} if layout else {})}
-        for values in product(*open_choices.values()):
-            picked = {
-                name: value
-                for name, value in zip(open_choices, values, strict=True)
-                if value is not None
-            }
-            yield {**picked, **layout}
+        tried = {**open_choices, **({"recipe": (None,)} if layout else {})}
+        for values in product(*tried.values()):
+            chosen = zip(tried, values, strict=True)
+            yield {**{name: value for name, value in chosen if value is not None}, **layout}
 
 
 def node_size(setting: Setting) -> int:

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gptbudget.catalog.catalog import Catalog, load_catalog
-from gptbudget.catalog.index import EVERY
 from gptbudget.catalog.reference import load_evidence
 from gptbudget.errors import UsageError
 from gptbudget.run import question as questions
@@ -13,7 +12,7 @@ from gptbudget.run.complete import complete_model_run, host_memory_bytes
 from gptbudget.run.estimate import bill_of, estimate, memory_of, unknown_memory
 from gptbudget.run.run import NamedGpu, NamedModel
 from gptbudget.search.ablation import distances
-from gptbudget.search.best import Found, Miss, front
+from gptbudget.search.best import Miss, SearchResult, front
 from gptbudget.search.candidate import Candidate, SearchSpec, complete
 from gptbudget.search.layouts import counts_of
 from gptbudget.search.result import Fit, Way
@@ -21,7 +20,7 @@ from gptbudget.search.search import Watch, search
 from gptbudget.specs.command_options import SearchOptions
 from gptbudget.specs.options import HOST_OPTIONS, LAYOUT_OPTIONS
 
-_TOP, _TOLD = 300, 5
+_TOP, _EXPLAINED = 300, 5
 _MOST_GPUS = 100_000
 _LATE: tuple[Miss, ...] = ("fastest", "cheapest")
 _FREED = ("network", "gpus_per_node", "micro_batch", "global_batch_tokens")
@@ -73,38 +72,39 @@ def answer(asked: Asked, catalogs: Iterable[Path] = (), watch: Watch | None = No
     host_memory_bytes(question.options)
     space = _search_space(asked, _work(question, catalog), catalogs)
     gpus, skipped = _gpus(question, catalog, space)
-    found = search(space, gpus, watch)
+    result = search(space, gpus, watch)
     over_hardware = len(gpus) > 1 or len(space.counts) > 1
-    rows = _front(space, found) if over_hardware else found.rows
+    rows = _front(space, result) if over_hardware else result.rows
     rows = rows[: asked.search.top or _TOP]
 
-    def way(candidate: Candidate, *, told: bool) -> Way:
+    def way(candidate: Candidate, *, explained: bool) -> Way:
         wall_clock_s = candidate.wall_clock_s if rows else 0.0
         run = complete(space, candidate.gpu, candidate.choices, wall_clock_s)
         answered = estimate(run)
-        off = distances(space, candidate) if told else ()
-        return Way(candidate, answered, bill_of(answered).memory, off, frozenset(space.origins))
+        ablations = distances(space, candidate) if explained else ()
+        memory = bill_of(answered).memory
+        return Way(candidate, answered, memory, ablations, frozenset(space.origins))
 
-    late = [found.misses[miss] for miss in _LATE if miss in found.misses]
-    nearest = {id(row): row for row in late or found.misses.values()}
+    late = [result.misses[miss] for miss in _LATE if miss in result.misses]
+    nearest = {id(row): row for row in late or result.misses.values()}
     return Fit(
         space=space,
-        found=found,
+        found=result,
         gpus=gpus,
-        ways=[way(row, told=place < _TOLD) for place, row in enumerate(rows)],
-        misses=[] if rows else [way(row, told=False) for row in nearest.values()],
+        ways=[way(row, explained=place < _EXPLAINED) for place, row in enumerate(rows)],
+        misses=[] if rows else [way(row, explained=False) for row in nearest.values()],
         skipped=skipped,
         top=asked.search.top,
     )
 
 
-def _front(space: SearchSpec, found: Found) -> list[Candidate]:
+def _front(space: SearchSpec, result: SearchResult) -> list[Candidate]:
     """The hardware that nothing beats in both time and cost, what is wanted first."""
-    kept = front(found.by_hardware)
-    best = min(found.by_hardware.values(), key=lambda row: row.rank(space.minimize), default=None)
-    if best is not None and best not in kept:
-        kept.append(best)
-    return sorted(kept, key=lambda row: row.rank(space.minimize))
+    unbeaten = front(result.by_hardware)
+    best = min(result.by_hardware.values(), key=lambda row: row.rank(space.minimize), default=None)
+    if best is not None and best not in unbeaten:
+        unbeaten.append(best)
+    return sorted(unbeaten, key=lambda row: row.rank(space.minimize))
 
 
 def _work(question: questions.Question, catalog: Catalog) -> NamedModel:
@@ -142,20 +142,14 @@ def _search_space(asked: Asked, work: NamedModel, catalogs: Iterable[Path]) -> S
 def _gpus(
     question: questions.Question, catalog: Catalog, space: SearchSpec
 ) -> tuple[list[NamedGpu], list[str]]:
-    """The accelerators to search; of ``all`` those that cannot be are left out."""
-    found, skipped = [], []
-    for gpu in questions.named_gpus(question, catalog):
-        try:
-            _refuse_unknown(space, gpu)
-        except UsageError as error:
-            if EVERY not in (question.options.gpu or ()):
-                raise
-            skipped.append(f"left out: {error.message}")
-        else:
-            found.append(gpu)
-    if not found:
-        raise UsageError("no accelerator can be searched", skipped[0] if skipped else "")
-    return found, list(dict.fromkeys(skipped))
+    """The accelerators to search, and those of ``all`` that are left out."""
+
+    def searched(gpu: NamedGpu) -> NamedGpu:
+        _refuse_unknown(space, gpu)
+        return gpu
+
+    gpus = questions.named_gpus(question, catalog)
+    return question.of_each(searched, gpus, "no accelerator can be searched")
 
 
 def _refuse_unknown(space: SearchSpec, gpu: NamedGpu) -> None:

@@ -92,21 +92,21 @@ class Search:
 
     def smallest(self) -> Counted:
         """The smallest count within the limits, else the nearest miss."""
-        below, found, miss = self._double()
-        if found is None:
+        below, meeting, miss = self._double()
+        if meeting is None:
             way = miss or self._too_slow() or self._any()
             fits = way.estimate.memory.fits_accumulated if way.estimate.memory else None
             return Counted(way, fits, met=False, tried=self.tried, largest=self.largest)
         piece = math.lcm(node_size(self.setting), self.base)
-        low, high = max(below, piece) // piece, found.run.gpus // piece
+        low, high = max(below, piece) // piece, meeting.run.gpus // piece
         while high - low > 1:
             middle = (low + high) // 2
-            fewer = self._meeting(middle * piece, found)
+            fewer = self._meeting(middle * piece, meeting)
             if fewer is None:
                 low = middle
             else:
-                high, found = middle, fewer
-        best = self._best(found.run.gpus) or found
+                high, meeting = middle, fewer
+        best = self._best(meeting.run.gpus) or meeting
         fits = True if self.has_memory else None
         return Counted(best, fits, met=True, tried=self.tried, largest=self.largest)
 
@@ -210,7 +210,7 @@ def _stalled(way: Way, before: Way | None) -> bool:
     return before is not None and way.time.wall_clock_s >= before.time.wall_clock_s
 
 
-def counted_best_first(found: list[Counted]) -> list[Counted]:
+def counted_best_first(rows: list[Counted]) -> list[Counted]:
     """What can be done first, then cheaper, then with fewer GPUs."""
 
     def rank(counted: Counted) -> tuple[int, float, int]:
@@ -218,4 +218,4 @@ def counted_best_first(found: list[Counted]) -> list[Counted]:
         usd = counted.way.usd
         return order, float("inf") if usd is None else usd, counted.way.run.gpus
 
-    return sorted(found, key=rank)
+    return sorted(rows, key=rank)

@@ -39,11 +39,6 @@ class Axes(NamedTuple):
     micro_batch: tuple[int, ...]
     gpus: tuple[int, ...]
 
-    @property
-    def candidates(self) -> int:
-        """How many combinations there are."""
-        return math.prod(len(axis) for axis in self)
-
 
 class LayoutFamily(NamedTuple):
     """What the layouts of one array have in common."""
@@ -95,18 +90,18 @@ def kinds(
         for tp in ([1], [degree for degree in tensor if degree > 1]):
             for gpus in _by_software(several, cut=pipeline != "none" or tp != [1]):
                 axes = Axes(tuple(shapes), tuple(tp), tuple(context), batches, tuple(gpus))
-                if not axes.candidates or not set(tp) <= set(tensor):
+                if not all(axes) or not set(tp) <= set(tensor):
                     continue
                 yield from _of_axes(model, options, pipeline, axes)
 
 
 def _alike(
-    model: ModelSpec, options: Options, found: Mapping[Pipeline, Sequence[tuple[int, int]]]
+    model: ModelSpec, options: Options, shapes_of: Mapping[Pipeline, Sequence[tuple[int, int]]]
 ) -> Iterator[tuple[Pipeline, Sequence[tuple[int, int]]]]:
     """Pipelines of one array; where blocks differ, stages do too, and each stands alone."""
     frozen = (options.method or "").startswith("frozen")
     differ = frozen or (model.dense_layers and model.expert_layers)
-    for pipeline, shapes in found.items():
+    for pipeline, shapes in shapes_of.items():
         if pipeline == "more" and differ:
             yield from ((pipeline, [shape]) for shape in shapes)
         else:
@@ -177,16 +172,14 @@ def pipelines(
     model: ModelSpec, options: Options, counts: Sequence[int], stack: Stack
 ) -> dict[Pipeline, list[tuple[int, int]]]:
     """Stages and their chunks, by kind of pipeline; chunks have equal numbers of blocks."""
-    found: dict[Pipeline, list[tuple[int, int]]] = {"none": [], "two": [], "more": []}
-    if not counts:
-        return found
-    most = min(model.layers, max(counts))
+    shapes: dict[Pipeline, list[tuple[int, int]]] = {"none": [], "two": [], "more": []}
+    most = min(model.layers, max(counts, default=0))
     for pp in [options.pp] if options.pp else range(1, most + 1):
         if not options.pp and not _divides_one(pp, counts):
             continue
         kind: Pipeline = "none" if pp == 1 else "two" if pp == 2 else "more"  # noqa: PLR2004
-        found[kind] += [(pp, vp) for vp in _chunks(model, pp, options, stack)]
-    return found
+        shapes[kind] += [(pp, vp) for vp in _chunks(model, pp, options, stack)]
+    return shapes
 
 
 def _even(model: ModelSpec, pieces: int, split: Split) -> bool:

@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from gptbudget.run.estimate import Memory, ModelEstimate
     from gptbudget.run.run import NamedGpu
     from gptbudget.search.ablation import Ablation
-    from gptbudget.search.best import Found
+    from gptbudget.search.best import SearchResult
     from gptbudget.search.candidate import Candidate, SearchSpec
 
 
@@ -41,7 +41,7 @@ class Fit(NamedTuple):
     """The answer: every way that was asked for, the best first."""
 
     space: "SearchSpec"
-    found: "Found"
+    found: "SearchResult"
     gpus: "list[NamedGpu]"
     ways: list[Way]
     misses: list[Way]

@@ -14,7 +14,7 @@ from gptbudget.errors import UsageError
 from gptbudget.run.complete import complete_model_run, precision_and_peak
 from gptbudget.run.job import GLOBAL_BATCH_TOKENS
 from gptbudget.run.run import ModelRun, NamedGpu
-from gptbudget.search.best import Found, Progress
+from gptbudget.search.best import Progress, SearchResult
 from gptbudget.search.candidate import SearchSpec, choices_of, complete
 from gptbudget.search.evaluate import LayoutGrid, evaluate, lay_out
 from gptbudget.search.layouts import kinds
@@ -29,30 +29,32 @@ _NOT_ON_MANY = f"offloads and other copies of the weights on more than {FEW_GPUS
 Watch = Callable[[Progress], None]
 
 
-def search(space: SearchSpec, gpus: Sequence[NamedGpu], watch: Watch | None = None) -> Found:
+def search(space: SearchSpec, gpus: Sequence[NamedGpu], watch: Watch | None = None) -> SearchResult:
     """Search everything that is open; an interrupt ends it with what was found so far.
 
     Raises:
         UsageError: no candidate obeys the rules, or what is to be made small is not known.
     """
     begin = time.perf_counter()
-    found = Found(space)
+    result = SearchResult(space)
     try:
         for gpu in gpus:
-            _Search(space, gpu, found, watch).run()
+            _Search(space, gpu, result, watch).run()
     except KeyboardInterrupt:
-        found.interrupted = True
-    found.seconds = time.perf_counter() - begin
-    if not found.evaluated and not found.interrupted:
-        raise found.why_empty()
-    return found
+        result.interrupted = True
+    result.seconds = time.perf_counter() - begin
+    if not result.evaluated and not result.interrupted:
+        raise result.why_empty()
+    return result
 
 
 class _Search:
     """The search on one kind of accelerator."""
 
-    def __init__(self, space: SearchSpec, gpu: NamedGpu, found: Found, watch: Watch | None) -> None:
-        self.space, self.gpu, self.found, self.watch = space, gpu, found, watch
+    def __init__(
+        self, space: SearchSpec, gpu: NamedGpu, result: SearchResult, watch: Watch | None
+    ) -> None:
+        self.space, self.gpu, self.result, self.watch = space, gpu, result, watch
         self.options, self.model = space.options, space.work.spec
         self.setting, self.stacks = space.setting(gpu), space.evidence.stacks
         self.precision, _ = precision_and_peak(gpu, space.options.precision)
@@ -60,24 +62,24 @@ class _Search:
     def run(self) -> None:
         """Evaluate round after round: what costs no quality and moves nothing to the host first."""
         few, many = self._laid_out()
-        found, every = self.found, [*few, *many]
+        result, every = self.result, [*few, *many]
         tried = variants(self.setting, self.model, self.precision)
-        found.programs += len(tried) * len(every)
-        feasible, lossless = found.feasible, found.lossless
+        result.programs += len(tried) * len(every)
+        feasible, lossless = result.feasible, result.lossless
         for (last, lossy, _), of_round in groupby(tried, key=lambda variant: variant.round):
-            some_fit = found.feasible > feasible
-            some_lossless = found.lossless > lossless
+            some_fit = result.feasible > feasible
+            some_lossless = result.lossless > lossless
             for variant in of_round:
                 laid = every
                 if last and some_fit:
                     laid = []
                 elif some_lossless and lossy and self.space.counts != (1,):
-                    found.left_out["recipes that cost quality"] = None
+                    result.left_out["recipes that cost quality"] = None
                     laid = []
                 elif some_lossless and variant.of_few_gpus and many:
-                    found.left_out[_NOT_ON_MANY] = None
+                    result.left_out[_NOT_ON_MANY] = None
                     laid = few
-                found.programs += len(laid) - len(every)
+                result.programs += len(laid) - len(every)
                 for each in laid:
                     self._evaluate(variant, each)
 
@@ -116,18 +118,18 @@ class _Search:
 
     def _evaluate(self, variant: Variant, laid: LayoutGrid) -> None:
         if not variant.stands_on(laid.kind, self.options.stack, self.stacks):
-            self.found.programs -= 1
+            self.result.programs -= 1
             return
-        self.found.count(laid)
+        self.result.count(laid)
         if laid.valid.any():
             try:
                 run = self._representative(variant, laid)
             except UsageError as error:
-                self.found.refuse(error)
+                self.result.refuse(error)
             else:
-                self.found.keep(run, variant, laid, evaluate(run, laid))
+                self.result.keep(run, variant, laid, evaluate(run, laid))
         if self.watch:
-            self.watch(self.found.progress())
+            self.watch(self.result.progress())
 
     def _representative(self, variant: Variant, laid: LayoutGrid) -> ModelRun:
         """One candidate as a complete run; what all of them share is read off it."""

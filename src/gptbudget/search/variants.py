@@ -89,7 +89,7 @@ def _axes(setting: Setting, model: ModelSpec, precision: Precision) -> dict[str,
     usual = default_storage(precision, stacks.named(options.stack, "node"), Method())
     recipes = (None, *(kind for kind in ("autocast", "master") if kind != usual), "pure")
     tried: dict[str, tuple[Any, ...]] = {
-        "method": ("full", "lora", "qlora") if narrow and _adaptable(model) else ("full",),
+        "method": ("full", "lora", "qlora") if narrow and adaptable(model) else ("full",),
         "recipe": recipes if narrow and not adapted else (None,),
         "optimizer": _OPTIMIZERS,
         "checkpointing": _checkpointing(setting, precision),
@@ -114,7 +114,7 @@ def attention_of(setting: Setting, precision: Precision) -> AttentionKind:
     return options.attention or own or best_attention(setting.gpu.spec, precision)
 
 
-def _adaptable(model: ModelSpec) -> bool:
+def adaptable(model: ModelSpec) -> bool:
     """Whether adapters on every matrix are modelled, and narrower than what they adapt."""
     narrowest = min(model.width, model.kv_width)
     plain = model.experts is None and model.attention.latent is None
