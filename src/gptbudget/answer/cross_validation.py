@@ -33,7 +33,7 @@ def cross_document(found: Cross) -> Document:
     """Errors on sources whose rows no constant was fitted on, and the ranges read off them."""
     dense = [row for row in found.rows if row.family == "dense"]
     rows = [row for row in dense if row.inputs == "complete"]
-    records = [{**row._asdict(), **row.keys} for row in found.rows]
+    records = [row.keys for row in found.rows]
     data: dict[str, Any] = {
         "schema": 1,
         "made": found.made,

@@ -1,4 +1,4 @@
-"""A budget, and what it is best spent on."""
+"""A budget and the compute-optimal model for it."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -20,7 +20,7 @@ _ANY_SIZE = 1e9
 
 
 class Budget(NamedTuple):
-    """What there is to spend; ``None`` where it says nothing of time or money."""
+    """The budget in FLOPs and, if hardware is given, in time and money."""
 
     flops: float
     """Counted as 6ND."""
@@ -39,7 +39,7 @@ class Nearest(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """The best model for a budget, and everything that is said beside it."""
+    """The optimum for a budget, all laws, the nearest models, and the plan on hardware."""
 
     options: PlanOptions
     origins: Mapping[str, Origin]
@@ -49,11 +49,11 @@ class Plan(NamedTuple):
     nearest: list[Nearest]
     hardware: OnHardware | None
     shape: NamedModel | None
-    """Near the optimum; that of the hardware where there is one."""
+    """A shape near the optimum; with hardware, the one chosen for it."""
 
     @property
     def epochs(self) -> float | None:
-        """Passes over the unique tokens that there are."""
+        """Epochs over ``--unique-tokens``; ``None`` if not given."""
         unique = self.options.unique_tokens
         return None if unique is None else self.optimum.tokens / unique
 
@@ -64,7 +64,7 @@ class Plan(NamedTuple):
 
     @property
     def nothing_fits(self) -> bool:
-        """Whether there is hardware, and no model of any size fits it."""
+        """Whether hardware is given and no model of any size fits it."""
         hardware = self.hardware
         smaller = hardware and (hardware.best_that_fits or hardware.best_with_offload)
         return self.feasible is False and smaller is None
@@ -73,7 +73,7 @@ class Plan(NamedTuple):
 def plan_flops(
     options: PlanOptions, origins: Mapping[str, Origin], models: Iterable[NamedModel]
 ) -> Plan:
-    """What an amount of compute is best spent on, on no particular hardware."""
+    """Plan an amount of FLOPs without hardware."""
     assert options.flops is not None
     best = optimum(options.flops)
     offered = None
@@ -83,7 +83,7 @@ def plan_flops(
 
 
 def plan_on(setting: Setting, options: PlanOptions, models: Iterable[NamedModel]) -> Plan:
-    """What time, money or compute on one kind of hardware is best spent on.
+    """Plan a budget of time, money or FLOPs on one accelerator type.
 
     Raises:
         UsageError: a budget of money on hardware without a price, or options that cannot be.
@@ -119,7 +119,7 @@ def _plan(
 
 
 def nearest_models(models: Iterable[NamedModel], best: Allocation) -> list[Nearest]:
-    """The dense models of the catalog nearest in size, each on the tokens the budget allows."""
+    """The dense models of the catalog nearest in size, each on the tokens of the same compute."""
     sized = [
         (model.key, count_parameters(model.spec).total)
         for model in models
@@ -134,7 +134,7 @@ def nearest_models(models: Iterable[NamedModel], best: Allocation) -> list[Neare
 
 
 def _any_run(setting: Setting) -> ModelRun:
-    """Any model on the hardware, to see how many there are and what they cost."""
+    """Return a run of any model, from which the number of GPUs and their price are read."""
     context = setting.options.seq_len or DEFAULT_CONTEXT
     model = candidates(_ANY_SIZE, context)[0]
     changes = {"tokens": _ANY_SIZE, "flops": None, "model": (model.key,)}

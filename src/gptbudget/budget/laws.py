@@ -1,4 +1,4 @@
-"""What each scaling law makes of an amount of compute."""
+"""Optimal model size and tokens for an amount of compute, by each scaling law."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -33,20 +33,20 @@ _SMALLEST_MODEL = 1e6
 
 
 class Allocation(NamedTuple):
-    """A model size and a number of tokens, and the law that says so."""
+    """The optimal model size and number of tokens according to one law."""
 
     law: str
     name: str
     parameters: float
     tokens: float
     loss: float | None
-    """By the law's own fit, in nats a token of its corpus; ``None`` where it has none."""
+    """Predicted by the law itself, in nats per token of its corpus; ``None`` if it does not."""
     source: str
     note: str = ""
 
     @property
     def replication_loss(self) -> float:
-        """Loss of the same model by the fit that is followed, so that laws can be compared."""
+        """Loss predicted by the law in ``FOLLOWED``, so that allocations can be compared."""
         return float(predicted_loss(self.parameters, self.tokens))
 
 
@@ -54,7 +54,7 @@ def optimum(flops: float) -> Allocation:
     """The compute-optimal model by the replicated Chinchilla fit.
 
     Raises:
-        UsageError: so little compute that no law says anything.
+        UsageError: the budget is too small for any law.
     """
     best = _by_fit(FOLLOWED, BESIROGLU, flops)
     if best.parameters < _SMALLEST_MODEL:

@@ -1,10 +1,11 @@
-"""The best model for what hardware delivers: laws and step time, until they agree.
+"""Find the compute-optimal model on given hardware, by iterating scaling law and step-time model.
 
 The laws say which size a budget of FLOPs is best spent on; the step time says how many FLOPs a
 model of that size gets out of the hardware in the time there is.
 """
 
 import math
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from gptbudget.budget.laws import Allocation, optimum
@@ -12,13 +13,14 @@ from gptbudget.budget.shapes import DEFAULT_CONTEXT, LARGEST_SHAPE, candidates, 
 from gptbudget.core.arrays import about
 from gptbudget.core.chinchilla import predicted_loss
 from gptbudget.errors import UsageError
+from gptbudget.run.complete import complete_model_run
 from gptbudget.run.run import NamedModel, Setting
 from gptbudget.search.fastest import (
     ModelWay,
     best_way,
     knows_memory,
-    plain_model_way,
     tokens_in_time,
+    way_of,
 )
 
 _ROUNDS = 12
@@ -30,7 +32,7 @@ _COUNTABLE = 1e4
 
 
 class Trained(NamedTuple):
-    """A shape, how it is trained, and what comes out of the budget."""
+    """A model shape, the way to train it, and the tokens that the budget allows."""
 
     model: NamedModel
     parameters: int
@@ -40,7 +42,7 @@ class Trained(NamedTuple):
 
     @property
     def flops(self) -> float:
-        """6 N D that the budget comes to with this model."""
+        """6ND of this model on its tokens, in FLOPs."""
         return 6 * self.parameters * self.tokens
 
     @property
@@ -56,23 +58,23 @@ class OnHardware(NamedTuple):
     trained: Trained
     """The shape nearest to the optimum."""
     without_offload: bool | None
-    """Whether that shape fits without moving anything to the host that was not asked for."""
+    """Whether that shape fits without offloading, except what the user asked for."""
     best_that_fits: Trained | None
     """The best model that does, when it does not; ``None`` when none does."""
     best_with_offload: Trained | None
-    """The best model that fits with an offload, where the optimum does not even so."""
+    """The best model that fits with an offload, if the optimum does not fit even with one."""
     agreed: bool
-    """Whether size and delivered FLOPs agree: where memory runs out the speed jumps."""
+    """Whether the iteration converged; where memory runs out the speed jumps."""
 
 
 def optimum_on(setting: Setting) -> OnHardware:
-    """Iterate size and delivered FLOPs until they agree.
+    """Iterate model size and delivered FLOPs until they converge.
 
     Where they do not, because a size that no longer fits trains slower, it is the shape with the
     lowest predicted loss of those tried.
 
     Raises:
-        UsageError: options that cannot stand together, or a size of no shape.
+        UsageError: an invalid combination of options, or a size too large for a shape.
     """
     flops = setting.options.flops
     size = _FIRST_GUESS if flops is None else optimum(flops).parameters
@@ -109,7 +111,7 @@ def trained_at(setting: Setting, size: float) -> Trained:
         )
     model = fastest_shape(setting, size)
     changes = _changes(setting, model)
-    plain = plain_model_way(setting, model, changes)
+    plain = _plain(setting, model, changes)
     if not knows_memory(plain):
         return _trained(setting, model, plain, fits=None)
     way = best_way(setting, model, changes)
@@ -121,7 +123,7 @@ def fastest_shape(setting: Setting, size: float) -> NamedModel:
     shapes = candidates(size, setting.options.seq_len or DEFAULT_CONTEXT)
 
     def slowness(model: NamedModel) -> float:
-        way = plain_model_way(setting, model, _changes(setting, model))
+        way = _plain(setting, model, _changes(setting, model))
         return float(about(way.time.wall_clock_s / way.estimate.compute.required_flops))
 
     if len(shapes) == 1:
@@ -132,7 +134,7 @@ def fastest_shape(setting: Setting, size: float) -> NamedModel:
 def largest_that_fits(setting: Setting, best: Trained, *, offload: bool) -> Trained | None:
     """The largest model that fits without loss, on the card alone or with an offload.
 
-    Below the optimum a larger one is always the better at the same compute.
+    Below the optimum a larger model is always better at the same compute.
     """
 
     def fitting(size: float) -> Trained | None:
@@ -155,7 +157,7 @@ def largest_that_fits(setting: Setting, best: Trained, *, offload: bool) -> Trai
 
 
 def _changes(setting: Setting, model: NamedModel) -> dict[str, Any]:
-    """Tokens to ask about: those of the FLOPs given, else any number, as time is linear in it."""
+    """Options for this model; without given FLOPs any number of tokens, as time is linear."""
     size = parameters_of(model)
     flops = setting.options.flops or 1e20
     return {
@@ -166,15 +168,20 @@ def _changes(setting: Setting, model: NamedModel) -> dict[str, Any]:
     }
 
 
+def _plain(setting: Setting, model: NamedModel, changes: Mapping[str, Any]) -> ModelWay:
+    """Return the run with these options, whether it fits or not."""
+    return way_of(complete_model_run(setting.changed(changes), model), changes)
+
+
 def _trained(setting: Setting, model: NamedModel, way: ModelWay, *, fits: bool | None) -> Trained:
-    """The model with the tokens that the budget allows, in four digits that stay within it."""
+    """Return the model with the tokens that the budget allows, rounded down to four digits."""
     tokens = way.run.tokens if setting.options.flops else _rounded_down(tokens_in_time(way))
-    final = plain_model_way(setting, model, {**way.changes, "tokens": tokens})
+    final = _plain(setting, model, {**way.changes, "tokens": tokens})
     return Trained(model, parameters_of(model), final, fits, tokens)
 
 
 def _rounded_down(tokens: float) -> float:
-    """Four digits, and never more than there were."""
+    """Round down to four significant digits; numbers below 10,000 are returned unchanged."""
     if tokens < _COUNTABLE:
         return tokens
     unit = 10 ** (math.floor(math.log10(tokens)) - 3)

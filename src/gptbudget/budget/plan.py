@@ -1,7 +1,6 @@
 """What ``plan`` answers: the best model for a budget, or how many GPUs for a deadline."""
 
 from collections.abc import Iterable, Mapping
-from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,7 +9,7 @@ from gptbudget.catalog.catalog import Catalog, load_catalog
 from gptbudget.catalog.index import EVERY
 from gptbudget.errors import UsageError
 from gptbudget.run import question as questions
-from gptbudget.run.origins import refuse_unused
+from gptbudget.run.origins import refuse_two, refuse_unused
 from gptbudget.run.run import NamedGpu, NamedModel, Origin
 from gptbudget.search.gpu_count import Counted, Limits, Search, counted_best_first
 from gptbudget.specs.command_options import PlanOptions
@@ -30,13 +29,13 @@ class CountPlan(NamedTuple):
 
     @property
     def feasible(self) -> bool | None:
-        """Whether some row is; ``None`` where that is not known of any."""
+        """Whether any row is feasible; ``None`` if none is, but some are unknown."""
         rows = [counted.feasible for counted in self.found]
         return True if True in rows else None if None in rows else False
 
 
 def answer(question: questions.Question, catalogs: Iterable[Path] = ()) -> Plan | CountPlan:
-    """The best model for a budget; with a model, how many GPUs.
+    """Answer ``plan``: the best model for a budget or, if a model is given, the number of GPUs.
 
     Raises:
         GptBudgetError: a bad question.
@@ -72,7 +71,11 @@ def plan_budget(question: questions.Question, catalogs: Iterable[Path] = ()) -> 
     question = questions.on_this_machine(question, catalog)
     options = question.options
     assert isinstance(options, PlanOptions)
-    _refuse_two_budgets(options)
+    refuse_two(options, _BUDGETS, "set the budget")
+    if not any(name in options.given for name in _BUDGETS):
+        raise UsageError(
+            "there is no budget", "give --time or --cost with --gpu, or --flops, or a --model"
+        )
     refuse_unused(options, _OF_A_MODEL, "without --model", "name a model, or drop it")
     if options.unique_tokens is not None and options.unique_tokens < 1:
         raise UsageError("--unique-tokens is less than one token", "write for example 10B")
@@ -128,13 +131,3 @@ def _gpus_of(question: questions.Question, catalog: Catalog) -> list[NamedGpu]:
     if EVERY in (question.options.gpu or ()):
         raise UsageError("plan searches for each accelerator", "name those that you can have")
     return questions.named_gpus(question, catalog)
-
-
-def _refuse_two_budgets(options: PlanOptions) -> None:
-    given = [name for name in _BUDGETS if getattr(options, name) is not None]
-    for first, second in combinations(given, 2):
-        raise UsageError(f"--{first} and --{second} both set the budget", "give one of them")
-    if not given:
-        raise UsageError(
-            "there is no budget", "give --time or --cost with --gpu, or --flops, or a --model"
-        )

@@ -1,4 +1,4 @@
-"""Memory against the bill: published peaks and outcomes, and steps that PyTorch accounted for."""
+"""Score predicted memory against published peaks and outcomes, and PyTorch's trackers."""
 
 import json
 from collections.abc import Iterable
@@ -21,12 +21,12 @@ from gptbudget.specs.stack import Stacks
 
 
 class ScoredFit(NamedTuple):
-    """One run that ran or ran out of memory, and what we say of it."""
+    """The outcome of one run (succeeded or out of memory) and the prediction."""
 
     id: str
     source: str
     border: bool
-    """It is one batch size from what its card holds."""
+    """Whether its batch size is the largest that fits, or the next larger one."""
     predicted: bool | None
     published: bool
     peak_bytes: int
@@ -36,7 +36,7 @@ class ScoredFit(NamedTuple):
 def score_memory(row: PublishedRun, run: ModelRun) -> tuple[ScoredRow | None, ScoredFit | None]:
     """Score one published run: its peak, if there is one, and whether it fits.
 
-    ``None`` where nothing was published, or no bill can be made.
+    ``None`` where nothing was published, or memory cannot be predicted.
     """
     if row.ran is None:
         return None, None
@@ -85,7 +85,7 @@ def load_measured_steps(catalog: Catalog, file: str = ONE_GPU) -> MeasuredSteps:
 
 
 def measured_stack(implementation: str) -> str:
-    """The stack that stands for an implementation that was measured."""
+    """Return the stack whose constants came from this measured implementation."""
     stacks = load_evidence().stacks.stacks
     return next(name for name, stack in stacks.items() if implementation in stack.measured_as)
 
@@ -135,7 +135,7 @@ _OURS: dict[str, tuple[str, ...]] = {
     "backward_end": ("backward_end",),
     "optimizer_step": ("optimizer_step",),
 }
-"""Which of our phases a measured figure covers."""
+"""Phases of our model that each measured figure corresponds to."""
 
 _PART_OF_STEP = {
     "start": "start",

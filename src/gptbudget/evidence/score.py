@@ -8,11 +8,11 @@ from typing import NamedTuple, Protocol, TypeVar
 _GOOD = 0.15
 
 Group = tuple[tuple[str, str], ...]
-"""Names and values that rows agree in."""
+"""(name, value) pairs shared by all rows of a group."""
 
 
 class ScoredRow(NamedTuple):
-    """One measured figure and ours."""
+    """One measured figure and the prediction."""
 
     id: str
     source: str
@@ -75,7 +75,7 @@ def score(rows: Sequence[Scored], group: Group = ()) -> Score:
 
 
 def score_errors(errors: Sequence[float], group: Group = ()) -> Score:
-    """The same of bare errors."""
+    """Like :func:`score`, for a list of errors."""
     sizes = sorted(map(abs, errors))
     return Score(
         group,

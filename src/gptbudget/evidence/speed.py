@@ -1,4 +1,4 @@
-"""Published speeds against the predicted step, one constant utilization, and one logged step."""
+"""Score predicted speeds, a constant utilization, and calibration by one logged step."""
 
 import math
 import statistics
@@ -31,7 +31,7 @@ _HARDWARE = {
 }
 """By the beginning of the architecture's name."""
 _APART = {"TPU": "TPUs", "V100 and older": "old cards"}
-"""Hardware whose dense 16-bit runs stand in a line of their own."""
+"""Hardware whose dense 16-bit runs are scored as a separate family."""
 
 
 class ScoredSpeed(NamedTuple):
@@ -47,7 +47,7 @@ class ScoredSpeed(NamedTuple):
     high: float
     """Ends of the likely range of tokens/s."""
     published_mfu: float
-    """In exact, full-square FLOPs of the method: what a constant would have to be."""
+    """In exact FLOPs with full attention: the utilization a constant model would need."""
     assumed_input: str | None
     seconds: Mapping[str, float]
     """Of one step, by part."""
@@ -126,7 +126,7 @@ def _group(run: ModelRun, model: ModelSpec) -> Group:
 
 
 def _family(run: ModelRun, model: ModelSpec) -> str:
-    """Which line a run is counted in; ``dense`` is in 16 bit, of all weights, since Ampere."""
+    """The family of a run; ``dense`` is 16 bit, all weights trained, on Ampere or later."""
     if run.recipe.method.has_adapters:
         return "adapters"
     if model.experts is not None:
@@ -162,9 +162,9 @@ def _layout(layout: Layout) -> str:
 
 
 def constant_errors(rows: Sequence[ScoredSpeed]) -> list[float | None]:
-    """Predicted over published, less one, with the best constant utilization of a row's family.
+    """Predicted over published, less one, with the best constant utilization of the hardware.
 
-    It is what a calculator without a model of the step does at its best: the median of all
+    This is the best that a calculator without a step-time model can do: the median of all
     published utilizations of the same hardware and stack, else of the same hardware, else of
     everything, each without the row's own source; ``None`` where there are no others.
     """
@@ -205,7 +205,7 @@ _FEWEST = 3
 
 
 class Carried(NamedTuple):
-    """Errors of a group's other runs, without and with one of them logged."""
+    """Errors of a group without and with calibration by one of its runs."""
 
     group: tuple[str, ...]
     """Source, family, card, software."""
@@ -216,7 +216,7 @@ class Carried(NamedTuple):
 
 
 def carried_errors(rows: Iterable[ScoredSpeed], share: float = TRANSFERRED) -> list[Carried]:
-    """Each group of at least three runs, with each of its runs logged in turn."""
+    """The errors of each group of three runs or more, with each run logged in turn."""
     groups = [
         (tuple(value for _, value in group), [math.log1p(row.error) for row in members])
         for group, members in grouped(rows, _NAMES)

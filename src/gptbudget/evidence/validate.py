@@ -1,4 +1,4 @@
-"""Everything that ``validate`` scores, put together from catalogs, data and formulas."""
+"""Score all rows for ``validate``."""
 
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
@@ -31,7 +31,7 @@ from gptbudget.specs.options import Options
 
 
 class AgainstRuns(NamedTuple):
-    """Published runs: peaks, what ran and what did not, speeds, and what could not be scored."""
+    """Published runs: peaks, outcomes, speeds, and what could not be scored."""
 
     published: tuple[PublishedRun, ...]
     peaks: list[ScoredRow]
@@ -46,7 +46,7 @@ class OneRun(NamedTuple):
 
     row: PublishedRun
     run: ModelRun
-    """As its speed is predicted."""
+    """The run with the options that apply to its speed."""
     speed: ScoredSpeed | None
     peak: ScoredRow | None
     fit: ScoredFit | None
@@ -54,7 +54,7 @@ class OneRun(NamedTuple):
 
 
 class AgainstPyTorch(NamedTuple):
-    """Steps that one of PyTorch's own trackers accounted for."""
+    """Training steps measured with one of PyTorch's memory trackers."""
 
     title: str
     source: str
@@ -85,7 +85,7 @@ def against_runs(path: Path | None = None, catalogs: Iterable[Path] = ()) -> Aga
     user's entry of the same name is another model than the one that was published.
 
     Raises:
-        FileError: a row cannot be read, or describes a run that cannot be, as ``file:line``.
+        FileError: a row cannot be read, or describes an impossible run, as ``file:line``.
     """
     catalog, evidence = _catalog_of(path, catalogs), load_evidence()
     published, memory_left_out, left_out = load_published_runs(path)
@@ -149,7 +149,7 @@ def run_of(
     evidence: Evidence,
     over: Mapping[str, Any] = MappingProxyType({}),
 ) -> ModelRun:
-    """The run that a published row describes, completed as any other, with options ``over`` it."""
+    """The run that a published row describes, completed like any other; ``over`` overrides it."""
     try:
         gpu, model = catalog.gpus.find(row.gpu), catalog.models.find(row.model)
         options = Options(**{**row.options, **over})
@@ -162,5 +162,5 @@ def run_of(
 
 
 def _long_enough(model: ModelSpec, seq_len: int) -> ModelSpec:
-    """The model with as many positions as the run had: sources train one shape at any length."""
+    """The model with a context of at least ``seq_len``: sources train at several lengths."""
     return model.model_copy(update={"context": max(model.context, seq_len)})

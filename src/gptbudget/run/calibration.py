@@ -1,4 +1,4 @@
-"""One logged step of the user's own run becomes a profile of its card and software."""
+"""Calibration: turn one logged step of the user's run into a profile for its card and stack."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
 
 
 class Calibration(NamedTuple):
-    """A profile that was saved, and the built-in estimate it is held against."""
+    """A saved profile, and the uncalibrated estimate it was compared with."""
 
     estimate: Estimate
     profile: "Profile"
     replaced: bool
-    """There was one for this card and software."""
+    """Whether an earlier profile of this card and stack was replaced."""
 
 
 def profile_of(
     estimate: Estimate, tokens_per_s: float, peak_bytes: float | None, figure: Figure
 ) -> "Profile":
-    """The profile that a logged step of the estimated run makes.
+    """Return the profile for a logged step of the estimated run.
 
     Raises:
-        UsageError: no time is predicted, or the step is faster, or the peak larger, than the card.
+        UsageError: no time is predicted, or the logged speed or peak exceeds what the card can do.
     """
     import datetime as dt
 
@@ -102,7 +102,7 @@ def calibrate(
     """Turn one logged step into a profile of the card and the software, and save it.
 
     Raises:
-        UsageError: several pairs, nothing to compare with, or a measurement that cannot be.
+        UsageError: more than one pair, no prediction to compare with, or an impossible measurement.
     """
     unprofiled = question.options.changed(no_profile=True)
     estimates = compare(question._replace(options=unprofiled), catalogs).estimates

@@ -1,4 +1,4 @@
-"""Fill in what the user left out: options and catalog objects become a complete run.
+"""Build a complete run from options and catalog entries; missing options get defaults.
 
 Each value remembers its origin, so that a default is shown as a default.
 """
@@ -11,7 +11,7 @@ from gptbudget.errors import UsageError
 from gptbudget.run.job import batch_of, tokens_of
 from gptbudget.run.layout import complete_layout, degrees_of, gpus_on_a_host, refuse_recipe
 from gptbudget.run.machine import GPUS_PER_NODE, default_network_gb_per_s, machine_of, node_of
-from gptbudget.run.origins import Resolver, refuse_unused
+from gptbudget.run.origins import Resolver, refuse_two, refuse_unused
 from gptbudget.run.ranges import likely_range
 from gptbudget.run.recipe import complete_recipe
 from gptbudget.run.run import (
@@ -36,6 +36,7 @@ from gptbudget.specs.values import Convention, FlopsConvention, StackName
 from gptbudget.units import YEAR_S
 
 _GOODPUT_OF_CLUSTERS = 0.9
+_AMOUNTS = ("tokens", "data", "flops")
 GPUS_WITHOUT_LOSS = 8
 
 
@@ -58,7 +59,7 @@ def complete_model_run(setting: Setting, work: NamedModel) -> ModelRun:
     """
     options, gpu, model, stacks = setting.options, setting.gpu, work.spec, setting.evidence.stacks
     resolver = Resolver(setting)
-    _refuse_two_amounts(options)
+    refuse_two(options, _AMOUNTS, "say how much to train")
     resolver.derived("gpu", gpu.key, "gpu")
     resolver.derived("model", work.asked or work.key, "model")
     degrees = degrees_of(resolver)
@@ -105,10 +106,10 @@ def complete_model_run(setting: Setting, work: NamedModel) -> ModelRun:
 
 
 def _complete_compute_run(setting: Setting, work: BareSize | FlopsAmount) -> ComputeRun:
-    """Complete one pair of accelerator and work without a shape."""
+    """Complete one pair of accelerator and work without a model architecture."""
     options = setting.options
     resolver = Resolver(setting)
-    _refuse_two_amounts(options)
+    refuse_two(options, _AMOUNTS, "say how much to train")
     utilization = _given_utilization(options, work)
     resolver.derived("gpu", setting.gpu.key, "gpu")
     if isinstance(work, BareSize):
@@ -171,16 +172,8 @@ def _precision_notes(setting: Setting, precision: Precision) -> tuple[str, ...]:
     return (f"no 16-bit tensor peak of {setting.gpu.key} is known, so its fp32 peak is taken",)
 
 
-def _refuse_two_amounts(options: Options) -> None:
-    given = [name for name in ("tokens", "data", "flops") if getattr(options, name) is not None]
-    if len(given) > 1:
-        raise UsageError(
-            f"--{given[0]} and --{given[1]} both say how much to train", "give one of them"
-        )
-
-
 def _given_utilization(options: Options, work: BareSize | FlopsAmount) -> float:
-    """What stands in for a shape."""
+    """Return the utilization, which must be given where no architecture predicts it."""
     if isinstance(work, FlopsAmount) and options.epochs is not None:
         raise UsageError("--epochs needs tokens, and --flops stands in for them", "drop one")
     if options.utilization is None:
@@ -229,19 +222,19 @@ def precision_and_peak(gpu: NamedGpu, wanted: Precision | None) -> tuple[Precisi
 
 
 def _kind_of(layout: Layout) -> DefaultFor:
-    """What decides which stack is the default."""
+    """The kind of layout that selects the default stack: ``cut``, ``node`` or ``nodes``."""
     if layout.tp > 1 or layout.pp > 1:
         return "cut"
     return "node" if layout.gpus <= GPUS_WITHOUT_LOSS else "nodes"
 
 
 def default_goodput(gpus: Any, utilization: float | None) -> Any:
-    """No loss up to one node, or when the utilization is given for the whole run."""
+    """Default goodput: 1 up to one node or with a given utilization, else 0.9."""
     return where(gpus <= GPUS_WITHOUT_LOSS, 1.0, 1.0 if utilization else _GOODPUT_OF_CLUSTERS)
 
 
 def _network_notes(resolver: Resolver, gpus: int) -> list[str]:
-    """A network that was given, and that one accelerator of a grid does not need."""
+    """A note that ``--network`` was given but this accelerator does not use it."""
     if resolver.options.network is None or "network" in resolver.chosen:
         return []
     gpu = resolver.setting.gpu.key
@@ -256,7 +249,7 @@ def _prediction(
     layout: Layout,
     peak: float,
 ) -> Prediction:
-    """What the time is predicted with."""
+    """Return everything the step-time model needs for this run."""
     gpu, evidence = resolver.setting.gpu, resolver.setting.evidence
     machine = machine_of(
         gpu.spec,
@@ -294,7 +287,7 @@ def _network_gb_per_s(resolver: Resolver, gpus: int) -> float:
 def _other_stacks(
     setting: Setting, gpus: int, model: ModelSpec, recipe: Recipe
 ) -> dict[str, Stack]:
-    """On one card at home, where software is a free choice, what each kind would reach."""
+    """Other stacks to show beside the run: of one consumer GPU whose stack was not given."""
     at_home = setting.gpu.spec.segment in {"consumer", "laptop"} and gpus == 1
     if not at_home or setting.fixed("stack"):
         return {}
@@ -307,7 +300,7 @@ def _other_stacks(
 
 
 def host_memory_bytes(options: Options) -> int | None:
-    """What an offload may take, less what the user reserves; ``None`` where it has no limit.
+    """Return the host memory for offloading, minus the reserve; ``None`` if it is not limited.
 
     Raises:
         UsageError: nothing is left, or no host memory is given to reserve a part of.
@@ -323,7 +316,7 @@ def host_memory_bytes(options: Options) -> int | None:
 
 
 def _usable_bytes(resolver: Resolver) -> int | None:
-    """What the driver reports, else the capacity, less what the user reserves, in whole bytes."""
+    """Usable bytes: what the driver reports, else the nominal capacity, minus the reserve."""
     gpu = resolver.setting.gpu.spec
     total = resolver.value("gpu_memory", None, catalog=gpu.memory_bytes)
     reserve = resolver.value("reserve", 0.0)

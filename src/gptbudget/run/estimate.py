@@ -1,4 +1,4 @@
-"""From a complete run to its estimate: FLOPs, memory, seconds, money."""
+"""Estimate a complete run: FLOPs, memory, time and cost."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
@@ -42,14 +42,14 @@ if TYPE_CHECKING:
 
 
 class Compute(NamedTuple):
-    """FLOPs of the whole run; ``None`` where the work has no model."""
+    """FLOPs of the whole run; ``None`` for conventions that need a model architecture."""
 
     required_flops: float
     required_flops_6nd: float | None = None
     required_flops_exact: float | None = None
     required_flops_causal: float | None = None
     available_flops: float | None = None
-    """What can be done in the horizon, in the convention of ``required_flops``."""
+    """FLOPs available within the horizon, in the convention of ``required_flops``."""
 
     @property
     def ratio(self) -> float | None:
@@ -58,7 +58,7 @@ class Compute(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """The bill of the peak on one GPU, and the other phases beside it."""
+    """Memory of one GPU: its peak by part, and every other phase of a step."""
 
     by_phase: MemoryByPhase
     overhead: Parts[Any]
@@ -86,20 +86,20 @@ class Memory(NamedTuple):
 
     @property
     def needed_bytes(self) -> Bytes:
-        """The bill, with gradients accumulated where a step has several micro-batches."""
+        """The peak, with gradients accumulated if a step has several micro-batches."""
         return max(self.peak_bytes, self.accumulated_bytes or 0)
 
     @property
     def reserved_bytes(self) -> Bytes:
-        """What PyTorch's allocator holds at the peak (``torch.cuda.max_memory_reserved``).
+        """Memory reserved by PyTorch's allocator at the peak (``torch.cuda.max_memory_reserved``).
 
-        More than it needs: freed blocks that fit nothing are given back only when memory runs out.
+        More than the tensors need: cached blocks are released only when memory runs out.
         """
         outside = sum(self.overhead.get(part, 0) for part in ("driver_context", "collectives"))
         return self.peak_bytes - outside + self.by_phase.cached
 
     def figure(self, kind: Figure) -> Bytes:
-        """The bill as somebody would have measured it, in bytes."""
+        """The predicted peak as a measurement of this kind would show it, in bytes."""
         tensors = self.by_phase.peak_bytes + self.overhead.get("workspaces", 0)
         on_card = self.peak_bytes + self.by_phase.cached
         return {"allocated": tensors, "reserved": self.reserved_bytes, "card": on_card}[kind]
@@ -108,7 +108,7 @@ class Memory(NamedTuple):
     def fits(self) -> bool | None:
         """Whether the bill is within the usable memory; ``None`` when that is unknown.
 
-        The host's memory counts where it was given; what an offload needs is then part of it.
+        If a host memory limit was given, the offloaded bytes must fit it too.
         """
         if self.host_memory_bytes is not None and self.host_bytes > self.host_memory_bytes:
             return False
@@ -155,7 +155,7 @@ class Time(NamedTuple):
     profile: "Profile | None" = None
     """What was logged on this card with this software."""
     profile_factor: float = 1.0
-    """By what the predicted seconds were lengthened for it."""
+    """Factor applied to the predicted time because of the profile."""
     by_stack: "Mapping[str, Time]" = MappingProxyType({})
     """The same with other software."""
     tokens: float | None = None
@@ -163,16 +163,16 @@ class Time(NamedTuple):
 
     @property
     def s_per_million_tokens(self) -> float | None:
-        """Wall clock of a million tokens, in seconds; what is lost beside steps is part of it."""
+        """Wall-clock seconds per million tokens, including time lost outside of steps."""
         return None if self.tokens is None else self.wall_clock_s / self.tokens * 1e6
 
 
 class Cost(NamedTuple):
-    """What runs cost; ``None`` where a price, a power or a grid is not known."""
+    """Cost of a run; values are ``None`` if the price, power or grid intensity is unknown."""
 
     gpu_hours: Any
     usd: Any
-    """Rent; electricity where only its price was given, for cards one owns."""
+    """Rent; or electricity, if only ``--kwh-price`` was given."""
     energy_kwh: Any
     electricity_usd: Any
     co2_kg: Any
@@ -200,7 +200,7 @@ class AnyEstimate(NamedTuple, Generic[AnyRun_co]):
 
     @property
     def enough_compute(self) -> bool | None:
-        """Whether the run ends within the horizon, as a search asks it too; ``None``: unknown."""
+        """Whether the run ends within the horizon; ``None`` if unknown."""
         return None if self.time is None else self.time.wall_clock_s <= self.run.horizon_s
 
     @property
@@ -317,7 +317,7 @@ def step_parts(step: TrainingStep, prediction: Prediction) -> Parts[Any]:
 
 
 def _wall_of(run: ModelRun, parts: Parts[Any]) -> float:
-    """Seconds of the whole run at the predicted step; the rest of the clock is lost."""
+    """Wall-clock seconds of the whole run: all predicted steps, divided by goodput."""
     return real(run.tokens / run.step_tokens * parts.total / run.goodput)
 
 
@@ -338,7 +338,7 @@ def _time_of(run: Run, wall: float, compute: Compute) -> Time:
 
 
 def memory_of(run: ModelRun, stage: int | None = None) -> Memory | None:
-    """The bill of the GPU that needs most, or of one on a stage of the pipeline.
+    """Return the memory of the GPU that needs most, or of a GPU on pipeline stage ``stage``.
 
     ``None`` where it is not modelled (see the notes of the answer).
     """
@@ -388,7 +388,7 @@ def cost_of(assumed: CostAssumptions, gpus: Any, wall_clock_s: Any) -> Cost:
 
 
 def best_first(estimates: Sequence[Estimate]) -> list[Estimate]:
-    """Feasible rows before unknown ones before the others, faster ones first in each."""
+    """Sort: feasible, then unknown, then infeasible; within each group the fastest first."""
 
     def rank(estimate: Estimate) -> tuple[int, float]:
         order = {True: 0, None: 1, False: 2}[estimate.feasible]
@@ -433,7 +433,7 @@ def bill_of(estimate: Estimate) -> Bill:
 
 
 class Comparison(NamedTuple):
-    """One estimate a pair of accelerator and work, and the cards that were left out."""
+    """One estimate per pair of accelerator and work, and messages about accelerators left out."""
 
     estimates: list[Estimate]
     skipped: list[str]

@@ -1,4 +1,4 @@
-"""The layout of a run over several GPUs: completed, and refused where it cannot be."""
+"""The layout of a run over several GPUs: fill in defaults and reject invalid layouts."""
 
 from gptbudget.core.memory.placement import ENDS_AS_LAYERS
 from gptbudget.errors import UsageError
@@ -12,11 +12,11 @@ from gptbudget.specs.stack import Stack
 from gptbudget.specs.values import StackName
 
 _DEGREES = ("dp", "tp", "pp", "cp")
-"""Together they are all GPUs; experts are spread inside them."""
+"""Their product is the number of GPUs. Expert parallelism uses GPUs within these groups."""
 
 
 def degrees_of(resolver: Resolver) -> Layout:
-    """How many GPUs there are, and how many of them each kind of parallelism has.
+    """Return the degrees of parallelism; their product is the number of GPUs.
 
     Raises:
         UsageError: the degrees do not multiply to the number of GPUs.
@@ -41,10 +41,10 @@ def degrees_of(resolver: Resolver) -> Layout:
 
 
 def complete_layout(resolver: Resolver, degrees: Layout, model: ModelSpec, stack: Stack) -> Layout:
-    """Complete the layout of one run; a single GPU has none, unless it was asked for.
+    """Complete the layout of one run; a single GPU has no layout options unless the user gave one.
 
     Raises:
-        UsageError: something does not divide by something, or has no effect.
+        UsageError: a degree does not divide what it splits, or an option has no effect.
     """
     _refuse_what_does_not_divide(resolver, degrees, model)
     _refuse_stages(degrees, model, resolver.chosen["stack"], stack)
@@ -66,14 +66,14 @@ def complete_layout(resolver: Resolver, degrees: Layout, model: ModelSpec, stack
 
 
 def default_zero(layout: Layout, stack: Stack) -> Zero:
-    """The stage of the stack where data parallelism is alone; else 1: shared optimizer state."""
+    """Default ZeRO stage: the stack's own with data parallelism alone, else 1."""
     if layout.gpus == 1:
         return 0
     return 1 if layout.tp > 1 or layout.pp > 1 else stack.default_zero
 
 
 def refuse_recipe(layout: Layout, recipe: Recipe, seq_len: int) -> None:
-    """Ranks that cut the sequence need equal shares, and a ring a kernel that takes keys by block.
+    """Refuse ranks that do not divide the sequence, and ``--cp`` with math or eager attention.
 
     Raises:
         UsageError: the attention or the length does not allow it.
@@ -91,7 +91,7 @@ def refuse_recipe(layout: Layout, recipe: Recipe, seq_len: int) -> None:
 
 
 def gpus_on_a_host(resolver: Resolver, gpus: int, *, matters: bool) -> int:
-    """How many GPUs share a host, which ``matters`` to an offload and to a predicted time.
+    """How many GPUs share a host; ``matters`` if an offload or a predicted time depends on it.
 
     Raises:
         UsageError: it was given, and nothing depends on it.
@@ -128,37 +128,32 @@ def _refuse_stages(layout: Layout, model: ModelSpec, name: StackName, stack: Sta
 
 
 def _refuse_what_does_not_divide(resolver: Resolver, layout: Layout, model: ModelSpec) -> None:
-    tp, ep = layout.tp, layout.ep
-    for what, size in (
-        (f"{model.attention.heads} heads", model.attention.heads),
-        (f"{model.kv_heads} key-value heads", model.kv_heads),
-        (f"{model.ffn_width} channels of the feed-forward network", model.ffn_width),
+    tp, ep = f"--tp {layout.tp}", f"--ep {layout.ep}"
+    for size, what in (
+        (model.attention.heads, "heads"),
+        (model.kv_heads, "key-value heads"),
+        (model.ffn_width, "channels of the feed-forward network"),
     ):
-        if size % tp:
-            raise UsageError(
-                f"--tp {tp} does not divide the {what} of {model.name}", "choose a divisor"
-            )
-    if resolver.options.ep is None or ep == 1:
+        message = f"{tp} does not divide the {size} {what} of {model.name}"
+        _refuse_remainder(size, layout.tp, message)
+    if resolver.options.ep is None or layout.ep == 1:
         return
     if model.experts is None:
-        raise UsageError(f"--ep {ep} spreads experts, and {model.name} has none", "drop it")
-    if model.experts.count % ep:
-        raise UsageError(
-            f"--ep {ep} does not divide the {model.experts.count} experts of {model.name}",
-            "choose a divisor",
-        )
-    inside = (resolver.options.dp_shard or layout.dp) * layout.cp * tp
-    if inside % ep:
-        raise UsageError(
-            f"--ep {ep} does not divide the {inside} GPUs of a pipeline stage that it lies in",
-            "choose a divisor",
-        )
+        raise UsageError(f"{ep} spreads experts, and {model.name} has none", "drop it")
+    count = model.experts.count
+    _refuse_remainder(count, layout.ep, f"{ep} does not divide the {count} experts of {model.name}")
+    inside = (resolver.options.dp_shard or layout.dp) * layout.cp * layout.tp
+    what = "GPUs of a pipeline stage that it lies in"
+    _refuse_remainder(inside, layout.ep, f"{ep} does not divide the {inside} {what}")
 
 
 def _refuse_bad_shards(layout: Layout, dp_shard: int) -> None:
-    if layout.dp % dp_shard:
-        raise UsageError(
-            f"--dp-shard {dp_shard} does not divide --dp {layout.dp}", "choose a divisor"
-        )
+    message = f"--dp-shard {dp_shard} does not divide --dp {layout.dp}"
+    _refuse_remainder(layout.dp, dp_shard, message)
     if not layout.zero:
         raise UsageError("--dp-shard shares nothing with --zero 0", "add --zero 1, 2 or 3")
+
+
+def _refuse_remainder(size: int, degree: int, message: str) -> None:
+    if size % degree:
+        raise UsageError(message, "choose a divisor")

@@ -1,4 +1,4 @@
-"""Take each value from the first place that has it, and remember which."""
+"""Resolve each option from the user's options, the catalog or a default, and record its origin."""
 
 from collections.abc import Iterable
 from typing import Any, TypeVar
@@ -19,6 +19,17 @@ def refuse_unused(options: OptionValues, names: Iterable[str], why: str, hint: s
     for name in names:
         if name in options.given:
             raise UsageError(f"--{name.replace('_', '-')} has no effect {why}", hint)
+
+
+def refuse_two(options: OptionValues, names: Iterable[str], what: str) -> None:
+    """Refuse several options of which each says the same.
+
+    Raises:
+        UsageError: two of them were given.
+    """
+    given = [f"--{name.replace('_', '-')}" for name in names if name in options.given]
+    if len(given) > 1:
+        raise UsageError(f"{given[0]} and {given[1]} both {what}", "give one of them")
 
 
 class Resolver:

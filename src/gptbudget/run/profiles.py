@@ -1,4 +1,4 @@
-"""One logged step, carried to other runs on the same card with the same software.
+"""Apply the profile of one logged step to other runs on the same card with the same stack.
 
 The step time is off by a factor that is partly the machine's and the program's, and so the same for
 other shapes. Carrying 70 % of its logarithm lowers errors of published runs most (see
@@ -25,7 +25,7 @@ def shape_of(run: ModelRun) -> dict[str, Any]:
 
 
 def time_factor(profile: "Profile | None", run: ModelRun) -> float:
-    """By what predicted seconds are longer; 1 without a profile."""
+    """Return the factor on predicted time; 1 without a profile."""
     if profile is None:
         return 1.0
     share = 1.0 if dict(profile.run) == shape_of(run) else TRANSFERRED

@@ -1,4 +1,4 @@
-"""A question: options with where each came from, and all that they name, looked up."""
+"""Parse options into a question, and look up the names it contains."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 _SIZE_LIKE = r"[+-]?[0-9.,]+([eE][+-]?[0-9]+)?[A-Za-z]?"
-"""What begins and ends like a number of parameters, so that no name is meant."""
+"""Matches text that looks like a parameter count, so it is not treated as a model name."""
 
 
 T = TypeVar("T")
@@ -77,7 +77,7 @@ class Question(NamedTuple):
 
     @contextmanager
     def placing(self, option: str) -> Iterator[None]:
-        """Say where the option stands in the scenario, if its value turns out to be bad."""
+        """Add the ``file:line`` of the option in the scenario to errors raised inside."""
         try:
             yield
         except GptBudgetError as error:
@@ -88,7 +88,7 @@ class Question(NamedTuple):
 
 
 def ask(given: Mapping[str, Any], scenario: Path | None = None) -> Question:
-    """Validate the options given, laid over those of a scenario file.
+    """Validate the given options, which override those of a scenario file.
 
     Raises:
         UsageError: a bad value.
@@ -160,7 +160,7 @@ def settings_of(
 
 
 def named_gpus(question: Question, catalog: Catalog) -> list[NamedGpu]:
-    """The accelerators asked for, each once; ``all`` is the whole catalog.
+    """Return the requested accelerators without duplicates; ``all`` means the whole catalog.
 
     Raises:
         UsageError: none.
@@ -175,7 +175,7 @@ def named_gpus(question: Question, catalog: Catalog) -> list[NamedGpu]:
 
 
 def run_context(question: Question, catalogs: Iterable[Path] = ()) -> RunContext:
-    """What the user's folder and the question say beside the options.
+    """Return the run context: grid intensity, requirements, profiles and catalogs.
 
     Raises:
         UsageError: no grid has the name.
@@ -188,9 +188,9 @@ def run_context(question: Question, catalogs: Iterable[Path] = ()) -> RunContext
 
 
 def on_this_machine(question: Question, catalog: Catalog, *, count: bool = True) -> Question:
-    """The question with ``--gpu auto`` read off the driver: card, memory and number of cards.
+    """Replace ``--gpu auto`` by the card, memory and number of cards that the driver reports.
 
-    What was given stays. Without ``count``, and where a layout says it, the number stays open.
+    Given options are kept. Without ``count``, or with ``--dp``, the number is not set.
 
     Raises:
         UsageError: the driver does not answer, or there are no or different cards.
@@ -237,7 +237,10 @@ def _work(name: str, catalog: Catalog) -> NamedModel | BareSize:
         return BareSize(name, parse_count(name))
     size_like = not name[:1].isalpha() and re.fullmatch(_SIZE_LIKE, name, re.ASCII)
     if size_like and not holds_config(name):
-        _refuse_bad_size(name)
+        try:
+            parse_count(name)
+        except ValueError as error:
+            raise UsageError(f"--model: {error}", "or name a model: gptbudget models") from None
     entry = find_model(name, catalog)
     return NamedModel(entry.key, entry.spec, name if entry.file == Path(name) else "")
 
@@ -264,7 +267,7 @@ def find_model(name: str, catalog: Catalog) -> Entry[ModelSpec]:
 
 
 def one_gpu(name: str, catalog: Catalog) -> tuple[NamedGpu, int]:
-    """The accelerator of a name and, of this machine's own, how many there are."""
+    """Return the named accelerator and a count: for ``auto`` that of this machine, else 1."""
     if name != AUTO:
         entry = catalog.gpus.find(name)
         return NamedGpu(entry.key, entry.spec), 1
@@ -272,14 +275,6 @@ def one_gpu(name: str, catalog: Catalog) -> tuple[NamedGpu, int]:
 
     local = find_local(catalog.gpus)
     return NamedGpu(local.entry.key, local.entry.spec), local.cards
-
-
-def _refuse_bad_size(name: str) -> None:
-    """A name that begins like a number but is none: say what is wrong with the number."""
-    try:
-        parse_count(name)
-    except ValueError as error:
-        raise UsageError(f"--model: {error}", "or name a model: gptbudget models") from None
 
 
 def _require(asked: "Requirements") -> Require:

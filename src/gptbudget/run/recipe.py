@@ -1,4 +1,4 @@
-"""The recipe of a run: what was asked for, completed, and refused where it cannot be."""
+"""The recipe of a run: fill in defaults and reject invalid combinations."""
 
 from typing import Literal
 
@@ -31,7 +31,7 @@ def complete_recipe(
     """Complete the recipe of one run.
 
     Raises:
-        UsageError: parts of the recipe cannot stand together, or not on this card.
+        UsageError: options of the recipe contradict each other, or this card does not support them.
     """
     method = _method(resolver, model)
     recipe = _storage(resolver, precision, stack, method)
@@ -64,7 +64,7 @@ def complete_recipe(
 
 
 def _refuse_gradients_that_stay(recipe: Recipe, layout: Layout, mode: str, stack: str) -> None:
-    """An update in the backward pass frees each gradient, which nothing else may hold."""
+    """Reject an optimizer step inside the backward pass when something else keeps the gradients."""
     reasons = {
         "sums micro-batches, as --global-batch-tokens asks": recipe.accumulate,
         "sums micro-batches, as a pipeline does": layout.pp > 1,
@@ -82,7 +82,7 @@ def _refuse_gradients_that_stay(recipe: Recipe, layout: Layout, mode: str, stack
 
 
 def _method(resolver: Resolver, model: ModelSpec) -> Method:
-    """The training method; its own options need it."""
+    """Return the training method; reject adapter options of another method."""
     text: str = resolver.value("method", "full")
     kind, _, layers = text.partition(":")
     own = [name for name in ADAPTER_OPTIONS if name != "double_quant"]
@@ -132,7 +132,7 @@ def _adapters(resolver: Resolver, model: ModelSpec, kind: Literal["lora", "qlora
 
 
 def default_storage(precision: Precision, stack: Stack, method: Method) -> RecipeKind:
-    """How weights are stored; adapters stand beside a base in the compute precision."""
+    """Return the default weight storage; under adapters the base has the compute precision."""
     if precision in {"fp32", "tf32"}:
         return "autocast"
     if method.has_adapters:
@@ -185,7 +185,7 @@ def _attention(resolver: Resolver, precision: Precision, stack: Stack) -> Attent
 
 
 def best_attention(gpu: GpuSpec, precision: Precision) -> AttentionKind:
-    """Flash where precision and card have it, else the memory-efficient kernel."""
+    """Return ``flash`` if precision and card support it, else ``efficient``."""
     if precision in {"fp32", "tf32"}:
         return "efficient"
     capability = gpu.compute_capability or ""

@@ -39,7 +39,7 @@ class NamedModel(NamedTuple):
     key: str
     spec: ModelSpec
     asked: str = ""
-    """How it was asked for, where that is not the key: the path of a config."""
+    """The name the user gave, if it is not the key: the path of a config."""
 
 
 class BareSize(NamedTuple):
@@ -50,7 +50,7 @@ class BareSize(NamedTuple):
 
 
 class FlopsAmount(NamedTuple):
-    """An amount of compute that stands in for model and tokens."""
+    """An amount of FLOPs given instead of model and tokens."""
 
     flops: float
 
@@ -68,7 +68,7 @@ class Require(NamedTuple):
 
 
 class RunContext(NamedTuple):
-    """What a run is completed with beside its options."""
+    """Everything besides options that completing a run needs."""
 
     grid_g_per_kwh: float | None = None
     require: Require = Require()
@@ -76,9 +76,9 @@ class RunContext(NamedTuple):
     catalogs: tuple[Path, ...] = ()
     """Files or folders that were named beside the usual ones."""
     named: Callable[[str, Any, Origin], Any] = lambda _, value, __: value
-    """Takes the name, value and origin of each option that is chosen, and gives the value back.
+    """Hook called with name, value and origin of each resolved option; returns the value to use.
 
-    An explanation gives back a number that knows its name."""
+    ``--explain`` uses it to return a traced number."""
 
 
 class Setting(NamedTuple):
@@ -104,7 +104,7 @@ class Setting(NamedTuple):
 
 
 class CostAssumptions(NamedTuple):
-    """What money, energy and carbon are counted with; ``None`` where it is not known."""
+    """Assumptions for cost, energy and CO2; ``None`` where it is not known."""
 
     price_usd_per_hour: float | None
     kwh_price_usd: float | None
@@ -124,13 +124,13 @@ class Prediction(NamedTuple):
     profiles: "Mapping[str, Profile]"
     """What was logged on this card, by stack."""
     other_stacks: Mapping[str, Stack]
-    """Software that the same run could use, to show beside it what that would reach."""
+    """Other stacks the run could use, shown for comparison."""
 
 
 # Nothing compares or prints a run: what is not generated for it saves a part of every start.
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class RunBasis:
-    """What a run has whatever is trained: one accelerator type, its cost, and what was asked."""
+    """Fields common to all runs: one accelerator type, its cost, and what was asked."""
 
     setting: Setting
     """What it was completed from."""
@@ -189,7 +189,7 @@ class ModelRun(RunBasis):
     utilization: float | None
     """``None`` where it was not given."""
     prediction: Prediction | None
-    """``None`` with a given utilization, and on hardware that no step time is known of."""
+    """``None`` with a given utilization, and on hardware without a step-time model."""
 
     @property
     def gpus(self) -> int:
@@ -198,12 +198,12 @@ class ModelRun(RunBasis):
 
     @property
     def precision(self) -> Precision:
-        """What products are computed in."""
+        """Compute precision."""
         return self.recipe.precision
 
     @property
     def step(self) -> TrainingStep:
-        """The step that is repeated."""
+        """One training step of the run."""
         return TrainingStep(
             self.work.spec,
             self.recipe,
@@ -216,7 +216,7 @@ class ModelRun(RunBasis):
 
     @property
     def sequence_piece(self) -> int:
-        """What a sequence must be a multiple of, so that ranks have equal shares of it."""
+        """The sequence length must be a multiple of this, to divide evenly over the ranks."""
         return self.layout.cp * (self.layout.tp if self.layout.sequence_parallel else 1)
 
     @property

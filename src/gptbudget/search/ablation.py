@@ -1,4 +1,4 @@
-"""How far a way to train is from the plain one: what each choice does to time and memory."""
+"""Ablation: the effect of each choice of a way to train on time and memory."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -10,21 +10,21 @@ from gptbudget.search.evaluate import BATCH_TOLERANCE
 
 _DEGREES = ("tp", "pp", "vp", "cp", "ep", "zero")
 _LAYOUT = (*_DEGREES, "sequence_parallel")
-"""Together they are one choice: one degree alone does not divide."""
+"""All degrees count as one choice, because removing one alone would not divide the GPUs."""
 
 
 class Ablation(NamedTuple):
-    """One choice, and what is otherwise the same run without it."""
+    """The effect of one choice, compared with the same run without it."""
 
     choice: Mapping[str, Any]
     time_ratio: float | None
-    """Wall clock with it over that without; ``None`` where there is no such run."""
+    """Wall clock with the choice / without it; ``None`` if the run without it is not possible."""
     saved_bytes: int | None
     """On the card; negative where it needs more."""
 
 
 def distances(space: SearchSpec, candidate: Candidate) -> list[Ablation]:
-    """Each choice of a candidate that is not plain, beside the same run without it."""
+    """Return the effect of each choice of a candidate that differs from the default."""
 
     def with_choices(choices: Mapping[str, Any]) -> ModelEstimate:
         return estimate(complete(space, candidate.gpu, choices))
@@ -41,7 +41,7 @@ def distances(space: SearchSpec, candidate: Candidate) -> list[Ablation]:
 
 
 def _ablation(choice: Mapping[str, Any], whole: ModelEstimate, other: ModelEstimate) -> Ablation:
-    """What a choice does; unknown where a step has another number of tokens without it."""
+    """Return the effect of a choice; unknown if the global batch differs without it."""
     steps = whole.run.global_batch_tokens / other.run.global_batch_tokens
     same_step = abs(steps - 1) <= BATCH_TOLERANCE
     if not (same_step and whole.time and other.time and whole.memory and other.memory):
@@ -53,7 +53,7 @@ def _ablation(choice: Mapping[str, Any], whole: ModelEstimate, other: ModelEstim
 def _taken_back(
     choices: Mapping[str, Any],
 ) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
-    """Each choice that is not plain, and all of them with that one plain."""
+    """Yield each non-default choice, and all choices with that one reset to its default."""
     layout = {name: choices[name] for name in _DEGREES if int(choices.get(name, 1)) > 1}
     if choices.get("sequence_parallel"):
         layout["sequence_parallel"] = True

@@ -1,4 +1,4 @@
-"""What is kept of a search: the best, the nearest miss, and how much was looked at."""
+"""Results collected during a search: best candidates, nearest misses and counts."""
 
 from collections.abc import Mapping
 from operator import itemgetter
@@ -21,7 +21,7 @@ Miss = Literal["nearest", "fastest", "cheapest"]
 
 
 class Progress(NamedTuple):
-    """How far a search is."""
+    """Progress of a search."""
 
     done: int
     programs: int
@@ -35,9 +35,9 @@ class SearchResult:
     def __init__(self, space: SearchSpec) -> None:
         self.space = space
         self.ranked: list[tuple[Rank, Candidate]] = []
-        """Those that hold all limits, the best first; no loss of quality before any."""
+        """Candidates within all limits, best first; those that keep quality before the others."""
         self.by_hardware: dict[tuple[str, int], Candidate] = {}
-        """The best of each GPU and number of them."""
+        """Best candidate by GPU and number of GPUs."""
         self.misses: dict[Miss, Candidate] = {}
         """What comes nearest, as long as nothing holds all limits."""
         self.candidates = self.evaluated = self.feasible = self.lossless = 0
@@ -55,14 +55,14 @@ class SearchResult:
         return [row for _, row in self.ranked]
 
     def count(self, laid: LayoutGrid) -> None:
-        """A program was enumerated."""
+        """Count one enumerated program, its candidates, and which rules hold for any of them."""
         self.done += 1
         self.candidates += laid.candidates
         for rule, holds in laid.obeyed.items():
             self._obeyed[rule] = self._obeyed.get(rule, False) or holds
 
     def refuse(self, error: UsageError) -> None:
-        """A program cannot be, for a reason that no rule knows."""
+        """Record the error of a program that passes all rules but is invalid."""
         self._refusals.append(error)
 
     def progress(self) -> Progress:
@@ -109,7 +109,7 @@ class SearchResult:
                 self.by_hardware[hardware] = row
 
     def _note_misses(self, program: "Program", fits: Any, run: ModelRun) -> None:
-        """What comes nearest where nothing holds."""
+        """Record the nearest misses, as long as nothing is feasible."""
         amounts = program.amounts
         on_card = amounts.peak_bytes / (run.usable_bytes or np.inf)
         on_host = amounts.host_bytes / (run.host_memory_bytes or np.inf)
@@ -130,7 +130,7 @@ class SearchResult:
             self.misses[miss] = program.candidate(position)
 
     def why_empty(self) -> UsageError:
-        """Which rule left nothing; a refusal of the options themselves says it best."""
+        """Return the error of an empty search: a recorded one, else the rule that nothing obeys."""
         if self._refusals:
             return self._refusals[0]
         counts = self.space.counts
@@ -175,7 +175,7 @@ class Program(NamedTuple):
 
 
 def _sums_in_16_bit(run: ModelRun, variant: Variant, laid: LayoutGrid) -> Any:
-    """Where gradients of several micro-batches are added in 16 bit, and no recipe was given."""
+    """Where gradients are summed in 16 bit although the user did not give the recipe."""
     narrow = "recipe" in variant.options and gradients_are_narrow(
         run.recipe, run.implementation.stack
     )
@@ -184,9 +184,9 @@ def _sums_in_16_bit(run: ModelRun, variant: Variant, laid: LayoutGrid) -> Any:
 
 
 def front(rows: Mapping[tuple[str, int], Candidate]) -> list[Candidate]:
-    """Those that nothing else beats in both time and cost, the fastest first.
+    """Return the Pareto front of time and cost, fastest first.
 
-    Without prices GPU-hours stand for cost; a way that costs quality beats no other.
+    Without prices GPU-hours are the cost. A candidate of lower quality dominates no other.
     """
 
     def cost(row: Candidate) -> float:

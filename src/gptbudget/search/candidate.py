@@ -1,4 +1,4 @@
-"""A candidate of a search: options over those of the user, as a run and with its amounts."""
+"""A candidate of a search: chosen options, the run they give, and its time, memory and cost."""
 
 import math
 from collections.abc import Mapping
@@ -19,11 +19,11 @@ from gptbudget.specs.values import Minimize
 from gptbudget.units import DAY_S, YEAR_S
 
 Rank: TypeAlias = tuple[int, float, float]
-"""What candidates are sorted by: quality lost, what is wanted, time."""
+"""Sort key: quality cost, objective, time."""
 
 
 class SearchSpec(NamedTuple):
-    """What is searched for: what stays fixed, what is made small, and what must hold."""
+    """The search problem: fixed options, objective and limits."""
 
     options: Options
     """Those of the user, without a number of GPUs."""
@@ -49,7 +49,7 @@ class Candidate(NamedTuple):
     choices: Mapping[str, Any]
     """Everything that the search chose, by option."""
     sums_in_16_bit: bool
-    """It adds gradients of several micro-batches in 16 bit, and nobody asked for that."""
+    """It adds gradients of several micro-batches in 16 bit, and the user did not ask for that."""
     wall_clock_s: float
     peak_bytes: int
     host_bytes: int
@@ -79,7 +79,7 @@ _AMOUNTS: dict[Minimize, str] = {
     "energy": "energy_kwh",
 }
 _COUNTED = frozenset({"memory", "gpus"})
-"""What is made small in whole numbers, which are compared as they are."""
+"""Objectives that are whole numbers and compared exactly; others are compared after rounding."""
 
 
 def amount_of(each: Candidate | Evaluated, minimize: Minimize) -> Any:
@@ -100,7 +100,7 @@ def choices_of(variant: Variant, laid: LayoutGrid, position: int) -> dict[str, A
 def complete(
     space: SearchSpec, gpu: NamedGpu, choices: Mapping[str, Any], wall_clock_s: float = 0.0
 ) -> ModelRun:
-    """The run of one candidate, with only those choices given that are not the default.
+    """Return the complete run of a candidate; choices equal to the default are left out.
 
     Its horizon is long enough for ``wall_clock_s``, unless one was given.
     """
@@ -141,7 +141,7 @@ def _default_zero(options: Options, choices: Mapping[str, Any], evidence: Eviden
 
 
 def _without_effect(options: Options, gpu: NamedGpu, choices: Mapping[str, Any]) -> list[str]:
-    """What the user gave for other candidates than this one."""
+    """Names of given options that have no effect on this candidate."""
     offload = options.offload or choices.get("offload", "none")
     on_host = offload != "none" or OPTIMIZERS[options.optimizer or DEFAULT_OPTIMIZER].paged
     dropped = [] if on_host else [name for name in HOST_OPTIONS if name in options.given]

@@ -1,4 +1,4 @@
-"""Single changes of a recipe: which can be made, what each saves in memory and what it costs."""
+"""Single changes to a recipe: which are possible, what each saves, what each costs."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -29,7 +29,7 @@ class Change(NamedTuple):
 
 
 class Changed(NamedTuple):
-    """A run with some changes, beside the run as it was."""
+    """A run after some changes, together with the original run."""
 
     changes: tuple[Change, ...]
     run: ModelRun
@@ -44,7 +44,7 @@ class Changed(NamedTuple):
 
     @property
     def flops_ratio(self) -> float:
-        """Executed FLOPs over those of the run as it was."""
+        """Executed FLOPs / executed FLOPs of the original run."""
         return executed_flops_per_token(self.run) / executed_flops_per_token(self.run_before)
 
     @property
@@ -55,7 +55,7 @@ class Changed(NamedTuple):
 
     @property
     def costs_quality(self) -> bool:
-        """Whether any of the changes does, or sums in 16 bit do."""
+        """Whether the changes lower quality, including by summing gradients in 16 bit."""
         return self.sums_in_16_bit or any(change.costs_quality for change in self.changes)
 
 
@@ -84,7 +84,7 @@ CHANGES = (
 
 
 def single_changes(run: ModelRun, memory: Memory) -> list[Changed]:
-    """Every change that can be made, with what it saves, also when that is nothing.
+    """Return every possible change with the memory it saves, even if it saves nothing.
 
     Lossless ones come first.
     """
@@ -119,7 +119,7 @@ _STEPS: dict[str, tuple[Any, ...]] = {
     "checkpointing": ("none", "selective", "full"),
     "method": ("full", "frozen", "lora", "qlora"),
 }
-"""Values that need ever less memory: a change only goes on."""
+"""Values in order of decreasing memory; a change may only move to the right."""
 
 
 def is_possible(run: ModelRun, change: Change) -> bool:
@@ -129,7 +129,7 @@ def is_possible(run: ModelRun, change: Change) -> bool:
 
 
 def _goes_on(run: ModelRun, change: Change) -> bool:
-    """Whether the new value is another one, and further on where there is an order."""
+    """Whether the value differs, and lies further right if the option is in ``_STEPS``."""
     now, steps = _value(run, change.option), _STEPS.get(change.option)
     if steps is None:
         return bool(now != change.value)
@@ -148,7 +148,7 @@ def _value(run: ModelRun, option: str) -> Any:
 
 
 def _stores_otherwise(run: ModelRun, _: Any) -> bool:
-    """Whether the storage of 16-bit weights is a choice, and not yet the smallest."""
+    """Whether weight storage can be reduced: 16 bit, not yet ``pure``, without adapters."""
     recipe = run.recipe
     return (
         recipe.mode != "fp32" and recipe.weight_storage != "pure" and not recipe.method.has_adapters
@@ -172,7 +172,7 @@ _ALLOWED: dict[str, Callable[[ModelRun, Any], bool]] = {
     "optimizer": lambda run, value: run.recipe.optimizer == OPTIMIZERS[value].tried_for,
     "method": lambda run, _: run.recipe.mode != "fp32" and adaptable(run.work.spec),
 }
-"""What in the rest of a run each change needs."""
+"""Condition under which each change is possible."""
 
 
 def _keeps_no_state(recipe: Recipe) -> bool:
@@ -205,7 +205,7 @@ def applied(run: ModelRun, change: Change) -> ModelRun:
 
 
 def _in_precision(run: ModelRun, precision: Precision) -> Recipe:
-    """The recipe in another precision; what the user did not say follows it."""
+    """Return the recipe in another precision; options that were not given follow it."""
     recipe = run.recipe._replace(precision=precision)
     if not run.asked("recipe"):
         recipe = recipe._replace(

@@ -24,15 +24,15 @@ from gptbudget.specs.options import Options
 from gptbudget.specs.stack import AttentionKind
 
 BATCH_TOLERANCE = 0.1
-"""How far a step may be from the tokens it should have, where they are only a default."""
+"""Allowed relative deviation from the global batch if that is a default."""
 
 
 _FEW = 0.15
-"""Of candidates that are valid; below it a list of them is faster than the whole grid."""
+"""If a smaller share of the grid is valid, only a list of the valid ones is evaluated."""
 
 
 class Degrees(NamedTuple):
-    """Every axis as an array of its own dimension; the rest of the GPUs are replicas."""
+    """Every axis as an array with its own dimension; ``dp`` follows from the others."""
 
     gpus: Any
     micro_batch: Any
@@ -55,7 +55,7 @@ class LayoutGrid(NamedTuple):
     obeyed: Mapping[str, bool]
     """By rule, whether it holds anywhere."""
     valid: Any
-    """Where all of them do; of the full shape."""
+    """Mask, in the full shape, of the candidates that satisfy all rules."""
 
     def one(self, position: int) -> dict[str, int]:
         """The degrees of the candidate at a position of the flattened arrays."""
@@ -113,7 +113,7 @@ def lay_out(
 ) -> LayoutGrid:
     """The candidates of a program.
 
-    ``wanted_tokens`` are those of a step, which may be ``raised`` to a micro-batch of each replica.
+    ``wanted_tokens`` is the global batch, ``raised`` if needed to one micro-batch per replica.
     """
     of = degrees_of(kind)
     replica_tokens = of.micro_batch * seq_len * of.dp
@@ -136,7 +136,7 @@ def lay_out(
 
 
 def _only_valid(laid: LayoutGrid) -> LayoutGrid:
-    """A list of the valid candidates, where most are not: nothing is computed for the others."""
+    """Return a one-dimensional grid of the valid candidates only."""
     valid = laid.valid
 
     def picked(each: Any) -> Any:
@@ -153,7 +153,7 @@ def _only_valid(laid: LayoutGrid) -> LayoutGrid:
 def evaluate(run: ModelRun, laid: LayoutGrid) -> Evaluated:
     """Evaluate a program; ``run`` is one of its candidates, completed.
 
-    What does not obey the rules is computed too, and may be no number.
+    Invalid candidates are computed too, and their values may be NaN.
     """
     of = laid.degrees
     layout = run.layout._replace(dp=of.dp, tp=of.tp, pp=of.pp, vp=of.vp, cp=of.cp)
@@ -174,9 +174,9 @@ def evaluate(run: ModelRun, laid: LayoutGrid) -> Evaluated:
 def _rules(
     kind: LayoutFamily, options: Options, of: Degrees, seq_len: int, attention: AttentionKind
 ) -> dict[str, Any]:
-    """What must divide what; each rule in words.
+    """Return the divisibility rules as masks, keyed by their description.
 
-    Ranks that share nothing have one stage of ZeRO, so that no layout comes twice.
+    Without several ranks only ZeRO 0 is valid, so that no layout is counted twice.
     """
     rules = {"the degrees over --gpus": of.divides}
     if options.dp:
@@ -196,7 +196,7 @@ def _rules(
 
 
 def _batch_rule(options: Options, of: Degrees, of_wanted: Any, *, raised: bool) -> dict[str, Any]:
-    """A step has the tokens that it should have: exactly those given, about those of a default."""
+    """The rule for the global batch: exact if given, else near the default."""
     if options.global_batch_tokens:
         return {f"--global-batch-tokens {options.global_batch_tokens}": of_wanted == 1}
     near = np.abs(of_wanted - 1) <= BATCH_TOLERANCE
@@ -205,7 +205,7 @@ def _batch_rule(options: Options, of: Degrees, of_wanted: Any, *, raised: bool) 
 
 
 def _memory(run: ModelRun, step: TrainingStep) -> tuple[Any, Any]:
-    """The bill of each candidate, and what lives on its host."""
+    """Return peak GPU memory and host memory of each candidate, in bytes."""
     if run.recipe.optimizer_impl == "in-backward":
         return _peak(run, step, accumulate=False)
     many = step.micro_batches > 1

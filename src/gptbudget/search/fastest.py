@@ -1,4 +1,4 @@
-"""Ways to train one model on one kind of hardware without losing quality; the best that fits."""
+"""Find the fastest way to train one model on one accelerator type without losing quality."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -8,7 +8,7 @@ from typing import Any, Generic, NamedTuple
 from gptbudget.core.arrays import about
 from gptbudget.core.memory.placement import ENDS_AS_LAYERS
 from gptbudget.errors import UsageError
-from gptbudget.run.complete import complete_model_run, complete_run
+from gptbudget.run.complete import complete_model_run
 from gptbudget.run.estimate import (
     AnyEstimate,
     AnyRun,
@@ -20,7 +20,7 @@ from gptbudget.run.estimate import (
 )
 from gptbudget.run.machine import node_of
 from gptbudget.run.profiles import time_factor
-from gptbudget.run.run import ModelRun, NamedModel, Run, Setting, Work
+from gptbudget.run.run import ModelRun, NamedModel, Run, Setting
 
 Changes = Mapping[str, Any]
 
@@ -29,7 +29,7 @@ _RECIPES: dict[str, tuple[Any, ...]] = {
     "checkpointing": (None, "full"),
     "loss": (None, "fused"),
 }
-"""What is tried of each option that is not fixed; ``None`` is its default."""
+"""Values tried for each option that is not fixed; ``None`` is its default."""
 
 _OFFLOADS = ("optimizer", "all")
 _MICRO_BATCHES = (1, 2, 4, 8, 16, 32, 64)
@@ -38,7 +38,7 @@ _LAYOUT = ("dp", "tp", "pp", "vp", "cp", "zero", "sequence_parallel", "dp_shard"
 
 
 class NoTimeError(UsageError):
-    """No time can be predicted of a run, so that it is compared with no other."""
+    """The time of a run cannot be predicted, so it cannot be compared with others."""
 
 
 class AnyWay(NamedTuple, Generic[AnyRun_co]):
@@ -68,25 +68,10 @@ def tokens_in_time(way: ModelWay) -> float:
     return way.run.tokens * way.run.horizon_s / way.time.wall_clock_s
 
 
-def plain_way(setting: Setting, work: Work, changes: Changes) -> Way:
-    """The run as it was asked for, whether it fits or not.
-
-    Raises:
-        UsageError: it cannot be asked for so.
-        NoTimeError: it takes an unknown time.
-    """
-    return _way(complete_run(setting.changed(changes), work), changes)
-
-
-def plain_model_way(setting: Setting, model: NamedModel, changes: Changes) -> ModelWay:
-    """The same of a model."""
-    return _way(complete_model_run(setting.changed(changes), model), changes)
-
-
 def best_way(
     setting: Setting, model: NamedModel, changes: Changes, *, offload: bool | None = None
 ) -> ModelWay | None:
-    """The fastest lossless way that fits; gradients summed in 16 bit are no such way.
+    """The fastest lossless way that fits; summing gradients in 16 bit does not count as lossless.
 
     ``offload`` says whether to move things to the host: only where nothing else fits when it is
     ``None``.
@@ -101,7 +86,7 @@ def best_way(
 def _fastest(
     setting: Setting, model: NamedModel, changes: Changes, offloads: tuple[str | None, ...]
 ) -> ModelWay | None:
-    """The fastest of all; memory is only looked at where the run would be the fastest so far."""
+    """The fastest of all; memory is computed only for runs that would be the fastest so far."""
     best: tuple[ModelRun, Changes] | None = None
     fastest = float("inf")
     for combination in _combinations(setting, model, offloads):
@@ -115,13 +100,13 @@ def _fastest(
                 best, fastest = (run, given), seconds
                 break
             too_large = size
-    return None if best is None else _way(*best)
+    return None if best is None else way_of(*best)
 
 
 def _by_speed(
     setting: Setting, model: NamedModel, changes: Changes
 ) -> list[tuple[float, int, ModelRun, Changes]]:
-    """The run with every micro-batch, the fastest first, smaller ones before others as fast.
+    """Return the run with every micro-batch, fastest first, of equally fast ones the smaller.
 
     A recipe that was not asked for may not add gradients in 16 bit.
     """
@@ -141,10 +126,7 @@ def _by_speed(
 
 
 def _seconds_per_token(run: ModelRun) -> float:
-    """Seconds of a token in a step, as they are compared; nothing with a given utilization.
-
-    That makes all runs as fast.
-    """
+    """Seconds of a token in a step, as they are compared; nothing with a given utilization."""
     prediction = run.prediction
     if prediction is None:
         return 0.0
@@ -158,7 +140,12 @@ def knows_memory(way: Way) -> bool:
     return memory is not None and memory.usable_bytes is not None
 
 
-def _way(run: AnyRun, changes: Changes) -> AnyWay[AnyRun]:
+def way_of(run: AnyRun, changes: Changes) -> AnyWay[AnyRun]:
+    """Estimate a run, whether it fits or not, and remember what was changed for it.
+
+    Raises:
+        NoTimeError: its time is unknown.
+    """
     if isinstance(run, ModelRun) and run.prediction is not None:
         run = replace(run, prediction=run.prediction._replace(other_stacks={}))
     estimated = estimate(run)

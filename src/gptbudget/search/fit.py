@@ -1,4 +1,4 @@
-"""What ``fit`` answers: which recipes, layouts and hardware train a model, the best first."""
+"""Entry point of ``fit``: parse the question, search, and return the ranked ways to train."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -47,7 +47,7 @@ def ask(given: Mapping[str, Any], scenario: Path | None = None) -> Asked:
 
 
 def _with_count(asked: Asked) -> Asked:
-    """A number of GPUs becomes what is searched, where no range was given."""
+    """Turn ``--gpus N`` into a search range of one count, unless a range was given."""
     options, wanted = asked.question.options, asked.search
     if wanted.gpus is None and options.gpus is not None:
         wanted = wanted.changed(gpus=(options.gpus,) * 2)
@@ -56,12 +56,12 @@ def _with_count(asked: Asked) -> Asked:
 
 
 def _on_this_machine(asked: Asked, catalog: Catalog) -> Asked:
-    """``--gpu auto`` read off the driver; its number of cards is a default."""
+    """Resolve ``--gpu auto``; the number of its cards is the default for ``--gpus``."""
     return _with_count(asked._replace(question=questions.on_this_machine(asked.question, catalog)))
 
 
 def answer(asked: Asked, catalogs: Iterable[Path] = (), watch: Watch | None = None) -> Fit:
-    """Search, and complete what was found; ``watch`` is told how far it is.
+    """Search, and complete what was found; ``watch`` is called with the progress.
 
     Raises:
         GptBudgetError: a bad question, or an empty search.
@@ -99,7 +99,7 @@ def answer(asked: Asked, catalogs: Iterable[Path] = (), watch: Watch | None = No
 
 
 def _front(space: SearchSpec, result: SearchResult) -> list[Candidate]:
-    """The hardware that nothing beats in both time and cost, what is wanted first."""
+    """Return the Pareto front of time and cost, sorted by the objective."""
     unbeaten = front(result.by_hardware)
     best = min(result.by_hardware.values(), key=lambda row: row.rank(space.minimize), default=None)
     if best is not None and best not in unbeaten:
@@ -153,7 +153,7 @@ def _gpus(
 
 
 def _refuse_unknown(space: SearchSpec, gpu: NamedGpu) -> None:
-    """Refuse what has no memory, time or price that could be compared."""
+    """Refuse an accelerator whose memory, time or price is needed and not known."""
     freed = dict.fromkeys((*LAYOUT_OPTIONS, *_FREED, *HOST_OPTIONS))
     run = complete_model_run(space.setting(gpu).changed(freed), space.work)
     if memory_of(run) is None:

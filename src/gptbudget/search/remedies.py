@@ -43,11 +43,11 @@ _LADDER = tuple(
     [change for change in CHANGES if change.option == option and change not in _OUTDONE]
     for option in _ORDER
 )
-"""What combinations are made of: at most one of each rung."""
+"""A combination takes at most one change from each row."""
 
 
 _LOCKS = (Change("precision", "bf16"), Change("keep_logits", value=False))
-"""Changes that others may wait for."""
+"""Changes that can make other changes possible."""
 
 _PRICES = {
     ("checkpointing", "full"): (0, 1),
@@ -55,14 +55,14 @@ _PRICES = {
     ("offload", "optimizer"): (1, 0),
     ("offload", "all"): (2, 0),
 }
-"""Traffic to the host and recomputation, in ranks; other lossless changes cost neither."""
+"""Relative cost as (host traffic, recomputation); other lossless changes cost neither."""
 
 _LOSSES = {"method": 4}
-"""Training a few weights is another undertaking than training all of them in fewer bits."""
+"""Training only adapters costs more quality than training all weights in fewer bits."""
 
 
 def remedies(run: ModelRun, memory: Memory) -> list[Changed]:
-    """What makes a run fit: the cheapest way, and the cheapest without moving to the host."""
+    """Return what makes a run fit: the cheapest changes, and the cheapest without offload."""
     best = cheapest_fit(run, memory, offload=True)
     if best is None:
         return []
@@ -104,7 +104,7 @@ def _fitting(run: ModelRun, memory: Memory, changes: Changes) -> Changed | None:
 
 
 def _dear(changes: Changes) -> Changes:
-    """Those that lose quality or move memory to or from the host."""
+    """Return the costly changes: those that lower quality or change the offload."""
     return tuple(change for change in changes if change.costs_quality or change.option == "offload")
 
 
@@ -134,7 +134,7 @@ def _combinations(run: ModelRun, *, offload: bool) -> Iterator[Changes]:
 
 
 def _cost(changes: Changes) -> tuple[int, int, int, int]:
-    """What a combination costs, the worst first: quality, traffic, recomputation, effort."""
+    """Return the cost of a combination: quality, host traffic, recomputation, changes."""
     lost = sum(_LOSSES.get(change.option, 1) for change in changes if change.costs_quality)
     prices = [_PRICES.get((change.option, change.value), (0, 0)) for change in changes]
     return lost, sum(p[0] for p in prices), sum(p[1] for p in prices), len(changes)

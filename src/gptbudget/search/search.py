@@ -30,10 +30,10 @@ Watch = Callable[[Progress], None]
 
 
 def search(space: SearchSpec, gpus: Sequence[NamedGpu], watch: Watch | None = None) -> SearchResult:
-    """Search everything that is open; an interrupt ends it with what was found so far.
+    """Search all options that are not given; Ctrl-C returns the best result so far.
 
     Raises:
-        UsageError: no candidate obeys the rules, or what is to be made small is not known.
+        UsageError: no candidate obeys the rules, or the objective is unknown.
     """
     begin = time.perf_counter()
     result = SearchResult(space)
@@ -60,7 +60,7 @@ class _Search:
         self.precision, _ = precision_and_peak(gpu, space.options.precision)
 
     def run(self) -> None:
-        """Evaluate round after round: what costs no quality and moves nothing to the host first."""
+        """Evaluate in rounds: lossless recipes without offloading come first."""
         few, many = self._laid_out()
         result, every = self.result, [*few, *many]
         tried = variants(self.setting, self.model, self.precision)
@@ -90,7 +90,7 @@ class _Search:
         micro-batch of each replica, as for a single question.
 
         Raises:
-            UsageError: what was given divides nothing.
+            UsageError: the given degrees divide nothing.
         """
         counts = self.space.counts
         groups = (
@@ -132,12 +132,12 @@ class _Search:
             self.watch(self.result.progress())
 
     def _representative(self, variant: Variant, laid: LayoutGrid) -> ModelRun:
-        """One candidate as a complete run; what all of them share is read off it."""
+        """Return one valid candidate as a complete run, from which shared values are read."""
         last = np.flatnonzero(laid.valid)[-1]
         return complete(self.space, self.gpu, choices_of(variant, laid, last))
 
     def _refuse_fixed(self) -> None:
-        """Refuse what was given where a single question would, and in its words.
+        """Raise the error that a single estimate with the given options would raise.
 
         Raises:
             UsageError: degrees that do not divide GPUs, heads, layers or experts.

@@ -1,4 +1,4 @@
-"""The recipes that a search tries: what lives in which precision, what is computed again."""
+"""The recipes that a search tries: storage, optimizer, checkpointing, loss and method."""
 
 from collections.abc import Mapping
 from itertools import product
@@ -33,7 +33,7 @@ nothing here."""
 
 
 class Variant(NamedTuple):
-    """A recipe: options over those of the user."""
+    """A recipe: options added to those of the user."""
 
     options: Mapping[str, Any]
     last: bool = False
@@ -51,18 +51,18 @@ class Variant(NamedTuple):
 
     @property
     def of_few_gpus(self) -> bool:
-        """Whether many GPUs, which share states, have no need of it."""
+        """Whether it is useful only on few GPUs; on many, sharding saves the memory."""
         return self.offloads or self.options.get("recipe") in {"autocast", "master"}
 
     def stands_on(self, kind: LayoutFamily, stack: str | None, stacks: Stacks) -> bool:
-        """Whether it is another recipe on such layouts: masters may be the default."""
+        """Whether it differs from the default on these layouts, where masters may be usual."""
         cut = kind.pipeline != "none" or kind.axes.tp != (1,)
         usual = stacks.named(stack, "cut" if cut else "node").keeps_masters
         return not (usual and self.options.get("recipe") == "master")
 
     @property
     def round(self) -> tuple[bool, bool, bool]:
-        """What is tried before what: lossless recipes, and those without an offload, first."""
+        """Sort key for the order of trying: lossless first, then without offload."""
         return self.last, self.quality_cost > 0, self.offloads
 
 
@@ -82,7 +82,7 @@ def costs_quality(option: str, value: Any) -> bool:
 
 
 def _axes(setting: Setting, model: ModelSpec, precision: Precision) -> dict[str, tuple[Any, ...]]:
-    """The choices that are open, and what each may be."""
+    """Return the options that are not given, with the values to try."""
     options, stacks = setting.options, setting.evidence.stacks
     adapted = options.method in {"lora", "qlora"}
     narrow = precision not in {"fp32", "tf32"}
@@ -100,7 +100,7 @@ def _axes(setting: Setting, model: ModelSpec, precision: Precision) -> dict[str,
 
 
 def _checkpointing(setting: Setting, precision: Precision) -> tuple[str, ...]:
-    """Selective recomputation only where something is kept that it would compute again."""
+    """Return the values to try; ``selective`` only if there is something to recompute so."""
     stack = setting.options.stack
     by_operation = bool(stack and setting.evidence.stacks.stacks[stack].selective)
     written_out = attention_of(setting, precision) in {"math", "eager"}
@@ -108,21 +108,21 @@ def _checkpointing(setting: Setting, precision: Precision) -> tuple[str, ...]:
 
 
 def attention_of(setting: Setting, precision: Precision) -> AttentionKind:
-    """The kernel that is asked for, or that the software or the card has."""
+    """Return the attention kernel: the given one, else the stack's, else the best on this card."""
     options = setting.options
     own = setting.evidence.stacks.stacks[options.stack].attention if options.stack else None
     return options.attention or own or best_attention(setting.gpu.spec, precision)
 
 
 def adaptable(model: ModelSpec) -> bool:
-    """Whether adapters on every matrix are modelled, and narrower than what they adapt."""
+    """Whether LoRA on this model is modelled, and its default rank is not too large."""
     narrowest = min(model.width, model.kv_width)
     plain = model.experts is None and model.attention.latent is None
     return plain and narrowest >= Method().lora_rank
 
 
 def _stands_together(options: Options, variant: Variant) -> bool:
-    """Whether this combination makes sense: adapters stand on 16-bit weights."""
+    """Whether this combination makes sense: adapters need default storage and optimizer."""
     if not _adapted(options, variant):
         return True
     open_choices = {"recipe": None, "optimizer": DEFAULT_OPTIMIZER}
