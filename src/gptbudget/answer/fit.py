@@ -20,9 +20,9 @@ from gptbudget.answer.verdict import of_usable, subject
 from gptbudget.run.run import ModelRun
 from gptbudget.search.ablation import Ablation
 from gptbudget.search.candidate import Candidate
+from gptbudget.search.changes import Change
 from gptbudget.search.evaluate import BATCH_TOLERANCE
 from gptbudget.search.result import Fit, Way
-from gptbudget.search.variants import costs_quality
 from gptbudget.specs.optimizers import OPTIMIZERS
 from gptbudget.units import (
     YEAR_S,
@@ -199,9 +199,8 @@ def flags(way: Way) -> str:
 def losses(way: Way) -> list[str]:
     """Its choices that cost quality, in words."""
     chosen = way.candidate.choices
-    found = [
-        name_of(option, value) for option, value in chosen.items() if costs_quality(option, value)
-    ]
+    made = [Change(option, value) for option, value in chosen.items()]
+    found = [name_of(*change) for change in made if change.costs_quality]
     narrow = way.candidate.sums_in_16_bit and not found
     return [*found, "gradients summed in 16 bit"] if narrow else found
 

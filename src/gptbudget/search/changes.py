@@ -10,10 +10,23 @@ from gptbudget.core.implementation import loss_memory
 from gptbudget.run.estimate import Memory, memory_of
 from gptbudget.run.recipe import best_attention, default_storage
 from gptbudget.run.run import ModelRun
-from gptbudget.search.variants import adaptable, costs_quality
+from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.optimizers import OPTIMIZERS
 from gptbudget.specs.options import LAYOUT_OPTIONS
 from gptbudget.specs.recipe import Method, Precision, Recipe, field_of
+
+QUALITY_COSTS = {
+    ("recipe", "pure"): 1,
+    **{
+        ("optimizer", name): spec.quality_cost
+        for name, spec in OPTIMIZERS.items()
+        if spec.quality_cost
+    },
+    ("method", "lora"): 2,
+    ("method", "qlora"): 2,
+}
+"""How much quality a choice costs: fewer bits, or few weights trained. A user's own choice costs
+nothing in a search."""
 
 
 class Change(NamedTuple):
@@ -25,7 +38,7 @@ class Change(NamedTuple):
     @property
     def costs_quality(self) -> bool:
         """Whether it does: fewer bits in weights or optimizer, or fewer weights trained."""
-        return costs_quality(self.option, self.value)
+        return (self.option, self.value) in QUALITY_COSTS
 
 
 class Changed(NamedTuple):
@@ -173,6 +186,13 @@ _ALLOWED: dict[str, Callable[[ModelRun, Any], bool]] = {
     "method": lambda run, _: run.recipe.mode != "fp32" and adaptable(run.work.spec),
 }
 """Condition under which each change is possible."""
+
+
+def adaptable(model: ModelSpec) -> bool:
+    """Whether LoRA on this model is modelled, and its default rank is not too large."""
+    narrowest = min(model.width, model.kv_width)
+    plain = model.experts is None and model.attention.latent is None
+    return plain and narrowest >= Method().lora_rank
 
 
 def _keeps_no_state(recipe: Recipe) -> bool:

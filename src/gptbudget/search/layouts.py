@@ -6,6 +6,7 @@ own; within one, everything that is a number is an axis.
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from typing import Any, Literal, NamedTuple
 
 from gptbudget.core.memory.placement import ENDS_AS_LAYERS
@@ -111,16 +112,14 @@ def _alike(
 def _of_axes(
     model: ModelSpec, options: Options, pipeline: Pipeline, axes: Axes
 ) -> Iterator[LayoutFamily]:
-    shared: tuple[Any, ...] = (0, 1, 2, 3) if options.zero is None else (options.zero,)
+    zeros: tuple[Any, ...] = (0, 1, 2, 3) if options.zero is None else (options.zero,)
     by_position: tuple[bool, ...] = (False, True)
     if options.sequence_parallel is not None:
         by_position = (options.sequence_parallel,)
-    for zero in shared:
-        for sequence_parallel in by_position:
-            if sequence_parallel and axes.tp == (1,):
-                continue
-            for ep in expert_degrees(model, options, max(axes.gpus)):
-                yield LayoutFamily(pipeline, zero, sequence_parallel, ep, axes)
+    experts = expert_degrees(model, options, max(axes.gpus))
+    for zero, sequence_parallel, ep in product(zeros, by_position, experts):
+        if not (sequence_parallel and axes.tp == (1,)):
+            yield LayoutFamily(pipeline, zero, sequence_parallel, ep, axes)
 
 
 def _several_asked(options: Options) -> bool:

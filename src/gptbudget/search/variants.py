@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from gptbudget.run.recipe import best_attention, default_storage
 from gptbudget.run.run import Setting
+from gptbudget.search.changes import QUALITY_COSTS, adaptable
 from gptbudget.search.layouts import LayoutFamily
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.optimizers import DEFAULT_OPTIMIZER, OPTIMIZERS
@@ -18,19 +19,6 @@ _OPTIMIZERS = (
     *(name for name, spec in OPTIMIZERS.items() if spec.tried_for == DEFAULT_OPTIMIZER),
 )
 
-_LOSSES = {
-    ("recipe", "pure"): 1,
-    **{
-        ("optimizer", name): spec.quality_cost
-        for name, spec in OPTIMIZERS.items()
-        if spec.quality_cost
-    },
-    ("method", "lora"): 2,
-    ("method", "qlora"): 2,
-}
-"""How much quality a choice costs: fewer bits, or few weights trained. A user's own choice costs
-nothing here."""
-
 
 class Variant(NamedTuple):
     """A recipe: options added to those of the user."""
@@ -42,7 +30,7 @@ class Variant(NamedTuple):
     @property
     def quality_cost(self) -> int:
         """0 where it costs no quality."""
-        return sum(_LOSSES.get(pair, 0) for pair in self.options.items())
+        return sum(QUALITY_COSTS.get(pair, 0) for pair in self.options.items())
 
     @property
     def offloads(self) -> bool:
@@ -68,17 +56,11 @@ class Variant(NamedTuple):
 
 def variants(setting: Setting, model: ModelSpec, precision: Precision) -> list[Variant]:
     """Every recipe to be tried, in the order of their rounds; what the user fixed stays fixed."""
-    axes = _axes(setting, model, precision)
-    options = setting.options
-    found = [Variant(dict(zip(axes, values, strict=True))) for values in product(*axes.values())]
-    kept = [variant for variant in found if _stands_together(options, variant)]
-    placed = [variant._replace(last=_is_last(options, variant)) for variant in kept]
+    options, axes = setting.options, _axes(setting, model, precision)
+    every = [Variant(dict(zip(axes, values, strict=True))) for values in product(*axes.values())]
+    sensible = [variant for variant in every if _stands_together(options, variant)]
+    placed = [variant._replace(last=_is_last(options, variant)) for variant in sensible]
     return sorted(placed, key=lambda variant: variant.round)
-
-
-def costs_quality(option: str, value: Any) -> bool:
-    """Whether this choice costs quality."""
-    return (option, value) in _LOSSES
 
 
 def _axes(setting: Setting, model: ModelSpec, precision: Precision) -> dict[str, tuple[Any, ...]]:
@@ -112,13 +94,6 @@ def attention_of(setting: Setting, precision: Precision) -> AttentionKind:
     options = setting.options
     own = setting.evidence.stacks.stacks[options.stack].attention if options.stack else None
     return options.attention or own or best_attention(setting.gpu.spec, precision)
-
-
-def adaptable(model: ModelSpec) -> bool:
-    """Whether LoRA on this model is modelled, and its default rank is not too large."""
-    narrowest = min(model.width, model.kv_width)
-    plain = model.experts is None and model.attention.latent is None
-    return plain and narrowest >= Method().lora_rank
 
 
 def _stands_together(options: Options, variant: Variant) -> bool:
