@@ -117,8 +117,8 @@ def plan_counts(question: questions.Question, catalogs: Iterable[Path] = ()) -> 
     question = questions.on_this_machine(question, catalog, count=False)
     works = questions.works(options, catalog)
     settings = questions.settings_of(question, _gpus_of(question, catalog), catalogs)
-    found = [Search(setting, work, limits).smallest() for setting in settings for work in works]
-    return CountPlan(counted_best_first(found), limits, question)
+    counts = [Search(setting, work, limits).smallest() for setting in settings for work in works]
+    return CountPlan(counted_best_first(counts), limits, question)
 
 
 def _gpus_of(question: questions.Question, catalog: Catalog) -> list[NamedGpu]:

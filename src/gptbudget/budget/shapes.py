@@ -78,11 +78,11 @@ def catalog_entry(model: ModelSpec) -> dict[str, object]:
 
 def candidates(parameters: float, context: int) -> list[NamedModel]:
     """Return acceptable shapes within 3 % of this size, nearest first; at least one shape."""
-    found = sorted(
+    by_distance = sorted(
         (each for width in _widths() if (each := _of_width(parameters, width, context))),
         key=lambda each: abs(parameters_of(each) / parameters - 1),
     )
-    sound = [each for each in found if _is_sound(each.spec)] or found
+    sound = [each for each in by_distance if _is_sound(each.spec)] or by_distance
     near = [each for each in sound if abs(parameters_of(each) / parameters - 1) <= _NEAR]
     return near[:_MOST_SHAPES] or sound[:1]
 

@@ -26,7 +26,6 @@ from gptbudget.run.complete import complete_model_run
 from gptbudget.run.estimate import Memory, memory_of
 from gptbudget.run.run import ModelRun, NamedGpu, NamedModel, Setting
 from gptbudget.specs.evidence import Evidence
-from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.options import Options
 
 
@@ -152,15 +151,10 @@ def run_of(
     """The run that a published row describes, completed like any other; ``over`` overrides it."""
     try:
         gpu, model = catalog.gpus.find(row.gpu), catalog.models.find(row.model)
-        options = Options(**{**row.options, **over})
-        return complete_model_run(
-            Setting(options, NamedGpu(gpu.key, gpu.spec), evidence),
-            NamedModel(model.key, _long_enough(model.spec, row.options.get("seq_len", 0))),
-        )
+        setting = Setting(Options(**{**row.options, **over}), NamedGpu(gpu.key, gpu.spec), evidence)
+        # Sources train one shape at several lengths, also beyond the context of the catalog.
+        context = max(model.spec.context, row.options.get("seq_len", 0))
+        spec = model.spec.model_copy(update={"context": context})
+        return complete_model_run(setting, NamedModel(model.key, spec))
     except (UsageError, UnknownNameError) as error:
         raise FileError(f"{row.place}: {row.id}: {error.message}", error.hint) from None
-
-
-def _long_enough(model: ModelSpec, seq_len: int) -> ModelSpec:
-    """The model with a context of at least ``seq_len``: sources train at several lengths."""
-    return model.model_copy(update={"context": max(model.context, seq_len)})

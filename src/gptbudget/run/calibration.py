@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from gptbudget.catalog.profiles import save_profile
 from gptbudget.core.flops import train_flops_per_token
 from gptbudget.errors import UsageError
-from gptbudget.run.estimate import Estimate, compare
+from gptbudget.run.estimate import Estimate, one_estimate
 from gptbudget.run.profiles import shape_of
 from gptbudget.run.question import Question
 from gptbudget.run.run import ComputeRun, ModelRun
@@ -105,9 +105,7 @@ def calibrate(
         UsageError: more than one pair, no prediction to compare with, or an impossible measurement.
     """
     unprofiled = question.options.changed(no_profile=True)
-    estimates = compare(question._replace(options=unprofiled), catalogs).estimates
-    if len(estimates) != 1:
-        count = len(estimates)
-        raise UsageError(f"calibrate takes one pair, not {count}", "name one gpu, one model")
-    profile = profile_of(estimates[0], tokens_per_s, peak_bytes, figure)
-    return Calibration(estimates[0], profile, save_profile(profile))
+    plain = question._replace(options=unprofiled)
+    estimate = one_estimate(plain, catalogs, "calibrate takes")
+    profile = profile_of(estimate, tokens_per_s, peak_bytes, figure)
+    return Calibration(estimate, profile, save_profile(profile))

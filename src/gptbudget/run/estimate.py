@@ -460,8 +460,16 @@ def one_bill(question: Question, catalogs: Iterable[Path] = ()) -> Bill:
     """
     if question.lacks_a_shape:
         raise UsageError("memory needs a model with a shape", "name a model of the catalog")
+    return bill_of(one_estimate(question, catalogs, "memory answers"))
+
+
+def one_estimate(question: Question, catalogs: Iterable[Path], command: str) -> Estimate:
+    """The estimate of one pair.
+
+    Raises:
+        UsageError: several pairs, which ``command`` does not take.
+    """
     estimates = compare(question, catalogs).estimates
     if len(estimates) != 1:
-        count = len(estimates)
-        raise UsageError(f"memory answers one pair, not {count}", "name one gpu, one model")
-    return bill_of(estimates[0])
+        raise UsageError(f"{command} one pair, not {len(estimates)}", "name one gpu, one model")
+    return estimates[0]

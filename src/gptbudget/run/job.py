@@ -23,9 +23,9 @@ def tokens_of(resolver: Resolver, work: NamedModel | BareSize) -> tuple[float, t
     """Return the number of training tokens, and notes on assumptions."""
     if isinstance(work, NamedModel):
         parameters: float = count_parameters(work.spec).active
-        published = work.spec.training_tokens
+        published, experts = work.spec.training_tokens, work.spec.experts
     else:
-        parameters, published = work.parameters, None
+        parameters, published, experts = work.parameters, None, None
     notes: tuple[str, ...] = ()
     epochs = resolver.options.epochs or 1.0
     if resolver.options.data is not None:
@@ -40,7 +40,7 @@ def tokens_of(resolver: Resolver, work: NamedModel | BareSize) -> tuple[float, t
             wanted = resolver.derived("tokens", wanted.tokens_per_parameter * parameters, "tokens")
         tokens = wanted
         if resolver.chosen_origins["tokens"] == "default":
-            of = "active parameters (a law of dense models)" if _has_experts(work) else "size"
+            of = "active parameters (a law of dense models)" if experts else "size"
             notes = (
                 f"{format_count(tokens)} tokens are the compute-optimal number for this {of} "
                 "(Besiroglu et al. 2024); no published count is in the catalog",
@@ -50,10 +50,6 @@ def tokens_of(resolver: Resolver, work: NamedModel | BareSize) -> tuple[float, t
         tokens *= epochs
         resolver.chosen["tokens"] = tokens
     return tokens, notes
-
-
-def _has_experts(work: NamedModel | BareSize) -> bool:
-    return isinstance(work, NamedModel) and work.spec.experts is not None
 
 
 class Batch(NamedTuple):

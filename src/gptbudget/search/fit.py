@@ -55,11 +55,6 @@ def _with_count(asked: Asked) -> Asked:
     return Asked(asked.question._replace(options=counted), wanted)
 
 
-def _on_this_machine(asked: Asked, catalog: Catalog) -> Asked:
-    """Resolve ``--gpu auto``; the number of its cards is the default for ``--gpus``."""
-    return _with_count(asked._replace(question=questions.on_this_machine(asked.question, catalog)))
-
-
 def answer(asked: Asked, catalogs: Iterable[Path] = (), watch: Watch | None = None) -> Fit:
     """Search, and complete what was found; ``watch`` is called with the progress.
 
@@ -67,7 +62,8 @@ def answer(asked: Asked, catalogs: Iterable[Path] = (), watch: Watch | None = No
         GptBudgetError: a bad question, or an empty search.
     """
     catalog = load_catalog(catalogs)
-    asked = _on_this_machine(asked, catalog)
+    local = questions.on_this_machine(asked.question, catalog)
+    asked = _with_count(asked._replace(question=local))
     question = asked.question
     host_memory_bytes(question.options)
     space = _search_space(asked, _work(question, catalog), catalogs)
