@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gptbudget.budget.laws import Data, allocations, optimum
+from gptbudget.budget.laws import allocations, optimum
 from gptbudget.budget.shapes import LARGEST_SHAPE, candidates, parameters_of
 from gptbudget.core.scaling_laws import deepest_layers, width_at_depth
 
@@ -18,7 +18,7 @@ SIZES = st.floats(6.85, math.log10(LARGEST_SHAPE)).map(lambda power: 10**power)
 
 @given(FLOPS)
 def test_every_law_spends_the_budget(flops: float) -> None:
-    for law in allocations(flops, Data(1e10, 1e9)):
+    for law in allocations(flops, 1e10, 1e9):
         assert 6 * law.parameters * law.tokens == pytest.approx(flops, rel=2e-3)
 
 
@@ -26,7 +26,7 @@ def test_every_law_spends_the_budget(flops: float) -> None:
 def test_no_law_promises_less_loss_than_the_one_taken(flops: float) -> None:
     best = optimum(flops)
     least = best.replication_loss - 1e-4  # DeepSeek's rounded constants spend 0.01 % more
-    assert all(law.replication_loss >= least for law in allocations(flops, Data()))
+    assert all(law.replication_loss >= least for law in allocations(flops))
 
 
 @settings(deadline=None)

@@ -17,7 +17,7 @@ from gptbudget.catalog.profiles import (
     save_profile,
 )
 from gptbudget.evidence.speed import carried_errors
-from gptbudget.run.profiles import CARRIED
+from gptbudget.run.profiles import TRANSFERRED
 from gptbudget.specs.profile import Profile
 from tests.conftest import Cli
 from tests.measured import scored_runs, validated
@@ -45,7 +45,7 @@ def test_other_shapes_carry_a_part(cli: Cli, changed: tuple[str, str]) -> None:
     before = speed(cli, *other)
     cli("calibrate", *RUN, "--tokens-per-s", str(speed(cli, *RUN) / 1.2))
 
-    assert speed(cli, *other) == pytest.approx(before / 1.2**CARRIED)
+    assert speed(cli, *other) == pytest.approx(before / 1.2**TRANSFERRED)
 
 
 @pytest.mark.parametrize("changed", [("--stack", "hf"), ("--gpu", "3090")])

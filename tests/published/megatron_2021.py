@@ -13,7 +13,7 @@ from gptbudget.catalog.paths import data_file
 from gptbudget.catalog.reference import load_evidence
 from gptbudget.run.complete import complete_model_run
 from gptbudget.run.estimate import step_parts
-from gptbudget.run.run import NamedGpu, NamedModel
+from gptbudget.run.run import NamedGpu, NamedModel, Setting
 from gptbudget.specs.options import Options
 
 SEQ_LEN = 2048
@@ -56,7 +56,8 @@ def hardware_tflops(
     """Predicted TFLOP/s of a GPU as the paper counts them, equation 3, with full recomputation."""
     work, evidence = model(layers, width, heads), load_evidence()
     full = {"checkpointing": "full", "recipe": "master", "zero": 0, "micro_batch": micro_batch}
-    run = complete_model_run(options(batch, **full, **degrees), gpu(), work, evidence)
+    setting = Setting(options(batch, **full, **degrees), gpu(), evidence)
+    run = complete_model_run(setting, work)
     vocabulary = work.spec.vocabulary / (16 * layers * width)
     flops = 96 * batch * SEQ_LEN * layers * width**2 * (1 + SEQ_LEN / (6 * width) + vocabulary)
     assert run.prediction is not None

@@ -16,7 +16,8 @@ import pytest
 
 import gptbudget
 from gptbudget.catalog.reference import load_evidence
-from gptbudget.search.best import Found
+from gptbudget.run.run import Origin
+from gptbudget.search.best import SearchResult
 from gptbudget.search.candidate import SearchSpec
 from gptbudget.search.search import search
 from tests.published.megatron_2021 import gpu, model, options
@@ -81,7 +82,7 @@ THEIR_SPACE = {
 
 
 @cache
-def searched(name: str, *, then: bool) -> Found:
+def searched(name: str, *, then: bool) -> SearchResult:
     """What a search finds for one row as of 2021, or with what came a year later."""
     row = {**TABLE, **LATER_TABLE}[name]
     fixed: dict[str, Any] = {
@@ -90,8 +91,10 @@ def searched(name: str, *, then: bool) -> Found:
         "micro_batch": row.micro_batch,
     }
     wanted = options(row.batch, **fixed)
-    space = SearchSpec(wanted, dict.fromkeys(wanted.given, "given"), (row.gpus,))
-    return search(space, [gpu()], model(row.layers, row.width, row.heads), load_evidence())
+    work = model(row.layers, row.width, row.heads)
+    origins: dict[str, Origin] = dict.fromkeys(wanted.given, "given")
+    space = SearchSpec(wanted, origins, work, load_evidence(), (row.gpus,))
+    return search(space, [gpu()])
 
 
 def place_and_distance(name: str) -> tuple[int, float]:

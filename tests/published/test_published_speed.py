@@ -23,7 +23,7 @@ from gptbudget.evidence.published import PublishedRun, load_published_runs
 from gptbudget.evidence.score import by_group, score, score_errors
 from gptbudget.evidence.speed import constant_score, tokens_per_s
 from gptbudget.evidence.validate import run_of
-from gptbudget.run.profiles import CARRIED
+from gptbudget.run.profiles import TRANSFERRED
 from tests.conftest import Cli
 from tests.measured import scored_runs
 
@@ -137,7 +137,7 @@ def test_the_usual_percentiles_would_hold_too_few_runs_of_a_new_source() -> None
     complete = [right for row, right, _ in rows if row.inputs == "complete"]
 
     assert any("10th to 90th" in each for each in load_cross().chosen_after_errors)
-    assert any(each.startswith(f"{CARRIED} of") for each in load_cross().chosen_after_errors)
+    assert any(each.startswith(f"{TRANSFERRED} of") for each in load_cross().chosen_after_errors)
     assert sum(complete) / len(complete) < 0.75
 
 
@@ -165,7 +165,7 @@ def test_row_says_what_a_speed_needs(row: PublishedRun) -> None:
 
     assert said <= set(row.options) | set(row.speed_options)
     assert row.quote
-    assert row.source.stack_reason
+    assert row.about.stack_reason
 
 
 def test_tpus_and_old_cards_stand_in_lines_of_their_own() -> None:
@@ -194,11 +194,11 @@ def test_what_has_no_effect_is_not_assumed() -> None:
     alone = [row for row in SPEEDS if row.options.get("gpus", 1) == 1 and row.assumed_input]
 
     assert not [row.id for row in alone if "ZeRO" in (row.assumed_input or "")]
-    assert {row.assumed_input for row in SPEEDS if row.source.key == "qwen"} == {None}
+    assert {row.assumed_input for row in SPEEDS if row.source == "qwen"} == {None}
 
 
 def test_a_card_that_no_source_names_is_assumed() -> None:
-    said = {row.assumed_input for row in SPEEDS if row.source.key == "nanotron"}
+    said = {row.assumed_input for row in SPEEDS if row.source == "nanotron"}
 
     assert len(said) == 1
     assert str(said.pop()).startswith("card: ")

@@ -17,7 +17,7 @@ from gptbudget.catalog.reference import load_evidence
 from gptbudget.errors import UsageError
 from gptbudget.run.complete import complete_model_run
 from gptbudget.run.estimate import ModelEstimate, estimate
-from gptbudget.run.run import NamedGpu, NamedModel
+from gptbudget.run.run import NamedGpu, NamedModel, Setting
 from gptbudget.search.layouts import counts_of, divisors
 from gptbudget.search.result import Fit
 from gptbudget.specs.options import Options
@@ -41,7 +41,8 @@ def model(name: str) -> NamedModel:
 def one(gpu_name: str, model_name: str, **options: Any) -> ModelEstimate | None:
     """What ``compare`` says of one candidate, or nothing where it refuses."""
     try:
-        run = complete_model_run(Options(**options), gpu(gpu_name), model(model_name), EVIDENCE)
+        setting = Setting(Options(**options), gpu(gpu_name), EVIDENCE)
+        run = complete_model_run(setting, model(model_name))
     except UsageError:
         return None
     return estimate(run)
@@ -284,8 +285,7 @@ def test_a_deadline_and_a_price_are_held() -> None:
     assert max(cheap.candidate.wall_clock_s, few.candidate.wall_clock_s) <= 30 * days
     assert 1 < few.candidate.gpus <= cheap.candidate.gpus
     assert not none.ways
-    assert none.found.fastest is not None
-    assert none.found.fastest.wall_clock_s > days
+    assert none.found.misses["fastest"].wall_clock_s > days
 
 
 def test_offload_that_the_host_cannot_hold_is_not_offered() -> None:
@@ -299,9 +299,9 @@ def test_nothing_fits_and_what_comes_nearest() -> None:
     found = gptbudget.fit(gpu="4070ti", model="llama-3-70b", offload="none", method="full")
 
     assert not found.ways
-    assert found.found.nearest is not None
     smallest = min(way.candidate.peak_bytes for way in found.misses)
-    assert found.found.nearest.peak_bytes == smallest > (found.found.usable_bytes or 0)
+    usable_bytes = found.misses[0].estimate.run.usable_bytes or 0
+    assert found.found.misses["nearest"].peak_bytes == smallest > usable_bytes
 
 
 def test_counts_are_dense_where_there_are_few() -> None:

@@ -10,10 +10,11 @@ import pytest
 from gptbudget.catalog.catalog import load_catalog
 from gptbudget.catalog.reference import load_evidence
 from gptbudget.errors import UsageError
+from gptbudget.run.complete import complete_model_run
 from gptbudget.run.estimate import ModelEstimate, estimate
 from gptbudget.run.question import given_options
-from gptbudget.run.run import NamedGpu, NamedModel
-from gptbudget.search.fastest import Setting, best_way
+from gptbudget.run.run import NamedGpu, NamedModel, Setting
+from gptbudget.search.fastest import best_way
 from gptbudget.specs.command_options import PlanOptions
 
 SPACE: dict[str, tuple[Any, ...]] = {
@@ -48,7 +49,7 @@ def everything(where: Setting, what: NamedModel) -> list[ModelEstimate]:
         if changes["tp"]:
             changes["sequence_parallel"] = True
         try:
-            run = where.complete_model(what, changes)
+            run = complete_model_run(where.changed(changes), what)
         except UsageError:
             continue
         answer = estimate(run)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from gptbudget.answer.document import Data, Document, Table, grid
 from gptbudget.run.calibration import Calibration
-from gptbudget.run.profiles import CARRIED
+from gptbudget.run.profiles import TRANSFERRED
 from gptbudget.specs.profile import Profile
 from gptbudget.units import format_bytes, format_many, format_number, format_percent
 
@@ -39,8 +39,8 @@ def _notes(calibration: Calibration) -> Iterator[str]:
     profile, time = calibration.profile, calibration.estimate.time
     yield (
         f"later predictions on {profile.gpu} with the {profile.stack} stack take "
-        f"{profile.slower**CARRIED:.3f} times as long ({CARRIED:.0%} of the log ratio), and this "
-        f"very run {profile.slower:.3f} times; --no-profile leaves it out"
+        f"{profile.slower**TRANSFERRED:.3f} times as long ({TRANSFERRED:.0%} of the log ratio), "
+        f"and this very run {profile.slower:.3f} times; --no-profile leaves it out"
     )
     if time is not None and time.low_s and time.high_s:
         low, high = time.low_s / time.wall_clock_s, time.high_s / time.wall_clock_s
@@ -63,7 +63,7 @@ def profiles_document(profiles: Mapping[str, Profile], path: str) -> Document:
             "model": lambda each: str(each[1].run.get("model", "")),
             "logged tokens/s": lambda each: format_number(each[1].tokens_per_s),
             "predicted": lambda each: format_number(each[1].predicted_tokens_per_s),
-            "carried": lambda each: f"x {each[1].slower ** CARRIED:.3f}",
+            "carried": lambda each: f"x {each[1].slower ** TRANSFERRED:.3f}",
         },
         words={"made", "model"},
     )
@@ -79,4 +79,4 @@ def profiles_document(profiles: Mapping[str, Profile], path: str) -> Document:
 
 def profile_data(profile: Profile) -> Data:
     """A profile as plain data, with the factor that it applies to later predictions."""
-    return {"name": profile.name, **profile.model_dump(), "carried": profile.slower**CARRIED}
+    return {"name": profile.name, **profile.model_dump(), "carried": profile.slower**TRANSFERRED}

@@ -41,7 +41,7 @@ def command(run: Run, name: str, changes: Iterable[Change] = ()) -> str:
     if changed.get("offload") == "none":
         given = {name: value for name, value in given.items() if name not in HOST_OPTIONS}
     words = [word for pair in {**given, **changed}.items() for word in _flag(*pair)]
-    words += [word for path in run.catalogs for word in ("--catalog", str(path))]
+    words += [word for path in run.setting.context.catalogs for word in ("--catalog", str(path))]
     return shlex.join(["gptbudget", name, *words])
 
 

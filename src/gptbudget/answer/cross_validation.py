@@ -23,7 +23,7 @@ from gptbudget.evidence.cross import (
     inside_of_others,
     untested,
 )
-from gptbudget.evidence.score import Group, Score, grouped, score, score_errors
+from gptbudget.evidence.score import Group, Score, known_by_group, score
 from gptbudget.units import format_many
 
 _FAMILY = ("family", "inputs")
@@ -33,7 +33,7 @@ def cross_document(cross: Cross) -> Document:
     """Errors on sources whose rows no constant was fitted on, and the ranges read off them."""
     dense = [row for row in cross.rows if row.family == "dense"]
     complete = [row for row in dense if row.inputs == "complete"]
-    records = [{**row._asdict(), **row.keys} for row in cross.rows]
+    records = [row.keys for row in cross.rows]
     data: dict[str, Any] = {
         "schema": 1,
         "made": cross.made,
@@ -70,19 +70,11 @@ def _by_source(title: str, rows: Sequence[LeftOutRow]) -> Table:
 
 def _constants_of(rows: Sequence[LeftOutRow], names: Sequence[str]) -> dict[Group, Score]:
     """The error of the best constant utilization in each group that has one."""
-    return {
-        group: score_errors(known, group)
-        for group, members in grouped(rows, names)
-        if (known := _constant_errors(members))
-    }
-
-
-def _constant_errors(rows: Iterable[LeftOutRow]) -> list[float]:
-    return [row.constant_error for row in rows if row.constant_error is not None]
+    return known_by_group(rows, [row.constant_error for row in rows], names)
 
 
 def _headline(cross: Cross, rows: Sequence[LeftOutRow]) -> Iterable[str]:
-    constant = score_errors(_constant_errors(rows))
+    constant = _constants_of(rows, ())[()]
     most, others = without_largest(rows)
     yield (
         f"each source predicted without its rows (made {cross.made} by {cross.script}), dense in "

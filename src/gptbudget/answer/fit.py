@@ -21,9 +21,9 @@ from gptbudget.answer.verdict import of_usable, subject
 from gptbudget.run.run import ModelRun
 from gptbudget.search.ablation import Ablation
 from gptbudget.search.candidate import Candidate
+from gptbudget.search.changes import Change
 from gptbudget.search.evaluate import BATCH_TOLERANCE
 from gptbudget.search.result import Fit, Way
-from gptbudget.search.variants import costs_quality
 from gptbudget.specs.optimizers import OPTIMIZERS
 from gptbudget.units import (
     YEAR_S,
@@ -194,9 +194,8 @@ def flags(way: Way) -> str:
 def losses(way: Way) -> list[str]:
     """Its choices that cost quality, in words."""
     chosen = way.candidate.choices
-    lossy = [
-        name_of(option, value) for option, value in chosen.items() if costs_quality(option, value)
-    ]
+    made = [Change(option, value) for option, value in chosen.items()]
+    lossy = [name_of(*change) for change in made if change.costs_quality]
     narrow = way.candidate.sums_in_16_bit and not lossy
     return [*lossy, "gradients summed in 16 bit"] if narrow else lossy
 
@@ -281,21 +280,21 @@ def _front_in_words(fit: Fit) -> str:
 
 
 def _no(fit: Fit) -> str:
-    model, space, counted = fit.work.key, fit.space, fit.found
-    if counted.interrupted:
+    model, space, result = fit.space.work.key, fit.space, fit.found
+    if result.interrupted:
         return f"Unknown: the search for {model} was interrupted before it found a way."
     limits = []
-    if counted.fastest is not None and space.max_wall_clock_s is not None:
-        fastest = format_duration(counted.fastest.wall_clock_s)
+    fastest, cheapest = result.misses.get("fastest"), result.misses.get("cheapest")
+    if fastest is not None and space.max_wall_clock_s is not None:
+        taken = format_duration(fastest.wall_clock_s)
         limits.append(
-            f"the fastest that fits takes {fastest} of {format_duration(space.max_wall_clock_s)}"
-            f"{_lower(counted.fastest)}"
+            f"the fastest that fits takes {taken} of {format_duration(space.max_wall_clock_s)}"
+            f"{_lower(fastest)}"
         )
-    if counted.cheapest is not None and space.max_usd is not None:
-        cheapest = format_usd(counted.cheapest.usd or 0)
+    if cheapest is not None and space.max_usd is not None:
+        spent = format_usd(cheapest.usd or 0)
         limits.append(
-            f"the cheapest that fits costs {cheapest} of {format_usd(space.max_usd)}"
-            f"{_lower(counted.cheapest)}"
+            f"the cheapest that fits costs {spent} of {format_usd(space.max_usd)}{_lower(cheapest)}"
         )
     if limits:
         return f"No: {model} fits, but {' and '.join(limits)}."
@@ -308,7 +307,8 @@ def _lower(row: Candidate, comma: str = "") -> str:
 
 
 def _nearest(fit: Fit) -> str:
-    near = next((way for way in fit.misses if way.candidate is fit.found.nearest), None)
+    nearest = fit.found.misses.get("nearest")
+    near = next((way for way in fit.misses if way.candidate is nearest), None)
     if near is None:
         return "nothing was evaluated"
     host, given = near.candidate.host_bytes, near.estimate.run.host_memory_bytes

@@ -74,7 +74,8 @@ def _prediction_notes(run: ModelRun, prediction: Prediction, time: Time | None) 
             f"tokens/s logged where {format_number(logged.predicted_tokens_per_s)} were predicted "
             "(--no-profile)"
         )
-    unseen = "" if prediction.card_was_compared else f", and no published run on {run.gpu.key}"
+    compared = run.gpu.key in run.setting.evidence.compared_gpus
+    unseen = "" if compared else f", and no published run on {run.gpu.key}"
     yield (
         f"likely range: {likely.low:.2f} to {likely.high:.2f} times the prediction, as for "
         f"{likely.name} ({likely.evidence}{unseen})"

@@ -11,6 +11,9 @@ from gptbudget.evidence.validate import OneRun
 from gptbudget.specs.options import ASSUMED_OPTIONS
 from gptbudget.units import format_bytes, format_duration, format_number, format_percent
 
+_SOURCE = {"title", "url", "stack_reason", "assumed", "off_because", "border"}
+"""What is said of the source of a run."""
+
 
 def run_document(scored: OneRun) -> Document:
     """Everything that is known of one run."""
@@ -23,7 +26,7 @@ def run_document(scored: OneRun) -> Document:
     data: dict[str, Any] = {
         "schema": 1,
         "id": row.id,
-        "source": row.source._asdict(),
+        "source": {"key": row.source, **row.about.model_dump(include=_SOURCE)},
         "model": row.model,
         "gpu": row.gpu,
         "options": {**row.options, **row.speed_options},
@@ -71,7 +74,7 @@ def _measured(scored: OneRun) -> Table:
         rows.append(("step", *seconds))
     if scored.peak:
         amounts = (format_bytes(each) for each in (scored.peak.predicted, scored.peak.published))
-        rows.append((f"peak, {scored.row.figure}", *amounts))
+        rows.append((f"peak, {scored.row.about.figure}", *amounts))
     if scored.fit:
         rows.append(("outcome", *_outcome(scored.fit)))
     return numbers_table(("", "predicted", "published"), rows)
@@ -110,14 +113,14 @@ def _options(scored: OneRun) -> Table:
 
 def _notes(scored: OneRun) -> Iterator[str]:
     row = scored.row
-    yield f"source: {row.source.title}{', ' + row.source.url if row.source.url else ''}"
+    yield f"source: {row.about.title}{', ' + row.about.url if row.about.url else ''}"
     if row.quote:
         yield f"quoted from the source: {row.quote}"
-    if row.source.stack_reason:
-        yield f"software: {scored.run.stack}, because {row.source.stack_reason}"
-    if row.source.off_because:
-        yield f"known reason for errors on this source: {row.source.off_because}"
+    if row.about.stack_reason:
+        yield f"software: {scored.run.stack}, because {row.about.stack_reason}"
+    if row.about.off_because:
+        yield f"known reason for errors on this source: {row.about.off_because}"
     if row.assumed_input:
         yield f"assumed for this run: {row.assumed_input}"
-    if row.source.assumed:
-        yield f"assumed for the source: {row.source.assumed}"
+    if row.about.assumed:
+        yield f"assumed for the source: {row.about.assumed}"

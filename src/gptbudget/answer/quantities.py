@@ -12,7 +12,7 @@ from gptbudget.answer.document import Table
 from gptbudget.answer.notes import rank_data, worst_rank
 from gptbudget.answer.prices import offers_data, spread_in_words
 from gptbudget.run.estimate import Estimate
-from gptbudget.run.run import ComputeRun, ModelRun, SizeAndTokens
+from gptbudget.run.run import BareSize, ComputeRun, ModelRun
 from gptbudget.specs.options import ASSUMED_OPTIONS
 from gptbudget.units import (
     format_bytes,
@@ -119,7 +119,7 @@ def total_parameters(estimate: Estimate) -> float | None:
     if estimate.parameters is not None:
         return estimate.parameters.total
     work = estimate.run.work
-    return work.parameters if isinstance(work, SizeAndTokens) else None
+    return work.parameters if isinstance(work, BareSize) else None
 
 
 def active_parameters(estimate: Estimate) -> float | None:

@@ -125,7 +125,14 @@ def speed_data(row: ScoredSpeed) -> dict[str, Any]:
 
 def peak_data(row: ScoredRow) -> dict[str, Any]:
     """A scored figure of memory as plain data."""
-    return {**row._asdict(), "group": dict(row.group), "error": row.error}
+    return {
+        "id": row.id,
+        "source": row.source,
+        "quantity": "peak_bytes",
+        **row._asdict(),
+        "group": dict(row.group),
+        "error": row.error,
+    }
 
 
 def fit_data(fit: ScoredFit) -> dict[str, Any]:
@@ -228,7 +235,7 @@ def _memory_headline(measured: Sequence[AgainstPyTorch], runs: AgainstRuns) -> I
         )
     if runs.peaks:
         whole = score(runs.peaks)
-        sources = {run.source.url for run in runs.published if run.peak_bytes is not None}
+        sources = {run.about.url for run in runs.published if run.peak_bytes is not None}
         yield (
             f"memory against published peaks: {format_many(whole.rows, 'run')} of "
             f"{format_many(len(sources), 'source')}, median error {percent(whole.median, 1)}, "
@@ -417,7 +424,7 @@ def _listed(runs: AgainstRuns) -> Iterator[Table]:
     for title, of in listed.items():
         if of:
             yield numbers_table((title, "rows"), ((each.reason, str(len(each.ids))) for each in of))
-    sources = {run.source.key: run.source for run in runs.published}
+    sources = {run.source: run.about for run in runs.published}
     named = tuple((key, each.title, each.url or "") for key, each in sources.items())
     yield Table(("source", "title", ""), named)
 
@@ -439,7 +446,7 @@ def _notes(measured: Sequence[AgainstPyTorch], runs: AgainstRuns) -> Iterator[st
             "allocator holds (reserved) or all in use on the card; each is compared with that part "
             "of the bill, reserved and card with what the allocator keeps beside it"
         )
-    sources = {run.source.key: run.source for run in runs.published}
+    sources = {run.source: run.about for run in runs.published}
     said = {
         "assumed": "assumed",
         "off_because": "off because",

@@ -1,1 +1,1 @@
-"""What a budget is best spent on: laws, shapes, and what the hardware makes of them."""
+"""Plan a budget: scaling laws, model shapes, and the compute-optimal model on given hardware."""

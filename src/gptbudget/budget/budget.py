@@ -1,18 +1,18 @@
-"""A budget, and what it is best spent on."""
+"""A budget and the compute-optimal model for it."""
 
 import math
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from gptbudget.budget.laws import Allocation, Data, allocations
-from gptbudget.budget.optimum import Horizon, OnHardware, optimum_on
+from gptbudget.budget.laws import Allocation, allocations, optimum
+from gptbudget.budget.optimum import OnHardware, optimum_on
 from gptbudget.budget.shapes import DEFAULT_CONTEXT, LARGEST_SHAPE, candidates
 from gptbudget.core.chinchilla import predicted_loss
-from gptbudget.core.cost import energy_kwh, gpu_hours, rent_usd
 from gptbudget.core.parameters import count_parameters
 from gptbudget.errors import UsageError
-from gptbudget.run.run import CostAssumptions, ModelRun, NamedModel, Origin
-from gptbudget.search.fastest import Setting
+from gptbudget.run.complete import complete_model_run
+from gptbudget.run.estimate import cost_of
+from gptbudget.run.run import ModelRun, NamedModel, Origin, Setting
 from gptbudget.specs.command_options import PlanOptions
 
 _NEAREST = 3
@@ -20,7 +20,7 @@ _ANY_SIZE = 1e9
 
 
 class Budget(NamedTuple):
-    """What there is to spend; ``None`` where it says nothing of time or money."""
+    """The budget in FLOPs and, if hardware is given, in time and money."""
 
     flops: float
     """Counted as 6ND."""
@@ -39,7 +39,7 @@ class Nearest(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """The best model for a budget, and everything that is said beside it."""
+    """The optimum for a budget, all laws, the nearest models, and the plan on hardware."""
 
     options: PlanOptions
     origins: Mapping[str, Origin]
@@ -48,13 +48,12 @@ class Plan(NamedTuple):
     laws: list[Allocation]
     nearest: list[Nearest]
     hardware: OnHardware | None
-    setting: Setting | None
     shape: NamedModel | None
-    """Near the optimum; that of the hardware where there is one."""
+    """A shape near the optimum; with hardware, the one chosen for it."""
 
     @property
     def epochs(self) -> float | None:
-        """Passes over the unique tokens that there are."""
+        """Epochs over ``--unique-tokens``; ``None`` if not given."""
         unique = self.options.unique_tokens
         return None if unique is None else self.optimum.tokens / unique
 
@@ -65,73 +64,62 @@ class Plan(NamedTuple):
 
     @property
     def nothing_fits(self) -> bool:
-        """Whether there is hardware, and no model of any size fits it."""
-        found = self.hardware
-        smaller = found and (found.best_that_fits or found.best_with_offload)
+        """Whether hardware is given and no model of any size fits it."""
+        hardware = self.hardware
+        smaller = hardware and (hardware.best_that_fits or hardware.best_with_offload)
         return self.feasible is False and smaller is None
 
 
 def plan_flops(
     options: PlanOptions, origins: Mapping[str, Origin], models: Iterable[NamedModel]
 ) -> Plan:
-    """What an amount of compute is best spent on, on no particular hardware."""
+    """Plan an amount of FLOPs without hardware."""
     assert options.flops is not None
-    laws = allocations(options.flops, _data(options))
-    best = laws[0]
-    small = best.parameters <= LARGEST_SHAPE
-    context = options.seq_len or DEFAULT_CONTEXT
-    offered = candidates(best.parameters, context)[0] if small else None
-    return Plan(
-        options,
-        origins,
-        Budget(options.flops),
-        best,
-        laws,
-        nearest_models(models, best),
-        None,
-        None,
-        offered,
-    )
+    best = optimum(options.flops)
+    offered = None
+    if best.parameters <= LARGEST_SHAPE:
+        offered = candidates(best.parameters, options.seq_len or DEFAULT_CONTEXT)[0]
+    return _plan(options, origins, Budget(options.flops), best, models, shape=offered)
 
 
-def plan_on(
-    setting: Setting,
-    options: PlanOptions,
-    origins: Mapping[str, Origin],
-    models: Iterable[NamedModel],
-) -> Plan:
-    """What time, money or compute on one kind of hardware is best spent on.
+def plan_on(setting: Setting, options: PlanOptions, models: Iterable[NamedModel]) -> Plan:
+    """Plan a budget of time, money or FLOPs on one accelerator type.
 
     Raises:
         UsageError: a budget of money on hardware without a price, or options that cannot be.
     """
     run = _any_run(setting)
-    price = _usd_per_gpu_hour(run)
-    seconds = options.time
+    price = cost_of(run.cost, 1, 3600).usd
     if options.cost is not None:
-        seconds = _seconds_for(options.cost, price, run)
-    found = optimum_on(setting, Horizon(seconds, options.flops))
-    best = found.optimum
-    flops = 6 * best.parameters * best.tokens
+        in_time = setting.options.changed(time=_seconds_for(options.cost, price, run))
+        setting = setting._replace(options=in_time)
+    hardware = optimum_on(setting)
+    best = hardware.optimum
+    seconds = setting.options.time
     if seconds is None:
-        seconds = found.trained.way.time.wall_clock_s
-    hours = float(gpu_hours(run.gpus, seconds))
-    usd = None if price is None else float(rent_usd(hours, price))
-    return Plan(
-        options,
-        origins,
-        Budget(flops, seconds, hours, usd),
-        best,
-        allocations(flops, _data(options)),
-        nearest_models(models, best),
-        found,
-        setting,
-        found.trained.model,
-    )
+        seconds = hardware.trained.way.time.wall_clock_s
+    spent = cost_of(run.cost, run.gpus, seconds)
+    budget = Budget(6 * best.parameters * best.tokens, seconds, spent.gpu_hours, spent.usd)
+    shape = hardware.trained.model
+    return _plan(options, setting.origins, budget, best, models, shape, hardware)
+
+
+def _plan(
+    options: PlanOptions,
+    origins: Mapping[str, Origin],
+    budget: Budget,
+    best: Allocation,
+    models: Iterable[NamedModel],
+    shape: NamedModel | None,
+    hardware: OnHardware | None = None,
+) -> Plan:
+    laws = allocations(budget.flops, options.unique_tokens, options.inference_tokens)
+    nearest = nearest_models(models, best)
+    return Plan(options, origins, budget, best, laws, nearest, hardware, shape)
 
 
 def nearest_models(models: Iterable[NamedModel], best: Allocation) -> list[Nearest]:
-    """The dense models of the catalog nearest in size, each on the tokens the budget allows."""
+    """The dense models of the catalog nearest in size, each on the tokens of the same compute."""
     sized = [
         (model.key, count_parameters(model.spec).total)
         for model in models
@@ -145,27 +133,12 @@ def nearest_models(models: Iterable[NamedModel], best: Allocation) -> list[Neare
     ]
 
 
-def _data(options: PlanOptions) -> Data:
-    return Data(options.unique_tokens, options.inference_tokens)
-
-
 def _any_run(setting: Setting) -> ModelRun:
-    """Any model on the hardware, to see how many there are and what they cost."""
+    """Return a run of any model, from which the number of GPUs and their price are read."""
     context = setting.options.seq_len or DEFAULT_CONTEXT
     model = candidates(_ANY_SIZE, context)[0]
-    return setting.complete_model(
-        model, {"tokens": _ANY_SIZE, "flops": None, "model": (model.key,)}
-    )
-
-
-def _usd_per_gpu_hour(run: ModelRun) -> float | None:
-    """Rent; electricity where only its price was given, for cards one owns."""
-    cost: CostAssumptions = run.cost
-    if not cost.own:
-        return cost.price_usd_per_hour
-    if cost.power_w is None or cost.kwh_price_usd is None:
-        return None
-    return float(energy_kwh(1, cost.power_w, cost.pue)) * cost.kwh_price_usd
+    changes = {"tokens": _ANY_SIZE, "flops": None, "model": (model.key,)}
+    return complete_model_run(setting.changed(changes), model)
 
 
 def _seconds_for(usd: float, price: float | None, run: ModelRun) -> float:

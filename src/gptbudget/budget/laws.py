@@ -1,4 +1,4 @@
-"""What each scaling law makes of an amount of compute."""
+"""Optimal model size and tokens for an amount of compute, by each scaling law."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -16,7 +16,6 @@ from gptbudget.core.scaling_laws import (
     APPROACH_1,
     APPROACH_2,
     TOKENS_PER_PARAMETER,
-    SizeLaw,
     deepseek_model_flops,
     deepseek_tokens,
     kaplan_parameters,
@@ -34,49 +33,52 @@ _SMALLEST_MODEL = 1e6
 
 
 class Allocation(NamedTuple):
-    """A model size and a number of tokens, and the law that says so."""
+    """The optimal model size and number of tokens according to one law."""
 
     law: str
     name: str
     parameters: float
     tokens: float
     loss: float | None
-    """By the law's own fit, in nats a token of its corpus; ``None`` where it has none."""
+    """Predicted by the law itself, in nats per token of its corpus; ``None`` if it does not."""
     source: str
     note: str = ""
 
     @property
     def replication_loss(self) -> float:
-        """Loss of the same model by the fit that is followed, so that laws can be compared."""
+        """Loss predicted by the law in ``FOLLOWED``, so that allocations can be compared."""
         return float(predicted_loss(self.parameters, self.tokens))
-
-
-class Data(NamedTuple):
-    """What else a law may look at."""
-
-    unique_tokens: float | None = None
-    inference_tokens: float | None = None
 
 
 def optimum(flops: float) -> Allocation:
     """The compute-optimal model by the replicated Chinchilla fit.
 
     Raises:
-        UsageError: so little compute that no law says anything.
+        UsageError: the budget is too small for any law.
     """
-    found = _by_fit(FOLLOWED, BESIROGLU, flops)
-    if found.parameters < _SMALLEST_MODEL:
+    best = _by_fit(FOLLOWED, BESIROGLU, flops)
+    if best.parameters < _SMALLEST_MODEL:
         raise UsageError(
             f"{flops:.3g} FLOP are too few for any scaling law: the best model would have "
-            f"{found.parameters:.3g} parameters",
+            f"{best.parameters:.3g} parameters",
             "give a larger budget, for example --flops 1e18",
         )
-    return found
+    return best
 
 
-def allocations(flops: float, data: Data) -> list[Allocation]:
-    """Every law at the same budget, the followed one first."""
-    return [optimum(flops), *_others(flops), *_with_data(flops, data)]
+def allocations(
+    flops: float, unique_tokens: float | None = None, inference_tokens: float | None = None
+) -> list[Allocation]:
+    """Every law at the same budget, the followed one first.
+
+    Some need to know how much text there is, or how many tokens the model will be used for.
+    """
+    laws = [optimum(flops), *_others(flops)]
+    if unique_tokens is not None:
+        laws.append(_on_repeated_data(flops, unique_tokens))
+    if inference_tokens is not None:
+        laws.append(_for_inference(flops, inference_tokens))
+    return laws
 
 
 def _by_fit(law: str, fit: ChinchillaLaw, flops: float) -> Allocation:
@@ -86,31 +88,29 @@ def _by_fit(law: str, fit: ChinchillaLaw, flops: float) -> Allocation:
     return Allocation(law, fit.name, parameters, tokens, loss, fit.source)
 
 
-def _by_size(law: str, size: SizeLaw, flops: float) -> Allocation:
-    parameters = float(size.parameters(flops))
-    return Allocation(law, size.name, parameters, flops / (6 * parameters), None, size.source)
+def _by_size(
+    law: str, name: str, parameters: float, flops: float, source: str, note: str = ""
+) -> Allocation:
+    """A law that gives a size; the rest of the budget are tokens, and it predicts no loss."""
+    return Allocation(law, name, parameters, flops / (6 * parameters), None, source, note)
 
 
 def _others(flops: float) -> Iterator[Allocation]:
-    yield _by_size("chinchilla-1", APPROACH_1, flops)
-    yield _by_size("chinchilla-2", APPROACH_2, flops)
+    for law, size in (("chinchilla-1", APPROACH_1), ("chinchilla-2", APPROACH_2)):
+        yield _by_size(law, size.name, float(size.parameters(flops)), flops, size.source)
     yield _by_fit("chinchilla-3", HOFFMANN, flops)
-    twenty = float(parameters_at_fixed_ratio(flops, TOKENS_PER_PARAMETER))
-    yield Allocation(
+    yield _by_size(
         "20-tokens",
         f"{TOKENS_PER_PARAMETER} tokens a parameter",
-        twenty,
-        flops / (6 * twenty),
-        None,
+        float(parameters_at_fixed_ratio(flops, TOKENS_PER_PARAMETER)),
+        flops,
         "https://arxiv.org/abs/2203.15556, what Table 3 comes down to",
     )
-    kaplan = float(kaplan_parameters(flops))
-    yield Allocation(
+    yield _by_size(
         "kaplan",
         "Kaplan et al. 2020",
-        kaplan,
-        flops / (6 * kaplan),
-        None,
+        float(kaplan_parameters(flops)),
+        flops,
         "https://arxiv.org/abs/2001.08361, Table 6",
         "parameters without embeddings; too large models, as learning rates did not decay",
     )
@@ -125,34 +125,23 @@ def _others(flops: float) -> Iterator[Allocation]:
     )
 
 
-def _with_data(flops: float, data: Data) -> Iterator[Allocation]:
-    """Laws that need to know how much text there is, or how long the model will be used."""
-    unique, use = data.unique_tokens, data.inference_tokens
-    if unique is not None:
-        parameters = optimal_parameters_on_repeated_data(flops, unique)
-        tokens = flops / (6 * parameters)
-        loss = float(loss_on_repeated_data(parameters, tokens, unique))
-        yield Allocation(
-            "data-constrained",
-            f"{MUENNIGHOFF.name}, repeated data",
-            parameters,
-            tokens,
-            loss,
-            MUENNIGHOFF.source,
+def _on_repeated_data(flops: float, unique_tokens: float) -> Allocation:
+    parameters = optimal_parameters_on_repeated_data(flops, unique_tokens)
+    tokens = flops / (6 * parameters)
+    loss = float(loss_on_repeated_data(parameters, tokens, unique_tokens))
+    name = f"{MUENNIGHOFF.name}, repeated data"
+    return Allocation("data-constrained", name, parameters, tokens, loss, MUENNIGHOFF.source)
+
+
+def _for_inference(flops: float, inference_tokens: float) -> Allocation:
+    parameters = parameters_for_inference(flops, inference_tokens)
+    if parameters < _SMALLEST_MODEL:
+        raise UsageError(
+            f"--inference-tokens {inference_tokens:.3g} is so much that no model is small enough "
+            "for it",
+            "give less, or a larger budget",
         )
-    if use is not None:
-        parameters = parameters_for_inference(flops, use)
-        if parameters < _SMALLEST_MODEL:
-            raise UsageError(
-                f"--inference-tokens {use:.3g} is so much that no model is small enough for it",
-                "give less, or a larger budget",
-            )
-        tokens = flops / (6 * parameters)
-        yield Allocation(
-            "inference-adjusted",
-            "Sardana et al. 2024, with inference",
-            parameters,
-            tokens,
-            float(predicted_loss(parameters, tokens)),
-            "https://arxiv.org/abs/2401.00448",
-        )
+    tokens = flops / (6 * parameters)
+    loss = float(predicted_loss(parameters, tokens))
+    name, source = "Sardana et al. 2024, with inference", "https://arxiv.org/abs/2401.00448"
+    return Allocation("inference-adjusted", name, parameters, tokens, loss, source)

@@ -1,18 +1,16 @@
 """What ``plan`` answers: the best model for a budget, or how many GPUs for a deadline."""
 
 from collections.abc import Iterable, Mapping
-from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from gptbudget.budget.budget import Plan, plan_flops, plan_on
 from gptbudget.catalog.catalog import Catalog, load_catalog
 from gptbudget.catalog.index import EVERY
-from gptbudget.catalog.reference import load_evidence
 from gptbudget.errors import UsageError
 from gptbudget.run import question as questions
+from gptbudget.run.origins import refuse_two, refuse_unused
 from gptbudget.run.run import NamedGpu, NamedModel, Origin
-from gptbudget.search.fastest import Setting
 from gptbudget.search.gpu_count import Counted, Limits, Search, counted_best_first
 from gptbudget.specs.command_options import PlanOptions
 from gptbudget.specs.options import ADAPTER_OPTIONS, OPTIONS
@@ -31,13 +29,13 @@ class CountPlan(NamedTuple):
 
     @property
     def feasible(self) -> bool | None:
-        """Whether some row is; ``None`` where that is not known of any."""
+        """Whether any row is feasible; ``None`` if none is, but some are unknown."""
         rows = [counted.feasible for counted in self.found]
         return True if True in rows else None if None in rows else False
 
 
 def answer(question: questions.Question, catalogs: Iterable[Path] = ()) -> Plan | CountPlan:
-    """The best model for a budget; with a model, how many GPUs.
+    """Answer ``plan``: the best model for a budget or, if a model is given, the number of GPUs.
 
     Raises:
         GptBudgetError: a bad question.
@@ -73,8 +71,12 @@ def plan_budget(question: questions.Question, catalogs: Iterable[Path] = ()) -> 
     question = questions.on_this_machine(question, catalog)
     options = question.options
     assert isinstance(options, PlanOptions)
-    _refuse_two_budgets(options)
-    _refuse(options, _OF_A_MODEL, "without --model", "name a model, or drop it")
+    refuse_two(options, _BUDGETS, "set the budget")
+    if not any(name in options.given for name in _BUDGETS):
+        raise UsageError(
+            "there is no budget", "give --time or --cost with --gpu, or --flops, or a --model"
+        )
+    refuse_unused(options, _OF_A_MODEL, "without --model", "name a model, or drop it")
     if options.unique_tokens is not None and options.unique_tokens < 1:
         raise UsageError("--unique-tokens is less than one token", "write for example 10B")
     models = [NamedModel(entry.key, entry.spec) for entry in catalog.models]
@@ -82,7 +84,7 @@ def plan_budget(question: questions.Question, catalogs: Iterable[Path] = ()) -> 
         if options.flops is None:
             raise UsageError("--gpu is missing", "name an accelerator, for example --gpu 4070ti")
         others = [name for name in options.given if name not in _WITHOUT_A_GPU]
-        _refuse(options, sorted(others), "without --gpu", "name an accelerator, or drop it")
+        refuse_unused(options, sorted(others), "without --gpu", "name an accelerator, or drop it")
         return plan_flops(options, question.origins, models)
     gpus = _gpus_of(question, catalog)
     if len(gpus) > 1:
@@ -90,7 +92,8 @@ def plan_budget(question: questions.Question, catalogs: Iterable[Path] = ()) -> 
             f"a budget is planned for one --gpu, not {len(gpus)}",
             "name one, or a --model to compare GPUs for",
         )
-    return plan_on(_setting_of(question, gpus[0], catalogs), options, question.origins, models)
+    (setting,) = questions.settings_of(question, gpus, catalogs)
+    return plan_on(setting, options, models)
 
 
 def plan_counts(question: questions.Question, catalogs: Iterable[Path] = ()) -> CountPlan:
@@ -101,9 +104,10 @@ def plan_counts(question: questions.Question, catalogs: Iterable[Path] = ()) -> 
     """
     options = question.options
     assert isinstance(options, PlanOptions)
-    what = "with --model, whose tokens say how much to train"
-    _refuse(options, ("flops", "unique_tokens", "inference_tokens"), what, "drop it")
-    _refuse(options, ("gpus",), "with --model: their number is the answer", "use compare for one")
+    why = "with --model, whose tokens say how much to train"
+    refuse_unused(options, ("flops", "unique_tokens", "inference_tokens"), why, "drop it")
+    why = "with --model: their number is the answer"
+    refuse_unused(options, ("gpus",), why, "use compare for one")
     if options.time is None and options.cost is None:
         raise UsageError(
             "there is no limit to the number of GPUs", "give --time or --cost, or both"
@@ -112,23 +116,9 @@ def plan_counts(question: questions.Question, catalogs: Iterable[Path] = ()) -> 
     catalog = load_catalog(catalogs)
     question = questions.on_this_machine(question, catalog, count=False)
     works = questions.works(options, catalog)
-    found = [
-        Search(_setting_of(question, gpu, catalogs), work, limits).smallest()
-        for gpu in _gpus_of(question, catalog)
-        for work in works
-    ]
-    return CountPlan(counted_best_first(found), limits, question)
-
-
-def _setting_of(question: questions.Question, gpu: NamedGpu, catalogs: Iterable[Path]) -> Setting:
-    """One accelerator with everything that was said and is known."""
-    return Setting(
-        question.options,
-        gpu,
-        load_evidence(),
-        questions.run_context(question, catalogs),
-        question.origins,
-    )
+    settings = questions.settings_of(question, _gpus_of(question, catalog), catalogs)
+    counts = [Search(setting, work, limits).smallest() for setting in settings for work in works]
+    return CountPlan(counted_best_first(counts), limits, question)
 
 
 def _gpus_of(question: questions.Question, catalog: Catalog) -> list[NamedGpu]:
@@ -141,22 +131,3 @@ def _gpus_of(question: questions.Question, catalog: Catalog) -> list[NamedGpu]:
     if EVERY in (question.options.gpu or ()):
         raise UsageError("plan searches for each accelerator", "name those that you can have")
     return questions.named_gpus(question, catalog)
-
-
-def _refuse_two_budgets(options: PlanOptions) -> None:
-    given = [name for name in _BUDGETS if getattr(options, name) is not None]
-    for first, second in combinations(given, 2):
-        raise UsageError(f"--{first} and --{second} both set the budget", "give one of them")
-    if not given:
-        raise UsageError(
-            "there is no budget", "give --time or --cost with --gpu, or --flops, or a --model"
-        )
-
-
-def _refuse(options: PlanOptions, names: Iterable[str], where: str, hint: str) -> None:
-    for name in names:
-        if getattr(options, name) is not None:
-            raise UsageError(f"--{name.replace('_', '-')} has no effect {where}", hint)
-
-
-__all__ = ["CountPlan", "answer", "ask", "plan_budget", "plan_counts"]

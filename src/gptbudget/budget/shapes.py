@@ -1,11 +1,11 @@
-"""Concrete shapes of about a number of parameters, in sizes that matrix units like.
+"""Model shapes of about a number of parameters, with dimensions fast on tensor cores.
 
 Width is a multiple of 128 and the vocabulary is padded to one, so that no tile of a product is
 cut (NVIDIA, Deep Learning Performance Guide, "Matrix Multiplication Background"). Between the
 depth at which more layers stop being better than more width (Levine et al. 2020) and the widest
 models of the GPT-3 family (128 channels a layer: Brown et al. 2020, Table 2.1) the loss hardly
 depends on the shape (Kaplan et al. 2020, section 3.1: an aspect ratio 40 times as large costs 3 %),
-so the hardware may choose.
+so the shape is chosen for speed on the hardware.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ _WIDEST = 128
 _WIDER = 1.5
 """Than Levine's widths, where those are wider than the GPT-3 family: by hand, to have a choice."""
 _LEAST_ASPECT, _MOST_ASPECT = 2, 2048
-"""Channels a layer that are looked at; by hand."""
+"""Range of width / layers that is considered. Set by hand."""
 _WIDE_HEADS_FROM = 2048
 _NEAR = 0.03
 _MOST_WIDTH = 2**17
@@ -57,7 +57,7 @@ def shape(layers: int, width: int, context: int) -> NamedModel:
 
 
 def _positions(context: int) -> Literal["learned", "rotary"]:
-    """A table of positions, as GPT-3 has one; beyond its length none, which would be large."""
+    """Learned positions as in GPT-3; rotary beyond, where a table would be large."""
     return "learned" if context <= _LONGEST_TABLE else "rotary"
 
 
@@ -77,12 +77,12 @@ def catalog_entry(model: ModelSpec) -> dict[str, object]:
 
 
 def candidates(parameters: float, context: int) -> list[NamedModel]:
-    """Shapes of about this size that no rule is against, nearest first; at least one."""
-    found = sorted(
+    """Return acceptable shapes within 3 % of this size, nearest first; at least one shape."""
+    by_distance = sorted(
         (each for width in _widths() if (each := _of_width(parameters, width, context))),
         key=lambda each: abs(parameters_of(each) / parameters - 1),
     )
-    sound = [each for each in found if _is_sound(each.spec)] or found
+    sound = [each for each in by_distance if _is_sound(each.spec)] or by_distance
     near = [each for each in sound if abs(parameters_of(each) / parameters - 1) <= _NEAR]
     return near[:_MOST_SHAPES] or sound[:1]
 
@@ -93,7 +93,7 @@ def parameters_of(model: NamedModel) -> int:
 
 
 def _widths() -> Iterator[int]:
-    """Multiples of 128, and of more where heads are many, so that GPUs can share them."""
+    """Yield multiples of 128, in larger steps for wide models, so that GPUs share heads."""
     width = _PIECE
     while width <= _MOST_WIDTH:
         yield width
@@ -101,7 +101,7 @@ def _widths() -> Iterator[int]:
 
 
 def _of_width(parameters: float, width: int, context: int) -> NamedModel | None:
-    """The depth that comes nearest to the size; ``None`` where not even one layer is near."""
+    """Return the shape of this width nearest in size; ``None`` if its depth is out of range."""
     rows = _VOCABULARY + (context if _positions(context) == "learned" else 0)
     blocks = parameters - rows * width
     layers = round(blocks / (12 * width**2))
@@ -113,7 +113,7 @@ def _of_width(parameters: float, width: int, context: int) -> NamedModel | None:
 
 
 def _is_sound(model: ModelSpec) -> bool:
-    """Neither deeper than depth pays, nor wider than anybody built."""
+    """Whether the shape is within the limits of depth and of width per layer."""
     deepest = deepest_layers(12 * model.layers * model.width**2)
     widest = max(_WIDEST, _WIDER * width_at_depth(deepest) / deepest)
     return model.layers <= deepest + 1 and model.width / model.layers <= widest

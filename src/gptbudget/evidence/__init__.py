@@ -1,1 +1,1 @@
-"""Our error against what was measured and published."""
+"""Measured and published training runs, and the errors of our estimates on them."""

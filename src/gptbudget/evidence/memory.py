@@ -1,4 +1,4 @@
-"""Memory against the bill: published peaks and outcomes, and steps that PyTorch accounted for."""
+"""Score predicted memory against published peaks and outcomes, and PyTorch's trackers."""
 
 import json
 from collections.abc import Iterable
@@ -10,9 +10,7 @@ from gptbudget.catalog.reference import load_evidence
 from gptbudget.core.implementation import implementation
 from gptbudget.core.memory.timeline import memory_by_phase
 from gptbudget.core.step import TrainingStep
-from gptbudget.evidence.published import (
-    PublishedRun,
-)
+from gptbudget.evidence.published import PublishedRun
 from gptbudget.evidence.score import ScoredRow
 from gptbudget.run.estimate import memory_of
 from gptbudget.run.run import ModelRun
@@ -23,12 +21,12 @@ from gptbudget.specs.stack import Stacks
 
 
 class ScoredFit(NamedTuple):
-    """One run that ran or ran out of memory, and what we say of it."""
+    """The outcome of one run (succeeded or out of memory) and the prediction."""
 
     id: str
     source: str
     border: bool
-    """It is one batch size from what its card holds."""
+    """Whether its batch size is the largest that fits, or the next larger one."""
     predicted: bool | None
     published: bool
     peak_bytes: int
@@ -38,7 +36,7 @@ class ScoredFit(NamedTuple):
 def score_memory(row: PublishedRun, run: ModelRun) -> tuple[ScoredRow | None, ScoredFit | None]:
     """Score one published run: its peak, if there is one, and whether it fits.
 
-    ``None`` where nothing was published, or no bill can be made.
+    ``None`` where nothing was published, or memory cannot be predicted.
     """
     if row.ran is None:
         return None, None
@@ -47,35 +45,20 @@ def score_memory(row: PublishedRun, run: ModelRun) -> tuple[ScoredRow | None, Sc
         return None, None
     fit = ScoredFit(
         row.id,
-        row.source.key,
-        row.source.border,
+        row.source,
+        row.about.border,
         memory.fits,
         row.ran,
         memory.peak_bytes,
         memory.usable_bytes,
     )
-    if row.peak_bytes is None or row.figure is None:
+    kind = row.about.figure
+    if row.peak_bytes is None or kind is None:
         return None, fit
-    group = (
-        ("source", row.source.key),
-        ("method", run.recipe.method.kind),
-        ("kind", row.figure),
-    )
-    predicted = memory.figure(row.figure)
-    return (
-        ScoredRow(row.id, row.source.key, "peak_bytes", "peak", group, predicted, row.peak_bytes),
-        fit,
-    )
+    group = (("source", row.source), ("method", run.recipe.method.kind), ("kind", kind))
+    return ScoredRow(row.id, row.source, "peak", group, memory.figure(kind), row.peak_bytes), fit
 
 
-_PHASES = (
-    "start",
-    "forward_peak",
-    "forward_end",
-    "backward_peak",
-    "backward_end",
-    "optimizer_step",
-)
 ONE_GPU = "pytorch_steps.json"
 SHARDED = "pytorch_fsdp_steps.json"
 _TRACKERS = {ONE_GPU: "PyTorch MemTracker", SHARDED: "PyTorch FSDPMemTracker"}
@@ -102,7 +85,7 @@ def load_measured_steps(catalog: Catalog, file: str = ONE_GPU) -> MeasuredSteps:
 
 
 def measured_stack(implementation: str) -> str:
-    """The stack that stands for an implementation that was measured."""
+    """Return the stack whose constants came from this measured implementation."""
     stacks = load_evidence().stacks.stacks
     return next(name for name, stack in stacks.items() if implementation in stack.measured_as)
 
@@ -119,7 +102,7 @@ def _step(number: int, row: dict[str, Any], catalog: Catalog) -> MeasuredStep:
         layout=ONE_RANK if gpus is None else Layout(dp=gpus, zero=row["zero"]),
         micro_batch=row["micro_batch"],
         seq_len=row["seq_len"],
-        phase_bytes={phase: row[phase] for phase in _PHASES},
+        phase_bytes={phase: row[phase] for phase in _OURS},
         peak_bytes=row["peak"],
         peak_phase=row["peak_phase"],
     )
@@ -152,7 +135,7 @@ _OURS: dict[str, tuple[str, ...]] = {
     "backward_end": ("backward_end",),
     "optimizer_step": ("optimizer_step",),
 }
-"""Which of our phases a measured figure covers."""
+"""Phases of our model that each measured figure corresponds to."""
 
 _PART_OF_STEP = {
     "start": "start",
@@ -171,9 +154,9 @@ def score_steps(steps: Iterable[MeasuredStep], stacks: Stacks, source: str) -> l
 
 
 def _rows(step: MeasuredStep, stacks: Stacks, source: str) -> list[ScoredRow]:
-    how = implementation(step.model, step.stack, stacks, step.recipe.loss)
+    parts = implementation(step.model, step.stack, stacks, step.recipe.loss)
     ours = memory_by_phase(
-        TrainingStep(step.model, step.recipe, how, step.micro_batch, step.seq_len, step.layout)
+        TrainingStep(step.model, step.recipe, parts, step.micro_batch, step.seq_len, step.layout)
     )
     assert ours is not None
     totals = {str(phase): float(parts.total) for phase, parts in ours.phases.items()}
@@ -187,7 +170,6 @@ def _rows(step: MeasuredStep, stacks: Stacks, source: str) -> list[ScoredRow]:
         ScoredRow(
             step.id,
             source,
-            "peak_bytes",
             "peak",
             group,
             float(ours.peak_bytes),
@@ -199,5 +181,5 @@ def _rows(step: MeasuredStep, stacks: Stacks, source: str) -> list[ScoredRow]:
     for figure, phases in _OURS.items():
         predicted = max(totals[phase] for phase in phases)
         published = step.phase_bytes[figure]
-        rows.append(ScoredRow(step.id, source, "peak_bytes", figure, group, predicted, published))
+        rows.append(ScoredRow(step.id, source, figure, group, predicted, published))
     return rows

@@ -1,4 +1,4 @@
-"""Published training runs: read from their file, with what was measured and who says so."""
+"""Published training runs: loaded from their file, with measurements and sources."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from math import prod
@@ -24,24 +24,24 @@ _PEAKS = {"peak_gb": 1e9, "peak_gib": GIB}
 
 
 class SharedFields(OptionFields):
-    """Options of the command line, and what the rows of a source may share beside them."""
+    """Command-line options, and further fields that the rows of a source may share."""
 
     accumulates: bool = False
-    """Gradients of earlier micro-batches are alive; the batch itself is not known."""
+    """The run accumulates gradients, but its global batch is not published."""
     rank: Literal["first"] | None = None
     """The peak is that of the first pipeline stage, not of the worst."""
     peak_tflops: Positive | None = None
-    """What an MFU is a share of."""
+    """The peak that a published MFU refers to, in TFLOP/s."""
     assumed_input: Text | None = None
-    """The one input that neither the row nor its source says."""
+    """An input that neither the row nor its source states and that was assumed."""
 
 
 class RunRow(SharedFields):
-    """One run, over what its source shares, and what was measured."""
+    """One run: its own options (which override those of its source) and its measurements."""
 
     id: Text
     ran: bool | None = None
-    """It ran, or ran out of memory."""
+    """Whether it succeeded (``True``) or ran out of memory (``False``)."""
     peak_gb: Positive | None = None
     peak_gib: Positive | None = None
     tokens_per_s: Positive | None = None
@@ -90,16 +90,16 @@ class SourceFile(Spec):
     title: Text
     url: Text | None = None
     cites: tuple[Text, ...] = ()
-    """What says the options that the rows themselves do not."""
+    """Further references for options that are not in the main source."""
     figure: Figure | None = None
     """What its peaks are."""
     stack_reason: Text | None = None
-    """Why this software's constants, from the source's own text."""
+    """Why this stack was chosen for the source, quoted from it."""
     assumed: Text | None = None
     off_because: Text | None = None
     """Known bias of this source that its inputs do not explain."""
     border: bool = False
-    """Its rows are one batch size on either side of what a card holds."""
+    """Whether its rows are the largest batch size that fits and the next larger one."""
     options: SharedFields = SharedFields()
     rows: tuple[RunRow, ...]
 
@@ -120,18 +120,6 @@ class RunsFile(Spec):
     left_out: tuple[LeftOut, ...] = ()
 
 
-class PublishedSource(NamedTuple):
-    """Where rows come from."""
-
-    key: str
-    title: str
-    url: str | None
-    stack_reason: str | None
-    assumed: str | None
-    off_because: str | None
-    border: bool
-
-
 class PublishedSpeed(NamedTuple):
     """A speed as it was published."""
 
@@ -147,14 +135,15 @@ class PublishedRun(NamedTuple):
     """One published run, ready to be scored."""
 
     id: str
-    source: PublishedSource
+    source: str
+    about: SourceFile
+    """What its source says of all its rows."""
     place: str
     """``file:line`` of the row."""
     model: str
     gpu: str
     options: dict[str, Any]
     speed_options: dict[str, Any]
-    figure: Figure | None
     peak_bytes: float | None
     ran: bool | None
     """``None``: nothing is said of memory."""
@@ -165,11 +154,11 @@ class PublishedRun(NamedTuple):
     quote: str | None
 
 
-_OWN = frozenset(set(RunRow.model_fields) - set(OPTIONS) | {"gpu", "model"})
+_OWN = frozenset(set(RunRow.model_fields) - set(OPTIONS) | {"gpu", "model", "convention"})
 """Fields of a row that are no options of a run."""
 
 _NEEDED = ("seq_len", "micro_batch", "precision", "checkpointing", "attention", "stack")
-"""What a row must say, or its source, to be complete; model and card it cannot do without."""
+"""Options that a row or its source must state to be complete, beside model and card."""
 _CUTS = ("tp", "pp", "cp")
 _DEGREES = ("dp", *_CUTS)
 
@@ -196,7 +185,7 @@ def load_published_runs(path: Path | None = None) -> PublishedRuns:
 
 
 def _refuse_one_id_twice(runs: Iterable[PublishedRun]) -> None:
-    """An id names one run: ``--run`` and rows left out go by it."""
+    """Refuse duplicate ids: ``--run`` and the lists of left-out rows refer to runs by id."""
     first: dict[str, PublishedRun] = {}
     for run in runs:
         if run.id in first:
@@ -208,8 +197,6 @@ def _refuse_one_id_twice(runs: Iterable[PublishedRun]) -> None:
 
 
 def _runs_of(key: str, source: SourceFile, file: YamlFile) -> Iterator[PublishedRun]:
-    about = (getattr(source, name) for name in PublishedSource._fields[1:])
-    described = PublishedSource(key, *about)
     shared = source.options.model_dump(exclude_unset=True)
     for index, row in enumerate(source.rows):
         line = file.line("sources", key, "rows", index)
@@ -225,7 +212,6 @@ def _runs_of(key: str, source: SourceFile, file: YamlFile) -> Iterator[Published
                 "add figure: allocated, reserved or card to its source",
             )
         options = {name: value for name, value in given.items() if name not in _OWN}
-        convention = options.pop("convention", None)
         alone = row.speed.model_dump(exclude_unset=True)
         if given.get("accumulates"):
             for name in ("micro_batch", "seq_len"):
@@ -237,24 +223,24 @@ def _runs_of(key: str, source: SourceFile, file: YamlFile) -> Iterator[Published
             options["global_batch_tokens"] = max(options.get("global_batch_tokens", 0), 2 * one)
         yield PublishedRun(
             id=row.id,
-            source=described,
+            source=key,
+            about=source,
             place=place,
             model=given["model"][0],
             gpu=given["gpu"][0],
             options=options,
             speed_options=alone,
-            figure=source.figure,
             peak_bytes=row.peak_bytes,
             ran=True if row.ran is None and row.peak_bytes is not None else row.ran,
             first_rank=given.get("rank") == "first",
-            speed=_speed_of(row, given, convention, place),
+            speed=_speed_of(row, given, place),
             assumed_input=_assumed_input(given.get("assumed_input"), {**options, **alone}),
             quote=row.quote,
         )
 
 
 def _assumed_input(said: str | None, options: Mapping[str, Any]) -> str | None:
-    """What neither the row nor its source says: by their own word, or because it is not there."""
+    """Return the assumed inputs: those the row declares, and those missing from row and source."""
     missing = [name for name in _NEEDED if name not in options]
     missing += _missing_layout(options)
     if not missing:
@@ -264,7 +250,7 @@ def _assumed_input(said: str | None, options: Mapping[str, Any]) -> str | None:
 
 
 def _missing_layout(options: Mapping[str, Any]) -> list[str]:
-    """Of several GPUs, how they are laid out, and what copies of a model share."""
+    """Return what is missing about the layout on several GPUs: the degrees, or the ZeRO stage."""
     gpus = options.get("gpus", 1)
     if gpus == 1:
         return []
@@ -274,10 +260,8 @@ def _missing_layout(options: Mapping[str, Any]) -> list[str]:
     return ["zero"] if copies > 1 and not {"zero", "dp_shard"} & set(options) else []
 
 
-def _speed_of(
-    row: RunRow, given: dict[str, Any], convention: str | None, place: str
-) -> PublishedSpeed | None:
-    """The speed of a row, with what it takes to read it."""
+def _speed_of(row: RunRow, given: dict[str, Any], place: str) -> PublishedSpeed | None:
+    """The speed of a row, with its convention and peak."""
     kind = next((name for name in SPEEDS if getattr(row, name) is not None), None)
     if kind is None:
         return None
@@ -290,6 +274,5 @@ def _speed_of(
         if given.get(name) is None:
             raise FileError(f"{place}: {row.id}: {kind} needs {name}", f"add {name}")
     peak = given.get("peak_tflops")
-    return PublishedSpeed(
-        kind, getattr(row, kind), convention, None if peak is None else peak * 1e12
-    )
+    peak_flops_per_s = None if peak is None else peak * 1e12
+    return PublishedSpeed(kind, getattr(row, kind), given.get("convention"), peak_flops_per_s)

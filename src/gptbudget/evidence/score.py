@@ -7,16 +7,18 @@ from typing import NamedTuple, Protocol, TypeVar
 
 _GOOD = 0.15
 
+Group = tuple[tuple[str, str], ...]
+"""(name, value) pairs shared by all rows of a group."""
+
 
 class ScoredRow(NamedTuple):
-    """One measured figure and ours."""
+    """One measured figure and the prediction."""
 
     id: str
     source: str
-    quantity: str
     figure: str
     """Which phase, or ``peak`` for the whole step."""
-    group: tuple[tuple[str, str], ...]
+    group: Group
     predicted: float
     published: float
     peak_phase: str | None = None
@@ -49,8 +51,6 @@ class Scored(Protocol):
 
 
 S = TypeVar("S", bound=Scored)
-Group = tuple[tuple[str, str], ...]
-"""Names and values that rows agree in."""
 
 
 class Score(NamedTuple):
@@ -75,7 +75,7 @@ def score(rows: Sequence[Scored], group: Group = ()) -> Score:
 
 
 def score_errors(errors: Sequence[float], group: Group = ()) -> Score:
-    """The same of bare errors."""
+    """Like :func:`score`, for a list of errors."""
     sizes = sorted(map(abs, errors))
     return Score(
         group,
@@ -91,14 +91,31 @@ def score_errors(errors: Sequence[float], group: Group = ()) -> Score:
 
 def by_group(rows: Iterable[Scored], names: Sequence[str]) -> list[Score]:
     """Scores by the values of the keys ``names``, in their order."""
-    return [score(found, group) for group, found in grouped(rows, names)]
+    return [score(members, group) for group, members in grouped(rows, names)]
+
+
+def known_by_group(
+    rows: Sequence[Scored], errors: Iterable[float | None], names: Sequence[str]
+) -> dict[Group, Score]:
+    """Scores of other errors of the same rows, for the groups in which some are known."""
+    known: dict[Group, list[float]] = defaultdict(list)
+    for row, error in zip(rows, errors, strict=True):
+        if error is not None:
+            known[group_of(row, names)].append(error)
+    return {group: score_errors(of_group, group) for group, of_group in known.items()}
+
+
+def group_of(row: Scored, names: Sequence[str]) -> Group:
+    """The values of the keys ``names`` of a row."""
+    keys = row.keys
+    return tuple((name, keys[name]) for name in names)
 
 
 def grouped(rows: Iterable[S], names: Sequence[str]) -> list[tuple[Group, list[S]]]:
     """Rows that agree in the keys ``names``, in their order."""
     groups: dict[Group, list[S]] = defaultdict(list)
     for row in rows:
-        groups[tuple((name, row.keys[name]) for name in names)].append(row)
+        groups[group_of(row, names)].append(row)
     return sorted(groups.items())
 
 

@@ -1,8 +1,7 @@
-"""Published speeds against the predicted step, one constant utilization, and one logged step."""
+"""Score predicted speeds, a constant utilization, and calibration by one logged step."""
 
 import math
 import statistics
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
@@ -10,11 +9,10 @@ from typing import NamedTuple
 from gptbudget.core.conventions import CONVENTIONS, convention_flops_per_token
 from gptbudget.core.flops import train_flops_per_token
 from gptbudget.core.parameters import count_parameters
-from gptbudget.core.parts import Parts
 from gptbudget.evidence.published import PublishedRun, PublishedSpeed
-from gptbudget.evidence.score import Group, Score, grouped, score_errors
+from gptbudget.evidence.score import Group, Score, grouped, known_by_group
 from gptbudget.run.estimate import step_parts
-from gptbudget.run.profiles import CARRIED
+from gptbudget.run.profiles import TRANSFERRED
 from gptbudget.run.run import ModelRun
 from gptbudget.specs.gpu import GpuSpec
 from gptbudget.specs.layout import Layout
@@ -33,7 +31,7 @@ _HARDWARE = {
 }
 """By the beginning of the architecture's name."""
 _APART = {"TPU": "TPUs", "V100 and older": "old cards"}
-"""Hardware whose dense 16-bit runs stand in a line of their own."""
+"""Hardware whose dense 16-bit runs are scored as a separate family."""
 
 
 class ScoredSpeed(NamedTuple):
@@ -41,7 +39,7 @@ class ScoredSpeed(NamedTuple):
 
     id: str
     source: str
-    group: tuple[tuple[str, str], ...]
+    group: Group
     """``family``, ``hardware``, ``size``, ``layout``, ``precision``, ``stack``, ``card``."""
     predicted: float
     published: float
@@ -49,7 +47,7 @@ class ScoredSpeed(NamedTuple):
     high: float
     """Ends of the likely range of tokens/s."""
     published_mfu: float
-    """In exact, full-square FLOPs of the method: what a constant would have to be."""
+    """In exact FLOPs with full attention: the utilization a constant model would need."""
     assumed_input: str | None
     seconds: Mapping[str, float]
     """Of one step, by part."""
@@ -82,7 +80,7 @@ def score_speed(row: PublishedRun, run: ModelRun) -> ScoredSpeed | None:
     exact = train_flops_per_token(model, run.seq_len, "full", run.recipe.method).total
     return ScoredSpeed(
         row.id,
-        row.source.key,
+        row.source,
         _group(run, model),
         predicted,
         published,
@@ -90,7 +88,7 @@ def score_speed(row: PublishedRun, run: ModelRun) -> ScoredSpeed | None:
         predicted / likely.low,
         float(published * exact / (run.gpus * run.peak_flops_per_s)),
         row.assumed_input,
-        _floats(parts),
+        {name: float(seconds) for name, seconds in parts.items()},
     )
 
 
@@ -115,11 +113,7 @@ def tokens_per_s(speed: PublishedSpeed, run: ModelRun) -> float:
     return rate * run.gpus / flops
 
 
-def _floats(parts: Parts[float]) -> dict[str, float]:
-    return {name: float(seconds) for name, seconds in parts.items()}
-
-
-def _group(run: ModelRun, model: ModelSpec) -> tuple[tuple[str, str], ...]:
+def _group(run: ModelRun, model: ModelSpec) -> Group:
     return (
         ("family", _family(run, model)),
         ("hardware", hardware_of(run.gpu.spec)),
@@ -132,7 +126,7 @@ def _group(run: ModelRun, model: ModelSpec) -> tuple[tuple[str, str], ...]:
 
 
 def _family(run: ModelRun, model: ModelSpec) -> str:
-    """Which line a run is counted in; ``dense`` is in 16 bit, of all weights, since Ampere."""
+    """The family of a run; ``dense`` is 16 bit, all weights trained, on Ampere or later."""
     if run.recipe.method.has_adapters:
         return "adapters"
     if model.experts is not None:
@@ -168,48 +162,42 @@ def _layout(layout: Layout) -> str:
 
 
 def constant_errors(rows: Sequence[ScoredSpeed]) -> list[float | None]:
-    """Predicted over published, less one, with the best constant utilization of a row's family.
+    """Predicted over published, less one, with the best constant utilization of the hardware.
 
-    It is what a calculator without a model of the step does at its best: the median of all
+    This is the best that a calculator without a step-time model can do: the median of all
     published utilizations of the same hardware and stack, else of the same hardware, else of
     everything, each without the row's own source; ``None`` where there are no others.
     """
-    known = [(row.source, *_alike(row), math.log(row.published_mfu)) for row in rows]
+    known = [(_alike(row), math.log(row.published_mfu)) for row in rows]
 
     @cache
     def best(source: str, hardware: str, stack: str) -> float | None:
-        others = [each for each in known if each[0] != source]
-        same = [each for each in others if each[1] == hardware]
-        logs = [each[3] for each in [each for each in same if each[2] == stack] or same or others]
+        others = [(alike, log) for alike, log in known if alike[0] != source]
+        same = [(alike, log) for alike, log in others if alike[1] == hardware]
+        own = [(alike, log) for alike, log in same if alike[2] == stack]
+        logs = [log for _, log in own or same or others]
         return math.exp(statistics.median(logs)) if logs else None
 
-    constants = (best(row.source, *_alike(row)) for row in rows)
+    constants = [best(*_alike(row)) for row in rows]
     return [
         None if constant is None else constant / row.published_mfu - 1
         for constant, row in zip(constants, rows, strict=True)
     ]
 
 
-def _alike(row: ScoredSpeed) -> tuple[str, str]:
+def _alike(row: ScoredSpeed) -> tuple[str, str, str]:
     keys = row.keys
-    return keys["hardware"], keys["stack"]
-
-
-def constant_score(rows: Sequence[ScoredSpeed]) -> Score | None:
-    """What the constants of ``rows`` miss; ``None`` where all are of one source."""
-    known = [error for error in constant_errors(rows) if error is not None]
-    return score_errors(known) if known else None
+    return row.source, keys["hardware"], keys["stack"]
 
 
 def constant_scores(rows: Sequence[ScoredSpeed], names: Sequence[str]) -> dict[Group, Score]:
     """What the constants of ``rows`` miss in each group of them that has one."""
-    errors = dict(zip((row.id for row in rows), constant_errors(rows), strict=True))
-    found = {}
-    for group, members in grouped(rows, names):
-        known = [error for row in members if (error := errors[row.id]) is not None]
-        if known:
-            found[group] = score_errors(known, group)
-    return found
+    return known_by_group(rows, constant_errors(rows), names)
+
+
+def constant_score(rows: Sequence[ScoredSpeed]) -> Score | None:
+    """The same of all together; ``None`` where they are of one source."""
+    return constant_scores(rows, ()).get(())
 
 
 _NAMES = ("source", "family", "card", "stack")
@@ -217,7 +205,7 @@ _FEWEST = 3
 
 
 class Carried(NamedTuple):
-    """Errors of a group's other runs, without and with one of them logged."""
+    """Errors of a group without and with calibration by one of its runs."""
 
     group: tuple[str, ...]
     """Source, family, card, software."""
@@ -227,27 +215,23 @@ class Carried(NamedTuple):
     after: float
 
 
-def carried_errors(rows: Iterable[ScoredSpeed], share: float = CARRIED) -> list[Carried]:
-    """Each group of at least three runs, with each of its runs logged in turn."""
-    groups: dict[tuple[str, ...], list[float]] = defaultdict(list)
-    for row in rows:
-        groups[tuple(row.keys[name] for name in _NAMES)].append(math.log1p(row.error))
+def carried_errors(rows: Iterable[ScoredSpeed], share: float = TRANSFERRED) -> list[Carried]:
+    """The errors of each group of three runs or more, with each run logged in turn."""
+    groups = [
+        (tuple(value for _, value in group), [math.log1p(row.error) for row in members])
+        for group, members in grouped(rows, _NAMES)
+        if len(members) >= _FEWEST
+    ]
     return [
-        Carried(
-            group,
-            len(logs),
-            statistics.mean(_median_of_others(logs, index, 0) for index in range(len(logs))),
-            statistics.mean(_median_of_others(logs, index, share) for index in range(len(logs))),
-        )
-        for group, logs in sorted(groups.items())
-        if len(logs) >= _FEWEST
+        Carried(group, len(logs), _error_of_others(logs, 0), _error_of_others(logs, share))
+        for group, logs in groups
     ]
 
 
-def _median_of_others(logs: Sequence[float], logged: int, share: float) -> float:
-    """Median absolute error of the others once ``share`` of the logged run's is taken off."""
-    return statistics.median(
-        abs(math.expm1(log - share * logs[logged]))
-        for index, log in enumerate(logs)
-        if index != logged
-    )
+def _error_of_others(logs: Sequence[float], share: float) -> float:
+    """Median absolute error once ``share`` of one run's is taken off the others, in the mean."""
+    medians = []
+    for index, logged in enumerate(logs):
+        others = [*logs[:index], *logs[index + 1 :]]
+        medians.append(statistics.median(abs(math.expm1(log - share * logged)) for log in others))
+    return statistics.mean(medians)

@@ -1,4 +1,4 @@
-"""Everything that ``validate`` scores, put together from catalogs, data and formulas."""
+"""Score all rows for ``validate``."""
 
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
@@ -21,18 +21,16 @@ from gptbudget.evidence.memory import (
 from gptbudget.evidence.published import LeftOut, PublishedRun, load_published_runs
 from gptbudget.evidence.score import ScoredRow
 from gptbudget.evidence.speed import ScoredSpeed, score_speed
-from gptbudget.run.calibration import fastest_flops_per_s, least_flops_per_s
+from gptbudget.run.calibration import beyond_its_memory, beyond_the_card
 from gptbudget.run.complete import complete_model_run
 from gptbudget.run.estimate import Memory, memory_of
-from gptbudget.run.run import ModelRun, NamedGpu, NamedModel
+from gptbudget.run.run import ModelRun, NamedGpu, NamedModel, Setting
 from gptbudget.specs.evidence import Evidence
-from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.options import Options
-from gptbudget.units import format_bytes, format_number
 
 
 class AgainstRuns(NamedTuple):
-    """Published runs: peaks, what ran and what did not, speeds, and what could not be scored."""
+    """Published runs: peaks, outcomes, speeds, and what could not be scored."""
 
     published: tuple[PublishedRun, ...]
     peaks: list[ScoredRow]
@@ -47,7 +45,7 @@ class OneRun(NamedTuple):
 
     row: PublishedRun
     run: ModelRun
-    """As its speed is predicted."""
+    """The run with the options that apply to its speed."""
     speed: ScoredSpeed | None
     peak: ScoredRow | None
     fit: ScoredFit | None
@@ -55,7 +53,7 @@ class OneRun(NamedTuple):
 
 
 class AgainstPyTorch(NamedTuple):
-    """Steps that one of PyTorch's own trackers accounted for."""
+    """Training steps measured with one of PyTorch's memory trackers."""
 
     title: str
     source: str
@@ -71,12 +69,12 @@ class AgainstPyTorch(NamedTuple):
 def against_pytorch(catalogs: Iterable[Path] = ()) -> list[AgainstPyTorch]:
     """Score every measured step, on one GPU and under FSDP."""
     catalog, stacks = load_catalog(catalogs), load_evidence().stacks
-    found = []
+    parts = []
     for title, file in (("one GPU", ONE_GPU), ("FSDP", SHARDED)):
         measured = load_measured_steps(catalog, file)
         rows = score_steps(measured.steps, stacks, measured.source)
-        found.append(AgainstPyTorch(title, measured.source, measured.what, rows))
-    return found
+        parts.append(AgainstPyTorch(title, measured.source, measured.what, rows))
+    return parts
 
 
 def against_runs(path: Path | None = None, catalogs: Iterable[Path] = ()) -> AgainstRuns:
@@ -86,17 +84,19 @@ def against_runs(path: Path | None = None, catalogs: Iterable[Path] = ()) -> Aga
     user's entry of the same name is another model than the one that was published.
 
     Raises:
-        FileError: a row cannot be read, or describes a run that cannot be, as ``file:line``.
+        FileError: a row cannot be read, or describes an impossible run, as ``file:line``.
     """
     catalog, evidence = _catalog_of(path, catalogs), load_evidence()
     published, memory_left_out, left_out = load_published_runs(path)
-    peaks, fits, speeds = [], [], []
-    for row in published:
-        one = _scored(row, catalog, evidence)
-        peaks += [one.peak] if one.peak else []
-        fits += [one.fit] if one.fit else []
-        speeds += [one.speed] if one.speed else []
-    return AgainstRuns(published, peaks, fits, speeds, memory_left_out, left_out)
+    scored = [_scored(row, catalog, evidence) for row in published]
+    return AgainstRuns(
+        published,
+        [one.peak for one in scored if one.peak],
+        [one.fit for one in scored if one.fit],
+        [one.speed for one in scored if one.speed],
+        memory_left_out,
+        left_out,
+    )
 
 
 def one_run(name: str, path: Path | None = None, catalogs: Iterable[Path] = ()) -> OneRun:
@@ -127,30 +127,19 @@ def _scored(row: PublishedRun, catalog: Catalog, evidence: Evidence) -> OneRun:
     peak, fit = score_memory(row, run)
     fast = run_of(row, catalog, evidence, row.speed_options) if row.speed_options else run
     memory = memory_of(run) if fit else None
-    found = OneRun(row, fast, score_speed(row, fast), peak, fit, memory)
-    _refuse_impossible(found)
-    return found
+    one = OneRun(row, fast, score_speed(row, fast), peak, fit, memory)
+    _refuse_impossible(one)
+    return one
 
 
-def _refuse_impossible(found: OneRun) -> None:
+def _refuse_impossible(one: OneRun) -> None:
     """A speed above the card's best rate, or a peak above its memory, was not measured on it."""
-    row, run = found.row, found.run
-    if found.speed is not None and run.prediction is not None:
-        needed = least_flops_per_s(run, found.speed.published)
-        best = fastest_flops_per_s(run, run.prediction)
-        if needed > best:
-            raise FileError(
-                f"{row.place}: {row.id}: its speed needs {format_number(needed / 1e12, 3)} TFLOP/s "
-                f"of each {run.gpu.key}, whose best is {format_number(best / 1e12, 3)}",
-                "correct the speed, the model or the GPUs",
-            )
-    size = run.gpu.spec.memory_bytes
-    if row.peak_bytes is not None and size is not None and row.peak_bytes > size:
-        raise FileError(
-            f"{row.place}: {row.id}: a peak of {format_bytes(row.peak_bytes)} is more than the "
-            f"{format_bytes(size)} of {run.gpu.key}",
-            "give the peak of one GPU, in the unit that was printed",
-        )
+    place = f"{one.row.place}: {one.row.id}:"
+    if one.speed and (wrong := beyond_the_card(one.run, one.speed.published)):
+        raise FileError(f"{place} its speed {wrong}", "correct the speed, the model or the GPUs")
+    if wrong := beyond_its_memory(one.run, one.row.peak_bytes):
+        hint = "give the peak of one GPU, in the unit that was printed"
+        raise FileError(f"{place} a peak of {wrong}", hint)
 
 
 def run_of(
@@ -159,19 +148,13 @@ def run_of(
     evidence: Evidence,
     over: Mapping[str, Any] = MappingProxyType({}),
 ) -> ModelRun:
-    """The run that a published row describes, completed as any other, with options ``over`` it."""
+    """The run that a published row describes, completed like any other; ``over`` overrides it."""
     try:
         gpu, model = catalog.gpus.find(row.gpu), catalog.models.find(row.model)
-        return complete_model_run(
-            Options(**{**row.options, **over}),
-            NamedGpu(gpu.key, gpu.spec),
-            NamedModel(model.key, _long_enough(model.spec, row.options.get("seq_len", 0))),
-            evidence,
-        )
+        setting = Setting(Options(**{**row.options, **over}), NamedGpu(gpu.key, gpu.spec), evidence)
+        # Sources train one shape at several lengths, also beyond the context of the catalog.
+        context = max(model.spec.context, row.options.get("seq_len", 0))
+        spec = model.spec.model_copy(update={"context": context})
+        return complete_model_run(setting, NamedModel(model.key, spec))
     except (UsageError, UnknownNameError) as error:
         raise FileError(f"{row.place}: {row.id}: {error.message}", error.hint) from None
-
-
-def _long_enough(model: ModelSpec, seq_len: int) -> ModelSpec:
-    """The model with as many positions as the run had: sources train one shape at any length."""
-    return model.model_copy(update={"context": max(model.context, seq_len)})

@@ -1,4 +1,4 @@
-"""One logged step of the user's own run becomes a profile of its card and software."""
+"""Calibration: turn one logged step of the user's run into a profile for its card and stack."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from gptbudget.catalog.profiles import save_profile
 from gptbudget.core.flops import train_flops_per_token
 from gptbudget.errors import UsageError
-from gptbudget.run.estimate import Estimate, compare
+from gptbudget.run.estimate import Estimate, one_estimate
 from gptbudget.run.profiles import shape_of
 from gptbudget.run.question import Question
-from gptbudget.run.run import ComputeRun, ModelRun, Prediction
+from gptbudget.run.run import ComputeRun, ModelRun
 from gptbudget.specs.evidence import Figure
 from gptbudget.units import format_bytes, format_number
 
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
 
 
 class Calibration(NamedTuple):
-    """A profile that was saved, and the built-in estimate it is held against."""
+    """A saved profile, and the uncalibrated estimate it was compared with."""
 
     estimate: Estimate
     profile: "Profile"
     replaced: bool
-    """There was one for this card and software."""
+    """Whether an earlier profile of this card and stack was replaced."""
 
 
 def profile_of(
     estimate: Estimate, tokens_per_s: float, peak_bytes: float | None, figure: Figure
 ) -> "Profile":
-    """The profile that a logged step of the estimated run makes.
+    """Return the profile for a logged step of the estimated run.
 
     Raises:
-        UsageError: no time is predicted, or the step is faster, or the peak larger, than the card.
+        UsageError: no time is predicted, or the logged speed or peak exceeds what the card can do.
     """
     import datetime as dt
 
@@ -42,14 +42,13 @@ def profile_of(
     run, time, memory = estimate.run, estimate.time, estimate.memory
     if isinstance(run, ComputeRun) or run.prediction is None or time is None:
         raise UsageError("no time is predicted of this run", "drop --utilization, name a model")
-    _refuse_faster_than_the_card(run, run.prediction, tokens_per_s)
-    size = run.gpu.spec.memory_bytes
-    if peak_bytes is not None and size is not None and peak_bytes > size:
+    if wrong := beyond_the_card(run, tokens_per_s):
         raise UsageError(
-            f"--peak {format_bytes(peak_bytes)} is more than the {format_bytes(size)} of "
-            f"{run.gpu.key}",
-            "give the peak of one GPU",
+            f"--tokens-per-s {format_number(tokens_per_s)} {wrong}",
+            "give tokens/s of all GPUs, and the model and GPUs they were logged on",
         )
+    if wrong := beyond_its_memory(run, peak_bytes):
+        raise UsageError(f"--peak {wrong}", "give the peak of one GPU")
     if peak_bytes is not None and memory is None:
         raise UsageError("no memory is predicted of this run", "drop --peak")
     return Profile(
@@ -65,32 +64,32 @@ def profile_of(
     )
 
 
-def fastest_flops_per_s(run: ModelRun, prediction: Prediction) -> float:
-    """What no step of ``run`` can pass on one GPU: its peak, or a measured rate above that."""
-    machine = prediction.machine.rates
-    return max(run.peak_flops_per_s, float(machine.matmul_flops_per_s * machine.narrow_ratio))
+def beyond_the_card(run: ModelRun, tokens_per_s: float) -> str | None:
+    """What is wrong with a speed that the accelerators cannot reach; ``None`` where they can.
 
-
-def least_flops_per_s(run: ModelRun, tokens_per_s: float) -> float:
-    """What each accelerator computes at a speed, at the least.
-
-    Half the attention square, nothing run again: no kernel of a causal model computes less.
+    No step passes the peak, or a measured rate above it. Half of the attention square is the least
+    that a causal model computes; recomputation is not counted.
     """
+    if run.prediction is None:
+        return None
+    rates = run.prediction.machine.rates
+    best = max(run.peak_flops_per_s, float(rates.matmul_flops_per_s * rates.narrow_ratio))
     flops = train_flops_per_token(run.work.spec, run.seq_len, "causal", run.recipe.method).total
-    return tokens_per_s * float(flops) / run.gpus
+    needed = tokens_per_s * float(flops) / run.gpus
+    if needed <= best:
+        return None
+    return (
+        f"needs {format_number(needed / 1e12, 3)} TFLOP/s of each {run.gpu.key}, whose best is "
+        f"{format_number(best / 1e12, 3)}"
+    )
 
 
-def _refuse_faster_than_the_card(
-    run: ModelRun, prediction: Prediction, tokens_per_s: float
-) -> None:
-    rate = fastest_flops_per_s(run, prediction)
-    needed = least_flops_per_s(run, tokens_per_s)
-    if needed > rate:
-        raise UsageError(
-            f"--tokens-per-s {format_number(tokens_per_s)} needs {format_number(needed / 1e12, 3)} "
-            f"TFLOP/s of each {run.gpu.key}, whose best is {format_number(rate / 1e12, 3)}",
-            "give tokens/s of all GPUs, and the model and GPUs they were logged on",
-        )
+def beyond_its_memory(run: ModelRun, peak_bytes: float | None) -> str | None:
+    """What is wrong with a peak that is more than the card has; ``None`` where it is not."""
+    size = run.gpu.spec.memory_bytes
+    if peak_bytes is None or size is None or peak_bytes <= size:
+        return None
+    return f"{format_bytes(peak_bytes)} is more than the {format_bytes(size)} of {run.gpu.key}"
 
 
 def calibrate(
@@ -103,11 +102,10 @@ def calibrate(
     """Turn one logged step into a profile of the card and the software, and save it.
 
     Raises:
-        UsageError: several pairs, nothing to compare with, or a measurement that cannot be.
+        UsageError: more than one pair, no prediction to compare with, or an impossible measurement.
     """
     unprofiled = question.options.changed(no_profile=True)
-    found = compare(question._replace(options=unprofiled), catalogs).estimates
-    if len(found) != 1:
-        raise UsageError(f"calibrate takes one pair, not {len(found)}", "name one gpu, one model")
-    profile = profile_of(found[0], tokens_per_s, peak_bytes, figure)
-    return Calibration(found[0], profile, save_profile(profile))
+    plain = question._replace(options=unprofiled)
+    estimate = one_estimate(plain, catalogs, "calibrate takes")
+    profile = profile_of(estimate, tokens_per_s, peak_bytes, figure)
+    return Calibration(estimate, profile, save_profile(profile))

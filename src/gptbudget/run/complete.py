@@ -1,259 +1,179 @@
-"""Fill in what the user left out: options and catalog objects become a complete run.
+"""Build a complete run from options and catalog entries; missing options get defaults.
 
 Each value remembers its origin, so that a default is shown as a default.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 from gptbudget.core.arrays import where, whole
 from gptbudget.core.implementation import implementation
 from gptbudget.errors import UsageError
 from gptbudget.run.job import batch_of, tokens_of
 from gptbudget.run.layout import complete_layout, degrees_of, gpus_on_a_host, refuse_recipe
-from gptbudget.run.machine import (
-    GPUS_PER_NODE,
-    AssumedMachine,
-    default_network_gb_per_s,
-    machine_of,
-    node_of,
-)
-from gptbudget.run.origins import Resolver
+from gptbudget.run.machine import GPUS_PER_NODE, default_network_gb_per_s, machine_of, node_of
+from gptbudget.run.origins import Resolver, refuse_two, refuse_unused
 from gptbudget.run.ranges import likely_range
-from gptbudget.run.recipe import NamedStack, complete_recipe
+from gptbudget.run.recipe import complete_recipe
 from gptbudget.run.run import (
     BareSize,
     ComputeRun,
     CostAssumptions,
     FlopsAmount,
-    Inputs,
     ModelRun,
     NamedGpu,
     NamedModel,
-    Origin,
     Prediction,
     Run,
-    RunContext,
-    SizeAndTokens,
+    Setting,
     Work,
 )
-from gptbudget.specs.evidence import Evidence
-from gptbudget.specs.gpu import GpuSpec
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.options import HOST_OPTIONS, Options
 from gptbudget.specs.recipe import Precision, Recipe
-from gptbudget.specs.stack import DefaultFor, Speed, Stack
+from gptbudget.specs.stack import DefaultFor, Stack
 from gptbudget.specs.values import Convention, FlopsConvention, StackName
 from gptbudget.units import YEAR_S
 
-if TYPE_CHECKING:
-    from gptbudget.specs.profile import Profile
-
 _GOODPUT_OF_CLUSTERS = 0.9
+_AMOUNTS = ("tokens", "data", "flops")
 GPUS_WITHOUT_LOSS = 8
 
 
-def complete_run(
-    options: Options,
-    gpu: NamedGpu,
-    work: Work,
-    evidence: Evidence,
-    context: RunContext = RunContext(),  # noqa: B008 - never changed
-    *,
-    origins: Mapping[str, Origin] | None = None,
-) -> Run:
+def complete_run(setting: Setting, work: Work) -> Run:
     """Complete one pair of accelerator and work.
 
     Raises:
         UsageError: values that cannot stand together, such as bf16 on a card without it.
     """
     if isinstance(work, NamedModel):
-        return complete_model_run(options, gpu, work, evidence, context, origins=origins)
-    return _complete_compute_run(Inputs(options, gpu, work, evidence, context, origins or {}), work)
+        return complete_model_run(setting, work)
+    return _complete_compute_run(setting, work)
 
 
-def complete_model_run(
-    options: Options,
-    gpu: NamedGpu,
-    work: NamedModel,
-    evidence: Evidence,
-    context: RunContext = RunContext(),  # noqa: B008 - never changed
-    *,
-    origins: Mapping[str, Origin] | None = None,
-) -> ModelRun:
+def complete_model_run(setting: Setting, work: NamedModel) -> ModelRun:
     """Complete one pair of accelerator and model.
 
     Raises:
         UsageError: values that cannot stand together, such as bf16 on a card without it.
     """
-    resolver = Resolver(Inputs(options, gpu, work, evidence, context, origins or {}))
-    model = work.spec
-    _refuse_two_amounts(options)
+    options, gpu, model, stacks = setting.options, setting.gpu, work.spec, setting.evidence.stacks
+    resolver = Resolver(setting)
+    refuse_two(options, _AMOUNTS, "say how much to train")
     resolver.derived("gpu", gpu.key, "gpu")
     resolver.derived("model", work.asked or work.key, "model")
     degrees = degrees_of(resolver)
-    gpus = degrees.gpus
-    precision, peak = precision_and_peak(gpu, options.precision)
-    resolver.value("precision", precision)
+    precision, peak = _precision_and_peak(resolver)
     tokens, notes = tokens_of(resolver, work)
     batch = batch_of(resolver, model, degrees.dp)
-    software = _software(resolver, gpu.spec, model, precision, degrees, evidence)
-    stack, recipe, layout = software
+    name: StackName = resolver.value("stack", stacks.defaults[_kind_of(degrees)])
+    stack = stacks.stacks[name]
+    layout = complete_layout(resolver, degrees, model, stack)
+    recipe = complete_recipe(resolver, model, precision, stack, layout)
+    resolver.given(*HOST_OPTIONS)
     refuse_recipe(layout, recipe, batch.seq_len)
     utilization = resolver.value("utilization", None)
     prediction = None
     if utilization is None and gpu.spec.segment != "historic":
-        prediction = _prediction(resolver, gpu, peak, software, model, evidence, context.profiles)
+        prediction = _prediction(resolver, model, name, recipe, layout, peak)
     else:
-        _refuse_network(options)
+        refuse_unused(options, ["network"], "where no time is predicted", "drop it")
     on_host = gpus_on_a_host(
-        resolver, gpus, matters=prediction is not None or recipe.offload != "none"
+        resolver, layout.gpus, matters=prediction is not None or recipe.offload != "none"
     )
     return ModelRun(
-        gpu=gpu,
+        work=work,
         layout=layout,
         gpus_on_host=on_host,
-        usable_bytes=_usable_bytes(resolver, gpu.spec),
         host_memory_bytes=host_memory_bytes(options),
-        work=work,
         tokens=tokens,
-        horizon_s=resolver.value("time", float(YEAR_S)),
         seq_len=batch.seq_len,
         micro_batch=batch.micro_batch,
         global_batch_tokens=batch.global_batch_tokens,
-        peak_flops_per_s=peak,
         recipe=recipe,
-        stack=stack,
-        implementation=implementation(model, stack, evidence.stacks, recipe.loss),
-        convention=_convention(resolver),
+        stack=name,
+        implementation=implementation(model, name, stacks, recipe.loss),
         utilization=utilization,
         prediction=prediction,
-        goodput=resolver.value("goodput", default_goodput(gpus, utilization)),
-        cost=_cost_assumptions(resolver, gpu.spec, context.grid_g_per_kwh),
-        require=context.require,
-        catalogs=context.catalogs,
-        origins=resolver.chosen_origins,
-        values=resolver.chosen,
-        inputs=resolver.inputs,
         notes=(
             *notes,
             *batch.notes,
-            *_precision_notes(resolver, gpu, precision),
-            *_network_notes(resolver, gpu, gpus),
+            *_precision_notes(setting, precision),
+            *_network_notes(resolver, layout.gpus),
         ),
+        **_basis(resolver, layout.gpus, peak, utilization),
     )
 
 
-def _complete_compute_run(inputs: Inputs, work: BareSize | FlopsAmount) -> ComputeRun:
-    """Complete one pair of accelerator and work without a shape."""
-    resolver = Resolver(inputs)
-    options, gpu, context = inputs.options, inputs.gpu, inputs.context
-    _refuse_two_amounts(options)
+def _complete_compute_run(setting: Setting, work: BareSize | FlopsAmount) -> ComputeRun:
+    """Complete one pair of accelerator and work without a model architecture."""
+    options = setting.options
+    resolver = Resolver(setting)
+    refuse_two(options, _AMOUNTS, "say how much to train")
     utilization = _given_utilization(options, work)
-    resolver.derived("gpu", gpu.key, "gpu")
+    resolver.derived("gpu", setting.gpu.key, "gpu")
     if isinstance(work, BareSize):
         resolver.derived("model", work.key, "model")
     gpus = degrees_of(resolver).gpus
-    precision, peak = precision_and_peak(gpu, options.precision)
-    resolver.value("precision", precision)
-    amount, notes = _amount(resolver, work)
+    precision, peak = _precision_and_peak(resolver)
+    tokens: float | None = None
+    notes: tuple[str, ...] = ()
+    if isinstance(work, BareSize):
+        tokens, notes = tokens_of(resolver, work)
+    else:
+        resolver.derived("flops", work.flops, "flops")
     resolver.value("utilization", utilization)
-    _refuse_network(options)
+    refuse_unused(options, ["network"], "where no time is predicted", "drop it")
     gpus_on_a_host(resolver, gpus, matters=False)
     return ComputeRun(
-        gpu=gpu,
+        work=work,
+        tokens=tokens,
         gpus=gpus,
-        usable_bytes=_usable_bytes(resolver, gpu.spec),
-        work=amount,
-        horizon_s=resolver.value("time", float(YEAR_S)),
-        peak_flops_per_s=peak,
         precision=precision,
-        convention=_convention(resolver),
         utilization=utilization,
-        goodput=resolver.value("goodput", default_goodput(gpus, utilization)),
-        cost=_cost_assumptions(resolver, gpu.spec, context.grid_g_per_kwh),
-        require=context.require,
-        catalogs=context.catalogs,
-        origins=resolver.chosen_origins,
-        values=resolver.chosen,
-        inputs=resolver.inputs,
-        notes=(*notes, *_precision_notes(resolver, gpu, precision)),
+        notes=(*notes, *_precision_notes(setting, precision)),
+        **_basis(resolver, gpus, peak, utilization),
     )
 
 
-def _amount(
-    resolver: Resolver, work: BareSize | FlopsAmount
-) -> tuple[SizeAndTokens | FlopsAmount, tuple[str, ...]]:
-    """How much is trained without a shape, and what was assumed on the way."""
-    if isinstance(work, FlopsAmount):
-        resolver.derived("flops", work.flops, "flops")
-        return work, ()
-    tokens, notes = tokens_of(resolver, work)
-    return SizeAndTokens(work.key, work.parameters, tokens), notes
+def _basis(resolver: Resolver, gpus: int, peak: float, utilization: float | None) -> dict[str, Any]:
+    """The fields that every run has."""
+    return {
+        "setting": resolver.setting,
+        "usable_bytes": _usable_bytes(resolver),
+        "horizon_s": resolver.value("time", float(YEAR_S)),
+        "peak_flops_per_s": peak,
+        "convention": _convention(resolver),
+        "goodput": resolver.value("goodput", default_goodput(gpus, utilization)),
+        "cost": _cost_assumptions(resolver),
+        "origins": resolver.chosen_origins,
+        "values": resolver.chosen,
+    }
 
 
-class _Software(NamedTuple):
-    """How a model is trained."""
-
-    stack: StackName
-    recipe: Recipe
-    layout: Layout
-
-
-def _software(
-    resolver: Resolver,
-    gpu: GpuSpec,
-    model: ModelSpec,
-    precision: Precision,
-    degrees: Layout,
-    evidence: Evidence,
-) -> _Software:
-    """What the user left out, completed."""
-    stack: StackName = resolver.value("stack", evidence.stacks.defaults[_kind_of(degrees)])
-    named = NamedStack(stack, evidence.stacks.stacks[stack])
-    layout = complete_layout(resolver, degrees, model, stack, named.spec)
-    recipe = complete_recipe(resolver, gpu, model, precision, named, layout)
-    for name in HOST_OPTIONS:
-        if getattr(resolver.options, name) is not None:
-            resolver.value(name, 0.0)
-    return _Software(stack, recipe, layout)
-
-
-def _cost_assumptions(
-    resolver: Resolver, gpu: GpuSpec, grid_g_per_kwh: float | None
-) -> CostAssumptions:
-    options = resolver.options
-    for name in ("grid", "data"):
-        if getattr(options, name) is not None:
-            resolver.value(name, None)
+def _cost_assumptions(resolver: Resolver) -> CostAssumptions:
+    setting, gpu = resolver.setting, resolver.setting.gpu.spec
+    resolver.given("grid", "data")
+    rent = gpu.rent_per_hour.usd if gpu.rent_per_hour else None
     return CostAssumptions(
-        price_usd_per_hour=resolver.value("price", None, catalog=_cloud_price(gpu)),
+        price_usd_per_hour=resolver.value("price", None, catalog=rent),
         kwh_price_usd=resolver.value("kwh_price", None),
         power_w=resolver.value("power", None, catalog=gpu.tdp_w),
         pue=resolver.value("pue", 1.0),
-        grid_g_per_kwh=grid_g_per_kwh,
-        own=options.kwh_price is not None and options.price is None,
+        grid_g_per_kwh=setting.context.grid_g_per_kwh,
+        own=setting.fixed("kwh_price") and not setting.fixed("price"),
     )
 
 
-def _precision_notes(resolver: Resolver, gpu: NamedGpu, precision: Precision) -> tuple[str, ...]:
+def _precision_notes(setting: Setting, precision: Precision) -> tuple[str, ...]:
     """Say when fp32 is taken only because nothing better is known."""
-    if precision != "fp32" or resolver.options.precision is not None:
+    if precision != "fp32" or setting.fixed("precision"):
         return ()
-    return (f"no 16-bit tensor peak of {gpu.key} is known, so its fp32 peak is taken",)
-
-
-def _refuse_two_amounts(options: Options) -> None:
-    given = [name for name in ("tokens", "data", "flops") if getattr(options, name) is not None]
-    if len(given) > 1:
-        raise UsageError(
-            f"--{given[0]} and --{given[1]} both say how much to train", "give one of them"
-        )
+    return (f"no 16-bit tensor peak of {setting.gpu.key} is known, so its fp32 peak is taken",)
 
 
 def _given_utilization(options: Options, work: BareSize | FlopsAmount) -> float:
-    """What stands in for a shape."""
+    """Return the utilization, which must be given where no architecture predicts it."""
     if isinstance(work, FlopsAmount) and options.epochs is not None:
         raise UsageError("--epochs needs tokens, and --flops stands in for them", "drop one")
     if options.utilization is None:
@@ -269,11 +189,6 @@ def _given_utilization(options: Options, work: BareSize | FlopsAmount) -> float:
     return options.utilization
 
 
-def _refuse_network(options: Options) -> None:
-    if options.network is not None:
-        raise UsageError("--network has no effect where no time is predicted", "drop it")
-
-
 def _convention(resolver: Resolver) -> Convention:
     """The convention of the headline."""
     known: dict[FlopsConvention, Convention] = {"6nd": "6nd", "exact": "exact"}
@@ -283,6 +198,11 @@ def _convention(resolver: Resolver) -> Convention:
     raise UsageError(
         f"--convention {chosen} reads published figures", "a comparison takes 6nd or exact"
     )
+
+
+def _precision_and_peak(resolver: Resolver) -> tuple[Precision, float]:
+    precision, peak = precision_and_peak(resolver.setting.gpu, resolver.options.precision)
+    return resolver.value("precision", precision), peak
 
 
 def precision_and_peak(gpu: NamedGpu, wanted: Precision | None) -> tuple[Precision, float]:
@@ -302,105 +222,85 @@ def precision_and_peak(gpu: NamedGpu, wanted: Precision | None) -> tuple[Precisi
 
 
 def _kind_of(layout: Layout) -> DefaultFor:
-    """What decides which stack is the default."""
+    """The kind of layout that selects the default stack: ``cut``, ``node`` or ``nodes``."""
     if layout.tp > 1 or layout.pp > 1:
         return "cut"
     return "node" if layout.gpus <= GPUS_WITHOUT_LOSS else "nodes"
 
 
 def default_goodput(gpus: Any, utilization: float | None) -> Any:
-    """No loss up to one node, or when the utilization is given for the whole run."""
+    """Default goodput: 1 up to one node or with a given utilization, else 0.9."""
     return where(gpus <= GPUS_WITHOUT_LOSS, 1.0, 1.0 if utilization else _GOODPUT_OF_CLUSTERS)
 
 
-def _network_notes(resolver: Resolver, gpu: NamedGpu, gpus: int) -> list[str]:
-    """A network that was given, and that one accelerator of a grid does not need."""
+def _network_notes(resolver: Resolver, gpus: int) -> list[str]:
+    """A note that ``--network`` was given but this accelerator does not use it."""
     if resolver.options.network is None or "network" in resolver.chosen:
         return []
-    return [f"--network is not used: {gpus} x {gpu.key} reach each other without it"]
+    gpu = resolver.setting.gpu.key
+    return [f"--network is not used: {gpus} x {gpu} reach each other without it"]
 
 
 def _prediction(
     resolver: Resolver,
-    gpu: NamedGpu,
-    peak: float,
-    software: _Software,
     model: ModelSpec,
-    evidence: Evidence,
-    profiles: "Iterable[Profile]",
+    stack: StackName,
+    recipe: Recipe,
+    layout: Layout,
+    peak: float,
 ) -> Prediction:
-    """What the time is predicted with."""
-    stack, recipe, layout = software
-    speed = evidence.stacks.stacks[stack].speed
-    machine = _machine(resolver, gpu.spec, peak, layout, speed, recipe)
+    """Return everything the step-time model needs for this run."""
+    gpu, evidence = resolver.setting.gpu, resolver.setting.evidence
+    machine = machine_of(
+        gpu.spec,
+        recipe.precision,
+        peak,
+        evidence.stacks.stacks[stack].speed,
+        _network_gb_per_s(resolver, layout.gpus),
+        layout.gpus,
+        resolver.options.gpus_per_node,
+        offload=recipe.uses_host,
+    )
+    profiles = resolver.setting.context.profiles
     return Prediction(
         machine,
         likely_range(gpu, machine, layout, recipe, stack, model, evidence),
-        card_was_compared=gpu.key in evidence.compared_gpus,
         profiles={each.stack: each for each in profiles if each.gpu == gpu.key},
-        other_stacks=_others(resolver, gpu.spec, layout.gpus, model, recipe, evidence),
+        other_stacks=_other_stacks(resolver.setting, layout.gpus, model, recipe),
     )
 
 
-def _machine(
-    resolver: Resolver,
-    gpu: GpuSpec,
-    peak: float,
-    layout: Layout,
-    speed: Speed,
-    recipe: Recipe,
-) -> AssumedMachine:
-    """The accelerators, and what joins them."""
-    per_node = resolver.options.gpus_per_node
-    crosses = layout.gpus > node_of(gpu, per_node)
-    network = resolver.options.network
-    if crosses:
-        network = resolver.value("network", default_network_gb_per_s(gpu))
-    elif network is not None and layout.gpus <= (per_node or GPUS_PER_NODE):
+def _network_gb_per_s(resolver: Resolver, gpus: int) -> float:
+    """What joins nodes; refused where it was given and no host has so few accelerators."""
+    gpu, per_node = resolver.setting.gpu.spec, resolver.options.gpus_per_node
+    given, default = resolver.options.network, default_network_gb_per_s(gpu)
+    if gpus > node_of(gpu, per_node):
+        return resolver.value("network", default)
+    if given is not None and gpus <= (per_node or GPUS_PER_NODE):
         raise UsageError(
-            f"--network has no effect: {layout.gpus} x {gpu.name} reach each other without it",
+            f"--network has no effect: {gpus} x {gpu.name} reach each other without it",
             "drop it, or give more --gpus",
         )
-    network = network or default_network_gb_per_s(gpu)
-    return machine_of(
-        gpu,
-        recipe.precision,
-        peak,
-        speed,
-        network,
-        layout.gpus,
-        per_node,
-        offload=recipe.uses_host,
-    )
+    return given or default
 
 
-def _others(
-    resolver: Resolver,
-    gpu: GpuSpec,
-    gpus: int,
-    model: ModelSpec,
-    recipe: Recipe,
-    evidence: Evidence,
+def _other_stacks(
+    setting: Setting, gpus: int, model: ModelSpec, recipe: Recipe
 ) -> dict[str, Stack]:
-    """On one card at home, where software is a free choice, what each kind would reach."""
-    at_home = gpu.segment in {"consumer", "laptop"} and gpus == 1
-    if not at_home or resolver.options.stack is not None:
+    """Other stacks to show beside the run: of one consumer GPU whose stack was not given."""
+    at_home = setting.gpu.spec.segment in {"consumer", "laptop"} and gpus == 1
+    if not at_home or setting.fixed("stack"):
         return {}
     dense = recipe.method.kind == "full" and not model.experts
     return {
         name: stack
-        for name, stack in evidence.stacks.stacks.items()
+        for name, stack in setting.evidence.stacks.stacks.items()
         if stack.compared_at_home and (dense or not stack.dense_only)
     }
 
 
-def _cloud_price(gpu: GpuSpec) -> float | None:
-    """The headline price of an hour, else the median offer."""
-    return gpu.rent_per_hour.usd if gpu.rent_per_hour else None
-
-
 def host_memory_bytes(options: Options) -> int | None:
-    """What an offload may take, less what the user reserves; ``None`` where it has no limit.
+    """Return the host memory for offloading, minus the reserve; ``None`` if it is not limited.
 
     Raises:
         UsageError: nothing is left, or no host memory is given to reserve a part of.
@@ -415,8 +315,9 @@ def host_memory_bytes(options: Options) -> int | None:
     return left
 
 
-def _usable_bytes(resolver: Resolver, gpu: GpuSpec) -> int | None:
-    """What the driver reports, else the capacity, less what the user reserves, in whole bytes."""
+def _usable_bytes(resolver: Resolver) -> int | None:
+    """Usable bytes: what the driver reports, else the nominal capacity, minus the reserve."""
+    gpu = resolver.setting.gpu.spec
     total = resolver.value("gpu_memory", None, catalog=gpu.memory_bytes)
     reserve = resolver.value("reserve", 0.0)
     if total is None:

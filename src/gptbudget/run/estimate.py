@@ -1,12 +1,13 @@
-"""From a complete run to its estimate: FLOPs, memory, seconds, money."""
+"""Estimate a complete run: FLOPs, memory, time and cost."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from gptbudget.core import cost as cost_formulas
-from gptbudget.core.arrays import about, real
+from gptbudget.core.arrays import Bytes, about, real
 from gptbudget.core.cost import delivered_flops_per_s, wall_clock_s
 from gptbudget.core.flops import (
     six_n_of_method,
@@ -24,13 +25,13 @@ from gptbudget.run.complete import complete_run
 from gptbudget.run.profiles import time_factor
 from gptbudget.run.question import Question, look_up
 from gptbudget.run.run import (
+    BareSize,
     ComputeRun,
     CostAssumptions,
     FlopsAmount,
     ModelRun,
     Prediction,
     Run,
-    SizeAndTokens,
 )
 from gptbudget.run.step_memory import step_memory
 from gptbudget.specs.evidence import Figure
@@ -41,14 +42,14 @@ if TYPE_CHECKING:
 
 
 class Compute(NamedTuple):
-    """FLOPs of the whole run; ``None`` where the work has no model."""
+    """FLOPs of the whole run; ``None`` for conventions that need a model architecture."""
 
     required_flops: float
-    required_flops_6nd: float | None
-    required_flops_exact: float | None
-    required_flops_causal: float | None
-    available_flops: float | None
-    """What can be done in the horizon, in the convention of ``required_flops``."""
+    required_flops_6nd: float | None = None
+    required_flops_exact: float | None = None
+    required_flops_causal: float | None = None
+    available_flops: float | None = None
+    """FLOPs available within the horizon, in the convention of ``required_flops``."""
 
     @property
     def ratio(self) -> float | None:
@@ -57,7 +58,7 @@ class Compute(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """The bill of the peak on one GPU, and the other phases beside it."""
+    """Memory of one GPU: its peak by part, and every other phase of a step."""
 
     by_phase: MemoryByPhase
     overhead: Parts[Any]
@@ -79,38 +80,35 @@ class Memory(NamedTuple):
         return self.by_phase.peak_phase
 
     @property
-    def peak_bytes(self) -> int:
+    def peak_bytes(self) -> Bytes:
         """The whole bill, in bytes."""
-        found: int = self.parts.total
-        return found
+        return self.parts.total
 
     @property
-    def needed_bytes(self) -> int:
-        """The bill, with gradients accumulated where a step has several micro-batches."""
+    def needed_bytes(self) -> Bytes:
+        """The peak, with gradients accumulated if a step has several micro-batches."""
         return max(self.peak_bytes, self.accumulated_bytes or 0)
 
     @property
-    def reserved_bytes(self) -> int:
-        """What PyTorch's allocator holds at the peak (``torch.cuda.max_memory_reserved``).
+    def reserved_bytes(self) -> Bytes:
+        """Memory reserved by PyTorch's allocator at the peak (``torch.cuda.max_memory_reserved``).
 
-        More than it needs: freed blocks that fit nothing are given back only when memory runs out.
+        More than the tensors need: cached blocks are released only when memory runs out.
         """
         outside = sum(self.overhead.get(part, 0) for part in ("driver_context", "collectives"))
-        found: int = self.peak_bytes - outside + self.by_phase.cached
-        return found
+        return self.peak_bytes - outside + self.by_phase.cached
 
-    def figure(self, kind: Figure) -> int:
-        """The bill as somebody would have measured it, in bytes."""
+    def figure(self, kind: Figure) -> Bytes:
+        """The predicted peak as a measurement of this kind would show it, in bytes."""
         tensors = self.by_phase.peak_bytes + self.overhead.get("workspaces", 0)
         on_card = self.peak_bytes + self.by_phase.cached
-        found: int = {"allocated": tensors, "reserved": self.reserved_bytes, "card": on_card}[kind]
-        return found
+        return {"allocated": tensors, "reserved": self.reserved_bytes, "card": on_card}[kind]
 
     @property
     def fits(self) -> bool | None:
         """Whether the bill is within the usable memory; ``None`` when that is unknown.
 
-        The host's memory counts where it was given; what an offload needs is then part of it.
+        If a host memory limit was given, the offloaded bytes must fit it too.
         """
         if self.host_memory_bytes is not None and self.host_bytes > self.host_memory_bytes:
             return False
@@ -132,18 +130,15 @@ class Memory(NamedTuple):
         return run.sums_in_16_bit and (run.recipe.accumulate or self.fits is not False)
 
     @property
-    def host_bytes(self) -> int:
+    def host_bytes(self) -> Bytes:
         """What lives in host memory, in bytes."""
-        found: int = self.by_phase.host.total
-        return found
+        return self.by_phase.host.total
 
 
 class Time(NamedTuple):
     """Seconds of the run, and the utilization behind them."""
 
     wall_clock_s: float
-    low_s: float | None
-    high_s: float | None
     utilization: float
     """Share of the peak in the headline convention."""
     mfu: float | None
@@ -153,12 +148,14 @@ class Time(NamedTuple):
     """The same with half the attention square: what a causal kernel computes."""
     tokens_per_s: float | None
     step_s: float | None
+    low_s: float | None = None
+    high_s: float | None = None
     parts: Parts[Any] | None = None
     """Seconds of one step; ``None`` with a given utilization."""
     profile: "Profile | None" = None
     """What was logged on this card with this software."""
     profile_factor: float = 1.0
-    """By what the predicted seconds were lengthened for it."""
+    """Factor applied to the predicted time because of the profile."""
     by_stack: "Mapping[str, Time]" = MappingProxyType({})
     """The same with other software."""
     tokens: float | None = None
@@ -166,16 +163,16 @@ class Time(NamedTuple):
 
     @property
     def s_per_million_tokens(self) -> float | None:
-        """Wall clock of a million tokens, in seconds; what is lost beside steps is part of it."""
+        """Wall-clock seconds per million tokens, including time lost outside of steps."""
         return None if self.tokens is None else self.wall_clock_s / self.tokens * 1e6
 
 
 class Cost(NamedTuple):
-    """What runs cost; ``None`` where a price, a power or a grid is not known."""
+    """Cost of a run; values are ``None`` if the price, power or grid intensity is unknown."""
 
     gpu_hours: Any
     usd: Any
-    """Rent; electricity where only its price was given, for cards one owns."""
+    """Rent; or electricity, if only ``--kwh-price`` was given."""
     energy_kwh: Any
     electricity_usd: Any
     co2_kg: Any
@@ -203,7 +200,7 @@ class AnyEstimate(NamedTuple, Generic[AnyRun_co]):
 
     @property
     def enough_compute(self) -> bool | None:
-        """Whether the run ends within the horizon, as a search asks it too; ``None``: unknown."""
+        """Whether the run ends within the horizon; ``None`` if unknown."""
         return None if self.time is None else self.time.wall_clock_s <= self.run.horizon_s
 
     @property
@@ -222,7 +219,7 @@ class AnyEstimate(NamedTuple, Generic[AnyRun_co]):
         return None if None in conditions else True
 
     def _requirements(self) -> list[bool | None]:
-        require = self.run.require
+        require = self.run.setting.context.require
         wall_clock = self.time.wall_clock_s if self.time else None
         usd = self.cost.usd if self.cost else None
         checks = [
@@ -252,7 +249,7 @@ def estimate(run: AnyRun) -> AnyEstimate[AnyRun]:
     Example (the question the project began with): 40.09 TFLOP/s x 90 % x one year are
     1.138e21 FLOP against 9.0e19 for 1.5e9 parameters and 10e9 tokens: 12.6 times enough.
     """
-    compute = _required(run)
+    compute = required_compute(run)
     time = _time(run, compute)
     if time is not None:
         available = compute.required_flops * run.horizon_s / time.wall_clock_s
@@ -267,23 +264,19 @@ def estimate(run: AnyRun) -> AnyEstimate[AnyRun]:
     )
 
 
-def headline_flops(run: Run) -> float:
-    """FLOPs of the whole run in its convention."""
-    return _required(run).required_flops
-
-
-def _required(run: Run) -> Compute:
-    """What the run computes, beside nothing yet of what it could."""
+def required_compute(run: Run) -> Compute:
+    """The FLOPs that the run needs; what is available is not known yet."""
     if isinstance(run, ModelRun):
         model, method = run.work.spec, run.recipe.method
         six_nd = six_n_of_method(model, method) * run.tokens
         exact = train_flops_per_token(model, run.seq_len, "full", method).total * run.tokens
         causal = train_flops_per_token(model, run.seq_len, "causal", method).total * run.tokens
-        return Compute(exact if run.convention == "exact" else six_nd, six_nd, exact, causal, None)
+        return Compute(exact if run.convention == "exact" else six_nd, six_nd, exact, causal)
     if isinstance(run.work, FlopsAmount):
-        return Compute(run.work.flops, None, None, None, None)
-    six_nd = train_flops_per_token_6n(run.work.parameters) * run.work.tokens
-    return Compute(six_nd, six_nd, None, None, None)
+        return Compute(run.work.flops)
+    assert run.tokens is not None
+    six_nd = train_flops_per_token_6n(run.work.parameters) * run.tokens
+    return Compute(six_nd, six_nd)
 
 
 def _time(run: Run, compute: Compute) -> Time | None:
@@ -324,7 +317,7 @@ def step_parts(step: TrainingStep, prediction: Prediction) -> Parts[Any]:
 
 
 def _wall_of(run: ModelRun, parts: Parts[Any]) -> float:
-    """Seconds of the whole run at the predicted step; the rest of the clock is lost."""
+    """Wall-clock seconds of the whole run: all predicted steps, divided by goodput."""
     return real(run.tokens / run.step_tokens * parts.total / run.goodput)
 
 
@@ -335,8 +328,6 @@ def _time_of(run: Run, wall: float, compute: Compute) -> Time:
     exact, causal = compute.required_flops_exact, compute.required_flops_causal
     return Time(
         wall_clock_s=wall,
-        low_s=None,
-        high_s=None,
         utilization=compute.required_flops / peak_flops,
         mfu=None if exact is None else exact / peak_flops,
         mfu_causal=None if causal is None else causal / peak_flops,
@@ -347,7 +338,7 @@ def _time_of(run: Run, wall: float, compute: Compute) -> Time:
 
 
 def memory_of(run: ModelRun, stage: int | None = None) -> Memory | None:
-    """The bill of the GPU that needs most, or of one on a stage of the pipeline.
+    """Return the memory of the GPU that needs most, or of a GPU on pipeline stage ``stage``.
 
     ``None`` where it is not modelled (see the notes of the answer).
     """
@@ -370,8 +361,14 @@ def memory_of(run: ModelRun, stage: int | None = None) -> Memory | None:
 
 
 def _phases(run: ModelRun, recipe: Recipe, stage: int | None) -> MemoryByPhase | None:
-    found = step_memory(run.step._replace(recipe=recipe), stage)
-    return found and found._replace(host=found.host.scaled(run.gpus_on_host))
+    by_phase = step_memory(run.step._replace(recipe=recipe), stage)
+    return by_phase and by_phase._replace(host=by_phase.host.scaled(run.gpus_on_host))
+
+
+def fits(run: ModelRun) -> bool:
+    """Whether it is known to fit, with its gradients accumulated."""
+    memory = memory_of(run)
+    return memory is not None and bool(memory.fits_accumulated)
 
 
 def cost_of(assumed: CostAssumptions, gpus: Any, wall_clock_s: Any) -> Cost:
@@ -391,7 +388,7 @@ def cost_of(assumed: CostAssumptions, gpus: Any, wall_clock_s: Any) -> Cost:
 
 
 def best_first(estimates: Sequence[Estimate]) -> list[Estimate]:
-    """Feasible rows before unknown ones before the others, faster ones first in each."""
+    """Sort: feasible, then unknown, then infeasible; within each group the fastest first."""
 
     def rank(estimate: Estimate) -> tuple[int, float]:
         order = {True: 0, None: 1, False: 2}[estimate.feasible]
@@ -406,7 +403,7 @@ def unknown_memory(estimate: Estimate) -> str | None:
     if estimate.memory is not None:
         return None
     if isinstance(run, ComputeRun):
-        bare = isinstance(run.work, SizeAndTokens)
+        bare = isinstance(run.work, BareSize)
         return f"{'a bare size' if bare else 'an amount of FLOPs'} has no shape"
     precision, attention = run.recipe.precision, run.recipe.attention
     if precision in {"fp8", "fp4"}:
@@ -436,7 +433,7 @@ def bill_of(estimate: Estimate) -> Bill:
 
 
 class Comparison(NamedTuple):
-    """One estimate a pair of accelerator and work, and the cards that were left out."""
+    """One estimate per pair of accelerator and work, and messages about accelerators left out."""
 
     estimates: list[Estimate]
     skipped: list[str]
@@ -448,23 +445,11 @@ def compare(question: Question, catalogs: Iterable[Path] = ()) -> Comparison:
     Raises:
         GptBudgetError: a name is unknown, or a combination cannot be.
     """
-    question, gpus, asked, evidence, context = look_up(question, catalogs)
-    estimates, skipped = [], []
-    for gpu in gpus:
-        for work in asked:
-            try:
-                run = complete_run(
-                    question.options, gpu, work, evidence, context, origins=question.origins
-                )
-            except UsageError as error:
-                if not question.of_every_gpu:
-                    raise
-                skipped.append(f"left out: {error.message}")
-            else:
-                estimates.append(estimate(run))
-    if not estimates:
-        raise UsageError("no accelerator can run this", skipped[0] if skipped else "")
-    return Comparison(best_first(estimates), list(dict.fromkeys(skipped)))
+    pairs = product(*look_up(question, catalogs))
+    estimates, skipped = question.of_each(
+        lambda pair: estimate(complete_run(*pair)), pairs, "no accelerator can run this"
+    )
+    return Comparison(best_first(estimates), skipped)
 
 
 def one_bill(question: Question, catalogs: Iterable[Path] = ()) -> Bill:
@@ -475,7 +460,16 @@ def one_bill(question: Question, catalogs: Iterable[Path] = ()) -> Bill:
     """
     if question.lacks_a_shape:
         raise UsageError("memory needs a model with a shape", "name a model of the catalog")
-    found = compare(question, catalogs).estimates
-    if len(found) != 1:
-        raise UsageError(f"memory answers one pair, not {len(found)}", "name one gpu, one model")
-    return bill_of(found[0])
+    return bill_of(one_estimate(question, catalogs, "memory answers"))
+
+
+def one_estimate(question: Question, catalogs: Iterable[Path], command: str) -> Estimate:
+    """The estimate of one pair.
+
+    Raises:
+        UsageError: several pairs, which ``command`` does not take.
+    """
+    estimates = compare(question, catalogs).estimates
+    if len(estimates) != 1:
+        raise UsageError(f"{command} one pair, not {len(estimates)}", "name one gpu, one model")
+    return estimates[0]

@@ -11,7 +11,7 @@ from gptbudget.specs.model import ModelSpec
 from gptbudget.units import PerParameter, format_count
 
 GLOBAL_BATCH_TOKENS = 524_288
-"""In a step, where neither user nor catalog say."""
+"""Default tokens per step, if neither the user nor the catalog gives them."""
 
 _USUAL_SEQ_LEN = 8192
 BYTES_PER_TOKEN = 96e9 / 2.29e10
@@ -20,12 +20,12 @@ arXiv 2001.08361, section 2.3)."""
 
 
 def tokens_of(resolver: Resolver, work: NamedModel | BareSize) -> tuple[float, tuple[str, ...]]:
-    """How many tokens are trained on, and what was assumed on the way."""
+    """Return the number of training tokens, and notes on assumptions."""
     if isinstance(work, NamedModel):
         parameters: float = count_parameters(work.spec).active
-        published = work.spec.training_tokens
+        published, experts = work.spec.training_tokens, work.spec.experts
     else:
-        parameters, published = work.parameters, None
+        parameters, published, experts = work.parameters, None, None
     notes: tuple[str, ...] = ()
     epochs = resolver.options.epochs or 1.0
     if resolver.options.data is not None:
@@ -40,7 +40,7 @@ def tokens_of(resolver: Resolver, work: NamedModel | BareSize) -> tuple[float, t
             wanted = resolver.derived("tokens", wanted.tokens_per_parameter * parameters, "tokens")
         tokens = wanted
         if resolver.chosen_origins["tokens"] == "default":
-            of = "active parameters (a law of dense models)" if _has_experts(work) else "size"
+            of = "active parameters (a law of dense models)" if experts else "size"
             notes = (
                 f"{format_count(tokens)} tokens are the compute-optimal number for this {of} "
                 "(Besiroglu et al. 2024); no published count is in the catalog",
@@ -52,12 +52,8 @@ def tokens_of(resolver: Resolver, work: NamedModel | BareSize) -> tuple[float, t
     return tokens, notes
 
 
-def _has_experts(work: NamedModel | BareSize) -> bool:
-    return isinstance(work, NamedModel) and work.spec.experts is not None
-
-
 class Batch(NamedTuple):
-    """What one step holds."""
+    """Sequence length, micro-batch and global batch of a step."""
 
     seq_len: int
     micro_batch: int
@@ -88,7 +84,7 @@ def batch_of(resolver: Resolver, model: ModelSpec, replicas: int) -> Batch:
 
 
 def _length_notes(resolver: Resolver, model: ModelSpec, seq_len: int) -> tuple[str, ...]:
-    """Say when the length is what the model can take, and probably not what it is trained on."""
+    """A note if the sequence length is the model's maximum, probably longer than in training."""
     assumed = resolver.options.seq_len is None and model.training_seq_len is None
     if not assumed or seq_len <= _USUAL_SEQ_LEN:
         return ()
@@ -99,7 +95,7 @@ def _length_notes(resolver: Resolver, model: ModelSpec, seq_len: int) -> tuple[s
 
 
 def refuse_beyond_positions(model: ModelSpec, seq_len: int) -> None:
-    """Learned positions end at the context.
+    """Refuse sequences longer than the model's learned position embeddings.
 
     Raises:
         UsageError: the sequence is longer.

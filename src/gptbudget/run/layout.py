@@ -1,4 +1,4 @@
-"""The layout of a run over several GPUs: completed, and refused where it cannot be."""
+"""The layout of a run over several GPUs: fill in defaults and reject invalid layouts."""
 
 from gptbudget.core.memory.placement import ENDS_AS_LAYERS
 from gptbudget.errors import UsageError
@@ -12,11 +12,11 @@ from gptbudget.specs.stack import Stack
 from gptbudget.specs.values import StackName
 
 _DEGREES = ("dp", "tp", "pp", "cp")
-"""Together they are all GPUs; experts are spread inside them."""
+"""Their product is the number of GPUs. Expert parallelism uses GPUs within these groups."""
 
 
 def degrees_of(resolver: Resolver) -> Layout:
-    """How many GPUs there are, and how many of them each kind of parallelism has.
+    """Return the degrees of parallelism; their product is the number of GPUs.
 
     Raises:
         UsageError: the degrees do not multiply to the number of GPUs.
@@ -40,24 +40,20 @@ def degrees_of(resolver: Resolver) -> Layout:
     return Layout(dp=dp, tp=tp, pp=pp, vp=options.vp or 1, cp=cp, ep=options.ep or 1)
 
 
-def complete_layout(
-    resolver: Resolver, degrees: Layout, model: ModelSpec, stack: StackName, spec: Stack
-) -> Layout:
-    """Complete the layout of one run; a single GPU has none, unless it was asked for.
+def complete_layout(resolver: Resolver, degrees: Layout, model: ModelSpec, stack: Stack) -> Layout:
+    """Complete the layout of one run; a single GPU has no layout options unless the user gave one.
 
     Raises:
-        UsageError: something does not divide by something, or has no effect.
+        UsageError: a degree does not divide what it splits, or an option has no effect.
     """
     _refuse_what_does_not_divide(resolver, degrees, model)
-    _refuse_stages(degrees, model, stack, spec)
-    if degrees.gpus == 1 and all(
-        getattr(resolver.options, name) is None for name in LAYOUT_OPTIONS
-    ):
+    _refuse_stages(degrees, model, resolver.chosen["stack"], stack)
+    if degrees.gpus == 1 and not any(map(resolver.setting.fixed, LAYOUT_OPTIONS)):
         return degrees
     for name in ("dp", "tp", "pp", "vp", "cp", "ep"):
         resolver.value(name, getattr(degrees, name))
     layout = degrees._replace(
-        zero=resolver.value("zero", default_zero(degrees, spec)),
+        zero=resolver.value("zero", default_zero(degrees, stack)),
         sequence_parallel=resolver.value("sequence_parallel", default=False),
         dp_shard=resolver.options.dp_shard,
     )
@@ -65,19 +61,19 @@ def complete_layout(
         raise UsageError("--sequence-parallel has no effect without --tp", "add --tp, or drop it")
     if layout.dp_shard is not None:
         _refuse_bad_shards(layout, layout.dp_shard)
-        resolver.value("dp_shard", layout.dp_shard)
+    resolver.given("dp_shard")
     return layout
 
 
 def default_zero(layout: Layout, stack: Stack) -> Zero:
-    """The stage of the stack where data parallelism is alone; else 1: shared optimizer state."""
+    """Default ZeRO stage: the stack's own with data parallelism alone, else 1."""
     if layout.gpus == 1:
         return 0
     return 1 if layout.tp > 1 or layout.pp > 1 else stack.default_zero
 
 
 def refuse_recipe(layout: Layout, recipe: Recipe, seq_len: int) -> None:
-    """Ranks that cut the sequence need equal shares, and a ring a kernel that takes keys by block.
+    """Refuse ranks that do not divide the sequence, and ``--cp`` with math or eager attention.
 
     Raises:
         UsageError: the attention or the length does not allow it.
@@ -95,7 +91,7 @@ def refuse_recipe(layout: Layout, recipe: Recipe, seq_len: int) -> None:
 
 
 def gpus_on_a_host(resolver: Resolver, gpus: int, *, matters: bool) -> int:
-    """How many GPUs share a host, which ``matters`` to an offload and to a predicted time.
+    """How many GPUs share a host; ``matters`` if an offload or a predicted time depends on it.
 
     Raises:
         UsageError: it was given, and nothing depends on it.
@@ -110,19 +106,19 @@ def gpus_on_a_host(resolver: Resolver, gpus: int, *, matters: bool) -> int:
     return min(gpus, given or GPUS_PER_NODE)
 
 
-def _refuse_stages(layout: Layout, model: ModelSpec, stack: StackName, spec: Stack) -> None:
+def _refuse_stages(layout: Layout, model: ModelSpec, name: StackName, stack: Stack) -> None:
     pp, vp = layout.pp, layout.vp
-    least = spec.interleaves_from
+    least = stack.interleaves_from
     if vp > 1 and least is None:
-        raise UsageError(f"the {stack} stack does not interleave pipeline stages", "drop --vp")
+        raise UsageError(f"the {name} stack does not interleave pipeline stages", "drop --vp")
     if vp > 1 and pp == 1:
         raise UsageError("--vp interleaves pipeline stages, and there is one", "add --pp")
     if vp > 1 and least is not None and pp < least:
         raise UsageError(
-            f"the {stack} stack interleaves {least} pipeline stages or more, and --pp is {pp}",
+            f"the {name} stack interleaves {least} pipeline stages or more, and --pp is {pp}",
             f"give --pp {least} or more, or drop --vp",
         )
-    most = model.layers + (ENDS_AS_LAYERS if spec.split == "ends" else 0)
+    most = model.layers + (ENDS_AS_LAYERS if stack.split == "ends" else 0)
     if pp > model.layers or pp * vp > most:
         chunks = f" x --vp {vp} = {pp * vp} chunks" if vp > 1 else ""
         raise UsageError(
@@ -132,37 +128,32 @@ def _refuse_stages(layout: Layout, model: ModelSpec, stack: StackName, spec: Sta
 
 
 def _refuse_what_does_not_divide(resolver: Resolver, layout: Layout, model: ModelSpec) -> None:
-    tp, ep = layout.tp, layout.ep
-    for what, size in (
-        (f"{model.attention.heads} heads", model.attention.heads),
-        (f"{model.kv_heads} key-value heads", model.kv_heads),
-        (f"{model.ffn_width} channels of the feed-forward network", model.ffn_width),
+    tp, ep = f"--tp {layout.tp}", f"--ep {layout.ep}"
+    for size, what in (
+        (model.attention.heads, "heads"),
+        (model.kv_heads, "key-value heads"),
+        (model.ffn_width, "channels of the feed-forward network"),
     ):
-        if size % tp:
-            raise UsageError(
-                f"--tp {tp} does not divide the {what} of {model.name}", "choose a divisor"
-            )
-    if resolver.options.ep is None or ep == 1:
+        message = f"{tp} does not divide the {size} {what} of {model.name}"
+        _refuse_remainder(size, layout.tp, message)
+    if resolver.options.ep is None or layout.ep == 1:
         return
     if model.experts is None:
-        raise UsageError(f"--ep {ep} spreads experts, and {model.name} has none", "drop it")
-    if model.experts.count % ep:
-        raise UsageError(
-            f"--ep {ep} does not divide the {model.experts.count} experts of {model.name}",
-            "choose a divisor",
-        )
-    inside = (resolver.options.dp_shard or layout.dp) * layout.cp * tp
-    if inside % ep:
-        raise UsageError(
-            f"--ep {ep} does not divide the {inside} GPUs of a pipeline stage that it lies in",
-            "choose a divisor",
-        )
+        raise UsageError(f"{ep} spreads experts, and {model.name} has none", "drop it")
+    count = model.experts.count
+    _refuse_remainder(count, layout.ep, f"{ep} does not divide the {count} experts of {model.name}")
+    inside = (resolver.options.dp_shard or layout.dp) * layout.cp * layout.tp
+    what = "GPUs of a pipeline stage that it lies in"
+    _refuse_remainder(inside, layout.ep, f"{ep} does not divide the {inside} {what}")
 
 
 def _refuse_bad_shards(layout: Layout, dp_shard: int) -> None:
-    if layout.dp % dp_shard:
-        raise UsageError(
-            f"--dp-shard {dp_shard} does not divide --dp {layout.dp}", "choose a divisor"
-        )
+    message = f"--dp-shard {dp_shard} does not divide --dp {layout.dp}"
+    _refuse_remainder(layout.dp, dp_shard, message)
     if not layout.zero:
         raise UsageError("--dp-shard shares nothing with --zero 0", "add --zero 1, 2 or 3")
+
+
+def _refuse_remainder(size: int, degree: int, message: str) -> None:
+    if size % degree:
+        raise UsageError(message, "choose a divisor")

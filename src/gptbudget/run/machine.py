@@ -1,4 +1,4 @@
-"""An accelerator of the catalog as the machine of the time formula, and what was assumed."""
+"""Convert an accelerator of the catalog into the machine of the step-time model."""
 
 import math
 from typing import NamedTuple
@@ -21,7 +21,7 @@ _NOMINAL_SHARE, _TPU_SHARE = 0.80, 0.90
 """Matmul rate over nominal peak where nobody measured it: GeForce boosts beyond its rated clock."""
 
 _FLASH, _FLASH_ON_HOPPER, _HOPPER_KERNELS = 0.70, 0.42, 0.75
-"""Rate of flash attention over that of products (FlashAttention-2 and -3's published curves)."""
+"""FlashAttention rate / matmul rate (FlashAttention-2 and -3's published curves)."""
 
 _FP8_SHARE, _FP4_SHARE, _MOST_FP8_RATIO = 0.95, 0.70, 2.0
 """Of the nominal ratio of rates, what products in 8 and 4 bit sustain: 0.95 after seeing errors of
@@ -32,15 +32,15 @@ _LINK_SHARE, _HOST_LINK_SHARE = 0.8, 0.4
 cannot pass messages from card to card; by hand, never fitted."""
 
 _PCIE_LANE_GB_PER_S = {1: 0.25, 2: 0.5, 3: 0.985, 4: 1.969, 5: 3.938, 6: 7.563, 7: 15.125}
-"""Of one lane and direction, by generation (PCI-SIG)."""
+"""GB/s per lane and direction, by PCIe generation (PCI-SIG)."""
 
 _USUAL_PCIE = (4, 16)
 GPUS_PER_NODE = 8
-"""Of a host, where nothing else is said."""
+"""Default number of GPUs per host."""
 
 _NETWORK_GB_PER_S = {"old": 25.0, "hopper": 50.0, "slots": 10.0}
 """Of one GPU and direction where none is given: 200 Gb/s up to A100, 400 Gb/s from H100, and
-less for cards at home and those without a fast link; defaults by hand."""
+less for consumer cards and cards without a fast link. Set by hand."""
 
 
 class AssumedMachine(NamedTuple):
@@ -63,7 +63,7 @@ def machine_of(
     *,
     offload: bool = False,
 ) -> AssumedMachine:
-    """The machine that products in ``precision`` run on; fp8 and fp4 stand on the 16-bit rate.
+    """Return the machine for ``precision``; fp8 and fp4 rates derive from the 16-bit rate.
 
     What a link of unknown speed carries takes no time, and what a card without slot data carries
     passes a PCIe 4.0 x16 slot: both are named as missing where something passes there. A card of
@@ -74,17 +74,14 @@ def machine_of(
     nominal = base or peak_flops_per_s
     measured = _measured_flops_per_s(gpu) if precision in {"bf16", "fp16", "fp8", "fp4"} else None
     hopper = is_hopper(gpu)
-    missing = []
-    if gpu.memory_bandwidth_gb_per_s is None:
-        missing.append("memory bandwidth")
-    link = gpu.link.gb_per_s_per_direction if gpu.link else None
-    if gpus > 1 and gpu.link and link is None:
-        missing.append("speed of the link")
+    unknown_link = gpu.link is not None and gpu.link.gb_per_s_per_direction is None
     between_slots = gpus > 1 and (gpu.link is None or node_of(gpu) > domain_of(gpu))
-    if gpu.pcie is None and (between_slots or offload):
-        missing.append("slot")
-    if gpu.architecture is None:
-        missing.append("architecture")
+    missing = {
+        "memory bandwidth": gpu.memory_bandwidth_gb_per_s is None,
+        "speed of the link": gpus > 1 and unknown_link,
+        "slot": gpu.pcie is None and (between_slots or offload),
+        "architecture": gpu.architecture is None,
+    }
     host = _pcie_bytes_per_s(gpu)
     slots = _HOST_LINK_SHARE * host
     return AssumedMachine(
@@ -104,7 +101,7 @@ def machine_of(
             element_bytes=4 if precision in {"fp32", "tf32"} else 2,
         ),
         measured is not None,
-        tuple(missing),
+        tuple(figure for figure, is_missing in missing.items() if is_missing),
     )
 
 
@@ -128,7 +125,7 @@ def node_of(gpu: GpuSpec, gpus_per_node: int | None = None) -> int:
 
 
 def default_network_gb_per_s(gpu: GpuSpec) -> float:
-    """Network of one GPU and direction that is assumed for this card."""
+    """Default network bandwidth per GPU and direction for this card, in GB/s."""
     if gpu.link is None or gpu.segment != "datacenter":
         return _NETWORK_GB_PER_S["slots"]
     return _NETWORK_GB_PER_S["hopper" if is_hopper(gpu) else "old"]
@@ -153,7 +150,7 @@ def _nominal_share(gpu: GpuSpec) -> float:
 
 
 def _narrow_ratio(precision: Precision, ratio: float) -> float:
-    """Products in 8 bit sustain at most twice the 16-bit rate, in 4 bit a share of theirs."""
+    """Return the sustained fp8 or fp4 rate / 16-bit rate; at most 0.95 x 2 for fp8."""
     if precision == "fp8":
         return _FP8_SHARE * min(_MOST_FP8_RATIO, ratio)
     return _FP4_SHARE * ratio

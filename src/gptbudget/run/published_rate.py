@@ -1,10 +1,11 @@
-"""A published speed, and the peak it is read against."""
+"""Convert a published speed into tokens/s and the peak for its MFU."""
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 from gptbudget.errors import UsageError
 from gptbudget.run.complete import precision_and_peak
+from gptbudget.run.origins import refuse_two, refuse_unused
 from gptbudget.run.run import NamedGpu
 from gptbudget.specs.command_options import ReadingOptions
 from gptbudget.specs.model import ModelSpec
@@ -34,14 +35,10 @@ def published_rate(
     from gptbudget.core.conventions import convention_flops_per_token
 
     if options.tokens_per_s is None and options.tflops is None:
-        for name in ("gpu", "gpus", "precision", "convention"):
-            if getattr(options, name) is not None:
-                raise UsageError(
-                    f"--{name} has no effect without a speed", "add --tokens-per-s or --tflops"
-                )
+        unused = ("gpu", "gpus", "precision", "convention")
+        refuse_unused(options, unused, "without a speed", "add --tokens-per-s or --tflops")
         return None
-    if options.tokens_per_s is not None and options.tflops is not None:
-        raise UsageError("--tokens-per-s and --tflops both give the speed", "give one of them")
+    refuse_two(options, ("tokens_per_s", "tflops"), "give the speed")
     if options.tokens_per_s is not None and options.convention is not None:
         raise UsageError("--convention says how --tflops was counted", "drop it")
     if options.gpu is None or len(options.gpu) > 1:

@@ -1,7 +1,7 @@
-"""A question: options with where each came from, and all that they name, looked up."""
+"""Parse options into a question, and look up the names it contains."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -12,6 +12,7 @@ from gptbudget.catalog.paths import holds_config
 from gptbudget.catalog.profiles import load_profiles
 from gptbudget.catalog.reference import grid_intensity, load_evidence
 from gptbudget.errors import GptBudgetError, UnknownNameError, UsageError
+from gptbudget.run.origins import refuse_unused
 from gptbudget.run.run import (
     BareSize,
     FlopsAmount,
@@ -20,6 +21,7 @@ from gptbudget.run.run import (
     Origin,
     Require,
     RunContext,
+    Setting,
     Work,
 )
 from gptbudget.specs.model import ModelSpec
@@ -28,11 +30,14 @@ from gptbudget.units import parse_count
 
 if TYPE_CHECKING:
     from gptbudget.catalog.scenario import Requirements
-    from gptbudget.specs.evidence import Evidence
 
 
 _SIZE_LIKE = r"[+-]?[0-9.,]+([eE][+-]?[0-9]+)?[A-Za-z]?"
-"""What begins and ends like a number of parameters, so that no name is meant."""
+"""Matches text that looks like a parameter count, so it is not treated as a model name."""
+
+
+T = TypeVar("T")
+U = TypeVar("U")
 
 
 class Question(NamedTuple):
@@ -45,19 +50,34 @@ class Question(NamedTuple):
     """The ``file:line`` of each option that a scenario gives."""
 
     @property
-    def of_every_gpu(self) -> bool:
-        """Whether ``all`` accelerators are asked for, so that those that cannot be are left out."""
-        return EVERY in (self.options.gpu or ())
-
-    @property
     def lacks_a_shape(self) -> bool:
         """Whether some work is a bare size or an amount of FLOPs."""
         sizes = any(is_size(name) for name in self.options.model or ())
         return sizes or self.options.flops is not None
 
+    def of_each(
+        self, make: Callable[[T], U], each: Iterable[T], none: str
+    ) -> tuple[list[U], list[str]]:
+        """What ``make`` makes of each; of ``all`` accelerators, those it refuses are left out.
+
+        Raises:
+            UsageError: it refuses one that was named, or, with the message ``none``, all of them.
+        """
+        made, skipped = [], []
+        for one in each:
+            try:
+                made.append(make(one))
+            except UsageError as error:
+                if EVERY not in (self.options.gpu or ()):
+                    raise
+                skipped.append(f"left out: {error.message}")
+        if not made:
+            raise UsageError(none, skipped[0] if skipped else "")
+        return made, list(dict.fromkeys(skipped))
+
     @contextmanager
     def placing(self, option: str) -> Iterator[None]:
-        """Say where the option stands in the scenario, if its value turns out to be bad."""
+        """Add the ``file:line`` of the option in the scenario to errors raised inside."""
         try:
             yield
         except GptBudgetError as error:
@@ -67,18 +87,8 @@ class Question(NamedTuple):
             raise type(error)(f"{self.places[option]}: {option}: {what}", error.hint) from None
 
 
-class LookedUp(NamedTuple):
-    """A question, and everything it names."""
-
-    question: Question
-    gpus: list[NamedGpu]
-    works: list[Work]
-    evidence: "Evidence"
-    context: RunContext
-
-
 def ask(given: Mapping[str, Any], scenario: Path | None = None) -> Question:
-    """Validate the options given, laid over those of a scenario file.
+    """Validate the given options, which override those of a scenario file.
 
     Raises:
         UsageError: a bad value.
@@ -107,24 +117,24 @@ def given_options(given: Mapping[str, Any], kind: type[AnyOptions]) -> AnyOption
     Raises:
         UsageError: the first bad one, in a sentence.
     """
-    options, found = kind.table, {}
+    options, values = kind.table, {}
     known = [name for name in options if name in given]
     for name in (*known, *(name for name in given if name not in options)):
         flag = f"--{name.replace('_', '-')}"
         if name not in options:
             raise UsageError(f"{flag}: unknown key", nearest_option(name, options))
         try:
-            found[name] = (
+            values[name] = (
                 None if given[name] is None else read_option(name, options[name], given[name])
             )
         except ValueError as error:
             what, _, hint = str(error).rpartition(": ")
             raise UsageError(f"{flag}: {what}", hint) from None
-    return kind(**found)
+    return kind(**values)
 
 
-def look_up(question: Question, catalogs: Iterable[Path] = ()) -> LookedUp:
-    """Everything that a question names, from the catalogs and this machine.
+def look_up(question: Question, catalogs: Iterable[Path] = ()) -> tuple[list[Setting], list[Work]]:
+    """Every accelerator and work that a question names, from the catalogs and this machine.
 
     Raises:
         GptBudgetError: a name is unknown, or options need a model with a shape.
@@ -134,13 +144,23 @@ def look_up(question: Question, catalogs: Iterable[Path] = ()) -> LookedUp:
     gpus = named_gpus(question, catalog)
     with question.placing("model"):
         asked = works(question.options, catalog)
-    evidence = load_evidence()
-    _refuse_without_shape(question, asked)
-    return LookedUp(question, gpus, asked, evidence, run_context(question, catalogs))
+    if not any(isinstance(work, NamedModel) for work in asked):
+        said = [name for name in SHAPE_OPTIONS if name in question.origins]
+        hint = "name a model of the catalog"
+        refuse_unused(question.options, said, "without a model", hint)
+    return settings_of(question, gpus, catalogs), asked
+
+
+def settings_of(
+    question: Question, gpus: Iterable[NamedGpu], catalogs: Iterable[Path] = ()
+) -> list[Setting]:
+    """Each accelerator with all that was asked and is known."""
+    evidence, context = load_evidence(), run_context(question, catalogs)
+    return [Setting(question.options, gpu, evidence, context, question.origins) for gpu in gpus]
 
 
 def named_gpus(question: Question, catalog: Catalog) -> list[NamedGpu]:
-    """The accelerators asked for, each once; ``all`` is the whole catalog.
+    """Return the requested accelerators without duplicates; ``all`` means the whole catalog.
 
     Raises:
         UsageError: none.
@@ -155,7 +175,7 @@ def named_gpus(question: Question, catalog: Catalog) -> list[NamedGpu]:
 
 
 def run_context(question: Question, catalogs: Iterable[Path] = ()) -> RunContext:
-    """What the user's folder and the question say beside the options.
+    """Return the run context: grid intensity, requirements, profiles and catalogs.
 
     Raises:
         UsageError: no grid has the name.
@@ -168,9 +188,9 @@ def run_context(question: Question, catalogs: Iterable[Path] = ()) -> RunContext
 
 
 def on_this_machine(question: Question, catalog: Catalog, *, count: bool = True) -> Question:
-    """The question with ``--gpu auto`` read off the driver: card, memory and number of cards.
+    """Replace ``--gpu auto`` by the card, memory and number of cards that the driver reports.
 
-    What was given stays. Without ``count``, and where a layout says it, the number stays open.
+    Given options are kept. Without ``count``, or with ``--dp``, the number is not set.
 
     Raises:
         UsageError: the driver does not answer, or there are no or different cards.
@@ -185,13 +205,13 @@ def on_this_machine(question: Question, catalog: Catalog, *, count: bool = True)
 
     with question.placing("gpu"):
         local = find_local(catalog.gpus)
-    found: dict[str, Any] = {"gpu": (local.entry.key,)}
+    read: dict[str, Any] = {"gpu": (local.entry.key,)}
     if count and options.gpus is None and options.dp is None:
-        found["gpus"] = local.cards
+        read["gpus"] = local.cards
     if options.gpu_memory is None and local.usable_bytes is not None:
-        found["gpu_memory"] = local.usable_bytes
-    origins: dict[str, Origin] = {**question.origins, **dict.fromkeys(found, "driver")}
-    return question._replace(options=options.changed(**found), origins=origins)
+        read["gpu_memory"] = local.usable_bytes
+    origins: dict[str, Origin] = {**question.origins, **dict.fromkeys(read, "driver")}
+    return question._replace(options=options.changed(**read), origins=origins)
 
 
 def works(options: Options, catalog: Catalog) -> list[Work]:
@@ -212,24 +232,15 @@ def works(options: Options, catalog: Catalog) -> list[Work]:
     return list({work.key: work for work in (_work(n, catalog) for n in options.model)}.values())
 
 
-def _refuse_without_shape(question: Question, works: list[Work]) -> None:
-    """Refuse what only a model with a shape can use, when there is none."""
-    if any(isinstance(work, NamedModel) for work in works):
-        return
-    for name in SHAPE_OPTIONS:
-        if name in question.origins:
-            raise UsageError(
-                f"--{name.replace('_', '-')} has no effect without a model",
-                "name a model of the catalog",
-            )
-
-
 def _work(name: str, catalog: Catalog) -> NamedModel | BareSize:
     if is_size(name):
         return BareSize(name, parse_count(name))
     size_like = not name[:1].isalpha() and re.fullmatch(_SIZE_LIKE, name, re.ASCII)
     if size_like and not holds_config(name):
-        _refuse_bad_size(name)
+        try:
+            parse_count(name)
+        except ValueError as error:
+            raise UsageError(f"--model: {error}", "or name a model: gptbudget models") from None
     entry = find_model(name, catalog)
     return NamedModel(entry.key, entry.spec, name if entry.file == Path(name) else "")
 
@@ -256,7 +267,7 @@ def find_model(name: str, catalog: Catalog) -> Entry[ModelSpec]:
 
 
 def one_gpu(name: str, catalog: Catalog) -> tuple[NamedGpu, int]:
-    """The accelerator of a name and, of this machine's own, how many there are."""
+    """Return the named accelerator and a count: for ``auto`` that of this machine, else 1."""
     if name != AUTO:
         entry = catalog.gpus.find(name)
         return NamedGpu(entry.key, entry.spec), 1
@@ -266,18 +277,10 @@ def one_gpu(name: str, catalog: Catalog) -> tuple[NamedGpu, int]:
     return NamedGpu(local.entry.key, local.entry.spec), local.cards
 
 
-def _refuse_bad_size(name: str) -> None:
-    """A name that begins like a number but is none: say what is wrong with the number."""
-    try:
-        parse_count(name)
-    except ValueError as error:
-        raise UsageError(f"--model: {error}", "or name a model: gptbudget models") from None
-
-
-def _require(found: "Requirements") -> Require:
+def _require(asked: "Requirements") -> Require:
     return Require(
-        fits=found.fits,
-        max_wall_clock_s=found.max_wall_clock,
-        max_cost_usd=found.max_cost_usd,
-        min_ratio=found.min_ratio,
+        fits=asked.fits,
+        max_wall_clock_s=asked.max_wall_clock,
+        max_cost_usd=asked.max_cost_usd,
+        min_ratio=asked.min_ratio,
     )

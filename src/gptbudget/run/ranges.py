@@ -1,4 +1,4 @@
-"""Which class of published runs a run belongs to, and so how far its time may be off."""
+"""Choose the likely range of the time from the class of published runs that a run belongs to."""
 
 from gptbudget.run.machine import AssumedMachine
 from gptbudget.run.run import NamedGpu
@@ -18,7 +18,7 @@ def likely_range(
     model: ModelSpec,
     evidence: Evidence,
 ) -> TimeRange:
-    """The first class that holds, wider for a card of which no run was compared.
+    """Return the range of the first matching class, wider for a card without compared runs.
 
     Where figures of the card are missing, or nobody published a run on such a card, the last
     class holds, which asks for nothing; and no narrower than what the software and the method
@@ -45,9 +45,9 @@ def likely_range(
 
     fitting = [each for each in classes if of_software(each)]
     known = spec.architecture in evidence.compared_architectures and not machine.missing
-    found = next((each for each in fitting if of_hardware(each)), None) if known else None
-    if found is not None:
-        return found if gpu.key in evidence.compared_gpus else _wider(found, evidence.uncompared)
+    likely = next((each for each in fitting if of_hardware(each)), None) if known else None
+    if likely is not None:
+        return likely if gpu.key in evidence.compared_gpus else _wider(likely, evidence.uncompared)
     alike = (each for each in fitting if spec.segment is None or of_segment(each))
     elsewhere = _wider(next(alike, last), evidence.uncompared)
     return last._replace(low=min(last.low, elsewhere.low), high=max(last.high, elsewhere.high))

@@ -1,10 +1,10 @@
-"""The recipe of a run: what was asked for, completed, and refused where it cannot be."""
+"""The recipe of a run: fill in defaults and reject invalid combinations."""
 
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from gptbudget.core.memory.sharding import data_parallel_mode
 from gptbudget.errors import UsageError
-from gptbudget.run.origins import Resolver
+from gptbudget.run.origins import Resolver, refuse_unused
 from gptbudget.specs.gpu import GpuSpec
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.model import ModelSpec
@@ -20,34 +20,21 @@ from gptbudget.specs.recipe import (
     RecipeKind,
 )
 from gptbudget.specs.stack import AttentionKind, Stack
-from gptbudget.specs.values import StackName
 
 _FLASH_COMPUTE_CAPABILITY = 8.0
 """Below it PyTorch has no flash attention: torch.nn.functional.scaled_dot_product_attention."""
 
 
-class NamedStack(NamedTuple):
-    """A stack and its name."""
-
-    key: StackName
-    spec: Stack
-
-
 def complete_recipe(
-    resolver: Resolver,
-    gpu: GpuSpec,
-    model: ModelSpec,
-    precision: Precision,
-    stack: NamedStack,
-    layout: Layout,
+    resolver: Resolver, model: ModelSpec, precision: Precision, stack: Stack, layout: Layout
 ) -> Recipe:
     """Complete the recipe of one run.
 
     Raises:
-        UsageError: parts of the recipe cannot stand together, or not on this card.
+        UsageError: options of the recipe contradict each other, or this card does not support them.
     """
     method = _method(resolver, model)
-    recipe = _storage(resolver, precision, stack.spec, method)
+    recipe = _storage(resolver, precision, stack, method)
     optimizer: str = resolver.value("optimizer", DEFAULT_OPTIMIZER)
     loss: LossKind = resolver.value("loss", "plain")
     keep_logits = resolver.value("keep_logits", default=False)
@@ -56,12 +43,12 @@ def complete_recipe(
             "--keep-logits has nothing to keep: a fused loss never holds the logits",
             "drop it, or use --loss plain",
         )
-    found = Recipe(
+    completed = Recipe(
         precision=precision,
         weight_storage=recipe,
         optimizer=optimizer,
         optimizer_impl=_implementation(resolver, optimizer),
-        attention=_attention(resolver, gpu, precision, stack.spec),
+        attention=_attention(resolver, precision, stack),
         checkpointing=resolver.value("checkpointing", "none"),
         loss=loss,
         dropout=resolver.value("dropout", 0.0),
@@ -70,20 +57,20 @@ def complete_recipe(
         offload=_offload(resolver, optimizer, recipe),
         method=method,
     )
-    if found.optimizer_impl == "in-backward":
-        _refuse_gradients_that_stay(found, layout, stack)
-    return found
+    if completed.optimizer_impl == "in-backward":
+        mode = data_parallel_mode(completed, layout.zero, stack)
+        _refuse_gradients_that_stay(completed, layout, mode, resolver.chosen["stack"])
+    return completed
 
 
-def _refuse_gradients_that_stay(recipe: Recipe, layout: Layout, stack: NamedStack) -> None:
-    """An update in the backward pass frees each gradient, which nothing else may hold."""
-    sharing = data_parallel_mode(recipe, layout.zero, stack.spec)
+def _refuse_gradients_that_stay(recipe: Recipe, layout: Layout, mode: str, stack: str) -> None:
+    """Reject an optimizer step inside the backward pass when something else keeps the gradients."""
     reasons = {
         "sums micro-batches, as --global-batch-tokens asks": recipe.accumulate,
         "sums micro-batches, as a pipeline does": layout.pp > 1,
-        f"has a gradient buffer, as the {stack.key} stack does": sharing == "buffer",
-        "keeps gradients in buckets, as replicas and DeepSpeed do": sharing == "flattened"
-        or (sharing == "replicas" and layout.dp > 1),
+        f"has a gradient buffer, as the {stack} stack does": mode == "buffer",
+        "keeps gradients in buckets, as replicas and DeepSpeed do": mode == "flattened"
+        or (mode == "replicas" and layout.dp > 1),
     }
     for reason, applies in reasons.items():
         if applies:
@@ -95,16 +82,15 @@ def _refuse_gradients_that_stay(recipe: Recipe, layout: Layout, stack: NamedStac
 
 
 def _method(resolver: Resolver, model: ModelSpec) -> Method:
-    """The training method; its own options need it."""
+    """Return the training method; reject adapter options of another method."""
     text: str = resolver.value("method", "full")
     kind, _, layers = text.partition(":")
-    for name in ADAPTER_OPTIONS:
-        needs = "qlora" if name == "double_quant" else "lora"
-        if getattr(resolver.options, name) is not None and kind not in {"qlora", needs}:
-            raise UsageError(
-                f"--{name.replace('_', '-')} has no effect with --method {kind}",
-                f"add --method {needs}",
-            )
+    own = [name for name in ADAPTER_OPTIONS if name != "double_quant"]
+    if kind not in {"lora", "qlora"}:
+        refuse_unused(resolver.options, own, f"with --method {kind}", "add --method lora")
+    if kind != "qlora":
+        quantizing = ("double_quant",)
+        refuse_unused(resolver.options, quantizing, f"with --method {kind}", "add --method qlora")
     if kind in {"lora", "qlora"}:
         return _adapters(resolver, model, "qlora" if kind == "qlora" else "lora")
     frozen = int(layers or 0)
@@ -146,7 +132,7 @@ def _adapters(resolver: Resolver, model: ModelSpec, kind: Literal["lora", "qlora
 
 
 def default_storage(precision: Precision, stack: Stack, method: Method) -> RecipeKind:
-    """How weights are stored; adapters stand beside a base in the compute precision."""
+    """Return the default weight storage; under adapters the base has the compute precision."""
     if precision in {"fp32", "tf32"}:
         return "autocast"
     if method.has_adapters:
@@ -186,9 +172,8 @@ def _implementation(resolver: Resolver, optimizer: str) -> OptimizerImpl:
     return resolver.value("optimizer_impl", known[0]) if known else "fused"
 
 
-def _attention(
-    resolver: Resolver, gpu: GpuSpec, precision: Precision, stack: Stack
-) -> AttentionKind:
+def _attention(resolver: Resolver, precision: Precision, stack: Stack) -> AttentionKind:
+    gpu = resolver.setting.gpu.spec
     best = best_attention(gpu, precision)
     attention: AttentionKind = resolver.value("attention", stack.attention or best)
     if attention == "flash" and best != "flash":
@@ -200,7 +185,7 @@ def _attention(
 
 
 def best_attention(gpu: GpuSpec, precision: Precision) -> AttentionKind:
-    """Flash where precision and card have it, else the memory-efficient kernel."""
+    """Return ``flash`` if precision and card support it, else ``efficient``."""
     if precision in {"fp32", "tf32"}:
         return "efficient"
     capability = gpu.compute_capability or ""
@@ -213,13 +198,9 @@ def _offload(resolver: Resolver, optimizer: str, recipe: RecipeKind) -> Offload:
     spec = OPTIMIZERS[optimizer]
     if offload == "optimizer" and not spec.keeps_state and recipe != "master":
         raise UsageError(f"--offload optimizer: {optimizer} keeps no state to offload", "drop it")
-    unused = HOST_OPTIONS if offload == "none" and not spec.paged else ()
-    for name in unused:
-        if getattr(resolver.options, name) is not None:
-            raise UsageError(
-                f"--{name.replace('_', '-')} has no effect without --offload",
-                "add --offload optimizer or all",
-            )
+    if offload == "none" and not spec.paged:
+        hint = "add --offload optimizer or all"
+        refuse_unused(resolver.options, HOST_OPTIONS, "without --offload", hint)
     return offload
 
 

@@ -13,7 +13,7 @@ from gptbudget.specs.evidence import TimeRange
 from gptbudget.specs.gpu import GpuSpec
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.model import ModelSpec
-from gptbudget.specs.options import Options
+from gptbudget.specs.options import HOST_OPTIONS, Options
 from gptbudget.specs.recipe import Precision, Recipe
 from gptbudget.specs.stack import Stack
 from gptbudget.specs.values import Convention, StackName
@@ -39,7 +39,7 @@ class NamedModel(NamedTuple):
     key: str
     spec: ModelSpec
     asked: str = ""
-    """How it was asked for, where that is not the key: the path of a config."""
+    """The name the user gave, if it is not the key: the path of a config."""
 
 
 class BareSize(NamedTuple):
@@ -50,17 +50,9 @@ class BareSize(NamedTuple):
 
 
 class FlopsAmount(NamedTuple):
-    """An amount of compute that stands in for model and tokens."""
+    """An amount of FLOPs given instead of model and tokens."""
 
     flops: float
-
-
-class SizeAndTokens(NamedTuple):
-    """A bare size, and the tokens it is trained on."""
-
-    key: str
-    parameters: float
-    tokens: float
 
 
 Work = NamedModel | BareSize | FlopsAmount
@@ -76,7 +68,7 @@ class Require(NamedTuple):
 
 
 class RunContext(NamedTuple):
-    """What a run is completed with beside its options."""
+    """Everything besides options that completing a run needs."""
 
     grid_g_per_kwh: float | None = None
     require: Require = Require()
@@ -84,24 +76,35 @@ class RunContext(NamedTuple):
     catalogs: tuple[Path, ...] = ()
     """Files or folders that were named beside the usual ones."""
     named: Callable[[str, Any, Origin], Any] = lambda _, value, __: value
-    """Takes the name, value and origin of each option that is chosen, and gives the value back.
+    """Hook called with name, value and origin of each resolved option; returns the value to use.
 
-    An explanation gives back a number that knows its name."""
+    ``--explain`` uses it to return a traced number."""
 
 
-class Inputs(NamedTuple):
-    """All that a run is completed from, in the order in which ``complete_run`` takes it."""
+class Setting(NamedTuple):
+    """What a run is completed from beside its work: options, accelerator and reference data."""
 
     options: Options
     gpu: NamedGpu
-    work: Work
     evidence: "Evidence"
-    context: RunContext
-    origins: Mapping[str, Origin]
+    context: RunContext = RunContext()
+    origins: Mapping[str, Origin] = {}
+    """Where the given options came from: flag or scenario."""
+
+    def fixed(self, option: str) -> bool:
+        """Whether the user gave this option, so that it may not be changed."""
+        return getattr(self.options, option) is not None
+
+    def changed(self, changes: Mapping[str, Any]) -> "Setting":
+        """The same with some options set otherwise; limits of the host only with an offload."""
+        options = self.options.changed(**changes)
+        if options.offload in {None, "none"}:
+            options = options.changed(**dict.fromkeys(HOST_OPTIONS))
+        return self._replace(options=options)
 
 
 class CostAssumptions(NamedTuple):
-    """What money, energy and carbon are counted with; ``None`` where it is not known."""
+    """Assumptions for cost, energy and CO2; ``None`` where it is not known."""
 
     price_usd_per_hour: float | None
     kwh_price_usd: float | None
@@ -118,20 +121,19 @@ class Prediction(NamedTuple):
     machine: AssumedMachine
     time_range: TimeRange
     """How far such predictions were off."""
-    card_was_compared: bool
-    """Whether published runs on this accelerator are behind that range."""
     profiles: "Mapping[str, Profile]"
     """What was logged on this card, by stack."""
     other_stacks: Mapping[str, Stack]
-    """Software that the same run could use, to show beside it what that would reach."""
+    """Other stacks the run could use, shown for comparison."""
 
 
 # Nothing compares or prints a run: what is not generated for it saves a part of every start.
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class RunBasis:
-    """What a run has whatever is trained: one accelerator type, its cost, and what was asked."""
+    """Fields common to all runs: one accelerator type, its cost, and what was asked."""
 
-    gpu: NamedGpu
+    setting: Setting
+    """What it was completed from."""
     usable_bytes: int | None
     """Of one accelerator; ``None`` where its memory is not known."""
     horizon_s: float
@@ -139,15 +141,15 @@ class RunBasis:
     convention: Convention
     goodput: float
     cost: CostAssumptions
-    require: Require
-    catalogs: tuple[Path, ...]
-    """Where its accelerator or model may stand beside the usual catalogs."""
     origins: Mapping[str, Origin]
     values: Mapping[str, Any]
     """The options as they apply to this run, by option name, for showing."""
-    inputs: Inputs
-    """What it was completed from."""
     notes: tuple[str, ...] = ()
+
+    @property
+    def gpu(self) -> NamedGpu:
+        """The accelerator."""
+        return self.setting.gpu
 
     def asked(self, option: str) -> bool:
         """Whether the user said this option, as a flag or in a scenario."""
@@ -158,15 +160,12 @@ class RunBasis:
 class ComputeRun(RunBasis):
     """A bare size on its tokens, or an amount of FLOPs, at a given utilization."""
 
-    work: SizeAndTokens | FlopsAmount
+    work: BareSize | FlopsAmount
+    tokens: float | None
+    """``None`` for an amount of FLOPs."""
     gpus: int
     precision: Precision
     utilization: float
-
-    @property
-    def tokens(self) -> float | None:
-        """What it is trained on; ``None`` for an amount of FLOPs."""
-        return self.work.tokens if isinstance(self.work, SizeAndTokens) else None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -190,7 +189,7 @@ class ModelRun(RunBasis):
     utilization: float | None
     """``None`` where it was not given."""
     prediction: Prediction | None
-    """``None`` with a given utilization, and on hardware that no step time is known of."""
+    """``None`` with a given utilization, and on hardware without a step-time model."""
 
     @property
     def gpus(self) -> int:
@@ -199,12 +198,12 @@ class ModelRun(RunBasis):
 
     @property
     def precision(self) -> Precision:
-        """What products are computed in."""
+        """Compute precision."""
         return self.recipe.precision
 
     @property
     def step(self) -> TrainingStep:
-        """The step that is repeated."""
+        """One training step of the run."""
         return TrainingStep(
             self.work.spec,
             self.recipe,
@@ -217,7 +216,7 @@ class ModelRun(RunBasis):
 
     @property
     def sequence_piece(self) -> int:
-        """What a sequence must be a multiple of, so that ranks have equal shares of it."""
+        """The sequence length must be a multiple of this, to divide evenly over the ranks."""
         return self.layout.cp * (self.layout.tp if self.layout.sequence_parallel else 1)
 
     @property

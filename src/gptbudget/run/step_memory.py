@@ -1,4 +1,4 @@
-"""Memory of a step, computed once for each distinct step; remedies often ask for one again."""
+"""Memory of a step, cached, because the search for remedies repeats steps."""
 
 from functools import lru_cache
 
@@ -7,7 +7,7 @@ from gptbudget.core.step import TrainingStep
 
 
 def step_memory(step: TrainingStep, stage: int | None = None) -> MemoryByPhase | None:
-    """:func:`memory_by_phase` of ``step``, or what it gave for the same step before."""
+    """:func:`memory_by_phase` of ``step``, or its cached result."""
     key = _Key(step, stage)
     try:
         hash(key)

@@ -1,69 +1,50 @@
-"""How far a way to train is from the plain one: what each choice does to time and memory."""
+"""Ablation: the effect of each choice of a way to train on time and memory."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from gptbudget.errors import UsageError
 from gptbudget.run.estimate import ModelEstimate, estimate
-from gptbudget.run.run import NamedModel, RunContext
-from gptbudget.search.candidate import Candidate, SearchSpec, complete
+from gptbudget.search.candidate import PLAIN, Candidate, SearchSpec, complete
 from gptbudget.search.evaluate import BATCH_TOLERANCE
-from gptbudget.specs.evidence import Evidence
-from gptbudget.specs.optimizers import DEFAULT_OPTIMIZER
 
-_PLAIN: dict[str, Any] = {
-    "method": "full",
-    "recipe": None,
-    "optimizer": DEFAULT_OPTIMIZER,
-    "offload": "none",
-    "checkpointing": "none",
-    "loss": "plain",
-    "micro_batch": 1,
-}
-"""What each choice is in a plain recipe, in the order in which they are told."""
-
-_DEGREES = ("tp", "pp", "vp", "cp", "ep", "zero", "sequence_parallel")
-"""Together they are one choice: one degree alone does not divide."""
+_DEGREES = ("tp", "pp", "vp", "cp", "ep", "zero")
+_LAYOUT = (*_DEGREES, "sequence_parallel")
+"""All degrees count as one choice, because removing one alone would not divide the GPUs."""
 
 
 class Ablation(NamedTuple):
-    """One choice, and what is otherwise the same run without it."""
+    """The effect of one choice, compared with the same run without it."""
 
     choice: Mapping[str, Any]
     time_ratio: float | None
-    """Wall clock with it over that without; ``None`` where there is no such run."""
+    """Wall clock with the choice / without it; ``None`` if the run without it is not possible."""
     saved_bytes: int | None
     """On the card; negative where it needs more."""
 
 
-def distances(
-    space: SearchSpec,
-    candidate: Candidate,
-    work: NamedModel,
-    evidence: Evidence,
-    context: RunContext,
-) -> list[Ablation]:
-    """Each choice of a candidate that is not plain, beside the same run without it."""
+def distances(space: SearchSpec, candidate: Candidate) -> list[Ablation]:
+    """Return the effect of each choice of a candidate that differs from the default."""
 
-    def run_of(choices: Mapping[str, Any]) -> ModelEstimate:
-        return estimate(complete(space, candidate.gpu, work, evidence, choices, context=context))
+    def with_choices(choices: Mapping[str, Any]) -> ModelEstimate:
+        return estimate(complete(space, candidate.gpu, choices))
 
-    whole = run_of(candidate.choices)
-    found = []
-    for choice, without in _taken_back(candidate.choices):
+    whole = with_choices(candidate.choices)
+
+    def ablation(choice: Mapping[str, Any], without: Mapping[str, Any]) -> Ablation:
         try:
-            found.append(_distance(choice, whole, run_of(without)))
+            return _ablation(choice, whole, with_choices(without))
         except UsageError:
-            found.append(Ablation(choice, None, None))
-    return found
+            return Ablation(choice, None, None)
+
+    return [ablation(*pair) for pair in _taken_back(candidate.choices)]
 
 
-def _distance(choice: Mapping[str, Any], whole: ModelEstimate, other: ModelEstimate) -> Ablation:
-    """What a choice does; unknown where a step has another number of tokens without it."""
+def _ablation(choice: Mapping[str, Any], whole: ModelEstimate, other: ModelEstimate) -> Ablation:
+    """Return the effect of a choice; unknown if the global batch differs without it."""
     steps = whole.run.global_batch_tokens / other.run.global_batch_tokens
-    if abs(steps - 1) > BATCH_TOLERANCE:
-        return Ablation(choice, None, None)
-    if not (whole.time and other.time and whole.memory and other.memory):
+    same_step = abs(steps - 1) <= BATCH_TOLERANCE
+    if not (same_step and whole.time and other.time and whole.memory and other.memory):
         return Ablation(choice, None, None)
     ratio = whole.time.wall_clock_s / other.time.wall_clock_s
     return Ablation(choice, ratio, other.memory.needed_bytes - whole.memory.needed_bytes)
@@ -72,13 +53,12 @@ def _distance(choice: Mapping[str, Any], whole: ModelEstimate, other: ModelEstim
 def _taken_back(
     choices: Mapping[str, Any],
 ) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
-    """Each choice that is not plain, and all of them with that one plain."""
-    degrees_on = {name: choices.get(name, 1) for name in _DEGREES}
-    layout = {name: value for name, value in degrees_on.items() if value is True or int(value) > 1}
-    degrees = {name: value for name, value in layout.items() if name != "zero"}
-    if degrees:
-        kept = {name: value for name, value in choices.items() if name not in _DEGREES}
-        yield layout, kept
-    for name, plain in _PLAIN.items():
-        if name in choices and choices[name] != plain:
+    """Yield each non-default choice, and all choices with that one reset to its default."""
+    layout = {name: choices[name] for name in _DEGREES if int(choices.get(name, 1)) > 1}
+    if choices.get("sequence_parallel"):
+        layout["sequence_parallel"] = True
+    if layout.keys() - {"zero"}:
+        yield layout, {name: each for name, each in choices.items() if name not in _LAYOUT}
+    for name, plain in PLAIN.items():
+        if name not in _LAYOUT and choices.get(name, plain) != plain:
             yield {name: choices[name]}, {**choices, name: plain}

@@ -1,4 +1,4 @@
-"""A candidate of a search: options over those of the user, as a run and with its amounts."""
+"""A candidate of a search: chosen options, the run they give, and its time, memory and cost."""
 
 import math
 from collections.abc import Mapping
@@ -8,8 +8,8 @@ from gptbudget.core.arrays import about
 from gptbudget.run.complete import complete_model_run
 from gptbudget.run.layout import default_zero
 from gptbudget.run.machine import node_of
-from gptbudget.run.run import ModelRun, NamedGpu, NamedModel, Origin, RunContext
-from gptbudget.search.evaluate import LayoutGrid
+from gptbudget.run.run import ModelRun, NamedGpu, NamedModel, Origin, RunContext, Setting
+from gptbudget.search.evaluate import Evaluated, LayoutGrid
 from gptbudget.search.variants import Variant
 from gptbudget.specs.evidence import Evidence
 from gptbudget.specs.layout import Layout
@@ -18,23 +18,27 @@ from gptbudget.specs.options import HOST_OPTIONS, Options
 from gptbudget.specs.values import Minimize
 from gptbudget.units import DAY_S, YEAR_S
 
-COUNTED: frozenset[Minimize] = frozenset({"memory", "gpus"})
-"""What is made small in whole numbers, which are compared as they are."""
-
 Rank: TypeAlias = tuple[int, float, float]
-"""What candidates are sorted by: quality lost, what is wanted, time."""
+"""Sort key: quality cost, objective, time."""
 
 
 class SearchSpec(NamedTuple):
-    """What is searched for: what stays fixed, what is made small, and what must hold."""
+    """The search problem: fixed options, objective and limits."""
 
     options: Options
     """Those of the user, without a number of GPUs."""
     origins: Mapping[str, Origin]
+    work: NamedModel
+    evidence: Evidence
     counts: tuple[int, ...]
+    context: RunContext = RunContext()
     minimize: Minimize = "time"
     max_wall_clock_s: float | None = None
     max_usd: float | None = None
+
+    def setting(self, gpu: NamedGpu) -> Setting:
+        """What the runs on one accelerator are completed from."""
+        return Setting(self.options, gpu, self.evidence, self.context, self.origins)
 
 
 class Candidate(NamedTuple):
@@ -45,7 +49,7 @@ class Candidate(NamedTuple):
     choices: Mapping[str, Any]
     """Everything that the search chose, by option."""
     sums_in_16_bit: bool
-    """It adds gradients of several micro-batches in 16 bit, and nobody asked for that."""
+    """It adds gradients of several micro-batches in 16 bit, and the user did not ask for that."""
     wall_clock_s: float
     peak_bytes: int
     host_bytes: int
@@ -62,27 +66,31 @@ class Candidate(NamedTuple):
         """How many GPUs."""
         return int(self.choices["gpus"])
 
-    def amount(self, minimize: Minimize) -> float:
-        """What the search makes small, as it is compared."""
-        known = {
-            "time": self.wall_clock_s,
-            "memory": self.peak_bytes,
-            "gpus": self.gpus,
-            "cost": self.usd,
-            "energy": self.energy_kwh,
-        }
-        found = known[minimize]
-        assert found is not None
-        return float(found if minimize in COUNTED else about(found))
-
     def rank(self, minimize: Minimize) -> Rank:
         """What it is sorted by: quality, what is wanted, time."""
-        return self.quality_cost, self.amount(minimize), about(self.wall_clock_s)
+        return self.quality_cost, amount_of(self, minimize), about(self.wall_clock_s)
 
 
-def choices_of(variant: Variant, laid: LayoutGrid, index: tuple[int, ...]) -> dict[str, Any]:
+_AMOUNTS: dict[Minimize, str] = {
+    "time": "wall_clock_s",
+    "memory": "peak_bytes",
+    "gpus": "gpus",
+    "cost": "usd",
+    "energy": "energy_kwh",
+}
+_COUNTED = frozenset({"memory", "gpus"})
+"""Objectives that are whole numbers and compared exactly; others are compared after rounding."""
+
+
+def amount_of(each: Candidate | Evaluated, minimize: Minimize) -> Any:
+    """What the search makes small, of one candidate or of all of a program, as it is compared."""
+    amount = getattr(each, _AMOUNTS[minimize])
+    return amount if minimize in _COUNTED else about(amount)
+
+
+def choices_of(variant: Variant, laid: LayoutGrid, position: int) -> dict[str, Any]:
     """Everything that a candidate chooses, by option."""
-    chosen = {**variant.options, **laid.one(index)}
+    chosen = {**variant.options, **laid.one(position)}
     if laid.kind.zero is not None:
         chosen["zero"] = laid.kind.zero
         chosen["sequence_parallel"] = laid.kind.sequence_parallel
@@ -90,22 +98,15 @@ def choices_of(variant: Variant, laid: LayoutGrid, index: tuple[int, ...]) -> di
 
 
 def complete(
-    space: SearchSpec,
-    gpu: NamedGpu,
-    work: NamedModel,
-    evidence: Evidence,
-    choices: Mapping[str, Any],
-    wall_clock_s: float = 0.0,
-    *,
-    context: RunContext = RunContext(),  # noqa: B008 - never changed
+    space: SearchSpec, gpu: NamedGpu, choices: Mapping[str, Any], wall_clock_s: float = 0.0
 ) -> ModelRun:
-    """The run of one candidate, with only those choices given that are not the default.
+    """Return the complete run of a candidate; choices equal to the default are left out.
 
     Its horizon is long enough for ``wall_clock_s``, unless one was given.
     """
     options = space.options
     given = {name: value for name, value in choices.items() if not _is_default(name, value)}
-    if given.get("zero") == _default_zero(options, choices, evidence):
+    if given.get("zero") == _default_zero(options, choices, space.evidence):
         given.pop("zero")
     dropped = _without_effect(options, gpu, choices)
     if options.time is None and wall_clock_s > YEAR_S:
@@ -113,22 +114,25 @@ def complete(
     chosen = options.changed(**given, **dict.fromkeys(dropped))
     origins = {name: origin for name, origin in space.origins.items() if name not in dropped}
     origins |= dict.fromkeys(given, "given")
-    return complete_model_run(chosen, gpu, work, evidence, context, origins=origins)
+    setting = Setting(chosen, gpu, space.evidence, space.context, origins)
+    return complete_model_run(setting, space.work)
 
 
-_DEFAULTS = {
+PLAIN: dict[str, Any] = {
     "method": "full",
     "recipe": None,
     "optimizer": DEFAULT_OPTIMIZER,
+    "offload": "none",
     "checkpointing": "none",
     "loss": "plain",
-    "offload": "none",
+    "micro_batch": 1,
     "sequence_parallel": False,
 }
+"""What each choice is in a plain run; degrees of a layout are 1."""
 
 
 def _is_default(name: str, value: Any) -> bool:
-    return bool(value == _DEFAULTS[name] if name in _DEFAULTS else name != "zero" and value == 1)
+    return bool(name != "zero" and value == PLAIN.get(name, 1))
 
 
 def _default_zero(options: Options, choices: Mapping[str, Any], evidence: Evidence) -> int:
@@ -137,7 +141,7 @@ def _default_zero(options: Options, choices: Mapping[str, Any], evidence: Eviden
 
 
 def _without_effect(options: Options, gpu: NamedGpu, choices: Mapping[str, Any]) -> list[str]:
-    """What the user gave for other candidates than this one."""
+    """Names of given options that have no effect on this candidate."""
     offload = options.offload or choices.get("offload", "none")
     on_host = offload != "none" or OPTIMIZERS[options.optimizer or DEFAULT_OPTIMIZER].paged
     dropped = [] if on_host else [name for name in HOST_OPTIONS if name in options.given]

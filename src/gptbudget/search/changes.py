@@ -1,9 +1,10 @@
-"""Single changes of a recipe: which can be made, what each saves in memory and what it costs."""
+"""Single changes to a recipe: which are possible, what each saves, what each costs."""
 
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from gptbudget.core.arrays import Bytes
 from gptbudget.core.flops import recomputed_flops_per_token, train_flops_per_token
 from gptbudget.core.implementation import loss_memory
 from gptbudget.run.estimate import Memory, memory_of
@@ -14,18 +15,34 @@ from gptbudget.specs.optimizers import OPTIMIZERS
 from gptbudget.specs.options import LAYOUT_OPTIONS
 from gptbudget.specs.recipe import Method, Precision, Recipe, field_of
 
+QUALITY_COSTS = {
+    ("recipe", "pure"): 1,
+    **{
+        ("optimizer", name): spec.quality_cost
+        for name, spec in OPTIMIZERS.items()
+        if spec.quality_cost
+    },
+    ("method", "lora"): 2,
+    ("method", "qlora"): 2,
+}
+"""How much quality a choice costs: fewer bits, or few weights trained. A user's own choice costs
+nothing in a search."""
+
 
 class Change(NamedTuple):
     """One option set to another value."""
 
     option: str
     value: Any
-    costs_quality: bool = False
-    """Fewer bits in weights or optimizer, or fewer weights trained."""
+
+    @property
+    def costs_quality(self) -> bool:
+        """Whether it does: fewer bits in weights or optimizer, or fewer weights trained."""
+        return (self.option, self.value) in QUALITY_COSTS
 
 
 class Changed(NamedTuple):
-    """A run with some changes, beside the run as it was."""
+    """A run after some changes, together with the original run."""
 
     changes: tuple[Change, ...]
     run: ModelRun
@@ -34,13 +51,13 @@ class Changed(NamedTuple):
     memory_before: Memory
 
     @property
-    def saved_bytes(self) -> int:
+    def saved_bytes(self) -> Bytes:
         """Of the whole bill; negative when it needs more."""
         return self.memory_before.peak_bytes - self.memory.peak_bytes
 
     @property
     def flops_ratio(self) -> float:
-        """Executed FLOPs over those of the run as it was."""
+        """Executed FLOPs / executed FLOPs of the original run."""
         return executed_flops_per_token(self.run) / executed_flops_per_token(self.run_before)
 
     @property
@@ -51,17 +68,11 @@ class Changed(NamedTuple):
 
     @property
     def costs_quality(self) -> bool:
-        """Whether any of the changes does, or sums in 16 bit do."""
+        """Whether the changes lower quality, including by summing gradients in 16 bit."""
         return self.sums_in_16_bit or any(change.costs_quality for change in self.changes)
 
 
-OTHER_OPTIMIZERS = tuple(
-    Change("optimizer", name, costs_quality=spec.quality_cost > 0)
-    for name, spec in OPTIMIZERS.items()
-    if spec.tried_for
-)
-
-_SINGLE = (
+CHANGES = (
     Change("micro_batch", 1),
     Change("precision", "bf16"),
     Change("attention", "flash"),
@@ -77,22 +88,22 @@ _SINGLE = (
     Change("offload", "none"),
     Change("offload", "optimizer"),
     Change("offload", "all"),
-    *OTHER_OPTIMIZERS,
-    Change("recipe", "pure", costs_quality=True),
-    Change("method", "lora", costs_quality=True),
-    Change("method", "qlora", costs_quality=True),
+    *(Change("optimizer", name) for name, spec in OPTIMIZERS.items() if spec.tried_for),
+    Change("recipe", "pure"),
+    Change("method", "lora"),
+    Change("method", "qlora"),
 )
-"""Each tried for itself."""
+"""Every change that is tried."""
 
 
 def single_changes(run: ModelRun, memory: Memory) -> list[Changed]:
-    """Every change that can be made, with what it saves, also when that is nothing.
+    """Return every possible change with the memory it saves, even if it saves nothing.
 
     Lossless ones come first.
     """
-    tried = (changed_run(run, memory, (change,)) for change in _SINGLE)
-    found = [changed for changed in tried if changed is not None]
-    return sorted(found, key=lambda changed: changed.costs_quality)
+    tried = (changed_run(run, memory, (change,)) for change in CHANGES)
+    made = [changed for changed in tried if changed is not None]
+    return sorted(made, key=lambda changed: changed.costs_quality)
 
 
 def changed_run(run: ModelRun, memory: Memory, changes: tuple[Change, ...]) -> Changed | None:
@@ -104,8 +115,8 @@ def changed_run(run: ModelRun, memory: Memory, changes: tuple[Change, ...]) -> C
         other = applied(other, change)
     if other.recipe.offload == "optimizer" and _keeps_no_state(other.recipe):
         return None
-    found = memory_of(other)
-    return None if found is None else Changed(changes, other, found, run, memory)
+    bill = memory_of(other)
+    return None if bill is None else Changed(changes, other, bill, run, memory)
 
 
 def executed_flops_per_token(run: ModelRun) -> float:
@@ -121,7 +132,7 @@ _STEPS: dict[str, tuple[Any, ...]] = {
     "checkpointing": ("none", "selective", "full"),
     "method": ("full", "frozen", "lora", "qlora"),
 }
-"""Values that need ever less memory: a change only goes on."""
+"""Values in order of decreasing memory; a change may only move to the right."""
 
 
 def is_possible(run: ModelRun, change: Change) -> bool:
@@ -131,7 +142,7 @@ def is_possible(run: ModelRun, change: Change) -> bool:
 
 
 def _goes_on(run: ModelRun, change: Change) -> bool:
-    """Whether the new value is another one, and further on where there is an order."""
+    """Whether the value differs, and lies further right if the option is in ``_STEPS``."""
     now, steps = _value(run, change.option), _STEPS.get(change.option)
     if steps is None:
         return bool(now != change.value)
@@ -150,15 +161,11 @@ def _value(run: ModelRun, option: str) -> Any:
 
 
 def _stores_otherwise(run: ModelRun, _: Any) -> bool:
-    """Whether the storage of 16-bit weights is a choice, and not yet the smallest."""
+    """Whether weight storage can be reduced: 16 bit, not yet ``pure``, without adapters."""
     recipe = run.recipe
     return (
         recipe.mode != "fp32" and recipe.weight_storage != "pure" and not recipe.method.has_adapters
     )
-
-
-def _adapts(run: ModelRun, _: Any) -> bool:
-    return run.recipe.mode != "fp32" and _adaptable(run.work.spec)
 
 
 _ALLOWED: dict[str, Callable[[ModelRun, Any], bool]] = {
@@ -176,18 +183,20 @@ _ALLOWED: dict[str, Callable[[ModelRun, Any], bool]] = {
     "recipe": _stores_otherwise,
     "offload": lambda run, value: value != "optimizer" or not _keeps_no_state(run.recipe),
     "optimizer": lambda run, value: run.recipe.optimizer == OPTIMIZERS[value].tried_for,
-    "method": _adapts,
+    "method": lambda run, _: run.recipe.mode != "fp32" and adaptable(run.work.spec),
 }
-"""What in the rest of a run each change needs."""
+"""Condition under which each change is possible."""
+
+
+def adaptable(model: ModelSpec) -> bool:
+    """Whether LoRA on this model is modelled, and its default rank is not too large."""
+    narrowest = min(model.width, model.kv_width)
+    plain = model.experts is None and model.attention.latent is None
+    return plain and narrowest >= Method().lora_rank
 
 
 def _keeps_no_state(recipe: Recipe) -> bool:
     return not recipe.optimizer_spec.keeps_state and recipe.weight_storage != "master"
-
-
-def _adaptable(model: ModelSpec) -> bool:
-    wide_enough = min(model.width, model.kv_width) >= Method().lora_rank
-    return wide_enough and model.experts is None and model.attention.latent is None
 
 
 def applied(run: ModelRun, change: Change) -> ModelRun:
@@ -216,7 +225,7 @@ def applied(run: ModelRun, change: Change) -> ModelRun:
 
 
 def _in_precision(run: ModelRun, precision: Precision) -> Recipe:
-    """The recipe in another precision; what the user did not say follows it."""
+    """Return the recipe in another precision; options that were not given follow it."""
     recipe = run.recipe._replace(precision=precision)
     if not run.asked("recipe"):
         recipe = recipe._replace(

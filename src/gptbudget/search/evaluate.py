@@ -12,27 +12,27 @@ import numpy as np
 from gptbudget.core.cost import delivered_flops_per_s, wall_clock_s
 from gptbudget.core.memory.overhead import overhead_parts
 from gptbudget.core.memory.timeline import peak_bytes
+from gptbudget.core.step import TrainingStep
 from gptbudget.core.time.step import step_time
 from gptbudget.run.complete import default_goodput
-from gptbudget.run.estimate import headline_flops
+from gptbudget.run.estimate import cost_of, required_compute
 from gptbudget.run.machine import GPUS_PER_NODE
 from gptbudget.run.profiles import time_factor
 from gptbudget.run.run import ModelRun
 from gptbudget.search.layouts import LayoutFamily
-from gptbudget.specs.layout import Layout
 from gptbudget.specs.options import Options
 from gptbudget.specs.stack import AttentionKind
 
 BATCH_TOLERANCE = 0.1
-"""How far a step may be from the tokens it should have, where they are only a default."""
+"""Allowed relative deviation from the global batch if that is a default."""
 
 
 _FEW = 0.15
-"""Of candidates that are valid; below it a list of them is faster than the whole grid."""
+"""If a smaller share of the grid is valid, only a list of the valid ones is evaluated."""
 
 
 class Degrees(NamedTuple):
-    """Every axis as an array of its own dimension; the rest of the GPUs are replicas."""
+    """Every axis as an array with its own dimension; ``dp`` follows from the others."""
 
     gpus: Any
     micro_batch: Any
@@ -55,14 +55,15 @@ class LayoutGrid(NamedTuple):
     obeyed: Mapping[str, bool]
     """By rule, whether it holds anywhere."""
     valid: Any
-    """Where all of them do; of the full shape."""
+    """Mask, in the full shape, of the candidates that satisfy all rules."""
 
-    def one(self, index: tuple[int, ...]) -> dict[str, int]:
-        """The degrees of one candidate."""
-        of = self.degrees
-        named = zip(("gpus", "micro_batch", "cp", "tp", "pp", "vp"), of, strict=False)
-        picked = {name: int(np.broadcast_to(each, self.valid.shape)[index]) for name, each in named}
-        return {**picked, "ep": self.kind.ep}
+    def one(self, position: int) -> dict[str, int]:
+        """The degrees of the candidate at a position of the flattened arrays."""
+        degrees = {
+            name: np.broadcast_to(getattr(self.degrees, name), self.valid.shape).item(position)
+            for name in ("gpus", "micro_batch", "cp", "tp", "pp", "vp")
+        }
+        return {**degrees, "ep": self.kind.ep}
 
 
 class Evaluated(NamedTuple):
@@ -74,11 +75,10 @@ class Evaluated(NamedTuple):
     """Of one host."""
     fits: Any
     wall_clock_s: Any
-
-
-def index_of(position: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Where a position of the flat array is in one of that shape."""
-    return tuple(int(each) for each in np.unravel_index(position, shape))
+    gpus: Any
+    usd: Any
+    """``None`` without a price, as the energy without a power."""
+    energy_kwh: Any
 
 
 def degrees_of(kind: LayoutFamily) -> Degrees:
@@ -113,7 +113,7 @@ def lay_out(
 ) -> LayoutGrid:
     """The candidates of a program.
 
-    ``wanted_tokens`` are those of a step, which may be ``raised`` to a micro-batch of each replica.
+    ``wanted_tokens`` is the global batch, ``raised`` if needed to one micro-batch per replica.
     """
     of = degrees_of(kind)
     replica_tokens = of.micro_batch * seq_len * of.dp
@@ -136,7 +136,7 @@ def lay_out(
 
 
 def _only_valid(laid: LayoutGrid) -> LayoutGrid:
-    """A list of the valid candidates, where most are not: nothing is computed for the others."""
+    """Return a one-dimensional grid of the valid candidates only."""
     valid = laid.valid
 
     def picked(each: Any) -> Any:
@@ -149,33 +149,34 @@ def _only_valid(laid: LayoutGrid) -> LayoutGrid:
     )
 
 
+@np.errstate(divide="ignore", invalid="ignore")
 def evaluate(run: ModelRun, laid: LayoutGrid) -> Evaluated:
     """Evaluate a program; ``run`` is one of its candidates, completed.
 
-    What does not obey the rules is computed too, and may be no number.
+    Invalid candidates are computed too, and their values may be NaN.
     """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return _evaluated(run, laid)
-
-
-def _evaluated(run: ModelRun, laid: LayoutGrid) -> Evaluated:
     of = laid.degrees
     layout = run.layout._replace(dp=of.dp, tp=of.tp, pp=of.pp, vp=of.vp, cp=of.cp)
-    peak, host = _memory(run, layout, of.micro_batch, laid.micro_batches)
-    seconds = _seconds(run, layout, of.micro_batch, laid.micro_batches, of.gpus)
+    step = run.step._replace(
+        micro_batch=of.micro_batch, layout=layout, micro_batches=laid.micro_batches
+    )
+    peak, host = _memory(run, step)
+    seconds = _seconds(run, step, of.gpus)
     fits = peak <= (np.inf if run.usable_bytes is None else run.usable_bytes)
     if run.host_memory_bytes is not None:
         fits = fits & (host <= run.host_memory_bytes)
-    spread = (np.broadcast_to(each, laid.valid.shape) for each in (peak, host, fits, seconds))
-    return Evaluated(*spread)
+    amounts = (peak, host, fits, seconds, of.gpus)
+    peak, host, fits, seconds, gpus = np.broadcast_arrays(*amounts, laid.valid)[:-1]
+    cost = cost_of(run.cost, gpus, seconds)
+    return Evaluated(peak, host, fits, seconds, gpus, cost.usd, cost.energy_kwh)
 
 
 def _rules(
     kind: LayoutFamily, options: Options, of: Degrees, seq_len: int, attention: AttentionKind
 ) -> dict[str, Any]:
-    """What must divide what; each rule in words.
+    """Return the divisibility rules as masks, keyed by their description.
 
-    Ranks that share nothing have one stage of ZeRO, so that no layout comes twice.
+    Without several ranks only ZeRO 0 is valid, so that no layout is counted twice.
     """
     rules = {"the degrees over --gpus": of.divides}
     if options.dp:
@@ -195,7 +196,7 @@ def _rules(
 
 
 def _batch_rule(options: Options, of: Degrees, of_wanted: Any, *, raised: bool) -> dict[str, Any]:
-    """A step has the tokens that it should have: exactly those given, about those of a default."""
+    """The rule for the global batch: exact if given, else near the default."""
     if options.global_batch_tokens:
         return {f"--global-batch-tokens {options.global_batch_tokens}": of_wanted == 1}
     near = np.abs(of_wanted - 1) <= BATCH_TOLERANCE
@@ -203,37 +204,29 @@ def _batch_rule(options: Options, of: Degrees, of_wanted: Any, *, raised: bool) 
     return {"the tokens of a step, which are a default (--global-batch-tokens)": near | least}
 
 
-def _memory(run: ModelRun, layout: Layout, micro_batch: Any, micro_batches: Any) -> tuple[Any, Any]:
-    """The bill of each candidate, and what lives on its host."""
+def _memory(run: ModelRun, step: TrainingStep) -> tuple[Any, Any]:
+    """Return peak GPU memory and host memory of each candidate, in bytes."""
     if run.recipe.optimizer_impl == "in-backward":
-        return _peak(run, layout, micro_batch, micro_batches, accumulate=False)
-    many = micro_batches > 1
-    summed = _peak(run, layout, micro_batch, micro_batches, accumulate=True)
-    if run.implementation.stack.keeps_gradients or many.all():
+        return _peak(run, step, accumulate=False)
+    many = step.micro_batches > 1
+    summed = _peak(run, step, accumulate=True)
+    if step.stack.keeps_gradients or many.all():
         return summed
-    once = _peak(run, layout, micro_batch, 1, accumulate=False)
+    once = _peak(run, step._replace(micro_batches=1), accumulate=False)
     peak, host = (np.where(many, *pair) for pair in zip(summed, once, strict=True))
     return peak, host
 
 
-def _peak(
-    run: ModelRun, layout: Layout, micro_batch: Any, micro_batches: Any, *, accumulate: bool
-) -> tuple[Any, Any]:
-    step = run.step._replace(
-        recipe=run.recipe._replace(accumulate=accumulate),
-        micro_batch=micro_batch,
-        layout=layout,
-        micro_batches=micro_batches,
-    )
-    found = peak_bytes(step)
-    assert found is not None
+def _peak(run: ModelRun, step: TrainingStep, *, accumulate: bool) -> tuple[Any, Any]:
+    bill = peak_bytes(step._replace(recipe=run.recipe._replace(accumulate=accumulate)))
+    assert bill is not None
     capability = run.gpu.spec.compute_capability
-    on_host = np.minimum(layout.gpus, run.values.get("gpus_per_node", GPUS_PER_NODE))
-    total = found.peak + overhead_parts(found.peak, capability, layout).total
-    return total, found.host * on_host
+    on_host = np.minimum(step.layout.gpus, run.values.get("gpus_per_node", GPUS_PER_NODE))
+    total = bill.peak + overhead_parts(bill.peak, capability, step.layout).total
+    return total, bill.host * on_host
 
 
-def _seconds(run: ModelRun, layout: Layout, micro_batch: Any, micro_batches: Any, gpus: Any) -> Any:
+def _seconds(run: ModelRun, step: TrainingStep, gpus: Any) -> Any:
     """Wall clock of each candidate."""
     goodput = run.goodput
     if not run.asked("goodput"):
@@ -241,8 +234,7 @@ def _seconds(run: ModelRun, layout: Layout, micro_batch: Any, micro_batches: Any
     prediction = run.prediction
     if prediction is None:
         rate = delivered_flops_per_s(gpus, run.peak_flops_per_s, run.utilization, goodput)
-        return wall_clock_s(headline_flops(run), rate)
-    step = run.step._replace(micro_batch=micro_batch, layout=layout, micro_batches=micro_batches)
+        return wall_clock_s(required_compute(run).required_flops, rate)
     step_s = step_time(step, prediction.machine.rates).total
-    steps = run.tokens / (micro_batch * run.seq_len * layout.dp * micro_batches)
+    steps = run.tokens / (step.micro_batch * run.seq_len * step.layout.dp * step.micro_batches)
     return steps * step_s * time_factor(prediction.profiles.get(run.stack), run) / goodput

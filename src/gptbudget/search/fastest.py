@@ -1,4 +1,4 @@
-"""Ways to train one model on one kind of hardware without losing quality; the best that fits."""
+"""Find the fastest way to train one model on one accelerator type without losing quality."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -8,61 +8,19 @@ from typing import Any, Generic, NamedTuple
 from gptbudget.core.arrays import about
 from gptbudget.core.memory.placement import ENDS_AS_LAYERS
 from gptbudget.errors import UsageError
-from gptbudget.run.complete import complete_model_run, complete_run
+from gptbudget.run.complete import complete_model_run
 from gptbudget.run.estimate import (
     AnyEstimate,
     AnyRun,
     AnyRun_co,
     Time,
     estimate,
-    memory_of,
+    fits,
     step_parts,
 )
 from gptbudget.run.machine import node_of
 from gptbudget.run.profiles import time_factor
-from gptbudget.run.run import ModelRun, NamedGpu, NamedModel, Origin, Run, RunContext, Work
-from gptbudget.specs.evidence import Evidence
-from gptbudget.specs.options import HOST_OPTIONS, Options
-
-
-class Setting(NamedTuple):
-    """An accelerator, what was asked, and what is known."""
-
-    options: Options
-    gpu: NamedGpu
-    evidence: Evidence
-    context: RunContext = RunContext()
-    origins: Mapping[str, Origin] = {}
-
-    def fixed(self, option: str) -> bool:
-        """Whether the user said this option, so that it may not be changed."""
-        return getattr(self.options, option) is not None
-
-    def complete(self, work: Work, changes: Mapping[str, Any]) -> Run:
-        """A complete run with some options set otherwise.
-
-        Raises:
-            UsageError: values that cannot stand together.
-        """
-        options = self._changed(changes)
-        return complete_run(
-            options, self.gpu, work, self.evidence, self.context, origins=self.origins
-        )
-
-    def complete_model(self, work: NamedModel, changes: Mapping[str, Any]) -> ModelRun:
-        """The same of a model."""
-        options = self._changed(changes)
-        return complete_model_run(
-            options, self.gpu, work, self.evidence, self.context, origins=self.origins
-        )
-
-    def _changed(self, changes: Mapping[str, Any]) -> Options:
-        """Host memory is a limit of an offload only, and counts where there is one."""
-        options = self.options.changed(**changes)
-        if options.offload in {None, "none"}:
-            options = options.changed(**dict.fromkeys(HOST_OPTIONS))
-        return options
-
+from gptbudget.run.run import ModelRun, NamedModel, Run, Setting
 
 Changes = Mapping[str, Any]
 
@@ -71,7 +29,7 @@ _RECIPES: dict[str, tuple[Any, ...]] = {
     "checkpointing": (None, "full"),
     "loss": (None, "fused"),
 }
-"""What is tried of each option that is not fixed; ``None`` is its default."""
+"""Values tried for each option that is not fixed; ``None`` is its default."""
 
 _OFFLOADS = ("optimizer", "all")
 _MICRO_BATCHES = (1, 2, 4, 8, 16, 32, 64)
@@ -80,7 +38,7 @@ _LAYOUT = ("dp", "tp", "pp", "vp", "cp", "zero", "sequence_parallel", "dp_shard"
 
 
 class NoTimeError(UsageError):
-    """No time can be predicted of a run, so that it is compared with no other."""
+    """The time of a run cannot be predicted, so it cannot be compared with others."""
 
 
 class AnyWay(NamedTuple, Generic[AnyRun_co]):
@@ -110,40 +68,25 @@ def tokens_in_time(way: ModelWay) -> float:
     return way.run.tokens * way.run.horizon_s / way.time.wall_clock_s
 
 
-def plain_way(setting: Setting, work: Work, changes: Changes) -> Way:
-    """The run as it was asked for, whether it fits or not.
-
-    Raises:
-        UsageError: it cannot be asked for so.
-        NoTimeError: it takes an unknown time.
-    """
-    return _way(setting.complete(work, changes), changes)
-
-
-def plain_model_way(setting: Setting, model: NamedModel, changes: Changes) -> ModelWay:
-    """The same of a model."""
-    return _way(setting.complete_model(model, changes), changes)
-
-
 def best_way(
     setting: Setting, model: NamedModel, changes: Changes, *, offload: bool | None = None
 ) -> ModelWay | None:
-    """The fastest lossless way that fits; gradients summed in 16 bit are no such way.
+    """The fastest lossless way that fits; summing gradients in 16 bit does not count as lossless.
 
     ``offload`` says whether to move things to the host: only where nothing else fits when it is
     ``None``.
     """
     if offload is not True:
-        found = _fastest(setting, model, changes, (None,))
-        if found is not None or offload is False or setting.fixed("offload"):
-            return found
+        on_card = _fastest(setting, model, changes, (None,))
+        if on_card is not None or offload is False or setting.fixed("offload"):
+            return on_card
     return _fastest(setting, model, changes, _OFFLOADS)
 
 
 def _fastest(
     setting: Setting, model: NamedModel, changes: Changes, offloads: tuple[str | None, ...]
 ) -> ModelWay | None:
-    """The fastest of all; memory is only looked at where the run would be the fastest so far."""
+    """The fastest of all; memory is computed only for runs that would be the fastest so far."""
     best: tuple[ModelRun, Changes] | None = None
     fastest = float("inf")
     for combination in _combinations(setting, model, offloads):
@@ -153,50 +96,42 @@ def _fastest(
                 break
             if size >= too_large:
                 continue
-            if _fits(run):
+            if fits(run):
                 best, fastest = (run, given), seconds
                 break
             too_large = size
-    return None if best is None else _way(*best)
+    return None if best is None else way_of(*best)
 
 
 def _by_speed(
     setting: Setting, model: NamedModel, changes: Changes
 ) -> list[tuple[float, int, ModelRun, Changes]]:
-    """The run with every micro-batch, the fastest first, smaller ones before others as fast.
+    """Return the run with every micro-batch, fastest first, of equally fast ones the smaller.
 
     A recipe that was not asked for may not add gradients in 16 bit.
     """
     sizes = (None,) if setting.fixed("micro_batch") else _MICRO_BATCHES
-    found: list[tuple[float, int, ModelRun, Changes]] = []
+    runs: list[tuple[float, int, ModelRun, Changes]] = []
     for size in sizes:
         given = changes if size in {None, 1} else {**changes, "micro_batch": size}
         try:
-            run = setting.complete_model(model, given)
+            run = complete_model_run(setting.changed(given), model)
         except UsageError:
             break
         if not ("recipe" in changes and run.sums_in_16_bit):
-            found.append((_seconds_per_token(run), size or 1, run, given))
+            runs.append((_seconds_per_token(run), size or 1, run, given))
         if run.micro_batches == 1:
             break
-    return sorted(found, key=lambda each: each[:2])
+    return sorted(runs, key=lambda each: each[:2])
 
 
 def _seconds_per_token(run: ModelRun) -> float:
-    """Seconds of a token in a step, as they are compared; nothing with a given utilization.
-
-    That makes all runs as fast.
-    """
+    """Seconds of a token in a step, as they are compared; nothing with a given utilization."""
     prediction = run.prediction
     if prediction is None:
         return 0.0
     factor = time_factor(prediction.profiles.get(run.stack), run)
     return float(about(step_parts(run.step, prediction).total / run.step_tokens * factor))
-
-
-def _fits(run: ModelRun) -> bool:
-    memory = memory_of(run)
-    return memory is not None and bool(memory.fits_accumulated)
 
 
 def knows_memory(way: Way) -> bool:
@@ -205,33 +140,32 @@ def knows_memory(way: Way) -> bool:
     return memory is not None and memory.usable_bytes is not None
 
 
-def _way(run: AnyRun, changes: Changes) -> AnyWay[AnyRun]:
+def way_of(run: AnyRun, changes: Changes) -> AnyWay[AnyRun]:
+    """Estimate a run, whether it fits or not, and remember what was changed for it.
+
+    Raises:
+        NoTimeError: its time is unknown.
+    """
     if isinstance(run, ModelRun) and run.prediction is not None:
         run = replace(run, prediction=run.prediction._replace(other_stacks={}))
-    found = estimate(run)
-    if found.time is None:
+    estimated = estimate(run)
+    if estimated.time is None:
         raise NoTimeError(f"no time can be predicted for {run.gpu.key}", "give --utilization")
-    return AnyWay(found, found.time, changes)
+    return AnyWay(estimated, estimated.time, changes)
 
 
 def _combinations(
     setting: Setting, model: NamedModel, offloads: tuple[str | None, ...]
 ) -> Iterator[Changes]:
     """Every choice of the options that the user left open."""
-    choices = {
-        name: (None,) if setting.fixed(name) else values for name, values in _RECIPES.items()
-    }
-    choices["offload"] = (None,) if setting.fixed("offload") else offloads
+    recipes = {**_RECIPES, "offload": offloads}
+    open_choices = {name: each for name, each in recipes.items() if not setting.fixed(name)}
     for layout in _layouts(setting, model):
         # Megatron, which cuts layers and matrices, has masters anyway.
-        open_choices = {**choices, **({"recipe": (None,)} if layout else {})}
-        for values in product(*open_choices.values()):
-            picked = {
-                name: value
-                for name, value in zip(open_choices, values, strict=True)
-                if value is not None
-            }
-            yield {**picked, **layout}
+        tried = {**open_choices, **({"recipe": (None,)} if layout else {})}
+        for values in product(*tried.values()):
+            chosen = zip(tried, values, strict=True)
+            yield {**{name: value for name, value in chosen if value is not None}, **layout}
 
 
 def node_size(setting: Setting) -> int:

@@ -1,29 +1,29 @@
-"""What ``fit`` answers: which recipes, layouts and hardware train a model, the best first."""
+"""Entry point of ``fit``: parse the question, search, and return the ranked ways to train."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from gptbudget.catalog.catalog import Catalog, load_catalog
-from gptbudget.catalog.index import EVERY
 from gptbudget.catalog.reference import load_evidence
 from gptbudget.errors import UsageError
 from gptbudget.run import question as questions
 from gptbudget.run.complete import complete_model_run, host_memory_bytes
 from gptbudget.run.estimate import bill_of, estimate, memory_of, unknown_memory
-from gptbudget.run.run import NamedGpu, NamedModel, RunContext
+from gptbudget.run.run import NamedGpu, NamedModel
 from gptbudget.search.ablation import distances
-from gptbudget.search.best import Found, front
+from gptbudget.search.best import Miss, SearchResult, front
 from gptbudget.search.candidate import Candidate, SearchSpec, complete
 from gptbudget.search.layouts import counts_of
 from gptbudget.search.result import Fit, Way
 from gptbudget.search.search import Watch, search
 from gptbudget.specs.command_options import SearchOptions
-from gptbudget.specs.evidence import Evidence
-from gptbudget.specs.options import HOST_OPTIONS
+from gptbudget.specs.options import HOST_OPTIONS, LAYOUT_OPTIONS
 
-_TOP, _TOLD = 300, 5
+_TOP, _EXPLAINED = 300, 5
 _MOST_GPUS = 100_000
+_LATE: tuple[Miss, ...] = ("fastest", "cheapest")
+_FREED = ("network", "gpus_per_node", "micro_batch", "global_batch_tokens")
 
 
 class Asked(NamedTuple):
@@ -47,7 +47,7 @@ def ask(given: Mapping[str, Any], scenario: Path | None = None) -> Asked:
 
 
 def _with_count(asked: Asked) -> Asked:
-    """A number of GPUs becomes what is searched, where no range was given."""
+    """Turn ``--gpus N`` into a search range of one count, unless a range was given."""
     options, wanted = asked.question.options, asked.search
     if wanted.gpus is None and options.gpus is not None:
         wanted = wanted.changed(gpus=(options.gpus,) * 2)
@@ -55,67 +55,52 @@ def _with_count(asked: Asked) -> Asked:
     return Asked(asked.question._replace(options=counted), wanted)
 
 
-def _on_this_machine(asked: Asked, catalog: Catalog) -> Asked:
-    """``--gpu auto`` read off the driver; its number of cards is a default."""
-    return _with_count(asked._replace(question=questions.on_this_machine(asked.question, catalog)))
-
-
 def answer(asked: Asked, catalogs: Iterable[Path] = (), watch: Watch | None = None) -> Fit:
-    """Search, and complete what was found; ``watch`` is told how far it is.
+    """Search, and complete what was found; ``watch`` is called with the progress.
 
     Raises:
         GptBudgetError: a bad question, or an empty search.
     """
     catalog = load_catalog(catalogs)
-    asked = _on_this_machine(asked, catalog)
+    local = questions.on_this_machine(asked.question, catalog)
+    asked = _with_count(asked._replace(question=local))
     question = asked.question
     host_memory_bytes(question.options)
-    work = _work(question, catalog)
-    evidence = load_evidence()
-    space = _search_space(asked)
-    context = questions.run_context(question, catalogs)
-    gpus, skipped = _gpus(question, catalog, space, work, evidence, context)
-    found = search(space, gpus, work, evidence, watch, context=context)
+    space = _search_space(asked, _work(question, catalog), catalogs)
+    gpus, skipped = _gpus(question, catalog, space)
+    result = search(space, gpus, watch)
     over_hardware = len(gpus) > 1 or len(space.counts) > 1
-    rows = _front(space, found) if over_hardware else found.rows
+    rows = _front(space, result) if over_hardware else result.rows
     rows = rows[: asked.search.top or _TOP]
 
-    def way(candidate: Candidate, *, told: bool) -> Way:
-        run = complete(
-            space,
-            candidate.gpu,
-            work,
-            evidence,
-            candidate.choices,
-            candidate.wall_clock_s if rows else 0.0,
-            context=context,
-        )
+    def way(candidate: Candidate, *, explained: bool) -> Way:
+        wall_clock_s = candidate.wall_clock_s if rows else 0.0
+        run = complete(space, candidate.gpu, candidate.choices, wall_clock_s)
         answered = estimate(run)
-        off = distances(space, candidate, work, evidence, context) if told else ()
-        return Way(candidate, answered, bill_of(answered).memory, off, frozenset(space.origins))
+        ablations = distances(space, candidate) if explained else ()
+        memory = bill_of(answered).memory
+        return Way(candidate, answered, memory, ablations, frozenset(space.origins))
 
-    late = [row for row in (found.fastest, found.cheapest) if row is not None]
-    short = [] if found.nearest is None else [found.nearest]
-    nearest = {id(row): row for row in late or short}
+    late = [result.misses[miss] for miss in _LATE if miss in result.misses]
+    nearest = {id(row): row for row in late or result.misses.values()}
     return Fit(
         space=space,
-        found=found,
-        work=work,
+        found=result,
         gpus=gpus,
-        ways=[way(row, told=place < _TOLD) for place, row in enumerate(rows)],
-        misses=[] if rows else [way(row, told=False) for row in nearest.values()],
+        ways=[way(row, explained=place < _EXPLAINED) for place, row in enumerate(rows)],
+        misses=[] if rows else [way(row, explained=False) for row in nearest.values()],
         skipped=skipped,
         top=asked.search.top,
     )
 
 
-def _front(space: SearchSpec, found: Found) -> list[Candidate]:
-    """The hardware that nothing beats in both time and cost, what is wanted first."""
-    kept = front(found.by_hardware)
-    best = min(found.by_hardware.values(), key=lambda row: row.rank(space.minimize), default=None)
-    if best is not None and best not in kept:
-        kept.append(best)
-    return sorted(kept, key=lambda row: row.rank(space.minimize))
+def _front(space: SearchSpec, result: SearchResult) -> list[Candidate]:
+    """Return the Pareto front of time and cost, sorted by the objective."""
+    unbeaten = front(result.by_hardware)
+    best = min(result.by_hardware.values(), key=lambda row: row.rank(space.minimize), default=None)
+    if best is not None and best not in unbeaten:
+        unbeaten.append(best)
+    return sorted(unbeaten, key=lambda row: row.rank(space.minimize))
 
 
 def _work(question: questions.Question, catalog: Catalog) -> NamedModel:
@@ -131,7 +116,7 @@ def _work(question: questions.Question, catalog: Catalog) -> NamedModel:
     return work
 
 
-def _search_space(asked: Asked) -> SearchSpec:
+def _search_space(asked: Asked, work: NamedModel, catalogs: Iterable[Path]) -> SearchSpec:
     options, wanted = asked.question.options, asked.search
     ways = (options.dp or 1) * (options.tp or 1) * (options.pp or 1) * (options.cp or 1)
     first, last = wanted.gpus or (ways, ways)
@@ -140,6 +125,9 @@ def _search_space(asked: Asked) -> SearchSpec:
     return SearchSpec(
         options=options,
         origins=asked.question.origins,
+        work=work,
+        evidence=load_evidence(),
+        context=questions.run_context(asked.question, catalogs),
         counts=tuple(counts_of(first, last)),
         minimize=wanted.minimize or "time",
         max_wall_clock_s=options.time,
@@ -148,38 +136,22 @@ def _search_space(asked: Asked) -> SearchSpec:
 
 
 def _gpus(
-    question: questions.Question,
-    catalog: Catalog,
-    space: SearchSpec,
-    work: NamedModel,
-    evidence: Evidence,
-    context: RunContext,
+    question: questions.Question, catalog: Catalog, space: SearchSpec
 ) -> tuple[list[NamedGpu], list[str]]:
-    """The accelerators to search; of ``all`` those that cannot be are left out."""
-    found, skipped = [], []
-    for gpu in questions.named_gpus(question, catalog):
-        try:
-            _refuse_unknown(space, gpu, work, evidence, context)
-        except UsageError as error:
-            if EVERY not in (question.options.gpu or ()):
-                raise
-            skipped.append(f"left out: {error.message}")
-        else:
-            found.append(gpu)
-    if not found:
-        raise UsageError("no accelerator can be searched", skipped[0] if skipped else "")
-    return found, list(dict.fromkeys(skipped))
+    """The accelerators to search, and those of ``all`` that are left out."""
+
+    def searched(gpu: NamedGpu) -> NamedGpu:
+        _refuse_unknown(space, gpu)
+        return gpu
+
+    gpus = questions.named_gpus(question, catalog)
+    return question.of_each(searched, gpus, "no accelerator can be searched")
 
 
-def _refuse_unknown(
-    space: SearchSpec, gpu: NamedGpu, work: NamedModel, evidence: Evidence, context: RunContext
-) -> None:
-    """Refuse what has no memory, time or price that could be compared."""
-    freed = dict.fromkeys(("dp", "tp", "pp", "vp", "cp", "ep", "zero", "sequence_parallel"))
-    freed |= dict.fromkeys(("dp_shard", "network", "gpus_per_node", "micro_batch", *HOST_OPTIONS))
-    freed |= dict.fromkeys(("global_batch_tokens",))
-    plain = space.options.changed(**freed)
-    run = complete_model_run(plain, gpu, work, evidence, context, origins=space.origins)
+def _refuse_unknown(space: SearchSpec, gpu: NamedGpu) -> None:
+    """Refuse an accelerator whose memory, time or price is needed and not known."""
+    freed = dict.fromkeys((*LAYOUT_OPTIONS, *_FREED, *HOST_OPTIONS))
+    run = complete_model_run(space.setting(gpu).changed(freed), space.work)
     if memory_of(run) is None:
         reason = unknown_memory(estimate(run))
         raise UsageError(f"memory on {gpu.key} is not known: {reason}", "ask for something else")

@@ -10,15 +10,15 @@ from typing import Any, NamedTuple
 
 from gptbudget.core.arrays import about
 from gptbudget.errors import UsageError
-from gptbudget.run.run import NamedModel, Work
+from gptbudget.run.complete import complete_run
+from gptbudget.run.run import NamedModel, Setting, Work
 from gptbudget.search.fastest import (
     NoTimeError,
-    Setting,
     Way,
     best_way,
     knows_memory,
     node_size,
-    plain_way,
+    way_of,
 )
 
 MOST_GPUS = 2**17
@@ -34,7 +34,7 @@ _ABOVE_PEAK = 1.1
 
 
 class Limits(NamedTuple):
-    """What must hold; ``None`` where it is not limited."""
+    """Limits on time and cost; ``None`` means no limit."""
 
     seconds: float | None
     usd: float | None
@@ -48,7 +48,7 @@ class Limits(NamedTuple):
         return self.seconds is None or way.time.wall_clock_s <= self.seconds
 
     def affordable(self, way: Way) -> bool:
-        """Whether the cost is within the money there is."""
+        """Whether the cost is known and within the limit."""
         return self.usd is None or (way.usd is not None and way.usd <= self.usd)
 
 
@@ -62,7 +62,7 @@ class Counted(NamedTuple):
     tried: int
     """Counts that were looked at."""
     largest: int
-    """The largest count that was looked at, or is too slow even at its peak."""
+    """The largest count that was tried or skipped as certainly too slow."""
 
     @property
     def feasible(self) -> bool | None:
@@ -93,26 +93,26 @@ class Search:
 
     def smallest(self) -> Counted:
         """The smallest count within the limits, else the nearest miss."""
-        below, found, miss = self._double()
-        if found is None:
+        below, meeting, miss = self._double()
+        if meeting is None:
             way = miss or self._too_slow() or self._any()
             fits = way.estimate.memory.fits_accumulated if way.estimate.memory else None
             return Counted(way, fits, met=False, tried=self.tried, largest=self.largest)
         piece = math.lcm(node_size(self.setting), self.base)
-        low, high = max(below, piece) // piece, found.run.gpus // piece
+        low, high = max(below, piece) // piece, meeting.run.gpus // piece
         while high - low > 1:
             middle = (low + high) // 2
-            fewer = self._meeting(middle * piece, found)
+            fewer = self._meeting(middle * piece, meeting)
             if fewer is None:
                 low = middle
             else:
-                high, found = middle, fewer
-        best = self._best(found.run.gpus) or found
+                high, meeting = middle, fewer
+        best = self._best(meeting.run.gpus) or meeting
         fits = True if self.has_memory else None
         return Counted(best, fits, met=True, tried=self.tried, largest=self.largest)
 
     def _double(self) -> tuple[int, Way | None, Way | None]:
-        """The last count that fails, the first power of two that does not, the nearest miss."""
+        """Double the count until limits are met: last failing count, first way, nearest miss."""
         below, miss, beyond = 0, None, 0
         for gpus in self._counts():
             self.largest = gpus
@@ -128,14 +128,14 @@ class Search:
         return below, None, miss
 
     def _counts(self) -> list[int]:
-        """The counts that are doubled through; only one where every degree is given."""
+        """Return the counts of the doubling search; a single one if ``--dp`` is given."""
         if self.setting.options.dp is not None:
             return [self.base]
         doublings = range(max(MOST_GPUS // self.base, 1).bit_length())
         return [self.base << each for each in doublings]
 
     def _too_slow(self) -> Way | None:
-        """The fastest of the counts that even at their peak are too slow, from the largest down."""
+        """Return the nearest miss among the counts skipped as certainly too slow, or ``None``."""
         fastest: Way | None = None
         for gpus in reversed([each for each in self._counts() if each < self.fewest]):
             way = self._best(gpus)
@@ -145,7 +145,7 @@ class Search:
         return fastest
 
     def _nearer(self, way: Way, other: Way) -> bool:
-        """Whether a miss is nearer: in time before too late, then cheaper; else faster."""
+        """Whether a miss is nearer: in time first, then cheaper; if both are late, faster."""
         ours, theirs = (self.limits.in_time(each) for each in (way, other))
         if ours is not theirs:
             return ours
@@ -154,9 +154,9 @@ class Search:
         return bool(about(way.time.wall_clock_s) < about(other.time.wall_clock_s))
 
     def _meeting(self, gpus: int, neighbour: Way) -> Way | None:
-        """A way within the limits, first as the neighbouring count does it."""
+        """Return a way within the limits; the options of the neighbouring count are tried first."""
         try:
-            way = plain_way(self._with(gpus), self.work, neighbour.changes)
+            way = self._plain(gpus, neighbour.changes)
         except UsageError:
             way = None
         memory = None if way is None else way.estimate.memory
@@ -171,10 +171,10 @@ class Search:
         return best if best is not None and self.limits.met(best) else None
 
     def _best(self, gpus: int) -> Way | None:
-        """The fastest way that fits this many, ``None`` where none does or none can be."""
+        """Return the fastest way that fits on this many GPUs; ``None`` if none does or is valid."""
         self.tried += 1
         try:
-            plain = self._plain(gpus)
+            plain = self._plain(gpus, self.changes)
         except UsageError:
             return None  # fixed degrees that do not divide this count, for example
         if not self.has_memory or not isinstance(self.work, NamedModel):
@@ -182,21 +182,21 @@ class Search:
         return best_way(self._with(gpus), self.work, self.changes)
 
     def _any(self) -> Way:
-        """The run on the fewest GPUs that the options can be asked for on."""
+        """Return the run on the smallest number of GPUs for which the options are valid."""
         for doublings in range(MOST_GPUS.bit_length()):
             try:
-                return self._plain(self.base << doublings)
+                return self._plain(self.base << doublings, self.changes)
             except NoTimeError:
                 raise
             except UsageError:
                 continue
-        return self._plain(self.base)
+        return self._plain(self.base, self.changes)
 
-    def _plain(self, gpus: int) -> Way:
-        return plain_way(self._with(gpus), self.work, self.changes)
+    def _plain(self, gpus: int, changes: Mapping[str, Any]) -> Way:
+        return way_of(complete_run(self._with(gpus).changed(changes), self.work), changes)
 
     def _with(self, gpus: int) -> Setting:
-        """So many GPUs; a network between nodes is left out where there is one node."""
+        """Return the setting with this many GPUs; ``--network`` is dropped on a single node."""
         update: dict[str, Any] = {"gpus": gpus}
         if not self.setting.fixed("utilization"):
             update |= {"network": None} if gpus <= node_size(self.setting) else {}
@@ -211,12 +211,12 @@ def _stalled(way: Way, before: Way | None) -> bool:
     return before is not None and way.time.wall_clock_s >= before.time.wall_clock_s
 
 
-def counted_best_first(found: list[Counted]) -> list[Counted]:
-    """What can be done first, then cheaper, then with fewer GPUs."""
+def counted_best_first(rows: list[Counted]) -> list[Counted]:
+    """Sort: feasible, unknown, infeasible; then by cost, then by number of GPUs."""
 
     def rank(counted: Counted) -> tuple[int, float, int]:
         order = {True: 0, None: 1, False: 2}[counted.feasible]
         usd = counted.way.usd
         return order, float("inf") if usd is None else usd, counted.way.run.gpus
 
-    return sorted(found, key=rank)
+    return sorted(rows, key=rank)

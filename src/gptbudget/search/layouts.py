@@ -1,4 +1,4 @@
-"""The layouts that a search tries: degrees of parallelism, as axes of one array each.
+"""Enumerate the layouts that a search tries, as arrays over the degrees of parallelism.
 
 Layouts that differ in kind (with a pipeline or without, by stage of ZeRO) are programs of their
 own; within one, everything that is a number is an axis.
@@ -6,6 +6,7 @@ own; within one, everything that is a number is an axis.
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from typing import Any, Literal, NamedTuple
 
 from gptbudget.core.memory.placement import ENDS_AS_LAYERS
@@ -18,11 +19,11 @@ from gptbudget.specs.stack import Split, Stack
 
 _LEAST_TOKENS_OF_A_RANK = 1024
 _MOST_CONTEXT_RANKS, _MOST_TENSOR_RANKS, _MOST_CHUNKS = 64, 64, 32
-"""Beyond them nobody publishes a run; a degree that is given may be larger."""
+"""Upper limits of searched degrees; no published run exceeds them. A given one may."""
 
 _MOST_COUNTS = 64
 _FINEST_STEP = 16
-"""Of a long range of GPUs, counts that are a sixteenth apart."""
+"""In a long range, counts are about 1/16 apart."""
 
 _MICRO_BATCHES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
 
@@ -39,14 +40,9 @@ class Axes(NamedTuple):
     micro_batch: tuple[int, ...]
     gpus: tuple[int, ...]
 
-    @property
-    def candidates(self) -> int:
-        """How many combinations there are."""
-        return math.prod(len(axis) for axis in self)
-
 
 class LayoutFamily(NamedTuple):
-    """What the layouts of one array have in common."""
+    """A set of layouts evaluated as one array; these fields are the same for all of them."""
 
     pipeline: Pipeline
     zero: Zero | None
@@ -57,7 +53,7 @@ class LayoutFamily(NamedTuple):
 
 
 def counts_of(first: int, last: int) -> list[int]:
-    """GPU counts between two: every one of a short range.
+    """Return the GPU counts to try from ``first`` to ``last``: all of a short range.
 
     Of a longer one every one in a node, then whole nodes, and both ends; of a long one whole nodes
     are about a sixteenth apart, powers of two among them.
@@ -76,7 +72,7 @@ def counts_of(first: int, last: int) -> list[int]:
 
 
 def _step(count: int) -> int:
-    """Between numbers of GPUs of a long range: a power of two, about a sixteenth to a 32nd."""
+    """Return the step between counts: a power of two, 1/32 to 1/16 of ``count``."""
     sixteenth = max(1, count // _FINEST_STEP)
     return max(GPUS_PER_NODE, 1 << (sixteenth.bit_length() - 1))
 
@@ -84,7 +80,7 @@ def _step(count: int) -> int:
 def kinds(
     model: ModelSpec, options: Options, counts: Sequence[int], seq_len: int, stack: Stack
 ) -> Iterator[LayoutFamily]:
-    """Every kind of layout over these counts of GPUs, with its axes; no two overlap."""
+    """Yield every layout family for these GPU counts; no layout is in two families."""
     batches = (options.micro_batch,) if options.micro_batch else _MICRO_BATCHES
     if 1 in counts and not _several_asked(options):
         yield LayoutFamily("none", None, False, 1, Axes(((1, 1),), (1,), (1,), batches, (1,)))  # noqa: FBT003
@@ -95,18 +91,18 @@ def kinds(
         for tp in ([1], [degree for degree in tensor if degree > 1]):
             for gpus in _by_software(several, cut=pipeline != "none" or tp != [1]):
                 axes = Axes(tuple(shapes), tuple(tp), tuple(context), batches, tuple(gpus))
-                if not axes.candidates or not set(tp) <= set(tensor):
+                if not all(axes) or not set(tp) <= set(tensor):
                     continue
                 yield from _of_axes(model, options, pipeline, axes)
 
 
 def _alike(
-    model: ModelSpec, options: Options, found: Mapping[Pipeline, Sequence[tuple[int, int]]]
+    model: ModelSpec, options: Options, shapes_of: Mapping[Pipeline, Sequence[tuple[int, int]]]
 ) -> Iterator[tuple[Pipeline, Sequence[tuple[int, int]]]]:
-    """Pipelines of one array; where blocks differ, stages do too, and each stands alone."""
+    """Group pipelines that share one array; where blocks differ, long ones are alone."""
     frozen = (options.method or "").startswith("frozen")
     differ = frozen or (model.dense_layers and model.expert_layers)
-    for pipeline, shapes in found.items():
+    for pipeline, shapes in shapes_of.items():
         if pipeline == "more" and differ:
             yield from ((pipeline, [shape]) for shape in shapes)
         else:
@@ -116,26 +112,24 @@ def _alike(
 def _of_axes(
     model: ModelSpec, options: Options, pipeline: Pipeline, axes: Axes
 ) -> Iterator[LayoutFamily]:
-    shared: tuple[Any, ...] = (0, 1, 2, 3) if options.zero is None else (options.zero,)
+    zeros: tuple[Any, ...] = (0, 1, 2, 3) if options.zero is None else (options.zero,)
     by_position: tuple[bool, ...] = (False, True)
     if options.sequence_parallel is not None:
         by_position = (options.sequence_parallel,)
-    for zero in shared:
-        for sequence_parallel in by_position:
-            if sequence_parallel and axes.tp == (1,):
-                continue
-            for ep in expert_degrees(model, options, max(axes.gpus)):
-                yield LayoutFamily(pipeline, zero, sequence_parallel, ep, axes)
+    experts = expert_degrees(model, options, max(axes.gpus))
+    for zero, sequence_parallel, ep in product(zeros, by_position, experts):
+        if not (sequence_parallel and axes.tp == (1,)):
+            yield LayoutFamily(pipeline, zero, sequence_parallel, ep, axes)
 
 
 def _several_asked(options: Options) -> bool:
-    """Whether something was fixed that one GPU does not have."""
+    """Whether the user gave a degree above 1, which needs several GPUs."""
     degrees = (options.dp, options.tp, options.pp, options.cp, options.ep)
     return any((each or 1) > 1 for each in degrees)
 
 
 def _by_software(counts: Sequence[int], *, cut: bool) -> Iterator[list[int]]:
-    """Counts that the same software runs: where nothing is cut it depends on them."""
+    """Group counts with the same default stack, which depends on them if nothing is cut."""
     few = [count for count in counts if count <= GPUS_WITHOUT_LOSS]
     for group in [list(counts)] if cut else [few, counts[len(few) :]]:
         if group:
@@ -165,7 +159,7 @@ def tensor_degrees(model: ModelSpec, options: Options, counts: Sequence[int]) ->
 
 
 def context_degrees(options: Options, seq_len: int, counts: Sequence[int]) -> list[int]:
-    """Powers of two that leave each rank a good part of the sequence."""
+    """Powers of two that leave each rank at least 1,024 tokens of the sequence."""
     if options.cp:
         return [options.cp]
     largest = min(seq_len // _LEAST_TOKENS_OF_A_RANK, _MOST_CONTEXT_RANKS)
@@ -177,16 +171,14 @@ def pipelines(
     model: ModelSpec, options: Options, counts: Sequence[int], stack: Stack
 ) -> dict[Pipeline, list[tuple[int, int]]]:
     """Stages and their chunks, by kind of pipeline; chunks have equal numbers of blocks."""
-    found: dict[Pipeline, list[tuple[int, int]]] = {"none": [], "two": [], "more": []}
-    if not counts:
-        return found
-    most = min(model.layers, max(counts))
+    shapes: dict[Pipeline, list[tuple[int, int]]] = {"none": [], "two": [], "more": []}
+    most = min(model.layers, max(counts, default=0))
     for pp in [options.pp] if options.pp else range(1, most + 1):
         if not options.pp and not _divides_one(pp, counts):
             continue
         kind: Pipeline = "none" if pp == 1 else "two" if pp == 2 else "more"  # noqa: PLR2004
-        found[kind] += [(pp, vp) for vp in _chunks(model, pp, options, stack)]
-    return found
+        shapes[kind] += [(pp, vp) for vp in _chunks(model, pp, options, stack)]
+    return shapes
 
 
 def _even(model: ModelSpec, pieces: int, split: Split) -> bool:

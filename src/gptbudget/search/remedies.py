@@ -4,13 +4,13 @@ A change that costs quality never comes before one that does not.
 """
 
 from collections.abc import Callable, Iterator
-from itertools import chain, product
+from itertools import product
 from typing import NamedTuple
 
-from gptbudget.run.estimate import Memory, memory_of
+from gptbudget.run.estimate import Memory, fits
 from gptbudget.run.run import ModelRun
 from gptbudget.search.changes import (
-    OTHER_OPTIMIZERS,
+    CHANGES,
     Change,
     Changed,
     applied,
@@ -20,28 +20,34 @@ from gptbudget.search.changes import (
 
 Changes = tuple[Change, ...]
 
-_LADDER = (
-    (Change("micro_batch", 1),),
-    (Change("precision", "bf16"),),
-    (Change("attention", "flash"),),
-    (Change("keep_logits", value=False),),
-    (Change("loss", "fused"),),
-    (Change("sequence_parallel", value=True),),
-    (Change("zero", 3),),
-    (Change("recipe", "master"), Change("recipe", "pure", costs_quality=True)),
-    (Change("checkpointing", "full"),),
-    (Change("offload", "none"), Change("offload", "optimizer"), Change("offload", "all")),
-    OTHER_OPTIMIZERS,
-    (
-        Change("method", "lora", costs_quality=True),
-        Change("method", "qlora", costs_quality=True),
-    ),
+_ORDER = (
+    "micro_batch",
+    "precision",
+    "attention",
+    "keep_logits",
+    "loss",
+    "sequence_parallel",
+    "zero",
+    "recipe",
+    "checkpointing",
+    "offload",
+    "optimizer",
+    "method",
 )
-"""What combinations are made of: at most one of each rung."""
+"""In which changes are made: one may need another before it."""
+
+_OUTDONE = (Change("loss", "chunked"), Change("checkpointing", "selective"))
+"""Changes of which the next one saves more at no more cost."""
+
+_LADDER = tuple(
+    [change for change in CHANGES if change.option == option and change not in _OUTDONE]
+    for option in _ORDER
+)
+"""A combination takes at most one change from each row."""
 
 
 _LOCKS = (Change("precision", "bf16"), Change("keep_logits", value=False))
-"""Changes that others may wait for."""
+"""Changes that can make other changes possible."""
 
 _PRICES = {
     ("checkpointing", "full"): (0, 1),
@@ -49,14 +55,14 @@ _PRICES = {
     ("offload", "optimizer"): (1, 0),
     ("offload", "all"): (2, 0),
 }
-"""Traffic to the host and recomputation, in ranks; other lossless changes cost neither."""
+"""Relative cost as (host traffic, recomputation); other lossless changes cost neither."""
 
 _LOSSES = {"method": 4}
-"""Training a few weights is another undertaking than training all of them in fewer bits."""
+"""Training only adapters costs more quality than training all weights in fewer bits."""
 
 
 def remedies(run: ModelRun, memory: Memory) -> list[Changed]:
-    """What makes a run fit: the cheapest way, and the cheapest without moving to the host."""
+    """Return what makes a run fit: the cheapest changes, and the cheapest without offload."""
     best = cheapest_fit(run, memory, offload=True)
     if best is None:
         return []
@@ -84,10 +90,10 @@ def cheapest_fit(run: ModelRun, memory: Memory, *, offload: bool) -> Changed | N
         dear = _dear(changes)
         if dear not in hopeful:
             hopeful[dear] = _fitting(run, memory, largest[dear]) is not None
-        if hopeful[dear] and (found := _fitting(run, memory, changes)) is not None:
-            if _cost(changes)[0] or not found.sums_in_16_bit:
-                return found
-            summing = summing or found
+        if hopeful[dear] and (changed := _fitting(run, memory, changes)) is not None:
+            if _cost(changes)[0] or not changed.sums_in_16_bit:
+                return changed
+            summing = summing or changed
     return summing
 
 
@@ -98,7 +104,7 @@ def _fitting(run: ModelRun, memory: Memory, changes: Changes) -> Changed | None:
 
 
 def _dear(changes: Changes) -> Changes:
-    """Those that lose quality or move memory to or from the host."""
+    """Return the costly changes: those that lower quality or change the offload."""
     return tuple(change for change in changes if change.costs_quality or change.option == "offload")
 
 
@@ -112,23 +118,23 @@ def _combinations(run: ModelRun, *, offload: bool) -> Iterator[Changes]:
     unlocked = run
     for change in _LOCKS:
         unlocked = applied(unlocked, change) if is_possible(unlocked, change) else unlocked
-    rungs: list[list[Changes]] = []
-    for rung in _LADDER:
-        usable = [
-            (change,)
+    rungs = [
+        [
+            change
             for change in rung
             if (offload or not moves_to_host(change))
             and (is_possible(run, change) or is_possible(unlocked, change))
         ]
-        rungs.append([(), *usable])
-    for picked in product(*rungs):
-        changes = tuple(chain.from_iterable(picked))
+        for rung in _LADDER
+    ]
+    for picked in product(*([None, *rung] for rung in rungs)):
+        changes = tuple(change for change in picked if change is not None)
         if changes:
             yield changes
 
 
 def _cost(changes: Changes) -> tuple[int, int, int, int]:
-    """What a combination costs, the worst first: quality, traffic, recomputation, effort."""
+    """Return the cost of a combination: quality, host traffic, recomputation, changes."""
     lost = sum(_LOSSES.get(change.option, 1) for change in changes if change.costs_quality)
     prices = [_PRICES.get((change.option, change.value), (0, 0)) for change in changes]
     return lost, sum(p[0] for p in prices), sum(p[1] for p in prices), len(changes)
@@ -154,14 +160,13 @@ def largest_that_fit(run: ModelRun) -> Largest:
         most = run.global_batch_tokens // seq_len
         longest = min(longest, run.global_batch_tokens // micro_batch)
 
-    def fits(micro_batch: int, seq_len: int) -> bool:
-        memory = memory_of(run.resized(micro_batch=micro_batch, seq_len=seq_len))
-        return memory is not None and bool(memory.fits_accumulated)
+    def fits_at(micro_batch: int, seq_len: int) -> bool:
+        return fits(run.resized(micro_batch=micro_batch, seq_len=seq_len))
 
     piece = run.sequence_piece
-    pieces = _largest(lambda count: fits(micro_batch, count * piece), longest // piece)
+    pieces = _largest(lambda count: fits_at(micro_batch, count * piece), longest // piece)
     return Largest(
-        _largest(lambda size: fits(size, seq_len), most),
+        _largest(lambda size: fits_at(size, seq_len), most),
         None if pieces is None else pieces * piece,
     )
 

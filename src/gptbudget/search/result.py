@@ -1,13 +1,13 @@
-"""What a search answers: ways to train, each with its estimate, and what comes near."""
+"""The result of a search: ways to train with their estimates, and the nearest misses."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from gptbudget.run.estimate import Memory, ModelEstimate
-    from gptbudget.run.run import NamedGpu, NamedModel
+    from gptbudget.run.run import NamedGpu
     from gptbudget.search.ablation import Ablation
-    from gptbudget.search.best import Found
+    from gptbudget.search.best import SearchResult
     from gptbudget.search.candidate import Candidate, SearchSpec
 
 
@@ -18,13 +18,13 @@ class Way(NamedTuple):
     estimate: "ModelEstimate"
     memory: "Memory"
     distances: "Sequence[Ablation]"
-    """From the plain recipe, for the first ways only."""
+    """Effect of each choice (ablations); only for the first ways."""
     given: frozenset[str]
     """What the user gave, by option."""
 
     @property
     def family(self) -> tuple[object, ...]:
-        """What sets it apart from others of a list: recipe and main degrees."""
+        """Key of the family it belongs to: recipe and main degrees of parallelism."""
         recipe, layout = self.estimate.run.recipe, self.estimate.run.layout
         return (
             self.candidate.gpu.key,
@@ -41,12 +41,11 @@ class Fit(NamedTuple):
     """The answer: every way that was asked for, the best first."""
 
     space: "SearchSpec"
-    found: "Found"
-    work: "NamedModel"
+    found: "SearchResult"
     gpus: "list[NamedGpu]"
     ways: list[Way]
     misses: list[Way]
-    """Where there is no way: what comes nearest in memory, time and money."""
+    """The nearest misses in memory, time and cost; only if there is no way."""
     skipped: list[str]
     top: int | None
     """How many ways were asked for; ``None`` leaves it to the format."""

@@ -13,172 +13,134 @@ import numpy as np
 from gptbudget.errors import UsageError
 from gptbudget.run.complete import complete_model_run, precision_and_peak
 from gptbudget.run.job import GLOBAL_BATCH_TOKENS
-from gptbudget.run.run import ModelRun, NamedGpu, NamedModel, RunContext
-from gptbudget.search.best import BestSoFar, Found, Progress
+from gptbudget.run.run import ModelRun, NamedGpu
+from gptbudget.search.best import Progress, SearchResult
 from gptbudget.search.candidate import SearchSpec, choices_of, complete
-from gptbudget.search.evaluate import LayoutGrid, evaluate, index_of, lay_out
-from gptbudget.search.layouts import LayoutFamily, kinds
+from gptbudget.search.evaluate import LayoutGrid, evaluate, lay_out
+from gptbudget.search.layouts import kinds
 from gptbudget.search.variants import Variant, attention_of, variants
-from gptbudget.specs.evidence import Evidence
-from gptbudget.specs.options import HOST_OPTIONS, Options
-from gptbudget.specs.stack import Stack
+from gptbudget.specs.options import HOST_OPTIONS
 
 FEW_GPUS = 64
 """Beyond so many, offloads and other copies of the weights are searched only where nothing else
 fits: states are shared instead."""
+_NOT_ON_MANY = f"offloads and other copies of the weights on more than {FEW_GPUS} GPUs"
 
 Watch = Callable[[Progress], None]
 
 
-def search(
-    space: SearchSpec,
-    gpus: Sequence[NamedGpu],
-    work: NamedModel,
-    evidence: Evidence,
-    watch: Watch | None = None,
-    *,
-    context: RunContext = RunContext(),  # noqa: B008 - never changed
-) -> Found:
-    """Search everything that is open; an interrupt ends it with what was found so far.
+def search(space: SearchSpec, gpus: Sequence[NamedGpu], watch: Watch | None = None) -> SearchResult:
+    """Search all options that are not given; Ctrl-C returns the best result so far.
 
     Raises:
-        UsageError: no candidate obeys the rules, or what is to be made small is not known.
+        UsageError: no candidate obeys the rules, or the objective is unknown.
     """
     begin = time.perf_counter()
-    tally = BestSoFar(space)
-    interrupted = False
+    result = SearchResult(space)
     try:
         for gpu in gpus:
-            _Search(space, gpu, work, evidence, tally, watch, context).run()
+            _Search(space, gpu, result, watch).run()
     except KeyboardInterrupt:
-        interrupted = True
-    return tally.found(time.perf_counter() - begin, interrupted=interrupted)
+        result.interrupted = True
+    result.seconds = time.perf_counter() - begin
+    if not result.evaluated and not result.interrupted:
+        raise result.why_empty()
+    return result
 
 
 class _Search:
     """The search on one kind of accelerator."""
 
     def __init__(
-        self,
-        space: SearchSpec,
-        gpu: NamedGpu,
-        work: NamedModel,
-        evidence: Evidence,
-        tally: BestSoFar,
-        watch: Watch | None,
-        context: RunContext,
+        self, space: SearchSpec, gpu: NamedGpu, result: SearchResult, watch: Watch | None
     ) -> None:
-        self.space, self.gpu, self.work, self.evidence = space, gpu, work, evidence
-        self.tally, self.watch, self.context = tally, watch, context
+        self.space, self.gpu, self.result, self.watch = space, gpu, result, watch
+        self.options, self.model = space.options, space.work.spec
+        self.setting, self.stacks = space.setting(gpu), space.evidence.stacks
         self.precision, _ = precision_and_peak(gpu, space.options.precision)
 
     def run(self) -> None:
-        """Evaluate round after round: what costs no quality and moves nothing to the host first."""
+        """Evaluate in rounds: lossless recipes without offloading come first."""
         few, many = self._laid_out()
-        of = variants(self.space.options, self.gpu, self.work.spec, self.precision, self.evidence)
-        self.tally.expect(len(of) * (len(few) + len(many)))
-        one_gpu, before = self.space.counts == (1,), self.tally.lossless
-        fitted = self.tally.feasible
-        for (last, lossy, _), of_round in groupby(of, key=lambda variant: variant.round):
-            found = self.tally.lossless > before
-            any_found = self.tally.feasible > fitted
+        result, every = self.result, [*few, *many]
+        tried = variants(self.setting, self.model, self.precision)
+        result.programs += len(tried) * len(every)
+        feasible, lossless = result.feasible, result.lossless
+        for (last, lossy, _), of_round in groupby(tried, key=lambda variant: variant.round):
+            some_fit = result.feasible > feasible
+            some_lossless = result.lossless > lossless
             for variant in of_round:
-                laid = [*few, *many]
-                if last and any_found:
+                laid = every
+                if last and some_fit:
                     laid = []
-                elif found and lossy and not one_gpu:
-                    self.tally.leave_out("recipes that cost quality")
+                elif some_lossless and lossy and self.space.counts != (1,):
+                    result.left_out["recipes that cost quality"] = None
                     laid = []
-                elif found and variant.of_few_gpus and many:
-                    self.tally.leave_out(
-                        f"offloads and other copies of the weights on more than {FEW_GPUS} GPUs"
-                    )
+                elif some_lossless and variant.of_few_gpus and many:
+                    result.left_out[_NOT_ON_MANY] = None
                     laid = few
-                self.tally.expect(len(laid) - len(few) - len(many))
+                result.programs += len(laid) - len(every)
                 for each in laid:
                     self._evaluate(variant, each)
 
-    def _laid_out(self) -> tuple[list[LayoutGrid], list[LayoutGrid]]:
+    def _laid_out(self) -> list[list[LayoutGrid]]:
         """Every program's layouts, on few and on many GPUs.
 
         Where nothing has about the tokens of a step that are a default, a step is raised to one
         micro-batch of each replica, as for a single question.
 
         Raises:
-            UsageError: what was given divides nothing.
+            UsageError: the given degrees divide nothing.
         """
         counts = self.space.counts
         groups = (
             [count for count in counts if count <= FEW_GPUS],
             [count for count in counts if count > FEW_GPUS],
         )
-        found = tuple([self._layouts(kind) for kind in self._kinds(group)] for group in groups)
-        if not any(laid.valid.any() for group in found for laid in group):
-            found = tuple(
-                [self._layouts(kind, raised=True) for kind in self._kinds(group)]
-                for group in groups
-            )
-        if not any(laid.valid.any() for group in found for laid in group):
-            self._refuse_fixed()
-        return found[0], found[1]
+        for raised in (False, True):
+            laid = [self._layouts(group, raised=raised) for group in groups]
+            if any(each.valid.any() for group in laid for each in group):
+                return laid
+        self._refuse_fixed()
+        return laid
 
-    def _kinds(self, counts: Sequence[int]) -> list[LayoutFamily]:
-        options = self.space.options
-        stack = _stack(options, self.evidence)
-        return list(kinds(self.work.spec, options, counts, self._seq_len, stack))
-
-    @property
-    def _seq_len(self) -> int:
-        return self.space.options.seq_len or self.work.spec.default_seq_len
-
-    def _layouts(self, kind: LayoutFamily, *, raised: bool = False) -> LayoutGrid:
-        options, model = self.space.options, self.work.spec
+    def _layouts(self, counts: Sequence[int], *, raised: bool) -> list[LayoutGrid]:
+        options, model = self.options, self.model
+        seq_len = options.seq_len or model.default_seq_len
         wanted = options.global_batch_tokens or model.global_batch_tokens or GLOBAL_BATCH_TOKENS
-        attention = attention_of(options, self.gpu, self.precision, self.evidence)
-        return lay_out(kind, options, self._seq_len, wanted, attention, raised=raised)
+        attention = attention_of(self.setting, self.precision)
+        return [
+            lay_out(kind, options, seq_len, wanted, attention, raised=raised)
+            for kind in kinds(
+                model, options, counts, seq_len, self.stacks.named(options.stack, "cut")
+            )
+        ]
 
     def _evaluate(self, variant: Variant, laid: LayoutGrid) -> None:
-        if not variant.stands_on(laid.kind, self.space.options.stack, self.evidence.stacks):
-            self.tally.expect(-1)
+        if not variant.stands_on(laid.kind, self.options.stack, self.stacks):
+            self.result.programs -= 1
             return
-        self.tally.count(laid)
-        if laid.valid.size and laid.valid.any():
-            run = self._representative(variant, laid)
-            if run is not None:
-                self.tally.keep(run, variant, laid, evaluate(run, laid))
+        self.result.count(laid)
+        if laid.valid.any():
+            try:
+                run = self._representative(variant, laid)
+            except UsageError as error:
+                self.result.refuse(error)
+            else:
+                self.result.keep(run, variant, laid, evaluate(run, laid))
         if self.watch:
-            self.watch(self.tally.progress())
+            self.watch(self.result.progress())
 
-    def _representative(self, variant: Variant, laid: LayoutGrid) -> ModelRun | None:
-        """One candidate as a complete run; what all of them share is read off it."""
-        last = index_of(np.flatnonzero(laid.valid)[-1], laid.valid.shape)
-        choices = choices_of(variant, laid, last)
-        try:
-            return complete(
-                self.space, self.gpu, self.work, self.evidence, choices, context=self.context
-            )
-        except UsageError as error:
-            self.tally.refuse(error)
-            return None
+    def _representative(self, variant: Variant, laid: LayoutGrid) -> ModelRun:
+        """Return one valid candidate as a complete run, from which shared values are read."""
+        last = np.flatnonzero(laid.valid)[-1]
+        return complete(self.space, self.gpu, choices_of(variant, laid, last))
 
     def _refuse_fixed(self) -> None:
-        """Refuse what was given where a single question would, and in its words.
+        """Raise the error that a single estimate with the given options would raise.
 
         Raises:
             UsageError: degrees that do not divide GPUs, heads, layers or experts.
         """
-        first = self.space.counts[0]
-        chosen = self.space.options.changed(gpus=first, **dict.fromkeys(HOST_OPTIONS))
-        complete_model_run(
-            chosen,
-            self.gpu,
-            self.work,
-            self.evidence,
-            self.context,
-            origins=self.space.origins,
-        )
-
-
-def _stack(options: Options, evidence: Evidence) -> Stack:
-    """How the software that cuts layers shares them."""
-    return evidence.stacks.named(options.stack, "cut")
+        freed = {"gpus": self.space.counts[0], **dict.fromkeys(HOST_OPTIONS)}
+        complete_model_run(self.setting.changed(freed), self.space.work)

@@ -1,13 +1,13 @@
-"""The recipes that a search tries: what lives in which precision, what is computed again."""
+"""The recipes that a search tries: storage, optimizer, checkpointing, loss and method."""
 
 from collections.abc import Mapping
 from itertools import product
 from typing import Any, NamedTuple
 
 from gptbudget.run.recipe import best_attention, default_storage
-from gptbudget.run.run import NamedGpu
+from gptbudget.run.run import Setting
+from gptbudget.search.changes import QUALITY_COSTS, adaptable
 from gptbudget.search.layouts import LayoutFamily
-from gptbudget.specs.evidence import Evidence
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.optimizers import DEFAULT_OPTIMIZER, OPTIMIZERS
 from gptbudget.specs.options import Options
@@ -19,22 +19,9 @@ _OPTIMIZERS = (
     *(name for name, spec in OPTIMIZERS.items() if spec.tried_for == DEFAULT_OPTIMIZER),
 )
 
-_LOSSES = {
-    ("recipe", "pure"): 1,
-    **{
-        ("optimizer", name): spec.quality_cost
-        for name, spec in OPTIMIZERS.items()
-        if spec.quality_cost
-    },
-    ("method", "lora"): 2,
-    ("method", "qlora"): 2,
-}
-"""How much quality a choice costs: fewer bits, or few weights trained. A user's own choice costs
-nothing here."""
-
 
 class Variant(NamedTuple):
-    """A recipe: options over those of the user."""
+    """A recipe: options added to those of the user."""
 
     options: Mapping[str, Any]
     last: bool = False
@@ -43,7 +30,7 @@ class Variant(NamedTuple):
     @property
     def quality_cost(self) -> int:
         """0 where it costs no quality."""
-        return sum(_LOSSES.get(pair, 0) for pair in self.options.items())
+        return sum(QUALITY_COSTS.get(pair, 0) for pair in self.options.items())
 
     @property
     def offloads(self) -> bool:
@@ -52,90 +39,65 @@ class Variant(NamedTuple):
 
     @property
     def of_few_gpus(self) -> bool:
-        """Whether many GPUs, which share states, have no need of it."""
+        """Whether it is useful only on few GPUs; on many, sharding saves the memory."""
         return self.offloads or self.options.get("recipe") in {"autocast", "master"}
 
     def stands_on(self, kind: LayoutFamily, stack: str | None, stacks: Stacks) -> bool:
-        """Whether it is another recipe on such layouts: masters may be the default."""
+        """Whether it differs from the default on these layouts, where masters may be usual."""
         cut = kind.pipeline != "none" or kind.axes.tp != (1,)
         usual = stacks.named(stack, "cut" if cut else "node").keeps_masters
         return not (usual and self.options.get("recipe") == "master")
 
     @property
     def round(self) -> tuple[bool, bool, bool]:
-        """What is tried before what: lossless recipes, and those without an offload, first."""
+        """Sort key for the order of trying: lossless first, then without offload."""
         return self.last, self.quality_cost > 0, self.offloads
 
 
-def variants(
-    options: Options,
-    gpu: NamedGpu,
-    model: ModelSpec,
-    precision: Precision,
-    evidence: Evidence,
-) -> list[Variant]:
+def variants(setting: Setting, model: ModelSpec, precision: Precision) -> list[Variant]:
     """Every recipe to be tried, in the order of their rounds; what the user fixed stays fixed."""
-    axes = _axes(options, gpu, model, precision, evidence)
-    found = [Variant(dict(zip(axes, values, strict=True))) for values in product(*axes.values())]
-    kept = [variant for variant in found if _stands_together(options, variant)]
-    placed = [variant._replace(last=_is_last(options, variant)) for variant in kept]
+    options, axes = setting.options, _axes(setting, model, precision)
+    every = [Variant(dict(zip(axes, values, strict=True))) for values in product(*axes.values())]
+    sensible = [variant for variant in every if _stands_together(options, variant)]
+    placed = [variant._replace(last=_is_last(options, variant)) for variant in sensible]
     return sorted(placed, key=lambda variant: variant.round)
 
 
-def costs_quality(option: str, value: Any) -> bool:
-    """Whether this choice costs quality."""
-    return (option, value) in _LOSSES
-
-
-def _axes(
-    options: Options,
-    gpu: NamedGpu,
-    model: ModelSpec,
-    precision: Precision,
-    evidence: Evidence,
-) -> dict[str, tuple[Any, ...]]:
-    """The choices that are open, and what each may be."""
+def _axes(setting: Setting, model: ModelSpec, precision: Precision) -> dict[str, tuple[Any, ...]]:
+    """Return the options that are not given, with the values to try."""
+    options, stacks = setting.options, setting.evidence.stacks
     adapted = options.method in {"lora", "qlora"}
     narrow = precision not in {"fp32", "tf32"}
-    usual = default_storage(precision, evidence.stacks.named(options.stack, "node"), Method())
+    usual = default_storage(precision, stacks.named(options.stack, "node"), Method())
     recipes = (None, *(kind for kind in ("autocast", "master") if kind != usual), "pure")
     tried: dict[str, tuple[Any, ...]] = {
-        "method": ("full", "lora", "qlora") if narrow and _adaptable(model) else ("full",),
+        "method": ("full", "lora", "qlora") if narrow and adaptable(model) else ("full",),
         "recipe": recipes if narrow and not adapted else (None,),
         "optimizer": _OPTIMIZERS,
-        "checkpointing": _checkpointing(options, gpu, precision, evidence),
+        "checkpointing": _checkpointing(setting, precision),
         "loss": ("plain", "chunked") if options.keep_logits else ("plain", "fused"),
         "offload": ("none", "optimizer", "all"),
     }
-    return {name: values for name, values in tried.items() if getattr(options, name) is None}
+    return {name: values for name, values in tried.items() if not setting.fixed(name)}
 
 
-def _checkpointing(
-    options: Options, gpu: NamedGpu, precision: Precision, evidence: Evidence
-) -> tuple[str, ...]:
-    """Selective recomputation only where something is kept that it would compute again."""
-    by_operation = bool(options.stack and evidence.stacks.stacks[options.stack].selective)
-    written_out = attention_of(options, gpu, precision, evidence) in {"math", "eager"}
+def _checkpointing(setting: Setting, precision: Precision) -> tuple[str, ...]:
+    """Return the values to try; ``selective`` only if there is something to recompute so."""
+    stack = setting.options.stack
+    by_operation = bool(stack and setting.evidence.stacks.stacks[stack].selective)
+    written_out = attention_of(setting, precision) in {"math", "eager"}
     return ("none", "selective", "full") if by_operation or written_out else ("none", "full")
 
 
-def attention_of(
-    options: Options, gpu: NamedGpu, precision: Precision, evidence: Evidence
-) -> AttentionKind:
-    """The kernel that is asked for, or that the software or the card has."""
-    own = evidence.stacks.stacks[options.stack].attention if options.stack else None
-    return options.attention or own or best_attention(gpu.spec, precision)
-
-
-def _adaptable(model: ModelSpec) -> bool:
-    """Whether adapters on every matrix are modelled, and narrower than what they adapt."""
-    narrowest = min(model.width, model.kv_width)
-    plain = model.experts is None and model.attention.latent is None
-    return plain and narrowest >= Method().lora_rank
+def attention_of(setting: Setting, precision: Precision) -> AttentionKind:
+    """Return the attention kernel: the given one, else the stack's, else the best on this card."""
+    options = setting.options
+    own = setting.evidence.stacks.stacks[options.stack].attention if options.stack else None
+    return options.attention or own or best_attention(setting.gpu.spec, precision)
 
 
 def _stands_together(options: Options, variant: Variant) -> bool:
-    """Whether this combination makes sense: adapters stand on 16-bit weights."""
+    """Whether this combination makes sense: adapters need default storage and optimizer."""
     if not _adapted(options, variant):
         return True
     open_choices = {"recipe": None, "optimizer": DEFAULT_OPTIMIZER}

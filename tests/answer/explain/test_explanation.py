@@ -136,9 +136,9 @@ def test_nothing_is_computed_beside_the_usual_path(
     """The run is completed once more, by the function that completed it."""
     asked: list[Any] = []
 
-    def spy(*inputs: Any, **origins: Any) -> Any:
+    def spy(*inputs: Any) -> Any:
         asked.append(inputs)
-        return complete_run(*inputs, **origins)
+        return complete_run(*inputs)
 
     monkeypatch.setattr("gptbudget.answer.explain.named.complete_run", spy)
     again = explanation(explained[0])
@@ -183,8 +183,9 @@ def test_a_logged_step_is_in_the_formulas() -> None:
         predicted_tokens_per_s=50_000.0,
         run={},
     )
-    inputs = run.inputs._replace(context=run.inputs.context._replace(profiles=(profile,)))
-    found = explanation(estimate_run(complete_run(*inputs[:5], origins=inputs.origins)))
+    context = run.setting.context._replace(profiles=(profile,))
+    logged = complete_run(run.setting._replace(context=context), run.work)
+    found = explanation(estimate_run(logged))
     hold(found.steps)
     steps = by_name(found)
     assert steps["time.profile.factor"].value == pytest.approx(1.25**0.7, rel=NEAR)

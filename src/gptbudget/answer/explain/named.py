@@ -19,7 +19,7 @@ from gptbudget.catalog.reference import load_grids
 from gptbudget.run.complete import complete_run
 from gptbudget.run.estimate import Estimate
 from gptbudget.run.estimate import estimate as estimate_run
-from gptbudget.run.run import FlopsAmount, Inputs, NamedModel
+from gptbudget.run.run import FlopsAmount, NamedModel, Setting
 from gptbudget.specs.base import Spec
 from gptbudget.specs.evidence import Evidence
 from gptbudget.specs.options import OPTIONS
@@ -190,8 +190,8 @@ class _Leaves:
     def estimate(self) -> Estimate:
         """Complete and estimate the run again from named numbers; return the traced estimate."""
         assert self._of is not None
-        inputs = self._named(self._of.run.inputs)
-        return estimate_run(complete_run(*inputs[:5], origins=inputs.origins))
+        run = self._of.run
+        return estimate_run(complete_run(self._named(run.setting), self._work(run.work)))
 
     def leaf(
         self, place: str, value: Any, origin: Origin, source: str, *, kept: bool = False
@@ -205,17 +205,16 @@ class _Leaves:
         assert known.value == value, (name, known.value, value)
         return self.tracing.leaf(name, value, kept=kept)
 
-    def _named(self, of: Inputs) -> Inputs:
-        """Return the inputs of the run with every number replaced by a named leaf."""
+    def _named(self, of: Setting) -> Setting:
+        """Return what a run is completed from with every number replaced by a named leaf."""
         gpu, context = of.gpu, of.context
         options = {
             name: _walked(value, name, self._of_option(name))
             for name, value in of.options.given.items()
         }
-        return Inputs(
+        return Setting(
             of.options.changed(**options),
             gpu._replace(spec=_walked(gpu.spec, "gpu", self._by("catalog"))),
-            self._work(of.work),
             self._evidence(of.evidence),
             context._replace(
                 grid_g_per_kwh=_walked(context.grid_g_per_kwh, "grid", self._of_option("grid")),
