@@ -9,6 +9,8 @@ import pytest
 
 from gptbudget import load_catalog
 from gptbudget.answer.dry_run import dry_run_document
+from gptbudget.answer.page.dry_run import dry_run_page
+from gptbudget.answer.page.page import Stacked
 from gptbudget.dryrun.environment import Environment
 from gptbudget.dryrun.run import Asked, DryRun, usable_bytes
 from gptbudget.errors import UsageError
@@ -104,3 +106,30 @@ def test_a_card_of_unknown_memory() -> None:
     gpu = GPU.model_copy(update={"memory_gib": None, "memory_reported_gib": None})
     with pytest.raises(UsageError, match="no known memory"):
         usable_bytes(Asked(("python", "train.py"), gpu))
+
+
+def test_of_several_ranks_the_one_that_needs_most_speaks() -> None:
+    more = [span("start", 0, 2), span("backward", 2, 9)]
+    first, second = run_of(world_size=4), run_of(world_size=4, spans=more)
+    second = second._replace(asked=second.asked._replace(rank=2))
+    document = dry_run_document([(first, None), (second, None)])
+    assert document.headline == (
+        "Fits: 9.00 GiB of 22.15 GiB in the backward pass (reserved 10.00 GiB); rank 2 needs most "
+        "of 2 that were run."
+    )
+    assert [each["rank"] for each in document.data["results"]] == [0, 2]
+
+
+def test_the_page_shows_what_the_answer_says() -> None:
+    page = dry_run_page(dry_run_document([(run_of(), None)]))
+    assert (page.title, page.feasible) == ("python train.py", True)
+    (memory, numbers, notes) = page.parts
+    at_peak, phases = memory.figures
+    assert isinstance(at_peak, Stacked)
+    assert isinstance(phases, Stacked)
+    assert [part.label for part in at_peak.bills[0].parts] == ["parameters", "activations"]
+    assert [bill.label for bill in phases.bills] == [
+        "start", "forward", "backward", "optimizer step",
+    ]  # fmt: skip
+    assert numbers.tables
+    assert any("PyTorch 2.13.0" in note for note in notes.notes)

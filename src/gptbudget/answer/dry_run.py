@@ -1,5 +1,6 @@
 """What a dry run says: whether the program fits the card, where its peak is, and what it holds."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from gptbudget.answer.document import Data, Document, Table, grid
@@ -16,8 +17,11 @@ _PHASES = {
 }
 
 
-def dry_run_document(runs: list[tuple[DryRun, DryRun | None]]) -> Document:
-    """The answer; each run comes with one on a card without limit, where the first ran out."""
+def dry_run_document(runs: Sequence[tuple[DryRun, DryRun | None]]) -> Document:
+    """The answer of one rank or of several; the one that needs most speaks for all.
+
+    Each run comes with one on a card without limit, where the first ran out of memory.
+    """
     results = [_result(run, unlimited) for run, unlimited in runs]
     first = runs[0][0]
     data: Data = {
@@ -29,9 +33,20 @@ def dry_run_document(runs: list[tuple[DryRun, DryRun | None]]) -> Document:
         },
         "results": results,
     }
-    tables = [table for result in results for table in _tables(result)]
+    tables = [table for result in results for table in _tables(result, several=len(results) > 1)]
     notes = [note for run, _ in runs for note in _notes(run)]
-    return Document(results[0]["verdict"]["text"], tuple(tables), data, results, tuple(notes))
+    worst = max(results, key=lambda each: (*_NEED[each["memory"]["fits"]], _peak(each)))
+    text = worst["verdict"]["text"]
+    if len(results) > 1:
+        text = f"{text[:-1]}; rank {worst['rank']} needs most of {len(results)} that were run."
+    return Document(text, tuple(tables), data, results, tuple(dict.fromkeys(notes)))
+
+
+_NEED = {False: (2,), None: (1,), True: (0,)}
+
+
+def _peak(result: Data) -> int:
+    return result["memory"]["peak_allocated_bytes"] or 0
 
 
 def tries_document(tries: Tries) -> Document:
@@ -176,13 +191,13 @@ def _out_of_memory(run: DryRun, memory: Data) -> str:
     return f"{text}."
 
 
-def _tables(result: Data) -> list[Table]:
-    memory = result["memory"]
+def _tables(result: Data, *, several: bool = False) -> list[Table]:
+    memory, of = result["memory"], f" of rank {result['rank']}" if several else ""
     whole = memory["usable_bytes"]
     phases = {name: amount for name, amount in memory["phases"].items() if amount is not None}
     return [
-        _amounts("peak allocated", "phase", phases, whole),
-        _amounts("alive at the peak", "part", memory["alive"], whole),
+        _amounts(f"peak allocated{of}", "phase", phases, whole),
+        _amounts(f"alive at the peak{of}", "part", memory["alive"], whole),
         grid(
             memory["largest"][:8],
             {
@@ -190,7 +205,7 @@ def _tables(result: Data) -> list[Table]:
                 "made at": lambda block: block["line"] or "autograd",
                 "bytes": lambda block: format_bytes(block["bytes"]),
             },
-            "largest tensors at the peak",
+            f"largest tensors at the peak{of}",
             words={"made at"},
         ),
     ]

@@ -32,7 +32,9 @@ _EXTRA: dict[str, Parameter] = {
     "program": (_PROGRAM, None),
     "gpu": _option(str, "--gpu", "NAME", "The card to run on.", autocompletion=_GPUS),
     "gpus": _option(int, "--gpus", "N", "Processes there would be; one of them is run.", min=1),
-    "rank": _option(int, "--rank", "R", "The rank that is run; 0 if not given.", min=0),
+    "rank": _option(
+        str, "--rank", "R|stages", "Rank to run; if not given, 0 and the first of each stage."
+    ),
     "python": _option(Path, "--python", "PATH", "Python to run the program with."),
     "tries": _option(
         str, "--try", "1..64", "Find the largest of these that fits, put where the program has {}."
@@ -45,12 +47,13 @@ _EXTRA: dict[str, Parameter] = {
 }
 
 
-@takes({}, "check", extra=_EXTRA)
+@takes({}, "html", "check", extra=_EXTRA)
 def command(invocation: Invocation) -> None:
     """Run your own training program without a GPU, and show its memory to the byte."""
     from gptbudget.answer.dry_run import dry_run_document, fits, tries_document
     from gptbudget.catalog.catalog import load_catalog
-    from gptbudget.dryrun.run import Asked, dry_run, without_limit
+    from gptbudget.dryrun.ranks import STAGES, read_ranks
+    from gptbudget.dryrun.run import Asked, without_limit
     from gptbudget.dryrun.tries import largest_that_fits, read_values
     from gptbudget.errors import UsageError
     from gptbudget.render.output import write
@@ -62,25 +65,58 @@ def command(invocation: Invocation) -> None:
         command=tuple(extra["program"] or ()),
         gpu=load_catalog(invocation.catalogs).gpus.find(extra["gpu"]).spec,
         gpus=extra["gpus"],
-        rank=extra["rank"] or 0,
         python=extra["python"],
         timeout_s=extra["timeout"],
         allow_writes=extra["allow_writes"],
         snapshot=extra["snapshot"],
     )
     if extra["tries"] is None:
-        run = dry_run(asked, _say_once)
-        _refuse_without_report(run)
-        document, good = dry_run_document([(run, without_limit(run))]), fits(run)
-        if _failed_by_itself(run):
-            write(document, invocation.fmt)
-            _refuse_failure(run)
+        runs = _of_ranks(asked, extra["rank"] or STAGES)
+        document, good = (
+            dry_run_document([(run, without_limit(run)) for run in runs]),
+            all(map(fits, runs)),
+        )
     else:
+        ranks = read_ranks(extra["rank"] or "0")
+        if len(ranks) > 1:
+            raise UsageError("--try runs one rank", "name it with --rank")
+        asked = asked._replace(rank=ranks[0])
         tries = largest_that_fits(asked, read_values(extra["tries"]), _one_try, fits)
+        runs = [tries.tries[-1].run]
         document, good = tries_document(tries), tries.best is not None
-    write(document, invocation.fmt)
+    if invocation.html is None:
+        write(document, invocation.fmt)
+    else:
+        from gptbudget import __version__
+        from gptbudget.answer.page.dry_run import dry_run_page
+        from gptbudget.render.html.page import write_with_page
+
+        page = dry_run_page(document)._replace(version=__version__)
+        write_with_page(document, invocation.fmt, page, invocation.html)
+    if _failed_by_itself(runs[-1]):
+        _refuse_failure(runs[-1])
     if invocation.check and not good:
         raise typer.Exit(_THE_ANSWER_IS_NO)
+
+
+def _of_ranks(asked: "Asked", text: str) -> list["DryRun"]:
+    """Run the ranks that are asked for; of a pipeline the first of each stage."""
+    from gptbudget.dryrun.ranks import STAGES, first_ranks, read_ranks, stages_of
+    from gptbudget.dryrun.run import dry_run
+
+    ranks = (0,) if text == STAGES else read_ranks(text)
+    runs: list[DryRun] = []
+    for rank in ranks:
+        runs.append(dry_run(asked._replace(rank=rank), _say_once))
+        _refuse_without_report(runs[-1])
+        if _failed_by_itself(runs[-1]):
+            return runs
+    if text == STAGES:
+        world = runs[0].report.get("world_size") or 1
+        further = first_ranks(stages_of(asked.command), world)[1:]
+        if further:
+            runs += _of_ranks(asked, ",".join(map(str, further)))
+    return runs
 
 
 def _refuse_without_report(run: "DryRun") -> None:

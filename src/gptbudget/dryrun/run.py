@@ -80,6 +80,10 @@ def dry_run(asked: Asked, starting: Callable[[], None] | None = None) -> DryRun:
     """
     if not asked.command:
         raise UsageError("no program is given", "write it behind --: -- python train.py")
+    if asked.rank and asked.rank >= (asked.gpus or asked.rank + 1):
+        raise UsageError(
+            f"rank {asked.rank} is none of {asked.gpus} processes", "count them from 0"
+        )
     python = asked.python or python_of(asked.command)
     environment = find_environment(python)
     libraries = build(

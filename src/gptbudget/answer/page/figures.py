@@ -48,7 +48,7 @@ def memory_figures(estimate: Estimate) -> tuple[Stacked, ...]:
     if not memory.host_bytes:
         return (card,)
     host = _limit("host", memory.host_memory_bytes)
-    bill = Bill("host", _parts(memory.by_phase.host), _amount("total", memory.host_bytes), host)
+    bill = Bill("host", _parts(memory.by_phase.host), amount("total", memory.host_bytes), host)
     return (card, Stacked("Host memory", "bytes", (bill,)))
 
 
@@ -62,7 +62,7 @@ def _memory_of_all(estimates: Sequence[Estimate]) -> tuple[Stacked, ...]:
 
 
 def _bill(memory: Memory, label: str) -> Bill:
-    total = _amount("needed", memory.peak_bytes)
+    total = amount("needed", memory.peak_bytes)
     return Bill(label, _parts(memory.parts), total, _limit("usable", memory.usable_bytes))
 
 
@@ -70,15 +70,16 @@ def _parts(
     amounts: Mapping[str, float], write: Callable[[float], str] = format_bytes
 ) -> tuple[Amount, ...]:
     """Amounts by part, in words."""
-    return tuple(_amount(name.replace("_", " "), each, write) for name, each in amounts.items())
+    return tuple(amount(name.replace("_", " "), each, write) for name, each in amounts.items())
 
 
-def _amount(label: str, amount: float, write: Callable[[float], str] = format_bytes) -> Amount:
-    return Amount(label, float(amount), write(amount))
+def amount(label: str, value: float, write: Callable[[float], str] = format_bytes) -> Amount:
+    """Return a labelled value with its text."""
+    return Amount(label, float(value), write(value))
 
 
-def _limit(label: str, amount: float | None) -> Amount | None:
-    return None if amount is None else _amount(label, amount)
+def _limit(label: str, value: float | None) -> Amount | None:
+    return None if value is None else amount(label, value)
 
 
 # --- time -------------------------------------------------------------------------------------
@@ -151,7 +152,7 @@ def _step(estimate: Estimate) -> tuple[Stacked, ...]:
     time = estimate.time
     if time is None or time.parts is None:
         return ()
-    whole = _amount("step", time.parts.total, format_duration)
+    whole = amount("step", time.parts.total, format_duration)
     bill = Bill("step", _parts(time.parts, format_duration), whole)
     return (Stacked("Where a step's time goes", "seconds", (bill,)),)
 

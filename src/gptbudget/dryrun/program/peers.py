@@ -79,6 +79,8 @@ class World:
 
     def resize(self, size: int) -> None:
         """Play one rank of ``size``, and say so where programs look for it."""
+        if self.rank >= size:
+            raise ValueError(f"rank {self.rank} is none of {size} processes")
         self.size = size
         of_a_node = min(size, _OF_A_NODE)
         os.environ.update(
