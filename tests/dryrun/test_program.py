@@ -10,6 +10,7 @@ import pytest
 from gptbudget import load_catalog
 from gptbudget.answer.dry_run import dry_run_document
 from gptbudget.dryrun.run import Asked, DryRun, dry_run, without_limit
+from gptbudget.errors import UsageError
 from tests.conftest import Cli
 from tests.dryrun.conftest import PROGRAMS, Run
 
@@ -78,9 +79,18 @@ def test_a_launcher_says_how_many(torch_python: Path) -> None:
         Asked(
             command=(torchrun, "--nproc-per-node=4", "--nnodes=2", program),
             gpu=load_catalog().gpus.find("h100").spec,
+            rank=6,
         )
     )
     assert (run.report["world_size"], run.report["steps"]) == (8, 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"), [("distributed", {"gpus": 8, "rank": 8}), ("mlp", {"rank": 1})]
+)
+def test_a_rank_that_is_not_there(run_program: Run, name: str, asked: dict[str, int]) -> None:
+    with pytest.raises(UsageError, match=r"rank \d is none of \d processes"):
+        run_program(name, "64", "8", **asked)
 
 
 @pytest.mark.parametrize("what", ["random-mask", "boolean-index", "router"])

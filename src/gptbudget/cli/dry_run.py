@@ -139,7 +139,8 @@ def _refuse_failure(run: "DryRun") -> None:
 
     error = run.report["error"]
     raise GptBudgetError(
-        f"the program itself failed: {error['type']} at {error['line']}", "its traceback is above"
+        f"the program itself failed: {error['type']} at {error['line'] or 'no line of its own'}",
+        "its traceback is above",
     )
 
 

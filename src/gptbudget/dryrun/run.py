@@ -80,10 +80,6 @@ def dry_run(asked: Asked, starting: Callable[[], None] | None = None) -> DryRun:
     """
     if not asked.command:
         raise UsageError("no program is given", "write it behind --: -- python train.py")
-    if asked.rank and asked.rank >= (asked.gpus or asked.rank + 1):
-        raise UsageError(
-            f"rank {asked.rank} is none of {asked.gpus} processes", "count them from 0"
-        )
     python = asked.python or python_of(asked.command)
     environment = find_environment(python)
     libraries = build(
@@ -117,6 +113,8 @@ def dry_run(asked: Asked, starting: Callable[[], None] | None = None) -> DryRun:
         report: dict[str, Any] = {}
         with suppress(OSError, ValueError):
             report = json.loads(written.read_text(encoding="utf-8"))
+    if "refused" in report:
+        raise UsageError(report["refused"], "count ranks from 0, and give --gpus")
     return DryRun(asked, environment, report, timed_out, code)
 
 

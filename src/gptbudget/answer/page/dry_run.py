@@ -48,5 +48,5 @@ def _figures(memory: Data) -> tuple[Stacked, ...]:
     peak = Bill("peak", alive, amount("needed", memory["peak_allocated_bytes"]), limit)
     return (
         Stacked("Alive at the peak", "bytes", (peak,)),
-        Stacked("Peak of each phase", "bytes", phases),
+        Stacked("Peak of each phase", "bytes", phases, each_its_own=True),
     )

@@ -97,6 +97,9 @@ class Watch:
 
     def finish(self) -> None:
         """Write the report and end the process."""
+        world = self._world
+        if world.rank >= world.size:
+            self._report["refused"] = f"rank {world.rank} is none of {world.size} processes"
         if not self._measured:
             self._measured = True
             self._steps.finish()
@@ -138,19 +141,25 @@ def main(settings_file: str, arguments: list[str]) -> None:
         quiet.keep_from_writing()
     quiet.skip_initialisers()
     quiet.load_null_extensions()
-    world = peers.World(settings.rank, max(settings.world_size, 1))
+    world = peers.World(settings.rank)
     if settings.world_size > 1:
         world.resize(settings.world_size)
 
     def spawn(function: Any, args: Any, processes: int) -> None:
         world.resize(settings.world_size or processes)
-        function(settings.rank, *args)
+        function(world.rank, *args)
 
     launchers.watch(spawn)
     watch = Watch(settings, world)
     signal.signal(signal.SIGTERM, watch.stopped)
     try:
-        _run_to_the_program(arguments, settings, world)
+        if settings.world_size and settings.rank >= settings.world_size:
+            watch.finish()
+        _run(arguments)
+    except launchers.StartedError as started:
+        world.resize(settings.world_size or started.launched.processes)
+        settings = settings._replace(world_size=world.size)
+        _start_anew(settings, started.launched.arguments, settings_file)
     except SystemExit as end:
         if end.code not in (None, 0):
             watch.failed(end)
@@ -159,18 +168,12 @@ def main(settings_file: str, arguments: list[str]) -> None:
     watch.finish()
 
 
-def _run_to_the_program(arguments: list[str], settings: Settings, world: peers.World) -> None:
-    """Run what is named, and in its place what it would start."""
-    while True:
-        try:
-            _run(arguments)
-        except launchers.StartedError as started:
-            arguments = started.launched.arguments
-            processes = settings.world_size or started.launched.processes
-            if processes > world.size:
-                world.resize(processes)
-        else:
-            return
+def _start_anew(settings: Settings, arguments: list[str], settings_file: str) -> None:
+    """Become the process that a launcher would have started, in the environment it has set."""
+    Path(settings_file).write_text(json.dumps(settings._asdict()), encoding="utf-8")
+    sys.stdout.flush()
+    program = [sys.executable, str(Path(__file__).parent), settings_file, *arguments]
+    os.execv(sys.executable, program)  # noqa: S606 - the program's own Python
 
 
 def _run(arguments: list[str]) -> None:
