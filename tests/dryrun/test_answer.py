@@ -64,6 +64,12 @@ def test_it_fits() -> None:
     }  # fmt: skip
 
 
+def test_tokens_of_a_step_stand_in_the_first_line() -> None:
+    document = dry_run_document([(run_of(tokens_per_step=12288), None)])
+    assert document.headline.endswith("(reserved 9.00 GiB), 12,288 tokens a step.")
+    assert document.data["results"][0]["tokens_per_step"] == 12288
+
+
 def test_out_of_memory_takes_its_amounts_from_the_run_without_a_limit() -> None:
     document = dry_run_document([(run_of(**refused("train.py:211")), run_of())])
     assert document.headline == (

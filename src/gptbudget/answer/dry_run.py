@@ -100,6 +100,7 @@ def _result(run: DryRun, unlimited: DryRun | None) -> Data:
         "gpus": run.report.get("world_size") or 1,
         "rank": run.asked.rank,
         "steps": run.report.get("steps", 0),
+        "tokens_per_step": run.report.get("tokens_per_step"),
         "memory": memory,
         "reads": run.report.get("reads", []),
         "verdict": {"feasible": memory["fits"], "text": _headline(run, memory)},
@@ -157,8 +158,9 @@ def _headline(run: DryRun, memory: Data) -> str:
     where = f"{_PHASES[memory['phase']]} (reserved {format_bytes(memory['peak_reserved_bytes'])})"
     if memory["fits"] is None:
         return f"Not known: {amount} of a {card.name} until {_ending(run)}, {where}."
-    assumed = _assumed(report)
-    return f"Fits: {amount} {where}{assumed}."
+    tokens = report.get("tokens_per_step")
+    step = f", {tokens:,} tokens a step" if tokens else ""
+    return f"Fits: {amount} {where}{step}{_assumed(report)}."
 
 
 def _assumed(report: Any) -> str:

@@ -17,6 +17,7 @@ from . import alive, card, launchers, peers, quiet
 from .memory import Memory
 from .owners import owners
 from .steps import Steps
+from .tokens import Tokens
 from .values import Reads, keep_values
 
 _STEPS = 2
@@ -45,6 +46,7 @@ class Watch:
         self._steps = Steps(self._phase_ended, self._step_ended)
         self._owned: list[alive.Owned] = []
         self._measured = False
+        self._tokens = Tokens(lambda: self._steps.phase != "backward")
         self._reads = Reads()
         self._report: dict[str, Any] = {"torch": torch.__version__, "error": None}
         self._refusals: list[dict[str, Any]] = []
@@ -56,6 +58,9 @@ class Watch:
         if len(self._memory.spans) < _WAITS:
             peers.let_watchdog_pass()
         self._memory.end(phase, step)
+        if phase == "optimizer_step":
+            tokens = self._tokens.since_the_last()
+            self._report["tokens_per_step"] = tokens or self._report.get("tokens_per_step")
 
     def _step_ended(self, step: int) -> None:
         owned = owners(self._steps.optimizers)
