@@ -1,4 +1,4 @@
-"""What ``validate --cross`` says: what leaving out one source after the other gave."""
+"""The answer of ``validate --cross``: step times, each source predicted by the others."""
 
 import statistics
 from collections import Counter
@@ -30,7 +30,7 @@ _FAMILY = ("family", "inputs")
 
 
 def cross_document(cross: Cross) -> Document:
-    """Errors on sources whose rows no constant was fitted on, and the ranges read off them."""
+    """Return errors on sources that no constant was fitted on, and the ranges from them."""
     dense = [row for row in cross.rows if row.family == "dense"]
     complete = [row for row in dense if row.inputs == "complete"]
     records = [{**row._asdict(), **row.keys} for row in cross.rows]
@@ -85,8 +85,9 @@ def _headline(cross: Cross, rows: Sequence[LeftOutRow]) -> Iterable[str]:
     constant = score_errors(_constant_errors(rows))
     most, others = without_largest(rows)
     yield (
-        f"each source predicted without its rows (made {cross.made} by {cross.script}), dense in "
-        f"16 bit, inputs complete: {_errors(rows)}; the best constant utilization: "
+        f"each source predicted with constants fitted on the others (made {cross.made} by "
+        f"{cross.script}), dense in 16 bit, inputs complete: {_errors(rows)}; the best constant "
+        "utilization: "
         f"{percent(constant.median, 1)}, {percent(constant.within_15, 0)}"
     )
     once = median_of_sources(rows)
@@ -95,13 +96,13 @@ def _headline(cross: Cross, rows: Sequence[LeftOutRow]) -> Iterable[str]:
 
 
 def _coverage(rows: Sequence[LeftOutRow]) -> str:
-    """How many runs lie in the range of other sources, and how many have none to lie in."""
+    """Return the share of runs in the range of other sources, and the number without one."""
     inside = [each for each in inside_of_others(rows) if each[0].inputs == "complete"]
     share = sum(right for _, right, _ in inside) / len(inside)
     width = statistics.median(half for _, _, half in inside)
     coverage = (
         f"of {len(inside)} runs of all families, inputs complete, {percent(share, 0)} lie in the "
-        f"range that the other sources of their class give; its median width is "
+        f"range derived from the other sources of their class; its median width is "
         f"+-{percent(width, 0)}"
     )
     alone = Counter(row.range_class for row in untested(rows) if row.inputs == "complete")
@@ -109,8 +110,8 @@ def _coverage(rows: Sequence[LeftOutRow]) -> str:
         return coverage
     named = ", ".join(f"{name} ({count})" for name, count in alone.most_common())
     return (
-        f"{coverage}; {alone.total()} of {len(inside) + alone.total()} are not tested, because too "
-        f"few runs of their class are left without their source: {named}"
+        f"{coverage}; {alone.total()} of {len(inside) + alone.total()} are not tested: without "
+        f"their own source, too few runs of their class remain: {named}"
     )
 
 

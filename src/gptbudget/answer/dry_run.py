@@ -1,4 +1,4 @@
-"""What a dry run says: whether the program fits the card, where its peak is, and what it holds."""
+"""The answer of ``dry-run``: whether the program fits, its peak, and the tensors alive there."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ _PHASES = {
 
 
 def dry_run_document(runs: list[tuple[DryRun, DryRun | None]]) -> Document:
-    """The answer; each run comes with one on a card without limit, where the first ran out."""
+    """Return the answer; a run that ran out of memory comes with one on an unlimited card."""
     results = [_result(run, unlimited) for run, unlimited in runs]
     first = runs[0][0]
     data: Data = {
@@ -47,7 +47,7 @@ def _result(run: DryRun, unlimited: DryRun | None) -> Data:
 
 
 def _memory(run: DryRun, measured: DryRun) -> Data:
-    """Amounts in bytes, of the run that went to its end."""
+    """Return amounts in bytes; peaks are those of ``measured``, the limit that of ``run``."""
     report = measured.report
     spans, peak = report.get("spans", []), report.get("at_peak") or {}
     phases = {
@@ -79,7 +79,7 @@ def _most(spans: list[dict[str, Any]], name: str) -> int | None:
 
 
 def _fits(run: DryRun) -> bool | None:
-    """Unknown where the program ended before its second step, and not for want of memory."""
+    """Whether it fits; ``None`` if it ended before an optimizer step, but not out of memory."""
     error = run.report.get("error")
     most = _most(run.report.get("spans", []), "peak_allocated_bytes") or 0
     if (error and error["out_of_memory"]) or most > run.usable_bytes:
@@ -102,11 +102,11 @@ def _headline(run: DryRun, memory: Data) -> str:
 
 
 def _assumed(report: Any) -> str:
-    """That a shape was assumed, which the first line has to say."""
+    """Return the clause of the headline that names an assumed tensor shape; empty if none."""
     shapes = [read for read in report.get("reads", []) if read["decides_shape"]]
     if not shapes:
         return ""
-    return f"; {shapes[0]['line']} takes a shape from values that nobody knows: as the largest"
+    return f"; {shapes[0]['line']} takes a shape from unknown values: the largest is assumed"
 
 
 def _ending(run: DryRun) -> str:
@@ -127,7 +127,7 @@ def _out_of_memory(run: DryRun, memory: Data) -> str:
     needed = memory["peak_allocated_bytes"]
     if needed is not None and memory["peak_reserved_bytes"]:
         taken = float(run.asked.gpu.memory_bytes or 0) - run.usable_bytes
-        text += f"; {format_bytes(needed + taken)} would do"
+        text += f"; {format_bytes(needed + taken)} would be enough"
     return f"{text}."
 
 
@@ -179,10 +179,10 @@ def _notes(run: DryRun) -> list[str]:
     if report.get("routed"):
         notes.append(
             f"{report['routed']} choices of a router were spread evenly over all experts; real "
-            "routing is not even, and the fullest expert needs more."
+            "routing is uneven, and the busiest expert needs more memory."
         )
     notes += [
-        f"{read['line']}: {read['function']} asks for a value that nobody knows "
+        f"{read['line']}: {read['function']} reads a value that is unknown "
         + ("(decides a shape)" if read["decides_shape"] else "(taken as 1, 0 or False)")
         + f", {read['count']} times"
         for read in report.get("reads", [])[:8]

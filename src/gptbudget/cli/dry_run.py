@@ -1,4 +1,4 @@
-"""``gptbudget dry-run``: the user's own program, run without a GPU for its memory."""
+"""``gptbudget dry-run``: run the user's program without a GPU, to measure its memory."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -28,7 +28,7 @@ _GPUS = completion.entries("gpus")
 _EXTRA: dict[str, Parameter] = {
     "program": (_PROGRAM, None),
     "gpu": _option(str, "--gpu", "NAME", "The card to run on.", autocompletion=_GPUS),
-    "gpus": _option(int, "--gpus", "N", "Processes there would be; one of them is run.", min=1),
+    "gpus": _option(int, "--gpus", "N", "Number of processes; only one of them is run.", min=1),
     "rank": _option(int, "--rank", "R", "The rank that is run; 0 if not given.", min=0),
     "python": _option(Path, "--python", "PATH", "Python to run the program with."),
     "timeout": _option(float, "--timeout", "SECONDS", "Stop the program after this time.", min=1),
