@@ -106,8 +106,8 @@ def fit(**options: Any) -> ShownFit:
 
     Example:
         >>> import gptbudget
-        >>> found = gptbudget.fit(gpu="rtx-4090", model="llama-2-7b", method="qlora")
-        >>> found.ways[0].estimate.fits
+        >>> result = gptbudget.fit(gpu="rtx-4090", model="llama-2-7b", method="qlora")
+        >>> result.ways[0].estimate.fits
         True
     """
     from gptbudget.search import fit as fitting

@@ -7,7 +7,7 @@ from typing import Any
 
 from gptbudget.answer.document import Document, Table
 from gptbudget.answer.validation import (
-    APART,
+    NOTE_SEPARATE_LINES,
     groups_data,
     median_of_sources,
     numbers_table,
@@ -142,7 +142,7 @@ def _constants(cross: Cross) -> Table:
 def _notes(cross: Cross) -> tuple[str, ...]:
     return (
         "two constants are fitted, all others are as shipped",
-        APART,
+        NOTE_SEPARATE_LINES,
         "a range is the 5th to 95th percentile of its class, each source counted once; rows with "
         "an assumed input count only where others are too few",
         *(f"chosen after errors were seen: {each}" for each in cross.chosen_after_errors),

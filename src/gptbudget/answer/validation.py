@@ -35,7 +35,7 @@ _PEAKS_BY = ("source", "method", "kind")
 _OF_A_CONSTANT = ("rows", "median", "p90", "bias", "within_15")
 _STEPS_BY = ("implementation", "precision", "attention", "checkpointing")
 
-APART = "TPUs and GPUs before Ampere are listed on separate lines"
+NOTE_SEPARATE_LINES = "TPUs and GPUs before Ampere are listed on separate lines"
 """Note on what the groups named "dense" leave out."""
 
 
@@ -432,7 +432,7 @@ def _notes(measured: Sequence[AgainstPyTorch], runs: AgainstRuns) -> Iterator[st
             f"backward pass, and in {elsewhere} others"
         )
     if runs.speeds:
-        yield APART
+        yield NOTE_SEPARATE_LINES
     if runs.peaks:
         yield (
             "a published peak is of tensors (allocated), of PyTorch's allocator (reserved) or of "

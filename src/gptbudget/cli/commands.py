@@ -45,14 +45,14 @@ class Command(_FastParsing, typer.core.TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the arguments of the command."""
-        return super().parse_args(ctx, with_names(args))
+        return super().parse_args(ctx, join_explain_name(args))
 
 
-def with_names(words: Iterable[str]) -> list[str]:
+def join_explain_name(words: Iterable[str]) -> list[str]:
     """Join ``--explain`` and its optional name into one word, because Typer options need a value.
 
     Example:
-        >>> with_names(["--explain", "--gpu", "4070ti", "--explain", "usd", "--explain"])
+        >>> join_explain_name(["--explain", "--gpu", "4070ti", "--explain", "usd", "--explain"])
         ['--explain=', '--gpu', '4070ti', '--explain=usd', '--explain=']
     """
     joined: list[str] = []

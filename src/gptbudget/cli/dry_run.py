@@ -11,7 +11,7 @@ from gptbudget.cli.flags import Invocation, Parameter, takes
 
 EPILOG = "Example: gptbudget dry-run --gpu 4090 -- python train.py --batch-size 8"
 
-_THE_ANSWER_IS_NO = 5
+_EXIT_NOT_SATISFIED = 5
 
 
 def _option(kind: Any, name: str, metavar: str | None, text: str, **details: Any) -> Parameter:
@@ -74,7 +74,7 @@ def command(invocation: Invocation) -> None:
             "its traceback is above",
         )
     if invocation.check and document.data["results"][0]["memory"]["fits"] is not True:
-        raise typer.Exit(_THE_ANSWER_IS_NO)
+        raise typer.Exit(_EXIT_NOT_SATISFIED)
 
 
 def _say_once() -> None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from gptbudget.answer.document import Document
     from gptbudget.answer.explain.document import Result
 
-_THE_ANSWER_IS_NO = 5
+_EXIT_NOT_SATISFIED = 5
 
 
 def finish(invocation: Invocation, document: "Document", result: "Result", *, no: bool) -> None:
@@ -31,4 +31,4 @@ def finish(invocation: Invocation, document: "Document", result: "Result", *, no
         page = page_of(result, document)._replace(version=__version__)
         write_with_page(document, invocation.fmt, page, invocation.html)
     if no:
-        raise typer.Exit(_THE_ANSWER_IS_NO)
+        raise typer.Exit(_EXIT_NOT_SATISFIED)

@@ -115,14 +115,14 @@ def steps_of(of: Explained, name: str) -> list[Step]:
     """
     if not name:
         return of.steps
-    wanted = {_found(of, name)}
+    wanted = {_formula_name(of, name)}
     for step in reversed(of.steps):
         if step.name in wanted:
             wanted |= {each.name for each in step.inputs if each.source == ABOVE}
     return [step for step in of.steps if step.name in wanted]
 
 
-def _found(of: Explained, name: str) -> str:
+def _formula_name(of: Explained, name: str) -> str:
     """Return the name that the requested number has in formulas."""
     names = {step.name: Quantity(step.name, step.name, step.value) for step in of.steps}
     ends = [each.path.rpartition(".")[2] for each in of.quantities]
