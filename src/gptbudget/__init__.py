@@ -16,7 +16,7 @@ __version__ = "0.1.0"
 __all__ = ["GptBudgetError", "__version__", "estimate", "fit", "load_catalog", "plan"]
 
 
-_HOMES = {
+_MODULE_OF = {
     "GptBudgetError": "gptbudget.errors",
     "estimate": "gptbudget.api",
     "fit": "gptbudget.api",
@@ -26,10 +26,10 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULE_OF:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(_MODULE_OF[name]), name)
 
 
 def __dir__() -> list[str]:

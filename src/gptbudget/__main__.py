@@ -8,9 +8,8 @@ import sys
 def main() -> None:
     """Entry point of the installed command.
 
-    Garbage collection is off: imports create no cycles, and the longest search ends with as much
-    memory either way. Pydantic looks for no plugins of other packages, which costs more than a
-    whole answer.
+    Garbage collection is off: imports create no cycles, and the longest search needs no more memory
+    without it. Pydantic's search for plugins is off: it takes longer than a whole answer.
     """
     gc.disable()
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")

@@ -12,7 +12,7 @@ from gptbudget.search.result import Fit
 
 
 class Shown:
-    """A result that a notebook shows as the tables of its command, and ``print`` as its verdict."""
+    """Mixin of results: ``print`` shows the headline, a notebook the tables of the command."""
 
     __slots__ = ()
 
@@ -47,7 +47,7 @@ class ShownEstimate(Shown, Estimate):
         return comparison([self])
 
     def explain(self, name: str = "") -> list[dict[str, Any]]:
-        """The steps to the number of this name, the last of which is it; all without a name.
+        """Return the steps to the number ``name``, which is the last; all steps if it is empty.
 
         Raises:
             UsageError: there is no such number, or it is not known.
@@ -68,7 +68,7 @@ def estimate(**options: Any) -> ShownEstimate:
     """Estimate one training run; the keywords are the options of the command line.
 
     Raises:
-        GptBudgetError: a bad value, an unknown name, or a combination that cannot be.
+        GptBudgetError: a bad value, an unknown name, or an invalid combination.
 
     Example:
         >>> import gptbudget
@@ -81,7 +81,7 @@ def estimate(**options: Any) -> ShownEstimate:
     estimates = compare(ask(options)).estimates
     if len(estimates) != 1:
         raise UsageError(
-            f"estimate answers one pair, not {len(estimates)}", "name one gpu, one model"
+            f"estimate takes one GPU and one model, not {len(estimates)} pairs", "name one of each"
         )
     return ShownEstimate(*estimates[0])
 
@@ -106,8 +106,8 @@ def fit(**options: Any) -> ShownFit:
 
     Example:
         >>> import gptbudget
-        >>> found = gptbudget.fit(gpu="rtx-4090", model="llama-2-7b", method="qlora")
-        >>> found.ways[0].estimate.fits
+        >>> result = gptbudget.fit(gpu="rtx-4090", model="llama-2-7b", method="qlora")
+        >>> result.ways[0].estimate.fits
         True
     """
     from gptbudget.search import fit as fitting
@@ -143,7 +143,7 @@ def plan(**options: Any) -> ShownPlan | ShownCounts:
     """Plan a budget, or GPUs for a model; the keywords are the options of the command line.
 
     Raises:
-        GptBudgetError: a bad value, an unknown name, or a combination that cannot be.
+        GptBudgetError: a bad value, an unknown name, or an invalid combination.
 
     Example:
         >>> import gptbudget

@@ -127,7 +127,7 @@ def test_by_its_name_it_has_steps_of_its_own(asked: str, cli: Cli) -> None:
 
 def test_a_number_stands_on_two_levels(cli: Cli) -> None:
     out = cli(*QUESTION, "--explain", "ratio").out
-    titles = ("explained:", "of which\n", "of which, in", "taken in")
+    titles = ("explained:", "of which\n", "of which, in", "inputs")
     root, terms, short, taken = (out.index(f"\n{title}") for title in titles)
     assert root < out.index("\nratio = available_flops / required_flops_6nd\n") < terms
     assert terms < out.index("\navailable_flops = required_flops_6nd x horizon_s") < short
@@ -219,7 +219,7 @@ def test_csv_has_no_place_for_it(command: str, capsys: pytest.CaptureFixture[str
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err == (
-        "gptbudget: error: --explain has no place in csv; use -o json, markdown or table\n"
+        "gptbudget: error: --explain does not work with -o csv; use json, markdown or table\n"
     )
 
 

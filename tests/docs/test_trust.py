@@ -82,8 +82,8 @@ def border() -> str:
     shares = [fit.peak_bytes / fit.usable_bytes for fit in out if fit.usable_bytes]
     assert not any(fit.predicted is False for fit in out)
     return (
-        f"the bill is {100 * min(shares):.0f} % to {100 * max(shares):.0f} % of the usable memory "
-        f'and says "fits" to all {len(out)}'
+        f"the predicted peak is {100 * min(shares):.0f} % to {100 * max(shares):.0f} % of the "
+        f"usable memory, so all {len(out)} are predicted to fit"
     )
 
 

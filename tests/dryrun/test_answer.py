@@ -74,7 +74,7 @@ def test_out_of_memory_takes_its_amounts_from_the_run_without_a_limit() -> None:
     document = dry_run_document([(run_of(**refused("train.py:211")), run_of())])
     assert document.headline == (
         "Out of memory on a 24 GB card: train.py:211 asked for 1.00 GiB more in the forward pass; "
-        "8.70 GiB would do."
+        "8.70 GiB would be enough."
     )
     assert document.data["results"][0]["memory"]["fits"] is False
 
@@ -104,7 +104,7 @@ def test_a_program_of_several_processes_leaves_less() -> None:
 def test_what_was_assumed_is_said() -> None:
     reads = [{"function": "nonzero", "line": "moe.py:7", "decides_shape": True, "count": 4}]
     document = dry_run_document([(run_of(reads=reads, routed=12), None)])
-    assert "moe.py:7 takes a shape from values that nobody knows" in document.headline
+    assert "moe.py:7 takes a shape from unknown values" in document.headline
     assert any("12 choices of a router" in note for note in document.notes)
 
 

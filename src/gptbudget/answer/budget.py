@@ -1,4 +1,4 @@
-"""A planned budget in words: the answer in a sentence, the laws beside it, and a shape."""
+"""The answer of ``plan`` without a model: a headline, a table of scaling laws, and a shape."""
 
 from collections.abc import Iterator
 
@@ -64,7 +64,7 @@ def _headline(plan: Plan) -> str:
 
 
 def _fit_in_words(offload: str | None, hardware: OnHardware) -> str:
-    """Whether the shape fits, and which smaller one does; ``offload`` is what was asked for."""
+    """Say whether the shape fits and, if not, which smaller one does; ``offload`` is as given."""
     trained = hardware.trained
     if trained.fits is None:
         return "whether it fits is not known"
@@ -74,7 +74,7 @@ def _fit_in_words(offload: str | None, hardware: OnHardware) -> str:
 
 
 def _does_not_fit(offload: str | None, trained: Trained) -> str:
-    """That the shape does not fit as it was asked for, and whether an offload helps."""
+    """Say that the shape does not fit with the given options, and whether offloading helps."""
     if offload == "none":
         return "it does not fit"
     if offload is not None:
@@ -88,14 +88,16 @@ def _fitting_alternatives(hardware: OnHardware) -> str:
     """The end of a sentence that names the best models that fit when the optimum does not."""
     smaller, offloaded = hardware.best_that_fits, hardware.best_with_offload
     if offloaded is not None:
-        without = "no smaller model does" if smaller is None else f"the best is {_best(smaller)}"
-        return f"; without it {without}, with it {_best(offloaded)}"
+        without = (
+            "no smaller model does" if smaller is None else f"the best is {_describe(smaller)}"
+        )
+        return f"; without it {without}, with it {_describe(offloaded)}"
     if smaller is not None:
-        return f"; the best that does is {_best(smaller)}"
+        return f"; the best that does is {_describe(smaller)}"
     return ", and no smaller model does"
 
 
-def _best(trained: Trained) -> str:
+def _describe(trained: Trained) -> str:
     tokens, loss = _size(trained.tokens), format_number(trained.loss)
     return f"{_size(trained.parameters)} on {tokens} tokens, loss {loss}"
 
@@ -115,7 +117,7 @@ def _advice(plan: Plan) -> tuple[str, ...]:
 
 
 def shapes(plan: Plan) -> dict[str, Trained]:
-    """The models that are shown, by what they are: the first is the nearest to the optimum."""
+    """Return the models of the table by column heading; the first is nearest to the optimum."""
     if plan.hardware is None:
         return {}
     on_hardware = plan.hardware
@@ -134,12 +136,12 @@ def _entry(model: NamedModel) -> Data:
 
 
 def _command(trained: Trained) -> str:
-    """What asks for a shape that is saved in that file."""
+    """Return the ``compare`` command for a shape that is saved in that file."""
     return f"{command(trained.way.run, 'compare')} --catalog planned.yaml"
 
 
 def _flow(value: object, *, outer: bool = False) -> str:
-    """A value on one line of YAML; the ``outer`` mapping stands without braces."""
+    """Return a value as one line of YAML; the ``outer`` mapping has no braces."""
     if isinstance(value, dict):
         inner = ", ".join(f"{key}: {_flow(each)}" for key, each in value.items())
         return inner if outer else f"{{{inner}}}"
@@ -292,7 +294,7 @@ def _hardware_data(hardware: OnHardware) -> Data:
 
 
 _WITH_A_PREMISE = frozenset({"data-constrained", "inference-adjusted"})
-"""Laws that answer another question than which model is best for the compute."""
+"""Laws with an extra premise (limited data, inference), which the range leaves out."""
 
 
 def _range(plan: Plan) -> tuple[float, float]:
@@ -384,14 +386,15 @@ def _notes(plan: Plan) -> Iterator[str]:
         "last column are its predictions for what the other laws ask for"
     )
     yield (
-        "losses are nats a token of the corpus and tokenizer of the fit (MassiveText, 32k "
-        "SentencePiece): other text differs, and GPT-2-like runs on web text end 0.15 to 0.3 higher"
+        "losses are in nats per token, for the corpus and tokenizer that the law was fitted on "
+        "(MassiveText, 32k SentencePiece): other text differs, and GPT-2-like runs on web text end "
+        "0.15 to 0.3 higher"
     )
     low, high = _FITTED_FLOPS
     if not low <= plan.budget.flops <= high:
         yield (
-            f"the fits rest on runs of {format_flops(low)} to {format_flops(high)}: this budget is "
-            "an extrapolation"
+            f"the laws were fitted on runs of {format_flops(low)} to {format_flops(high)}: this "
+            "budget is an extrapolation"
         )
     yield from _data_notes(plan)
     yield from (f"{law.name}: {law.note}" for law in plan.laws if law.note)
@@ -404,8 +407,8 @@ def _data_notes(plan: Plan) -> Iterator[str]:
     epochs, unique = plan.epochs, plan.options.unique_tokens
     if epochs is not None and unique is not None and epochs > _MANY_EPOCHS:
         yield (
-            f"{epochs:.3g} epochs: beyond about 4 each further one is worth clearly less than "
-            "fresh text (Muennighoff et al. 2023); see the data-constrained law"
+            f"{epochs:.3g} epochs: beyond about 4, each further epoch helps clearly less than "
+            "new text (Muennighoff et al. 2023); see the data-constrained law"
         )
     use = plan.options.inference_tokens
     if use is not None:
@@ -424,8 +427,9 @@ def _shape_notes(plan: Plan) -> Iterator[str]:
         yield "no shape is proposed for a model of this size: it is too large"
         return
     yield (
-        "the shape: nanoGPT's blocks; width a multiple of 128, vocabulary padded to one; no deeper "
-        "than depth pays (Levine et al. 2020), no wider than the GPT-3 family (Brown et al. 2020)"
+        "the shape has nanoGPT's blocks, with width and padded vocabulary in multiples of 128, "
+        "at most the depth at which more layers still help (Levine et al. 2020), and at most the "
+        "width of the GPT-3 family (Brown et al. 2020)"
         + ("" if plan.hardware is None else "; of these the fastest on this hardware")
     )
     size = parameters_of(plan.shape)
@@ -442,8 +446,8 @@ def _hardware_notes(plan: Plan, hardware: OnHardware) -> Iterator[str]:
     run, memory = hardware.trained.way.run, estimate.memory
     if not hardware.agreed:
         yield (
-            "size and delivered FLOPs do not quite agree: near the largest model that fits the "
-            "speed jumps; taken is what promises the lowest loss"
+            "model size and delivered FLOPs did not converge: speed jumps near the largest model "
+            "that fits; the pair with the lowest predicted loss is used"
         )
     if hardware.trained.fits is False:
         yield "the optimum is computed as if this hardware had enough memory for it"
@@ -458,6 +462,6 @@ def _hardware_notes(plan: Plan, hardware: OnHardware) -> Iterator[str]:
     if memory is not None and memory.host_bytes and run.host_memory_bytes is None:
         yield (
             f"the offload takes {format_bytes(memory.host_bytes)} of host memory: give "
-            "--host-memory to hold it to what there is"
+            "--host-memory to limit it to what the host has"
         )
     yield from run_notes(estimate)

@@ -1,4 +1,4 @@
-"""What a logged step says of the built-in prediction, and the profiles there are."""
+"""The answers of ``calibrate``: a logged step against its prediction, and saved profiles."""
 
 from collections.abc import Callable, Iterator, Mapping
 
@@ -38,9 +38,9 @@ def _compared(
 def _notes(calibration: Calibration) -> Iterator[str]:
     profile, time = calibration.profile, calibration.estimate.time
     yield (
-        f"later predictions on {profile.gpu} with the {profile.stack} stack take "
-        f"{profile.slower**TRANSFERRED:.3f} times as long ({TRANSFERRED:.0%} of the log ratio), "
-        f"and this very run {profile.slower:.3f} times; --no-profile leaves it out"
+        f"later predictions on {profile.gpu} with the {profile.stack} stack are multiplied by "
+        f"{profile.slower**TRANSFERRED:.3f} (the measured ratio to the power {TRANSFERRED:g}), and "
+        f"this same run by {profile.slower:.3f}; --no-profile ignores the profile"
     )
     if time is not None and time.low_s and time.high_s:
         low, high = time.low_s / time.wall_clock_s, time.high_s / time.wall_clock_s

@@ -192,7 +192,7 @@ def _model_record(entry: Entry[ModelSpec], count: ParameterCount) -> Data:
 def model_document(
     entry: Entry[ModelSpec], seq_len: int | None, rate: PublishedRate | None = None
 ) -> Document:
-    """One model: parameters and FLOPs per token by component, and in every convention."""
+    """Return one model: parameters and FLOPs by component, FLOPs in every convention."""
     spec = entry.spec
     length = seq_len or spec.default_seq_len
     count = count_parameters(spec)
@@ -215,7 +215,7 @@ def model_document(
             name: mfu(rate.tokens_per_s, flops, rate.gpus, rate.peak_flops_per_s)
             for name, flops in conventions.items()
         }
-        headline += _said_of(rate, mfus["exact"])
+        headline += _speed_in_words(rate, mfus["exact"])
         record |= {"rate": rate._asdict(), "mfu": mfus}
     return Document(
         headline,
@@ -232,11 +232,11 @@ def model_document(
     )
 
 
-def _said_of(rate: PublishedRate, exact_mfu: float) -> str:
+def _speed_in_words(rate: PublishedRate, exact_mfu: float) -> str:
     """The end of the headline: a published speed and the MFU it corresponds to."""
     speed = f"{format_number(rate.tokens_per_s, 4)} tokens/s on {rate.gpus} x {rate.gpu}"
     share = format_percent(exact_mfu)
-    return f"; {speed} are {share} of the {rate.precision} peak by the exact count"
+    return f"; {speed} is {share} of the {rate.precision} peak (exact count)"
 
 
 def _stored(spec: ModelSpec) -> tuple[str, ...]:
@@ -251,7 +251,7 @@ def _stored(spec: ModelSpec) -> tuple[str, ...]:
 def _by_convention(
     flops: Mapping[FlopsConvention, float], mfus: Mapping[FlopsConvention, float]
 ) -> Table:
-    """Every convention, its distance from the exact count, and the MFU it would print."""
+    """One row per convention: FLOPs, deviation from the exact count, and the MFU at a speed."""
     columns: dict[str, Callable[[FlopsConvention], str]] = {
         "convention": str,
         "FLOP per token": lambda name: f"{flops[name]:,.0f}",

@@ -1,4 +1,4 @@
-"""A run as command lines: our own with changes laid over it, and those of other programs.
+"""A run as command lines: of gptbudget, with or without changes, and of training programs.
 
 Other programs: nanoGPT, train.py and configurator.py (https://github.com/karpathy/nanoGPT).
 torchtitan, ``--section.name`` of its job config (https://github.com/pytorch/torchtitan,
@@ -22,7 +22,7 @@ _IMPLIED_BY_TOKENS = frozenset({"data", "epochs"})
 
 
 def command(run: Run, name: str, changes: Iterable[Change] = ()) -> str:
-    """The command line that asks for ``run`` with ``changes``; what is default is left out.
+    """Return the gptbudget command for ``run`` with ``changes``; defaults are left out.
 
     Catalog files given with ``--catalog`` are repeated.
     """
@@ -48,7 +48,7 @@ def command(run: Run, name: str, changes: Iterable[Change] = ()) -> str:
 def flags(run: ModelRun, changes: Iterable[Change]) -> str:
     """Return the flags to append to the original command.
 
-    Adapters stand beside 16-bit weights: a recipe that was given has to be given anew.
+    Adapters need pure 16-bit weights, so a given recipe is overridden with ``--recipe pure``.
     """
     changed = {change.option: change.value for change in changes}
     if "method" in changed and run.asked("recipe") and run.recipe.weight_storage != "pure":
@@ -85,7 +85,7 @@ _MEGATRON_POSITIONS = {"learned": "learned_absolute", "rotary": "rope"}
 
 
 def framework_flags(run: ModelRun) -> dict[str, str]:
-    """Command lines by program; none where a program cannot run it."""
+    """Return the command line of each training program that can run it, by program."""
     own, optimizer = run.implementation.stack.program_flags, run.recipe.optimizer_spec
     makers = {"nanoGPT": _nanogpt, "torchtitan": _torchtitan, "Megatron-LM": _megatron}
     lines = {
@@ -97,7 +97,7 @@ def framework_flags(run: ModelRun) -> dict[str, str]:
 
 
 def _joined(flags: Mapping[str, object]) -> str:
-    """Flags with their values; one that is true stands alone."""
+    """Return flags with their values; a true one has no value."""
     words = (
         [f"--{name}"] if value is True else [f"--{name}", str(value)]
         for name, value in flags.items()
@@ -106,7 +106,7 @@ def _joined(flags: Mapping[str, object]) -> str:
 
 
 def _nanogpt(run: ModelRun, model: ModelSpec, own: OwnFlags) -> str | None:
-    """One GPT-2 on replicas, with everything that train.py does not have left plain."""
+    """Return nanoGPT's command; ``None`` for anything but a GPT-2 on plain replicas."""
     recipe, layout = run.recipe, run.layout
     plain = (
         (model.block_kind, model.positions.kind) == ("layernorm+plain", "learned")
@@ -147,7 +147,7 @@ def _launched(run: ModelRun) -> str:
 
 
 def _torchtitan(run: ModelRun, model: ModelSpec, own: OwnFlags) -> str | None:
-    """A Llama on FSDP2 with fp32 weights, cut by tensor, context and pipeline."""
+    """Return torchtitan's command; ``None`` for anything but a Llama on FSDP2 in fp32 weights."""
     recipe, layout = run.recipe, run.layout
     plain = (
         (model.block_kind, model.positions.kind) == ("rmsnorm+gated", "rotary")
@@ -186,7 +186,7 @@ def _torchtitan(run: ModelRun, model: ModelSpec, own: OwnFlags) -> str | None:
 
 
 def _megatron(run: ModelRun, model: ModelSpec, own: OwnFlags) -> str | None:
-    """Cut layouts of Megatron-LM: its own recipe, ZeRO at most in stage 1."""
+    """Return Megatron-LM's command; ``None`` without fp32 masters or with ZeRO above stage 1."""
     recipe, layout = run.recipe, run.layout
     plain = (
         own is not None

@@ -26,13 +26,13 @@ def comparison(
         return Document("", (), data, results)
     if len(estimates) == 1:
         return _in_full(estimates[0], data)
-    said = dict.fromkeys(note for result in results for note in result["notes"])
+    all_notes = dict.fromkeys(note for result in results for note in result["notes"])
     return Document(
         _grid_headline(estimates),
         (_grid(estimates),),
         data,
         results,
-        (*skipped, *_shortened(list(said))),
+        (*skipped, *_shortened(list(all_notes))),
     )
 
 
@@ -44,27 +44,27 @@ def _in_full(estimate: Estimate, data: Data) -> Document:
     return Document(text, shown, data, data["results"], notes, advice(result))
 
 
-def _shortened(said: list[str]) -> list[str]:
+def _shortened(notes: list[str]) -> list[str]:
     """At most ``_MOST_NOTES`` notes; the rest is replaced by a count."""
-    if len(said) <= _MOST_NOTES:
-        return said
-    left = len(said) - _MOST_NOTES
-    return [*said[:_MOST_NOTES], f"{left} more notes; -o json lists them for each row"]
+    if len(notes) <= _MOST_NOTES:
+        return notes
+    left = len(notes) - _MOST_NOTES
+    return [*notes[:_MOST_NOTES], f"{left} more notes; -o json lists them for each row"]
 
 
 def _grid_headline(estimates: Sequence[Estimate]) -> str:
     feasible = [e for e in estimates if e.feasible]
     unknown = sum(e.feasible is None for e in estimates)
     if not feasible:
-        said = f"No: none of {len(estimates)} pairs is known to be feasible"
+        headline = f"No: none of {len(estimates)} pairs is known to be feasible"
     else:
         best = feasible[0]
         are = "is" if len(feasible) == 1 else "are"
-        said = (
+        headline = (
             f"Yes: {len(feasible)} of {len(estimates)} pairs {are} feasible; the fastest known is "
             f"{subject(best)} in {cell('time.wall_clock_s', best)}"
         )
-    return f"{said}, {unknown} unknown." if unknown else f"{said}."
+    return f"{headline}, {unknown} unknown." if unknown else f"{headline}."
 
 
 def _grid(estimates: Sequence[Estimate]) -> Table:

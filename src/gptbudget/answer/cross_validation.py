@@ -1,4 +1,4 @@
-"""What ``validate --cross`` says: what leaving out one source after the other gave."""
+"""The answer of ``validate --cross``: step times, each source predicted by the others."""
 
 import statistics
 from collections import Counter
@@ -7,7 +7,7 @@ from typing import Any
 
 from gptbudget.answer.document import Document, Table
 from gptbudget.answer.validation import (
-    APART,
+    NOTE_SEPARATE_LINES,
     groups_data,
     median_of_sources,
     numbers_table,
@@ -30,7 +30,7 @@ _FAMILY = ("family", "inputs")
 
 
 def cross_document(cross: Cross) -> Document:
-    """Errors on sources whose rows no constant was fitted on, and the ranges read off them."""
+    """Return errors on sources that no constant was fitted on, and the ranges from them."""
     dense = [row for row in cross.rows if row.family == "dense"]
     complete = [row for row in dense if row.inputs == "complete"]
     records = [row.keys for row in cross.rows]
@@ -77,8 +77,9 @@ def _headline(cross: Cross, rows: Sequence[LeftOutRow]) -> Iterable[str]:
     constant = _constants_of(rows, ())[()]
     most, others = without_largest(rows)
     yield (
-        f"each source predicted without its rows (made {cross.made} by {cross.script}), dense in "
-        f"16 bit, inputs complete: {_errors(rows)}; the best constant utilization: "
+        f"each source predicted with constants fitted on the others (made {cross.made} by "
+        f"{cross.script}), dense in 16 bit, inputs complete: {_errors(rows)}; the best constant "
+        "utilization: "
         f"{percent(constant.median, 1)}, {percent(constant.within_15, 0)}"
     )
     once = median_of_sources(rows)
@@ -87,13 +88,13 @@ def _headline(cross: Cross, rows: Sequence[LeftOutRow]) -> Iterable[str]:
 
 
 def _coverage(rows: Sequence[LeftOutRow]) -> str:
-    """How many runs lie in the range of other sources, and how many have none to lie in."""
+    """Return the share of runs in the range of other sources, and the number without one."""
     inside = [each for each in inside_of_others(rows) if each[0].inputs == "complete"]
     share = sum(right for _, right, _ in inside) / len(inside)
     width = statistics.median(half for _, _, half in inside)
     coverage = (
         f"of {len(inside)} runs of all families, inputs complete, {percent(share, 0)} lie in the "
-        f"range that the other sources of their class give; its median width is "
+        f"range derived from the other sources of their class; its median width is "
         f"+-{percent(width, 0)}"
     )
     alone = Counter(row.range_class for row in untested(rows) if row.inputs == "complete")
@@ -101,8 +102,8 @@ def _coverage(rows: Sequence[LeftOutRow]) -> str:
         return coverage
     named = ", ".join(f"{name} ({count})" for name, count in alone.most_common())
     return (
-        f"{coverage}; {alone.total()} of {len(inside) + alone.total()} are not tested, because too "
-        f"few runs of their class are left without their source: {named}"
+        f"{coverage}; {alone.total()} of {len(inside) + alone.total()} are not tested: without "
+        f"their own source, too few runs of their class remain: {named}"
     )
 
 
@@ -133,7 +134,7 @@ def _constants(cross: Cross) -> Table:
 def _notes(cross: Cross) -> tuple[str, ...]:
     return (
         "two constants are fitted, all others are as shipped",
-        APART,
+        NOTE_SEPARATE_LINES,
         "a range is the 5th to 95th percentile of its class, each source counted once; rows with "
         "an assumed input count only where others are too few",
         *(f"chosen after errors were seen: {each}" for each in cross.chosen_after_errors),

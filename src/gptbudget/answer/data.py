@@ -24,7 +24,7 @@ def answers(estimates: Sequence[Estimate]) -> Data:
 
 
 def answer(estimate: Estimate, *, advise: bool = True) -> Data:
-    """One estimate; unknown values are ``None``. Without ``advise`` no remedies are looked for."""
+    """Return one estimate as plain data, unknown values as ``None``; ``advise`` adds remedies."""
     return {
         **amounts(estimate),
         "verdict": {"feasible": estimate.feasible, "text": verdict(estimate)},

@@ -27,20 +27,20 @@ def grid(
     title: str = "",
     words: Collection[str] = (),
 ) -> Table:
-    """A table of one row a thing; columns are numbers, but for the first one and ``words``."""
+    """Return a table of one row per item; all columns but the first and ``words`` are numbers."""
     rows = tuple(tuple(cell(each) for cell in columns.values()) for each in things)
     return Table(tuple(columns), rows, title, frozenset(list(columns)[1:]) - set(words))
 
 
 class Document(NamedTuple):
-    """An answer ready for printing: a first sentence, tables, and notes; and as plain data."""
+    """An answer ready for printing: headline, tables and notes, and the same as plain data."""
 
     headline: str
     tables: tuple[Table, ...]
     data: Any
     """The whole answer as plain data, for JSON."""
     records: Sequence[Data]
-    """One flat record a row, for CSV."""
+    """One record per row, for CSV."""
     notes: tuple[str, ...] = ()
     advice: tuple[str, ...] = ()
     """Suggestions shown below the headline; most end with a command to copy."""

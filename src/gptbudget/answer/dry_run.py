@@ -1,4 +1,4 @@
-"""What a dry run says: whether the program fits the card, where its peak is, and what it holds."""
+"""The answer of ``dry-run``: whether the program fits, its peak, and the tensors alive there."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -189,7 +189,7 @@ def _out_of_memory(run: DryRun, memory: Data) -> str:
     needed = memory["peak_allocated_bytes"]
     if needed is not None and memory["peak_reserved_bytes"]:
         taken = float(run.asked.gpu.memory_bytes or 0) - run.usable_bytes
-        text += f"; {format_bytes(needed + taken)} would do"
+        text += f"; {format_bytes(needed + taken)} would be enough"
     return f"{text}."
 
 

@@ -1,4 +1,4 @@
-"""The answer of ``fit`` as a document: ways in a table, what each choice does, what to type."""
+"""The answer of ``fit``: a table of ways to train, the effect of each choice, and commands."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -72,7 +72,7 @@ def fit_document(fit: Fit, *, tables: bool = True) -> Document:
 
 
 def _assumed(best: Way) -> Table:
-    """The options of a way and where each is from; what the search chose says so."""
+    """Return the options of the best way with their origins; the search's are "chosen"."""
     chosen = {name.replace("_", "-") for name in choices(best)}
     lines = (
         line._replace(basis="chosen") if line.label in chosen else line
@@ -82,13 +82,13 @@ def _assumed(best: Way) -> Table:
 
 
 def _reproduced(fit: Fit, best: Way) -> str:
-    """The command that, with what stands in a row, answers it in full."""
+    """Name the command that shows a row in full, with the options of that row added."""
     run = best.estimate.run
     own = choices(best).keys() | ({"gpu", "gpus"} if fit.over_hardware else set())
     values = {name: value for name, value in run.values.items() if name not in own}
     base = command(replace(run, values=values), "compare")
     more = " --gpu GPU --gpus N" if fit.over_hardware else ""
-    return f'any row in full: {base}{more}, and what stands under "with"'
+    return f'to see a row in full: {base}{more}, and the options under "with"'
 
 
 def _ways(fit: Fit, shown: list[Way]) -> Table:
@@ -155,7 +155,7 @@ def _data(fit: Fit) -> Data:
 
 
 def _result(way: Way) -> Data:
-    """One way: the answer of ``compare``, and what sets it apart."""
+    """Return one way: the answer of ``compare``, its choices, their effects and its command."""
     run: ModelRun = way.estimate.run
     plain = answer(way.estimate, advise=False)
     return {
@@ -181,18 +181,18 @@ def choices(way: Way) -> Data:
     """Return the chosen options that differ from the default, without model and hardware."""
     run = way.estimate.run
     chosen = {name: run.values[name] for name in way.candidate.choices if name in run.values}
-    said = {name: value for name, value in chosen.items() if run.asked(name) and name != "gpus"}
+    asked = {name: value for name, value in chosen.items() if run.asked(name) and name != "gpus"}
     longer = run.asked("time") and "time" not in way.given
-    return said | ({"time": run.horizon_s} if longer else {})
+    return asked | ({"time": run.horizon_s} if longer else {})
 
 
 def flags(way: Way) -> str:
     """Return the choices as command-line flags."""
-    return option_words(choices(way)) or "nothing but the defaults"
+    return option_words(choices(way)) or "the default options"
 
 
 def losses(way: Way) -> list[str]:
-    """Its choices that cost quality, in words."""
+    """Return the names of its choices that lower quality."""
     chosen = way.candidate.choices
     made = [Change(option, value) for option, value in chosen.items()]
     lossy = [name_of(*change) for change in made if change.costs_quality]
@@ -239,7 +239,7 @@ def headline(fit: Fit) -> str:
 
 
 def _yes(fit: Fit, best: Way) -> str:
-    """How good a yes it is."""
+    """Begin the headline: yes, and whether it takes over a year or lowers quality."""
     long = fit.space.max_wall_clock_s is None and best.candidate.wall_clock_s > YEAR_S
     yes = "It fits, in more than a year" if long else "Yes"
     loses = losses(best)
@@ -249,18 +249,18 @@ def _yes(fit: Fit, best: Way) -> str:
 def amounts(way: Way) -> str:
     """Time, money and memory of a way."""
     estimate, run = way.estimate, way.estimate.run
-    said = format_duration(way.candidate.wall_clock_s)
+    text = format_duration(way.candidate.wall_clock_s)
     if run.tokens is not None:
-        said += f" for {format_count(run.tokens)} tokens{tag(estimate, 'tokens')}"
+        text += f" for {format_count(run.tokens)} tokens{tag(estimate, 'tokens')}"
     time = estimate.time
     if time is not None and time.low_s and time.high_s:
-        said += f" (likely {format_duration(time.low_s)} to {format_duration(time.high_s)})"
+        text += f" (likely {format_duration(time.low_s)} to {format_duration(time.high_s)})"
     if way.candidate.usd is not None:
-        said += f", {format_usd(way.candidate.usd)}"
-    said += f" and {format_bytes(way.memory.needed_bytes)} {of_usable(run.usable_bytes)}"
+        text += f", {format_usd(way.candidate.usd)}"
+    text += f" and {format_bytes(way.memory.needed_bytes)} {of_usable(run.usable_bytes)}"
     if way.candidate.host_bytes:
-        said += f" and {format_bytes(way.candidate.host_bytes)} of host memory"
-    return said
+        text += f" and {format_bytes(way.candidate.host_bytes)} of host memory"
+    return text
 
 
 def _front_in_words(fit: Fit) -> str:
@@ -315,8 +315,8 @@ def _nearest(fit: Fit) -> str:
     needs = [_needs(near.candidate.peak_bytes, near.estimate.run.usable_bytes or 0, "")]
     if given is not None and host:
         needs.append(_needs(host, given, " of host memory"))
-    said = f"the nearest, {subject(near.estimate)} with {flags(near)}, needs"
-    return f"{said} {' and '.join(needs)}{_lower(near.candidate)}"
+    way = f"the nearest, {subject(near.estimate)} with {flags(near)},"
+    return f"{way} needs {' and '.join(needs)}{_lower(near.candidate)}"
 
 
 def _needs(needed: float, there_is: float, what: str) -> str:
@@ -331,14 +331,14 @@ def _search_notes(fit: Fit) -> Iterator[str]:
     if counted.interrupted:
         yield "the search was interrupted: this is the best result so far"
     yield (
-        f"{format_many(counted.candidates, 'candidate')}, {counted.evaluated:,} of them allowed by "
-        f"the rules and evaluated, {counted.feasible:,} of those holding everything, in "
+        f"{format_many(counted.candidates, 'candidate')}, {counted.evaluated:,} of them valid and "
+        f"evaluated, {counted.feasible:,} of those within memory and all limits, in "
         f"{format_duration(counted.seconds)}"
     )
     if counted.left_out:
         yield (
             f"not searched, because others fit: {' and '.join(counted.left_out)} "
-            "(a choice that is given is always kept)"
+            "(an option that you give is always used)"
         )
     if fit.ways:
         lower = dict.fromkeys(name for way in fit.ways for name in losses(way))
@@ -349,19 +349,19 @@ def _search_notes(fit: Fit) -> Iterator[str]:
             yield "stages of unequal numbers of layers are tried without interleaving"
     if len(counts) > 1:
         yield (
-            f"numbers of GPUs tried: {len(counts)} from {counts[0]} to {counts[-1]}: every one of "
-            "a range of 64, of a longer one whole nodes beyond the first, about a sixteenth apart"
+            f"numbers of GPUs tried: {len(counts)} from {counts[0]} to {counts[-1]}: all of a "
+            "range of up to 64; of a longer one only whole nodes beyond the first, about 1/16 apart"
         )
 
 
 def _short_batch(fit: Fit) -> Iterator[str]:
-    """That a default batch is what keeps replicas few."""
+    """Note that the default global batch limits the layouts and replicas tried."""
     run = fit.ways[0].estimate.run
     if not run.asked("global_batch_tokens") and run.seq_len and run.global_batch_tokens:
         sequences = run.global_batch_tokens // run.seq_len
         few = f": {format_many(sequences, 'sequence')}, which is also the most replicas tried"
         yield (
-            f"no layout is tried whose step is more than {BATCH_TOLERANCE:.0%} off the tokens that "
-            "it has by default (--global-batch-tokens)"
+            f"layouts whose global batch differs by more than {BATCH_TOLERANCE:.0%} from the "
+            "default are not tried (--global-batch-tokens)"
             + (few if sequences < fit.space.counts[-1] else "")
         )

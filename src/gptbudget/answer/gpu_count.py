@@ -108,19 +108,19 @@ def _result(counted: Counted, limits: Limits) -> Data:
 
 
 def _notes(counted: Counted) -> Iterator[str]:
-    """Of a step that is larger than usual, and of the numbers of GPUs that were tried."""
+    """Yield notes on an unusually large batch, and on the numbers of GPUs that were tried."""
     run = counted.way.run
     if isinstance(run, ModelRun) and not run.asked("global_batch_tokens"):
         usual = run.micro_batch * run.seq_len * run.layout.dp
         full = usual == run.global_batch_tokens and not run.recipe.accumulate
         if full and run.layout.dp > 1:  # every replica has at least one micro-batch
             yield (
-                f"a step has {format_count(usual)} tokens, one micro-batch on each replica; far "
-                "more than usual takes more steps than the tokens say"
+                f"the global batch has {format_count(usual)} tokens, one micro-batch per replica; "
+                "a batch far above the usual size needs more tokens for the same loss"
             )
     if run.gpus > GPUS_PER_NODE:
         yield (
-            "numbers of GPUs beyond a node are whole nodes, each in a few usual layouts; gptbudget "
+            "beyond one node only whole nodes are tried, each in a few common layouts; gptbudget "
             f"fit --gpus {run.gpus // 2}..{run.gpus} tries others"
         )
 

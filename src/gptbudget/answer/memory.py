@@ -1,4 +1,4 @@
-"""The memory bill of one GPU: part by part, phase by phase, and what would change it."""
+"""The answer of ``memory``: the peak of one GPU by part and phase, and changes that lower it."""
 
 from collections.abc import Mapping
 
@@ -17,7 +17,7 @@ from gptbudget.units import format_bytes, format_percent
 
 
 def memory_document(bill: Bill) -> Document:
-    """The whole bill as a document."""
+    """Return the answer as a document."""
     estimate, run, memory = bill
     changes, largest = single_changes(run, memory), largest_that_fit(run)
     data = _data(bill, changes, largest)
@@ -112,10 +112,10 @@ def _changes_table(run: ModelRun, changes: list[Changed]) -> Table:
         {
             "one change": lambda each: flags(run, each.changes),
             "saves": lambda each: _saved(each.saved_bytes),
-            "leaves": lambda each: format_bytes(each.memory.peak_bytes),
+            "peak after": lambda each: format_bytes(each.memory.peak_bytes),
             "costs": cost_in_words,
         },
-        "what would change it",
+        "single changes",
         words={"costs"},
     )
 

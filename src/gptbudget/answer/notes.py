@@ -51,8 +51,8 @@ def _time_notes(estimate: Estimate) -> Iterator[str]:
         yield from _machine_notes(run, run.prediction.machine)
         if run.recipe.offload != "none":
             yield (
-                "the update on the host is taken to need 0.71 ns a parameter, as DeepSpeed's "
-                "authors measured; on few cores it needs many times that"
+                "the update on the host is assumed to take 0.71 ns per parameter, as measured by "
+                "DeepSpeed's authors; on few cores it takes many times that"
                 if run.implementation.stack.speed.host_update_s
                 else "optimizer states on the host are copied to the GPU for the update"
             )
@@ -65,7 +65,7 @@ def _prediction_notes(run: ModelRun, prediction: Prediction, time: Time | None) 
     """Notes on the stack and profile behind the predicted time, and on its likely range."""
     likely = prediction.time_range
     default = "" if run.asked("stack") else " (default)"
-    yield f"time is predicted for the {run.stack} stack{default}, part by part: time.parts in JSON"
+    yield f"time is predicted for the {run.stack} stack{default}, part by part (time.parts in JSON)"
     if time is not None and time.profile is not None:
         logged = time.profile
         yield (
@@ -124,24 +124,24 @@ def memory_notes(estimate: Estimate) -> list[str]:
 def _accumulation_notes(run: ModelRun, memory: Memory) -> Iterator[str]:
     """What gradient accumulation would add, and what it rounds away."""
     if run.recipe.optimizer_impl == "in-backward":
-        yield "with the optimizer in the backward pass a step is one micro-batch of each replica"
+        yield "with the optimizer in the backward pass a step is one micro-batch per replica"
     elif memory.accumulated_bytes is not None:
         batch = run.global_batch_tokens
         more = memory.accumulated_bytes - memory.peak_bytes
         yield (
-            f"memory is that of a step of {format_count(run.micro_batch * run.seq_len)} tokens "
-            f"whose gradients are freed; accumulating them to {format_count(batch)} tokens adds "
+            f"memory is for a step of {format_count(run.micro_batch * run.seq_len)} tokens without "
+            f"gradient accumulation; accumulating to {format_count(batch)} tokens adds "
             f"{format_bytes(more)} (--global-batch-tokens {batch})"
         )
     if memory.sums_in_16_bit(run):
         yield (
-            "gradients are accumulated in 16 bit, which rounds small ones away; one large "
-            "micro-batch a step, or fp32 accumulation (2 more bytes a parameter), avoids that"
+            "gradients are accumulated in 16 bit, which rounds small ones to zero; use one large "
+            "micro-batch per step, or fp32 accumulation (2 more bytes per parameter)"
         )
 
 
 def _evidence_notes(run: ModelRun) -> Iterator[str]:
-    """What the memory figures are, where this kind of block was not measured whole."""
+    """Yield notes on memory figures that no measured training step covers."""
     model, stack = run.work.spec, run.implementation.stack
     if not run.implementation.measured(model):
         yield f"memory figures of the {run.stack} stack are {stack.evidence}"
@@ -177,7 +177,7 @@ def _unmeasured(recipe: Recipe, model: ModelSpec) -> Iterator[str]:
 
 
 def _unmeasured_layout(layout: Layout) -> list[str]:
-    """What of a layout was not measured; FSDP was, against PyTorch's own tracker."""
+    """Return what was not measured of a layout; FSDP was, with PyTorch's own tracker."""
     unmeasured = {
         f"ZeRO stage {layout.zero}": layout.zero in {1, 2},
         "hybrid sharding": layout.dp_shard not in {None, layout.dp},
@@ -201,7 +201,7 @@ def _overhead_notes(spec: GpuSpec) -> Iterator[str]:
 
 
 def _host_notes(run: ModelRun, memory: Memory) -> Iterator[str]:
-    """What an offload takes in host memory."""
+    """Yield a note on the host memory that an offload takes."""
     parts = ", ".join(
         f"{part.replace('_', ' ')} {format_bytes(amount)}"
         for part, amount in memory.by_phase.host.items()
@@ -227,8 +227,8 @@ def _cost_notes(estimate: Estimate) -> Iterator[str]:
         yield f"price {format_price(price.usd)} per GPU-hour{which}: {price.source}"
     if assumed.power_w is not None and run.origins.get("power") == "catalog":
         yield (
-            f"energy takes the {format_number(assumed.power_w)} W that the catalog gives as an "
-            "upper bound, and leaves out what is not in it, such as the host of a card"
+            f"energy uses the {format_number(assumed.power_w)} W of the catalog as an upper bound; "
+            "what that does not include, such as the host of a card, is left out"
         )
 
 
@@ -246,7 +246,7 @@ def _source_notes(estimate: Estimate) -> Iterator[str]:
 
 
 def worst_rank(estimate: Estimate) -> str | None:
-    """The rank whose bill is shown, as a clause; ``None`` for a single GPU or without a bill."""
+    """Name the rank that needs most memory, and why; ``None`` for one GPU or unknown memory."""
     memory, run = estimate.memory, estimate.run
     if memory is None or isinstance(run, ComputeRun) or run.gpus == 1:
         return None
@@ -257,7 +257,7 @@ def worst_rank(estimate: Estimate) -> str | None:
 
 
 def where(run: ModelRun, memory: Memory) -> str:
-    """The same as the end of a clause, where GPUs differ: ``on the first of 8 pipeline stages``."""
+    """Name the stage that needs most, if they differ: ``on the first of 8 pipeline stages``."""
     stages = run.layout.pp
     return f" on {_which(memory.by_phase.rank.stage, stages)}" if stages > 1 else ""
 
@@ -269,7 +269,7 @@ def _which(stage: int, stages: int) -> str:
 
 
 def rank_data(estimate: Estimate) -> Data | None:
-    """The same as plain data."""
+    """Return the rank that needs most memory as plain data; ``None`` as for ``worst_rank``."""
     text, memory, run = worst_rank(estimate), estimate.memory, estimate.run
     if text is None or memory is None or isinstance(run, ComputeRun):
         return None
@@ -290,6 +290,6 @@ def _why(rank: Placement) -> str:
     if rank.first:
         return f"the embedding, and {blocks}"
     if rank.last:
-        return f"head, logits and loss beside {layers}"
+        return f"head, logits and loss, and {layers}"
     frozen = rank.trained_layers < rank.layers
     return f"it trains {rank.trained_layers} of {blocks}" if frozen else blocks

@@ -9,11 +9,11 @@ from gptbudget.specs.gpu import GpuSpec, Price, ProviderPrice
 from gptbudget.units import format_many, format_price, format_usd
 
 _FEWEST = {"on-demand": 2, "spot": 1}
-"""A single price on demand is the rent itself; a spot price stands nowhere else."""
+"""Fewest offers to show by kind: a single on-demand price is already shown as the rent."""
 
 
 def median_in_words(spec: GpuSpec) -> str | None:
-    """Which offer stands for the price of an hour; ``None`` where the catalog has that price."""
+    """Describe the median offer used as hourly price; ``None`` if the catalog has a price."""
     price = spec.rent_per_hour
     if not isinstance(price, ProviderPrice):
         return None
@@ -28,7 +28,7 @@ def rent_source(spec: GpuSpec, price: Price) -> str:
 
 
 def prices_of(spec: GpuSpec) -> Iterator[tuple[str, Price]]:
-    """The prices of a card and of an hour of it that somebody asks, and what they are called."""
+    """Return the known prices of a card and of an hour on it, with their labels."""
     prices = [
         ("price", spec.price),
         ("cloud price per hour", spec.cloud_price_per_hour),
@@ -39,7 +39,7 @@ def prices_of(spec: GpuSpec) -> Iterator[tuple[str, Price]]:
 
 
 def spread_in_words(estimate: Estimate, gpu_hours: float, kind: str) -> tuple[str, str] | None:
-    """The rent from the cheapest to the dearest offer of a kind, and who asks it.
+    """Return the rent at the cheapest and the dearest offer of a kind, and the providers.
 
     ``None`` where no offer is known, or no other on demand.
     """

@@ -52,15 +52,15 @@ def run_document(scored: OneRun) -> Document:
 
 
 def _headline(scored: OneRun) -> str:
-    said = []
+    ratios = []
     if scored.speed:
-        said.append(f"tokens/s {percent(scored.speed.error, 1, signed=True)}")
+        ratios.append(f"tokens/s {percent(scored.speed.error, 1, signed=True)}")
     if scored.peak:
-        said.append(f"peak {percent(scored.peak.error, 1, signed=True)}")
+        ratios.append(f"peak {percent(scored.peak.error, 1, signed=True)}")
     if scored.fit and not scored.peak:
         ours, happened = _outcome(scored.fit)
-        said.append(f"{ours}, and it {happened}")
-    return f"{scored.row.id}: predicted over published: {', '.join(said) or 'nothing to compare'}"
+        ratios.append(f"{ours}, and it {happened}")
+    return f"{scored.row.id}: predicted over published: {', '.join(ratios) or 'nothing to compare'}"
 
 
 def _measured(scored: OneRun) -> Table:

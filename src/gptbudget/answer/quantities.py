@@ -70,7 +70,7 @@ ALONE: Formats = {
 
 
 class Quantity(NamedTuple):
-    """One number of an answer, or one mapping of numbers, wherever it is shown."""
+    """How one number of an answer, or one mapping, is computed, labelled and formatted."""
 
     key: str
     """Its path in the JSON of an answer. JSON keys have the order of ``QUANTITIES``."""
@@ -84,7 +84,7 @@ class Quantity(NamedTuple):
     unknown: str = ""
     """The basis of an unknown value; empty: an unknown value has no line."""
     get: Callable[[Estimate], Any] | None = None
-    """Takes it out of an estimate, where it does not stand there as in JSON."""
+    """Returns it from an estimate; ``None``: it is the attribute at ``key``."""
     lines: Callable[[Estimate], Iterable[Line]] | None = None
     """Builds its lines, if it needs other than one line of label, value and basis."""
     column: str = ""
@@ -97,7 +97,7 @@ class Quantity(NamedTuple):
     """Source of the counting method."""
 
     def value(self, estimate: Estimate) -> Any:
-        """Its value; ``None`` where it is unknown."""
+        """Return its value; ``None`` if it is unknown."""
         if self.get is not None:
             return self.get(estimate)
         part, _, name = self.key.partition(".")
@@ -105,7 +105,7 @@ class Quantity(NamedTuple):
         return None if record is None else getattr(record, name)
 
 
-# --- what the rows say beside a value ---------------------------------------------------------
+# --- the basis of a value -------------------------------------------------------------------
 
 
 def tag(estimate: Estimate, name: str) -> str:
@@ -168,8 +168,8 @@ def _usable(estimate: Estimate) -> Iterator[Line]:
         return
     usable = "unknown" if run.usable_bytes is None else format_bytes(run.usable_bytes)
     reported = "as CUDA reports it" if run.gpu.spec.memory_reported_gib else "nominal"
-    said = {"driver": "of this machine, by its driver", "catalog": reported, "default": reported}
-    yield Line("usable", usable, said.get(run.origins.get("gpu_memory", "default"), "as given"))
+    basis = {"driver": "of this machine, by its driver", "catalog": reported, "default": reported}
+    yield Line("usable", usable, basis.get(run.origins.get("gpu_memory", "default"), "as given"))
 
 
 def _fits(estimate: Estimate) -> Iterator[Line]:

@@ -10,7 +10,7 @@ from gptbudget.units import format_bytes
 
 
 def remedies_data(estimate: Estimate, name: str = "compare") -> list[Data]:
-    """The changes that make it fit, where it does not."""
+    """Return the changes that make the run fit; empty if it fits or memory is unknown."""
     run, memory = estimate.run, estimate.memory
     if isinstance(run, ComputeRun) or memory is None or memory.fits_accumulated is not False:
         return []

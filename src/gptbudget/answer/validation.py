@@ -1,4 +1,4 @@
-"""What ``validate`` says: time against published runs, then memory against them and PyTorch."""
+"""The answer of ``validate``: errors of time and memory against published runs and PyTorch."""
 
 import statistics
 from collections import Counter
@@ -35,8 +35,8 @@ _PEAKS_BY = ("source", "method", "kind")
 _OF_A_CONSTANT = ("rows", "median", "p90", "bias", "within_15")
 _STEPS_BY = ("implementation", "precision", "attention", "checkpointing")
 
-APART = "TPUs and GPUs before Ampere are listed on separate lines"
-"""Note on what the lines "dense" leave out."""
+NOTE_SEPARATE_LINES = "TPUs and GPUs before Ampere are listed on separate lines"
+"""Note on what the groups named "dense" leave out."""
 
 
 def percent(share: float, digits: int = 3, *, signed: bool = False) -> str:
@@ -64,7 +64,7 @@ _EXACT: Cells = {
 
 
 def with_constant(constants: Mapping[Group, Score]) -> Cells:
-    """The usual cells, and the median error of the best constant utilization of the group."""
+    """Return ``CELLS`` and a column for the median error of the best constant utilization."""
     medians = {group: percent(best.median, 1) for group, best in constants.items()}
     return {**CELLS, "constant": lambda each: medians.get(each.group, "")}
 
@@ -72,14 +72,14 @@ def with_constant(constants: Mapping[Group, Score]) -> Cells:
 def numbers_table(
     columns: tuple[str, ...], rows: Iterable[tuple[str, ...]], names: int = 1, title: str = ""
 ) -> Table:
-    """A table whose columns are numbers but for the first ``names``."""
+    """Return a table in which all columns but the first ``names`` are numbers."""
     return Table(columns, tuple(rows), title=title, right=frozenset(columns[names:]))
 
 
 def scores_table(
     title: str, rows: Sequence[Scored], names: tuple[str, ...], cells: Cells = CELLS
 ) -> Table:
-    """The errors of each group of rows that agree in the keys ``names``."""
+    """Return a table of the errors, one row per combination of the keys ``names``."""
     lines = (
         (*_values(each.group), *(cell(each) for cell in cells.values()))
         for each in by_group(rows, names)
@@ -94,7 +94,7 @@ def _values(group: Group) -> tuple[str, ...]:
 def groups_data(
     rows: Sequence[Scored], names: Sequence[str], constants: Mapping[Group, Score]
 ) -> Iterator[dict[str, Any]]:
-    """The score of each group as plain data, and what its best constant utilization misses."""
+    """Yield the score of each group, and that of its best constant utilization."""
     for each in by_group(rows, names):
         best = constants.get(each.group)
         constant = best and {name: getattr(best, name) for name in _OF_A_CONSTANT}
@@ -141,7 +141,7 @@ def fit_data(fit: ScoredFit) -> dict[str, Any]:
 
 
 def validation_document(measured: Sequence[AgainstPyTorch], runs: AgainstRuns) -> Document:
-    """Time against published runs, memory against them and against PyTorch's own accounting."""
+    """Return the answer: time against published runs, memory against them and PyTorch."""
     records = [
         *map(speed_data, runs.speeds),
         *(peak_data(row) for part in measured for row in part.rows),
@@ -169,7 +169,7 @@ def validation_document(measured: Sequence[AgainstPyTorch], runs: AgainstRuns) -
 
 
 def headline_rows(rows: Iterable[ScoredSpeed]) -> list[ScoredSpeed]:
-    """The rows that the promise is about: dense, 16 bit, all weights, every input published."""
+    """Return the rows of the headline: dense, 16 bit, full training, every input published."""
     return [row for row in rows if row.keys["family"] == "dense" and row.assumed_input is None]
 
 
@@ -225,7 +225,7 @@ def _errors(rows: Sequence[ScoredSpeed]) -> str:
 
 
 def _memory_headline(measured: Sequence[AgainstPyTorch], runs: AgainstRuns) -> Iterator[str]:
-    """How wrong peaks and outcomes are."""
+    """Yield the errors of peaks and outcomes."""
     for part in measured:
         whole = score(part.peaks)
         yield (
@@ -246,16 +246,16 @@ def _memory_headline(measured: Sequence[AgainstPyTorch], runs: AgainstRuns) -> I
         border = any(fit.border for fit in runs.fits)
         near = ", and ".join(map(_share, _outcomes(runs.fits, border=True)))
         yield (
-            f"memory against published outcomes: of the runs that ran {ran} fit, of those that ran "
-            f"out of memory {out} do not"
-            + (f"; one batch size on either side of what a card holds: {near}" if border else "")
+            f"memory against published outcomes: {ran} runs that ran are predicted to fit, {out} "
+            "that ran out of memory are predicted not to"
+            + (f"; at the largest batch that fits, and the next: {near}" if border else "")
         )
 
 
 def _outcomes(
     fits: Iterable[ScoredFit], *, border: bool = False
 ) -> tuple[list[ScoredFit], list[ScoredFit]]:
-    """The runs that ran and those that ran out of memory; those at the border of a card apart."""
+    """Return runs that ran, and that ran out of memory: only those near the limit, or no such."""
     apart = [fit for fit in fits if fit.border is border]
     return [fit for fit in apart if fit.published], [fit for fit in apart if not fit.published]
 
@@ -284,7 +284,7 @@ def _shares(fits: Sequence[ScoredFit]) -> dict[str, Any]:
 
 
 def _groups(measured: Sequence[AgainstPyTorch], runs: AgainstRuns) -> Iterator[dict[str, Any]]:
-    """Scores of every grouping as plain data; constants are fitted within the rows of a family."""
+    """Yield the scores of every grouping; constants are fitted within each family of rows."""
     families = [members for _, members in grouped(runs.speeds, _FAMILY)]
     by = (*((*_FAMILY, name) for name in _SPEEDS_BY), (*_FAMILY, *_SPEEDS_BY[:-1]))
     speeds: list[tuple[list[ScoredSpeed], tuple[str, ...]]] = [
@@ -338,7 +338,7 @@ def _compared(
 
 
 def _families(speeds: Sequence[ScoredSpeed]) -> Table:
-    """Each family of rows, how many are in the likely range, and what a constant would miss."""
+    """Return one row per family: errors, share in the likely range, error of a constant."""
     inside: dict[Group, str] = {}
     constants: dict[Group, Score] = {}
     for group, rows in grouped(speeds, _FAMILY):
@@ -350,7 +350,7 @@ def _families(speeds: Sequence[ScoredSpeed]) -> Table:
 
 
 def _logged(speeds: Sequence[ScoredSpeed]) -> Iterator[Table]:
-    """What one logged step of a program on a card does to the errors of its other runs."""
+    """Yield how calibrating with one step changes the errors on a program's other runs."""
     groups = carried_errors(speeds)
     rows = []
     for each in groups:
@@ -386,7 +386,7 @@ def _worst_peaks(peaks: Sequence[ScoredRow], other: str) -> Table:
 
 
 def _outcomes_table(fits: Sequence[ScoredFit]) -> Table:
-    """By source, what ran and fits, and what ran out of memory and does not: never mixed."""
+    """Return correct outcomes by source, apart for runs that ran and that ran out of memory."""
     rows = []
     for source, border in dict.fromkeys((fit.source, fit.border) for fit in fits):
         of = _outcomes((fit for fit in fits if fit.source == source), border=border)
@@ -416,7 +416,7 @@ def _step_tables(part: AgainstPyTorch) -> Iterator[Table]:
 
 
 def _listed(runs: AgainstRuns) -> Iterator[Table]:
-    """What is not scored, with the reason, and where the rest comes from."""
+    """Yield the rows that are not scored, with the reason, and the sources."""
     listed = {
         "memory listed, not scored": runs.memory_left_out,
         "listed, not scored": runs.left_out,
@@ -435,30 +435,30 @@ def _notes(measured: Sequence[AgainstPyTorch], runs: AgainstRuns) -> Iterator[st
         yield f"{part.source}: {part.what}"
         back, elsewhere = (_phases_right(part.peaks, backward=flag) for flag in (True, False))
         yield (
-            f"{part.title}: the part of the step that peaks is right where it is the backward "
-            f"pass in {back}, elsewhere in {elsewhere}"
+            f"{part.title}: the phase of the peak is right in {back} steps that peak in the "
+            f"backward pass, and in {elsewhere} others"
         )
     if runs.speeds:
-        yield APART
+        yield NOTE_SEPARATE_LINES
     if runs.peaks:
         yield (
-            "published peaks are what their source measured: tensors (allocated), what PyTorch's "
-            "allocator holds (reserved) or all in use on the card; each is compared with that part "
-            "of the bill, reserved and card with what the allocator keeps beside it"
+            "a published peak is of tensors (allocated), of PyTorch's allocator (reserved) or of "
+            "all memory in use on the card; each is compared with the matching prediction, which "
+            "has the allocator's cache for the last two"
         )
     sources = {run.source: run.about for run in runs.published}
-    said = {
+    fields = {
         "assumed": "assumed",
         "off_because": "off because",
         "stack_reason": "its software, because",
     }
-    for field, words in said.items():
+    for field, words in fields.items():
         for key, each in sources.items():
             if getattr(each, field):
                 yield f"{key}: {words} {getattr(each, field)}"
 
 
 def _phases_right(peaks: Sequence[ScoredRow], *, backward: bool) -> str:
-    """How many of the steps that peak there, or elsewhere, we say so of."""
+    """Return ``x of y``: the steps peaking there, or elsewhere, whose phase is right."""
     right = [row.peak_phase_right for row in peaks if (row.peak_phase == "backward") is backward]
     return f"{sum(map(bool, right))} of {len(right)}"

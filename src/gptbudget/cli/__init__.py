@@ -1,7 +1,7 @@
-"""The command line: one command a module; parse, call, print.
+"""The command line: one module per command, which parses, calls and prints.
 
-A command lives for a moment and keeps almost everything it allocates, so looking for garbage
-every few hundred allocations is a tenth of its time. It is put off here, before the imports.
+A command is short and frees little memory, but garbage collection takes a tenth of its time. The
+threshold is raised here, before the imports.
 """
 
 import gc

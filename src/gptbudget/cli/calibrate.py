@@ -1,4 +1,4 @@
-"""``gptbudget calibrate``: one logged step of your own run makes predictions right for it."""
+"""``gptbudget calibrate``: correct predictions by one logged step of your own run."""
 
 from typing import TYPE_CHECKING, Annotated
 

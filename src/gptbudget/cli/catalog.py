@@ -1,4 +1,4 @@
-"""``gptbudget catalog``: is my YAML right, where is it read from, JSON Schema for editors."""
+"""``gptbudget catalog``: check files, show where they are read from, print the JSON Schema."""
 
 from pathlib import Path
 from typing import Annotated
@@ -43,7 +43,7 @@ def check(invocation: Invocation) -> None:
 @app.command("path", cls=Command, epilog="Example: gptbudget catalog path")
 @takes()
 def path(invocation: Invocation) -> None:
-    """Show which catalog files are read, in order; later ones win, whole entries."""
+    """Show which catalog files are read, in order; a later entry replaces an earlier one."""
     from gptbudget.answer.catalog import paths_document
     from gptbudget.catalog.catalog import load_catalog
     from gptbudget.catalog.paths import user_catalog

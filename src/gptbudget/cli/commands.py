@@ -13,10 +13,10 @@ _TEXT = (str, list[str])
 
 
 class _FastParsing:
-    """Options that cost nothing unless they are given, and a help that is a page of the manual.
+    """Mixin that validates only options that need it, and formats ``--help`` with ``manual``.
 
-    Typer builds a validator of each option, also of those that were left out, and of those that
-    take text as it stands.
+    Typer builds a validator for every option, which takes time even for options that are not given
+    or take plain text.
     """
 
     def get_params(self, ctx: Any) -> list[Any]:
@@ -44,15 +44,15 @@ class Command(_FastParsing, typer.core.TyperCommand):
     """One command."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse the words behind the command."""
-        return super().parse_args(ctx, with_names(args))
+        """Parse the arguments of the command."""
+        return super().parse_args(ctx, join_explain_name(args))
 
 
-def with_names(words: Iterable[str]) -> list[str]:
+def join_explain_name(words: Iterable[str]) -> list[str]:
     """Join ``--explain`` and its optional name into one word, because Typer options need a value.
 
     Example:
-        >>> with_names(["--explain", "--gpu", "4070ti", "--explain", "usd", "--explain"])
+        >>> join_explain_name(["--explain", "--gpu", "4070ti", "--explain", "usd", "--explain"])
         ['--explain=', '--gpu', '4070ti', '--explain=usd', '--explain=']
     """
     joined: list[str] = []

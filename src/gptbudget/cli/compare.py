@@ -1,4 +1,4 @@
-"""``gptbudget compare``: available against required compute, memory fit, wall clock, cost."""
+"""``gptbudget compare``: available and required compute, memory fit, wall clock, cost."""
 
 from gptbudget.cli.finish import finish
 from gptbudget.cli.flags import Invocation, takes

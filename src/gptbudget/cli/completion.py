@@ -11,7 +11,7 @@ Complete = Callable[[str], list[str]]
 
 _ASKED = "_GPTBUDGET_COMPLETE"
 _WORDS = ("COMP_WORDS", "_TYPER_COMPLETE_ARGS")
-"""Where bash puts the command line, and where zsh, fish and PowerShell do."""
+"""Variables with the command line: of bash, and of zsh, fish and PowerShell."""
 
 
 def is_asked() -> bool:
@@ -22,7 +22,7 @@ def is_asked() -> bool:
 def words() -> list[str]:
     """Return the words of the command line to complete, without the program name.
 
-    Descriptions are to stay on one line: a second one would be another word for the shell.
+    ``COLUMNS`` keeps descriptions on one line: a second line would be another word to the shell.
     """
     os.environ["COLUMNS"] = "500"
     line = next((os.environ[name] for name in _WORDS if name in os.environ), "")
@@ -30,7 +30,7 @@ def words() -> list[str]:
 
 
 def entries(section: str, *others: str) -> Complete:
-    """Names of a section of the catalogs, and ``others``; of a path none: shells complete files."""
+    """Return a completer for a section of the catalogs and ``others``; shells complete paths."""
 
     def beginning(incomplete: str) -> list[str]:
         from gptbudget.catalog.index import names_beginning
@@ -42,7 +42,7 @@ def entries(section: str, *others: str) -> Complete:
 
 
 def numbers(incomplete: str) -> list[str]:
-    """Numbers of an answer that can be explained."""
+    """Return the names that ``--explain`` takes."""
     from gptbudget.answer.explain.steps import citations
 
     wholes = {name.rpartition(".")[0] for name in citations()}
@@ -50,7 +50,7 @@ def numbers(incomplete: str) -> list[str]:
 
 
 def choices(metavar: str) -> Complete | None:
-    """The words that an option takes, where its metavar lists any: ``none|optimizer|all``."""
+    """Return a completer for a metavar with choices, such as ``none|optimizer|all``."""
     offered = [word for word in metavar.split("|") if word == word.lower()]
     if "|" not in metavar or not offered:
         return None

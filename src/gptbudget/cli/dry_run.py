@@ -1,4 +1,4 @@
-"""``gptbudget dry-run``: the user's own program, run without a GPU for its memory."""
+"""``gptbudget dry-run``: run the user's program without a GPU, to measure its memory."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 EPILOG = "Example: gptbudget dry-run --gpu 4090 -- python train.py --batch-size 8"
 
-_THE_ANSWER_IS_NO = 5
+_EXIT_NOT_SATISFIED = 5
 
 
 def _option(kind: Any, name: str, metavar: str | None, text: str, **details: Any) -> Parameter:
@@ -31,7 +31,7 @@ _GPUS = completion.entries("gpus")
 _EXTRA: dict[str, Parameter] = {
     "program": (_PROGRAM, None),
     "gpu": _option(str, "--gpu", "NAME", "The card to run on.", autocompletion=_GPUS),
-    "gpus": _option(int, "--gpus", "N", "Processes there would be; one of them is run.", min=1),
+    "gpus": _option(int, "--gpus", "N", "Number of processes; only one of them is run.", min=1),
     "rank": _option(
         str, "--rank", "R|stages", "Rank to run; if not given, 0 and the first of each stage."
     ),
@@ -96,7 +96,7 @@ def command(invocation: Invocation) -> None:
     if _failed_by_itself(runs[-1]):
         _refuse_failure(runs[-1])
     if invocation.check and not good:
-        raise typer.Exit(_THE_ANSWER_IS_NO)
+        raise typer.Exit(_EXIT_NOT_SATISFIED)
 
 
 def _of_ranks(asked: "Asked", text: str) -> list["DryRun"]:

@@ -1,4 +1,4 @@
-"""The end of a command: the answer is explained where that is asked for, written, and exits."""
+"""The end of a command: explain the answer if asked for, write it, set the exit code."""
 
 from typing import TYPE_CHECKING
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from gptbudget.answer.document import Document
     from gptbudget.answer.explain.document import Result
 
-_THE_ANSWER_IS_NO = 5
+_EXIT_NOT_SATISFIED = 5
 
 
 def finish(invocation: Invocation, document: "Document", result: "Result", *, no: bool) -> None:
-    """Write an answer in the form that is asked for; ``no`` makes it an exit code."""
+    """Write an answer in the requested format; exit with 5 if ``no``."""
     from gptbudget.render.output import write
 
     if invocation.explain is not None:
@@ -31,4 +31,4 @@ def finish(invocation: Invocation, document: "Document", result: "Result", *, no
         page = page_of(result, document)._replace(version=__version__)
         write_with_page(document, invocation.fmt, page, invocation.html)
     if no:
-        raise typer.Exit(_THE_ANSWER_IS_NO)
+        raise typer.Exit(_EXIT_NOT_SATISFIED)

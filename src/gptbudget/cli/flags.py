@@ -21,7 +21,7 @@ _REPEATABLE: Mapping[str, completion.Complete] = {
     "gpu": completion.entries("gpus", "all", "auto"),
     "model": completion.entries("models"),
 }
-"""Options that may be given several times, and what a shell offers for them."""
+"""Options that may be given several times, with their completers."""
 
 
 def flag(name: str, option: Option) -> Any:
@@ -41,7 +41,7 @@ def flag(name: str, option: Option) -> Any:
 
 
 def _spelled(name: str, *, is_switch: bool) -> str:
-    """How an option is typed; a switch has an opposite, unless it is one."""
+    """Return the flag of an option; a switch also has ``--no-...``, unless it begins so."""
     word = name.replace("_", "-")
     both = is_switch and not name.startswith("no_")
     return f"--{word}/--no-{word}" if both else f"--{word}"
@@ -118,7 +118,7 @@ _SOME_OUTPUT: dict[str, Parameter] = {
         autocompletion=completion.numbers,
     ),
 }
-"""Parameters that a command asks for by these names."""
+"""Parameters of some commands, by name."""
 
 
 def takes(
@@ -138,7 +138,9 @@ def takes(
     def decorate(function: Callable[[Invocation], None]) -> Callable[..., None]:
         def command(**values: Any) -> None:
             if values.get("explain") is not None and values["fmt"] == "csv":
-                raise UsageError("--explain has no place in csv", "use -o json, markdown or table")
+                raise UsageError(
+                    "--explain does not work with -o csv", "use json, markdown or table"
+                )
             values["catalogs"] = values["catalogs"] or ()
             given = {name: values[name] for name in options if values[name] not in (None, [])}
             function(

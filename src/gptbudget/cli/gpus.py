@@ -21,7 +21,7 @@ _NAME = Annotated[
 
 @takes(extra={"name": (_NAME, None)})
 def command(invocation: Invocation) -> None:
-    """The accelerators of the catalog; with a name, one of them in full with its sources."""
+    """List the accelerators of the catalog; with a name, show one with its sources."""
     from gptbudget.answer.catalog import gpu_document, gpus_document
     from gptbudget.catalog.catalog import load_catalog
     from gptbudget.render.output import write

@@ -1,4 +1,4 @@
-"""The ``gptbudget`` command: its commands, and the one place that turns errors into words."""
+"""The ``gptbudget`` program: its commands, and the one place that prints errors."""
 
 import os
 import sys
@@ -24,10 +24,10 @@ _COMMANDS = (
 
 
 def application(arguments: list[str]) -> typer.Typer:
-    """The program; where a command is named, only that command is loaded."""
+    """Return the program; if ``arguments`` name a command, only that one is imported."""
     app = typer.Typer(
         name="gptbudget",
-        help="Can this language model be trained on this hardware: compute, memory, time, cost.",
+        help="Estimate if hardware can train a language model: compute, memory, time, cost.",
         cls=Group,
         epilog="Example: gptbudget compare --gpu 4070ti --model gpt2-xl",
         no_args_is_help=True,
@@ -60,7 +60,7 @@ def _root(
         ),
     ] = False,
 ) -> None:
-    """Can this language model be trained on this hardware: compute, memory, time, cost."""
+    """Estimate if hardware can train a language model: compute, memory, time, cost."""
 
 
 def run(arguments: list[str] | None = None) -> int:
@@ -96,7 +96,9 @@ def _closed(end: BaseException) -> int:
 
 def _unexpected(error: Exception) -> str:
     if isinstance(error, OSError):  # files that are read have been explained already
-        return f"the answer cannot be written: {error.strerror or error}; see to the output"
+        return (
+            f"the answer cannot be written: {error.strerror or error}; check where the output goes"
+        )
     return (
         f"this is a bug in gptbudget: {type(error).__name__}: {error}; "
         "set GPTBUDGET_DEBUG=1 to see where, and report it"
@@ -108,10 +110,10 @@ def _misused(error: typer.TyperException) -> int:
     if error.message.startswith("Usage: "):
         typer.echo(error.message.rstrip())
         return _USAGE
-    return _fail(_words(error), _USAGE)
+    return _fail(_message(error), _USAGE)
 
 
-def _words(error: typer.TyperException) -> str:
+def _message(error: typer.TyperException) -> str:
     """Return Typer's error in our form: ``what is wrong; what to do``."""
     what, _, meant = error.message.rstrip(".?").partition(". Did you mean ")
     names = meant or " or ".join(getattr(error, "possibilities", None) or ())

@@ -1,7 +1,6 @@
 """The text of ``--help``: options grouped by topic; choices and defaults are never truncated.
 
-An option stands on a line of its own where it needs the room, so that a narrow terminal shows
-every word that can be typed.
+A long option has a line of its own, so that it is complete even in a narrow terminal.
 """
 
 import inspect
@@ -14,11 +13,11 @@ import typer.core
 
 _NARROWEST, _WIDEST = 40, 100
 _COLUMN = 26
-"""Where descriptions begin, on terminals that have the room for it."""
+"""Column at which descriptions begin, on wide terminals."""
 
 
 def page(command: Any, context: Any) -> str:
-    """The help of one command, as wide as the terminal allows."""
+    """Return the help of one command, as wide as the terminal allows."""
     width = max(_NARROWEST, min(_WIDEST, shutil.get_terminal_size().columns))
     column = _COLUMN if width >= 3 * _COLUMN else 8
     usage = " ".join(command.collect_usage_pieces(context))

@@ -1,4 +1,4 @@
-"""``gptbudget memory``: the memory bill of the peak, part by part, against the card."""
+"""``gptbudget memory``: the peak memory of one GPU by part, compared with the card."""
 
 from gptbudget.cli.finish import finish
 from gptbudget.cli.flags import Invocation, takes

@@ -22,9 +22,9 @@ _NAME = Annotated[
 
 @takes(READING_OPTIONS, extra={"name": (_NAME, None)})
 def command(invocation: Invocation) -> None:
-    """The models of the catalog; with a name, parameters and FLOPs of one by component.
+    """List the models of the catalog; with a name, show its parameters and FLOPs by component.
 
-    With --tokens-per-s (or --tflops) and --gpu, the MFU of that speed in every convention.
+    With --tokens-per-s (or --tflops) and --gpu, show the MFU of that speed in every convention.
     """
     from gptbudget.answer.catalog import model_document, models_document
     from gptbudget.catalog.catalog import load_catalog

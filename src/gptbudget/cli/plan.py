@@ -9,9 +9,9 @@ EPILOG = "Example: gptbudget plan --gpu 4070ti --time 1y"
 
 @takes(PLAN_OPTIONS, "html", "scenario", "check", "explain")
 def command(invocation: Invocation) -> None:
-    """The best model and number of tokens for a budget of --time, --cost or --flops.
+    """Find the best model and number of tokens for a budget of --time, --cost or --flops.
 
-    With --model, how many GPUs train it within --time and --cost.
+    With --model, find the number of GPUs that trains it within --time and --cost.
     """
     from gptbudget.answer.budget import plan_document
     from gptbudget.answer.gpu_count import counts_document

@@ -1,4 +1,4 @@
-"""``gptbudget validate``: how wrong we are, against what was measured and published."""
+"""``gptbudget validate``: errors of the estimates on measured and published runs."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,7 +16,7 @@ _RUN = Annotated[
 _RUNS = Annotated[
     Path | None,
     typer.Option(
-        "--runs", metavar="FILE", help="Score the runs of this file, in the schema of the shipped."
+        "--runs", metavar="FILE", help="Score the runs of this file, which has the schema of ours."
     ),
 ]
 _CROSS = Annotated[
@@ -27,7 +27,7 @@ _CROSS = Annotated[
 
 @takes(extra={"run": (_RUN, None), "runs": (_RUNS, None), "cross": (_CROSS, False)})
 def command(invocation: Invocation) -> None:
-    """Our error against published runs, and against PyTorch's own accounting."""
+    """Show the errors of estimates on published runs, and against PyTorch's memory trackers."""
     from gptbudget.errors import UsageError
     from gptbudget.render.output import write
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from gptbudget.answer.document import Table
 
 LONGEST = 24
-"""Characters of a bar where there is room."""
+"""Most characters of a bar."""
 
 SHORTEST = 6
 """Bars shorter than this many characters are not drawn."""
@@ -36,7 +36,7 @@ def ink_of(encoding: str | None) -> Ink:
 
 
 def bar(share: float, width: int, ink: Ink) -> str:
-    """A share of a whole as ``width`` characters, one more and marked beyond it.
+    """Return a share as a bar of ``width`` characters, with one more as a mark above 1.
 
     Example:
         >>> bar(0.5, 8, ASCII), bar(2.1, 8, ASCII)
@@ -51,10 +51,10 @@ def bar(share: float, width: int, ink: Ink) -> str:
 
 
 def with_bars(table: Table, width: int, ink: Ink) -> Table:
-    """The table with its bars behind the words of its last column, or in one of their own.
+    """Return the table with bars in its last column, or in a new one if that has numbers.
 
-    They are as long as ``width`` columns of a terminal allow; where that is too short, or the
-    table has none, it is the table as it was.
+    Bars are as long as a terminal of ``width`` columns allows. Without room, or without bars, the
+    table is returned unchanged.
     """
     if not table.bars:
         return table

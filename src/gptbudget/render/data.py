@@ -7,14 +7,14 @@ from gptbudget.answer.document import Document, flatten
 
 
 def to_json(document: Document) -> str:
-    """The whole answer as JSON; unknown values are ``null``, numbers are never NaN."""
+    """Return the answer as JSON; unknown values are ``null``, numbers are never NaN."""
     import json
 
     return json.dumps(document.data, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
 
 def to_csv(document: Document) -> str:
-    """One line a row; the headers are the JSON paths, joined by dots; unknown is empty."""
+    """Return one CSV line per record; headers are JSON paths with dots, unknown is empty."""
     import csv
     import io
 
@@ -33,7 +33,7 @@ def _plain(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def to_markdown(document: Document) -> str:
-    """Tables as Markdown, with the first sentence above and the notes below."""
+    """Return the tables as Markdown, with the headline above and the notes below."""
     blocks = [document.headline] if document.headline else []
     blocks += document.advice
     for table in document.tables:

@@ -25,7 +25,7 @@ def write(document: Document, fmt: str) -> None:
     """
     if fmt not in FORMATS:
         raise UsageError(f"--format: {fmt!r} is not a format", f"one of {', '.join(FORMATS)}")
-    if isinstance(sys.stdout, TextIOWrapper):  # a name may have what its encoding lacks
+    if isinstance(sys.stdout, TextIOWrapper):  # a name may not be encodable
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         _print(document, fmt)
@@ -35,7 +35,7 @@ def write(document: Document, fmt: str) -> None:
 
 
 def discard_output() -> None:
-    """Nobody reads on: let the command end as it would, with its own exit code."""
+    """Discard output after a broken pipe, so that the command ends with its exit code."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -1,4 +1,4 @@
-"""A bar on standard error while a search runs, where that is a terminal."""
+"""Progress bar of a search on standard error, if that is a terminal."""
 
 import sys
 import time
@@ -18,7 +18,7 @@ _DELAY_S = 1.0
 
 @contextmanager
 def watching() -> "Iterator[Watch | None]":
-    """What a search tells how far it is; ``None`` where nobody looks."""
+    """Yield a callback that shows the progress of a search; ``None`` without a terminal."""
     if not sys.stderr.isatty():
         yield None
         return

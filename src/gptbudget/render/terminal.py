@@ -1,4 +1,4 @@
-"""Answers for people: rich tables that fold to the width of the terminal."""
+"""Answers for people: rich tables that wrap at the width of the terminal."""
 
 import os
 import re
@@ -17,10 +17,10 @@ _NARROW = 64
 """Below this many columns a row becomes a block of lines."""
 
 _INDENT = 2
-"""Columns of the terminal before the lines of a block."""
+"""Spaces before the lines of a block."""
 
 _GAP = 2
-"""Columns of the terminal between two of a table."""
+"""Spaces between two columns of a table."""
 
 _NAME = 12
 """Minimum width of the first column when its names are wrapped."""
@@ -30,7 +30,7 @@ _LEAST = 6
 
 _WIDEST_DIGITS = 5
 _PIPE_WIDTH = 100
-"""Columns of output that does not go to a terminal, unless ``COLUMNS`` says otherwise."""
+"""Width of output that does not go to a terminal, if ``COLUMNS`` is not set."""
 
 _COMMAND = re.compile(r"\bgptbudget [a-z]")
 """A command to be copied, in a note."""
@@ -41,8 +41,8 @@ _TRAILING = re.compile(r"[ ]+((?:\x1b\[[0-9;]*m)*)$", re.MULTILINE)
 def print_document(document: Document, stream: TextIO | None = None) -> None:
     """Print an answer; plain text without escape codes where there is no terminal.
 
-    Sentences are folded in a terminal only, so that a pipe gets each on one line; one with a
-    command to be copied is left to the terminal, which wraps it without a break.
+    Sentences are wrapped only in a terminal, and never if they have a command: the terminal itself
+    wraps those without a line break, so that they can be copied.
     """
     stream = stream or sys.stdout
     console = _console(stream)
@@ -73,8 +73,8 @@ def _console(stream: TextIO) -> Console:
     width = None
     if not stream.isatty():
         columns = os.environ.get("COLUMNS", "")
-        said = len(columns) <= _WIDEST_DIGITS and columns.isdecimal() and int(columns)
-        width = said or _PIPE_WIDTH
+        given = len(columns) <= _WIDEST_DIGITS and columns.isdecimal() and int(columns)
+        width = given or _PIPE_WIDTH
     plain = bool(os.environ.get("NO_COLOR"))
     colours: Literal["auto"] | None = None if plain else "auto"
     return Console(file=stream, width=width, color_system=colours, highlight=False, emoji=False)
@@ -106,7 +106,7 @@ def _are_words(cells: Iterable[str]) -> bool:
 
 
 def _columns(table: Table, *, fold_names: bool) -> RichTable:
-    """One line a row; cells fold at spaces, and names where there is no room for them."""
+    """Return a table of one line per row; cells wrap at spaces, names if ``fold_names``."""
     drawn = RichTable(box=None, padding=(0, _GAP, 0, 0), show_header=any(table.columns))
     last = len(table.columns) - 1
     for position, column in enumerate(table.columns):
@@ -127,7 +127,7 @@ def _columns(table: Table, *, fold_names: bool) -> RichTable:
 
 
 def _stacked(table: Table, width: int, ink: Ink) -> Text:
-    """A block of lines for each row, for narrow terminals; its bar is the last of them."""
+    """Return a block of lines per row, for narrow terminals; the bar is the last line."""
     shares = table.bars or (None,) * len(table.rows)
     lines = []
     for (first, *rest), share in zip(table.rows, shares, strict=True):

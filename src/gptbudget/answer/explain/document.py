@@ -29,11 +29,11 @@ _LONGEST_SOURCE, _LONGEST_FORMULA = 120, 48
 _LONG = 1e12
 _LONGEST_NAME = 60
 _OF_OUTLINE = re.compile(r"[^.]+(\.parts)?(\.[^.]+)?")
-"""Numbers of an answer that an outline has: neither those of phases nor of other software."""
+"""Paths of the numbers in the outline, which has no memory phases and no other stacks."""
 
 _SYMBOLS = (
-    "in an explanation x is times, ^ a power and // the whole part of a quotient; what is no whole "
-    "number is shown in six digits, and in full in -o json"
+    "in an explanation x is times, ^ a power and // the whole part of a quotient; numbers that are "
+    "not whole are shown with six digits, in -o json with all"
 )
 _MORE = "for one number in full: --explain NAME, with a name from the first column"
 
@@ -45,11 +45,11 @@ _SHOWN: dict[str, Callable[[float], str]] = {
 
 
 Result = Comparison | Bill | Fit | Plan | CountPlan
-"""What a command answers."""
+"""The result of a command that can be explained."""
 
 
 def explained(document: Document, result: Result, name: str) -> Document:
-    """An answer with its explanation: rows of its data, and the best row in tables.
+    """Add the explanation to an answer: to its data, and as tables for the best row.
 
     Here and in the functions below, ``name`` selects one number; an empty string selects all.
     """
@@ -91,7 +91,7 @@ def _rows(
 
 
 def chosen_by_search(way: Way) -> dict[str, str]:
-    """What a search set, and nobody gave."""
+    """Return the options that the search set and the user did not, each with its reason."""
     run, host = way.estimate.run, way.candidate.host_bytes
     set_by_search = (name for name in run.values if run.asked(name) and name not in way.given)
     chosen = dict.fromkeys(set_by_search, "chosen by fit: it belongs to the best-ranked way")
@@ -108,21 +108,21 @@ def steps_data(steps: Sequence[Step]) -> list[dict[str, Any]]:
 
 
 def steps_of(of: Explained, name: str) -> list[Step]:
-    """The steps to the number of this name, which is the last; all steps without a name.
+    """Return the steps to the number ``name``, which is the last; all steps if it is empty.
 
     Raises:
         UsageError: there is no such number, or it is not known.
     """
     if not name:
         return of.steps
-    wanted = {_found(of, name)}
+    wanted = {_formula_name(of, name)}
     for step in reversed(of.steps):
         if step.name in wanted:
             wanted |= {each.name for each in step.inputs if each.source == ABOVE}
     return [step for step in of.steps if step.name in wanted]
 
 
-def _found(of: Explained, name: str) -> str:
+def _formula_name(of: Explained, name: str) -> str:
     """Return the name that the requested number has in formulas."""
     names = {step.name: Quantity(step.name, step.name, step.value) for step in of.steps}
     ends = [each.path.rpartition(".")[2] for each in of.quantities]
@@ -169,7 +169,7 @@ _UNKNOWN = {
     ),
     "cost.purchase": ("nobody published what this card costs", "ask for cost.usd"),
 }
-"""Why a number is not known, and what to do; of other numbers it is the shape that is missing."""
+"""Reason and hint per unknown number; any other is unknown only for want of a shape."""
 
 
 def _why_unknown(estimate: Estimate, path: str) -> tuple[str, str]:
@@ -221,7 +221,7 @@ def _line(step: Step) -> str:
 
 
 def _in_full(of: Explained, name: str, title: str) -> Iterator[Table]:
-    """A number, the terms of its formula, and in short the terms of theirs."""
+    """Yield the tables of one number: its formula, its terms, their terms in short, inputs."""
     steps = {step.name: step for step in steps_of(of, name)}
     *_, root = steps.values()
     terms = _computed([root], steps, {root.name})
@@ -239,13 +239,15 @@ def _in_full(of: Explained, name: str, title: str) -> Iterator[Table]:
         for each in taken.values()
     )
     if rows_of_inputs:
-        yield Table(("input", "value", "origin", "source"), rows_of_inputs, title="taken in")
+        yield Table(("input", "value", "origin", "source"), rows_of_inputs, title="inputs")
 
 
-def _computed(of: Sequence[Step], steps: dict[str, Step], said: set[str]) -> list[Step]:
+def _computed(of: Sequence[Step], steps: dict[str, Step], shown: set[str]) -> list[Step]:
     """The steps that compute the inputs of the steps ``of``, without those already shown."""
     inputs = [each for step in of for each in step.inputs if each.source == ABOVE]
-    return [steps[name] for name in dict.fromkeys(each.name for each in inputs) if name not in said]
+    return [
+        steps[name] for name in dict.fromkeys(each.name for each in inputs) if name not in shown
+    ]
 
 
 def formula_tables(steps: Sequence[Step]) -> Iterator[Table]:
@@ -266,7 +268,7 @@ def _text(step: Step) -> str:
 
 
 def _equations(step: Step) -> Iterator[str]:
-    """The formula, with its numbers where they are no single one, and what comes out."""
+    """Yield the formula, the same with numbers (unless that is one number), and the result."""
     if step.inputs:
         yield _symbols(step.formula)
     if step.with_numbers != repr(step.value):
@@ -275,13 +277,13 @@ def _equations(step: Step) -> Iterator[str]:
 
 
 def _marks(inputs: Sequence[Input]) -> str:
-    """What of a step was neither said nor computed."""
-    said = [
+    """Return the inputs that are defaults or assumptions, in brackets; empty if none are."""
+    marked = [
         f"{origin}: {', '.join(names)}"
         for origin in ("default", "assumed")
         if (names := [each.name for each in inputs if each.origin == origin])
     ]
-    return f" [{'; '.join(said)}]" if said else ""
+    return f" [{'; '.join(marked)}]" if marked else ""
 
 
 def _result(step: Step) -> str:

@@ -1,7 +1,7 @@
 """Recompute an estimate with traced numbers, to record the formula of every number in the answer.
 
-Options, catalog entries and the constants of a stack are wrapped field by field: a leaf is named
-by where it stands. The run is then completed and estimated like any other.
+Options, catalog entries and the constants of a stack are wrapped field by field in ``Traced``
+numbers, named by their path. The run is then completed and estimated as usual.
 """
 
 from collections.abc import Callable, Container, Mapping
@@ -63,7 +63,7 @@ _ALL = frozenset({"run", "model", "compute", "memory", "time", "cost"})
 """The sections of an answer; ``run`` holds the numbers outside of all others."""
 
 _GENERAL = frozenset({"required_flops", "active_parameters"})
-"""Numbers of the answer that often are another one of it, and then are said to be that."""
+"""Numbers that often equal a more specific one, whose name takes precedence."""
 
 Visit = Callable[[str, Any, str], Any]
 """A function of the field path, the number and its source; returns the number that replaces it."""
@@ -78,7 +78,7 @@ class Quantity(NamedTuple):
 
     @property
     def section(self) -> str:
-        """The part of the answer that it belongs to."""
+        """The section of the answer that it belongs to."""
         return self.path.partition(".")[0] if "." in self.path else "run"
 
 
@@ -128,9 +128,9 @@ def plan_explanation(plan: Plan) -> Explained:
     if plan.hardware is not None:
         trained = plan.hardware.trained
         estimate = trained.way.estimate
-        said = dict.fromkeys(trained.way.changes, "chosen by plan, so that it fits and is fast")
-        said = {name: text for name, text in said.items() if name not in plan.origins}
-        leaves = _Leaves(estimate, {**said, "tokens": "as many as the budget allows"})
+        set_by_plan = (name for name in trained.way.changes if name not in plan.origins)
+        chosen = dict.fromkeys(set_by_plan, "chosen by plan, so that it fits and is fast")
+        leaves = _Leaves(estimate, {**chosen, "tokens": "as many as the budget allows"})
         named, wanted = leaves.estimate(), quantities(estimate)
         numbers = _numbers(named)
         assert named.parameters is not None
@@ -164,7 +164,7 @@ def _steps(leaves: "_Leaves", wanted: list[Quantity], numbers: Mapping[str, Any]
 
 
 def _numbers(estimate: Estimate) -> dict[str, Any]:
-    """The numbers of an answer by place, and fields of the records that it was computed from."""
+    """Return the numbers of an answer, and of the records it was computed from, by path."""
     run, numbers = estimate.run, flatten(amounts(estimate))
     prediction = getattr(run, "prediction", None)
     work = getattr(run.work, "spec", None)
@@ -236,7 +236,7 @@ class _Leaves:
         return _walked(work, "", self._of_option(option))
 
     def _evidence(self, of: Evidence) -> Evidence:
-        """Constants of the stacks, and how far predictions were off."""
+        """Return the constants of the stacks and the likely ranges, as named leaves."""
         assert self._of is not None
         run = self._of.run
         prediction = getattr(run, "prediction", None)
@@ -263,12 +263,12 @@ class _Leaves:
         )
 
     def _own(self, kind: str, stack: str) -> str:
-        """The place of what belongs to a stack: that of the run has the short one."""
+        """Return the path prefix for a stack: ``stack`` for the run's own, else ``stacks.NAME``."""
         own = getattr(self._of and self._of.run, "stack", "")
         return kind if stack == own else f"{kind}s.{stack}"
 
     def _by(self, origin: Origin, about: str = "") -> Visit:
-        """Names numbers of a catalog, after who says them, or of what else they are about."""
+        """Return a visitor that names catalog numbers, with ``about`` and citation as source."""
 
         def visit(place: str, number: Any, cited: str) -> Traced:
             source = ": ".join(filter(None, (about, cited)))
@@ -277,7 +277,7 @@ class _Leaves:
         return visit
 
     def _completed(self, option: str, value: Any, origin: Origin) -> Any:
-        """The value of an option as it was completed; one of a catalog is called as the option."""
+        """Return a completed option as a leaf; a value from a catalog gets the option's name."""
         if not isinstance(value, Traced):
             return _walked(value, option, self._of_option(option, origin))
         if value.operation != LEAF or origin != "catalog" or value.name == _LEAVES.get(option):
@@ -286,10 +286,10 @@ class _Leaves:
         return self.leaf(option, value.value, origin, f"{known.name}: {known.source}", kept=True)
 
     def _of_option(self, option: str, origin: Origin | None = None) -> Visit:
-        """Names numbers of an option, after the option and who gave it."""
+        """Return a visitor that names the numbers of an option, with its origin as source."""
         assert self._of is not None
         run, flag = self._of.run, f"--{option.replace('_', '-')}"
-        said: Origin = origin or run.origins.get(option, "given")
+        where: Origin = origin or run.origins.get(option, "given")
         grid = load_grids().get(run.values.get("grid", "")) if option == "grid" else None
         price = run.gpu.spec.rent_per_hour
         source = {
@@ -297,12 +297,12 @@ class _Leaves:
             "scenario": f"{option} of the scenario",
             "driver": "the driver of this machine",
             "default": f"default of {flag}",
-        }.get(said, "")
+        }.get(where, "")
         if grid is not None:
-            said, source = "catalog", f"--grid: {grid.source}, {grid.date}"
-        elif said == "catalog" and option == "price" and price is not None:
+            where, source = "catalog", f"--grid: {grid.source}, {grid.date}"
+        elif where == "catalog" and option == "price" and price is not None:
             source = rent_source(run.gpu.spec, price)
-        return lambda place, number, _: self.leaf(place, number, said, source, kept=True)
+        return lambda place, number, _: self.leaf(place, number, where, source, kept=True)
 
 
 def _walked(record: Any, place: str, visit: Visit, cited: str = "") -> Any:
@@ -315,10 +315,10 @@ def _walked(record: Any, place: str, visit: Visit, cited: str = "") -> Any:
         fields = record._asdict()
     else:
         return record
-    said = next(filter(None, (getattr(record, name, None) for name in _CITING)), cited)
-    said = said if isinstance(said, str) else " ; ".join(said)
+    own = next(filter(None, (getattr(record, name, None) for name in _CITING)), cited)
+    source = own if isinstance(own, str) else " ; ".join(own)
     inner = {
-        name: _walked(value, f"{place}.{name}" if place else name, visit, said)
+        name: _walked(value, f"{place}.{name}" if place else name, visit, source)
         for name, value in fields.items()
     }
     if isinstance(record, Spec):

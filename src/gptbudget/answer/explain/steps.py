@@ -1,7 +1,7 @@
 """Turn traced numbers into steps: one formula per named number, inputs before results.
 
-A number has the name under which the answer has it, or the record that it is a field of. What is
-left, in a formula that is too long to read, is named after the function that computed it.
+A number is named by its place in the answer, or in the record that it is a field of. If a formula
+is too long to read, parts without a name are split off and named after their function.
 """
 
 import inspect
@@ -18,8 +18,7 @@ from gptbudget.answer.explain.traced import LEAF, NEGATIVE, NUMBER, Traced
 from gptbudget.catalog.yamlfile import read_yaml
 
 Origin = Literal["given", "scenario", "driver", "catalog", "default", "assumed", "computed"]
-"""Said by the user, on the command line or in a scenario; of a catalog; a default of an option; an
-assumption without an option; an earlier step."""
+"""Where a value comes from; ``assumed``: no option sets it; ``computed``: by an earlier step."""
 
 ABOVE = "a step above"
 _AGREES = 1e-9
@@ -96,7 +95,7 @@ class Term(NamedTuple):
 
 @cache
 def citations() -> dict[str, str]:
-    """Who says so, by the name of a number or of the whole that it is a part of."""
+    """Return the citations, by the name of a number or of the total that it is a part of."""
     lines = read_yaml(Path(__file__).with_name("sources.yaml"), keep=True).data
     return {name: cited for names, cited in lines.items() for name in names.split()}
 
@@ -116,20 +115,20 @@ class Explanation:
         numbers: Mapping[str, Traced],
         sections: Mapping[str, str],
     ) -> None:
-        """Take the leaves of all formulas, computed numbers by name, and the sections of some."""
+        """``leaves`` are inputs, ``numbers`` computed ones, ``sections`` the section of some."""
         self.steps: list[Step] = []
         self._leaves, self._sections = leaves, sections
         self._numbers: dict[str, Traced] = {}
         self._names: dict[int, str] = {}
-        self._said: set[str] = set()
+        self._written: set[str] = set()
         for name, number in numbers.items():
             self._name(name, number)
 
     def state(self, name: str, figure: float) -> None:
-        """Write down how the number of this name came about; it must be the ``figure`` answered."""
+        """Append the steps that compute ``name``, which must equal ``figure`` of the answer."""
         value = self._numbers[name].value
         assert math.isclose(value, figure, rel_tol=_AGREES), (name, value, figure)
-        if name not in self._said:
+        if name not in self._written:
             self._write("", name)
 
     def _name(self, name: str, number: Traced) -> None:
@@ -140,7 +139,7 @@ class Explanation:
 
     def _write(self, section: str, name: str) -> None:
         """Append a step to its own section, or to the section of the step that needs it."""
-        self._said.add(name)
+        self._written.add(name)
         section = self._sections.get(name) or self._sections.get(name.partition(".")[0], section)
         number = self._numbers[name]
         if number.operation in {LEAF, NUMBER}:
@@ -152,7 +151,7 @@ class Explanation:
         self._split(number, names)
         needed = {known: each for each, known in _named_inputs(number, names)}
         for known in needed:
-            if known not in self._leaves and known not in self._said:
+            if known not in self._leaves and known not in self._written:
                 self._write(section, known)
         self.steps.append(
             Step(
@@ -174,7 +173,7 @@ class Explanation:
         return Step(section, name, repr(value), repr(value), value, unit_of(name), source, ())
 
     def _split(self, number: Traced, names: dict[int, str]) -> None:
-        """Name terms of a formula that is too long to read, those first that stand there often."""
+        """Name parts of a formula until it is short enough, those first that shorten it most."""
         while True:
             terms = _terms(number, names)
             if terms.pop(id(number)).size <= _READABLE:
@@ -196,20 +195,20 @@ class Explanation:
 
 
 def _cited(name: str) -> str | None:
-    """The citation of a number, or of the whole that it is a part of."""
+    """Return the citation of a number, or of the total that it is a part of."""
     return citations().get(name) or citations().get(name.rpartition(".")[0])
 
 
 def _source(name: str, number: Traced) -> str:
-    """Who says that it is computed so: a citation, else the function that does, in its words."""
+    """Return the citation of a formula, else its function and the summary of its docstring."""
     cited, place = _cited(name), number.place
     if cited is not None or place is None:
         return cited or ""
     function = reduce(getattr, place.function.split("."), sys.modules[place.module])
     text = inspect.getdoc(getattr(function, "fget", function)) or ""
-    said = " ".join(text.partition("\n\n")[0].split())
+    summary = " ".join(text.partition("\n\n")[0].split())
     where = f"{place.module.removeprefix('gptbudget.')}.{place.function}"
-    return f"{where}: {said}" if said else where
+    return f"{where}: {summary}" if summary else where
 
 
 def written(of: Traced, names: Mapping[int, str], say: Callable[[Traced, str], str]) -> str:
@@ -273,5 +272,5 @@ def _terms(of: Traced, names: Mapping[int, str]) -> dict[int, Term]:
 
 
 def _savings(of: Term) -> tuple[bool, int]:
-    """How much shorter a formula gets by a name; results of functions come first."""
+    """Return how much a name shortens the formula; results of functions come first."""
     return of.is_result and of.size > _SHORT, (of.size - 1) * of.times

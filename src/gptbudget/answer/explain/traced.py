@@ -1,7 +1,7 @@
 """Numbers that record the operations that produced them.
 
-The formulas of ``core`` take any kind of number. Handed these, they give back their result and, in
-it, the operations that led there: an explanation is what was computed, not a second account of it.
+The formulas of ``core`` take any kind of number. Called with these, they return the result together
+with the operations that produced it: the explanation is the computation, not a second one.
 
 Operations without effect are dropped: adding or subtracting 0, multiplying or dividing by 1.
 """
@@ -55,8 +55,8 @@ def _comparison(compare: Callable[[Any, Any], bool]) -> Method:
 class Traced:
     """A number together with the operation and operands that produced it.
 
-    Two that were made alike in one place are one object. They compare and are shown as their
-    values are, and cannot be hashed, so that no cache keeps one.
+    The same operation on the same operands in one place returns the same object. Comparison and
+    formatting use the value. Instances are unhashable, so that no cache keeps one.
     """
 
     tracing: "Tracing"
@@ -162,7 +162,7 @@ class Tracing:
         return self._once(key, value, operation, left, right, place=place)
 
     def _shorter(self, operation: str, left: Traced, right: Traced, value: Any) -> Traced | None:
-        """The result where the operation changes nothing, or leaves nothing."""
+        """Return the result if the operation has no effect or gives 0, else ``None``."""
         if value == 0 and operation != "-":
             return self.number(value)
         if operation in {"+", "-"} and right.value == 0:

@@ -1,4 +1,4 @@
-"""The figures of a page: memory as bills, time as curves and ranges, sizes by compute."""
+"""The figures of a page: memory as bars, time as curves and ranges, model size by compute."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -98,7 +98,7 @@ def time_figures(estimate: Estimate) -> tuple[Chart | Stacked, ...]:
 
 
 def _by_utilization(estimate: Estimate) -> Chart:
-    """The wall clock at every utilization; the prediction and its likely range stand on it."""
+    """The wall clock at every utilization; the prediction and its range are marked."""
     run, time = estimate.run, estimate.time
     furthest = max(1.0, 0.0 if time is None else time.utilization * 1.1)
     shares = [_LOWEST + (furthest - _LOWEST) * step / _STEPS for step in range(_STEPS + 1)]
@@ -249,11 +249,11 @@ def _by_size(plan: Plan) -> Chart:
     return Chart(
         "Loss by size, on the same compute",
         _SIZE,
-        Axis("predicted loss, nats a token", "loss"),
+        Axis("predicted loss, nats per token", "loss"),
         Curve(f"{BESIROGLU.name}, {format_flops(flops)}", line),
         tuple(marks),
-        caption="Nats a token of the corpus of the fit. A shape that gets less compute out of the "
-        "hardware lies above the line.",
+        caption="Nats per token of the corpus that the law was fitted on. Shapes that reach fewer "
+        "FLOPs on this hardware lie above the line.",
     )
 
 

@@ -131,7 +131,7 @@ def _undrawn(table: Table) -> Table:
 
 def _closing(estimates: Sequence[Estimate], notes: Sequence[str]) -> Iterator[Part]:
     """The last parts of a page: options, notes, sources, and commands."""
-    yield Part("Options, and who said them", (), (options_table(estimates),))
+    yield Part("Options and their origin", (), (options_table(estimates),))
     if notes:
         yield Part("Notes", (), (), tuple(notes))
     yield Part("Where the numbers come from", (), (sources_table(estimates),))
@@ -205,7 +205,7 @@ def _counts(counts: CountPlan, document: Document) -> Page:
     parts = (
         Part("How many GPUs", () if one else of_all(estimates), document.tables),
         *in_full(best),
-        Part("Options, and who said them", (), (options_table([best]),)),
+        Part("Options and their origin", (), (options_table([best]),)),
         Part("Notes", (), (), document.notes),
         Part("Where the numbers come from", (), (sources_table(estimates),)),
         *(formulas(explanation(each), subject(each)) for each in estimates),

@@ -1,1 +1,1 @@
-"""An answer as one page that needs nothing else: HTML with its own style and inline SVG."""
+"""An answer as one self-contained page: HTML with its own style and inline SVG."""

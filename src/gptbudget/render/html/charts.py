@@ -241,8 +241,8 @@ def _slim_bars(
             yield el("rect", x=left, y=top, width=end - left, height=_SLIM, class_="track")
             yield from _segments(bill, scale, colours, top, _SLIM)
             yield straight(end, top - 3, end, top + _SLIM + 3, "limit")
-            said = format_percent(round(_share(bill), 2)) if bill.limit else bill.total.text
-            yield label(said, width, top + 14, "end", "strong")
+            total = format_percent(round(_share(bill), 2)) if bill.limit else bill.total.text
+            yield label(total, width, top + 14, "end", "strong")
 
     return len(chart.bills) * step + 6, content()
 
@@ -270,7 +270,9 @@ def ranges(of: Ranges) -> Element:
 def _ranges_content(of: Ranges, width: int, height: int) -> Iterator[Content]:
     beside = width >= FULL
     left = min(300.0, max(text_width(row.label) for row in of.rows) + 16) if beside else 8.0
-    right = width - max(text_width(_said(row) if beside else row.text) for row in of.rows) - 12
+    right = (
+        width - max(text_width(_with_range(row) if beside else row.text) for row in of.rows) - 12
+    )
     values = [value for row in of.rows for value in (row.value, row.low, row.high) if value]
     values += [] if of.limit is None else [of.limit.value]
     scale = scale_of(of.axis, values, left, right)
@@ -295,7 +297,7 @@ def _range(row: Range, number: int, scale: Scale, left: float, width: int) -> It
     y = _ROWS_TOP + number * (_STEP_BESIDE if beside else _STEP_ABOVE) + (16 if beside else 34)
     if beside:
         yield label(shortened(row.label, left - 12), 0, y + 5)
-        yield label(_said(row), width, y + 5, "end", "strong")
+        yield label(_with_range(row), width, y + 5, "end", "strong")
     else:
         yield label(shortened(row.label, width - text_width(row.text) - 8), 0, y - 14, kind="halo")
         yield label(row.text, width, y - 14, "end", "strong halo")
@@ -303,8 +305,8 @@ def _range(row: Range, number: int, scale: Scale, left: float, width: int) -> It
     if row.low is not None and row.high is not None:
         spread = straight(scale.at(row.low), y, scale.at(row.high), y, "spread")
     dot = mark("circle", scale.at(row.value), y, 6, data_value=repr(float(row.value)))
-    yield el("g", el("title", f"{row.label}: {_said(row)}"), spread, dot, class_=series(0))
+    yield el("g", el("title", f"{row.label}: {_with_range(row)}"), spread, dot, class_=series(0))
 
 
-def _said(row: Range) -> str:
+def _with_range(row: Range) -> str:
     return f"{row.text} {row.spread}".rstrip()

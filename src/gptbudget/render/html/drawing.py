@@ -14,7 +14,7 @@ CHARACTER = 7.2
 """Upper bound of the average character width, in pixels."""
 
 Draw = Callable[[int], tuple[int, Iterable[Content]]]
-"""Gives height and content of a drawing of some width."""
+"""Returns the height and content of a drawing of some width."""
 
 
 class Key(NamedTuple):
@@ -114,7 +114,7 @@ def colours_of(names: Iterable[str]) -> dict[str, str]:
 
 
 def series(position: int) -> str:
-    """The class that gives the colour of a position, again from the first after the last."""
+    """Return the CSS class of the colour of a position; colours repeat after the last."""
     return f"s{position % SERIES + 1}"
 
 
@@ -137,7 +137,7 @@ def _line(key: Key) -> Element:
 
 
 def mark(shape: str, x: float, y: float, size: float, **data: str | float | None) -> Element:
-    """A shape around a point; ``line`` and ``band`` are what keys of those look like."""
+    """Return a shape around a point; ``line`` and ``band`` are the symbols of a legend."""
     if shape == "circle":
         return el("circle", cx=x, cy=y, r=size, class_="mark", **data)
     points = " ".join(f"{x + dx * size:.1f},{y + dy * size:.1f}" for dx, dy in _CORNERS[shape])

@@ -4,7 +4,7 @@ import re
 from xml.etree.ElementTree import Element, tostring
 
 _NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""Characters that no document may hold (XML 1.0, section 2.2)."""
+"""Characters that a document must not contain (XML 1.0, section 2.2)."""
 
 _SPECIAL = re.compile(r"https?://[^\s<>\"'|]*[^\s<>\"'|.,;:)]|(?<!\S)--[a-z][a-z0-9-]*")
 """A web address, or an option of the command line."""
@@ -14,7 +14,7 @@ Value = str | float | None
 
 
 def el(tag: str, *content: Content, **attributes: Value) -> Element:
-    """An element; ``class_`` is ``class``, other underscores are dashes, ``None`` is left out."""
+    """Return an element; ``class_`` sets ``class``, ``_`` becomes ``-``, ``None`` is left out."""
     made = Element(tag)
     for name, value in attributes.items():
         if value is not None:

@@ -19,7 +19,7 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 """Content security policy: the browser blocks every external request."""
 
 _LONG, _SHORT, _FEW = 14, 40, 3
-"""Rows from which, characters and columns up to which a table is cut in two."""
+"""Split in two: from ``_LONG`` rows, with cells up to ``_SHORT`` and up to ``_FEW`` columns."""
 
 _STATE = {True: ("good", "Yes"), False: ("bad", "No"), None: ("unknown", "Unknown")}
 
@@ -114,9 +114,8 @@ def _item(sentence: str) -> Element:
     return el("li", *linked(f"{words}: "), el("code", *linked(f"gptbudget {asked}")))
 
 
-_ROOM = 3
-_LONG_CELL = 60
-"""Columns that a phone has room for."""
+_ROOM, _LONG_CELL = 3, 60
+"""Columns that fit on a phone, and characters above which a cell becomes a block there."""
 
 
 def table(of: Table, width: str) -> Element:
@@ -136,7 +135,7 @@ def table(of: Table, width: str) -> Element:
 
 
 def _narrow(of: Table) -> str | None:
-    """How it is laid out on a phone: as rows, or as blocks of short or of long cells."""
+    """Return the CSS class for a phone: ``None`` for rows, else blocks of short or long cells."""
     if not any(of.columns):
         return None
     longest = max((len(cell) for row in of.rows for cell in row), default=0)

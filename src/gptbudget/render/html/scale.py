@@ -107,7 +107,7 @@ def ticks(scale: Scale, quantity: Quantity, most: int) -> list[tuple[float, str]
 
 
 def _seconds(scale: Scale, most: int) -> list[tuple[float, str]]:
-    """Round values in a unit that the axis has one of, at least two where it is not decimal."""
+    """Return round values in the largest unit that fits once (from minutes on, twice)."""
     unit, size = next(
         (each for each in _UNITS if scale.high >= (2 if each[1] > 1 else 1) * each[1]), _UNITS[-1]
     )
@@ -140,7 +140,7 @@ def _even(scale: Scale, quantity: Quantity, most: int) -> list[float]:
 
 
 def _thinned(values: Sequence[T], most: int) -> list[T]:
-    """Every second, third ... so that no more than ``most`` are left."""
+    """Return every n-th item, so that at most ``most`` are left."""
     return list(values[:: max(1, math.ceil(len(values) / most))])
 
 
