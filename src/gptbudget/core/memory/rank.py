@@ -15,8 +15,7 @@ from gptbudget.core.memory.buffers import gradient_buckets, messages
 from gptbudget.core.memory.fsdp import Gathering, gathering, whole_gradients
 from gptbudget.core.memory.loss import LossAmounts, loss_amounts
 from gptbudget.core.memory.placement import Placement
-from gptbudget.core.memory.sharding import data_parallel_mode
-from gptbudget.core.memory.states import States, training_states
+from gptbudget.core.memory.states import States, data_parallel_mode, training_states
 from gptbudget.core.parts import Parts
 from gptbudget.core.step import TrainingStep
 from gptbudget.core.tensors import vocabulary_matrix
