@@ -113,7 +113,9 @@ def rank_amounts(step: TrainingStep, placement: Placement) -> RankAmounts | None
         )
         + _unpacked(step),
         norm_backward_temporary=width * parts.norm.differentiated[mode],
-        block_copies=autocast_copies(recipe, placement.block_matrices * trained),
+        block_copies=autocast_copies(
+            recipe, (placement.dense.matrices + placement.experts.matrices) * trained
+        ),
         gathering=gathered,
         flattens_gradients=sharing == "flattened",
     )

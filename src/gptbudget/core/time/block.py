@@ -57,21 +57,29 @@ _PER_OPERATION_PRODUCTS = 0.5
 """Of the products, those that checkpointing by operation computes again (torchtitan)."""
 
 
-class BlockTime(NamedTuple):
-    """Seconds of one block and micro-batch on one rank."""
+class LayerTime(NamedTuple):
+    """Seconds of one layer and micro-batch on one rank, by part: its block, then what it waits for.
+
+    ``recomputation`` is what is computed again.
+    """
 
     products: Seconds
     attention: Seconds
     elementwise: Seconds
     recomputation: Seconds
+    tensor_parallel: Seconds = 0
+    context_ring: Seconds = 0
+    expert_all_to_all: Seconds = 0
+    host: Seconds = 0
+    """Additional time if launching kernels takes longer than all other parts."""
 
     @property
     def total(self) -> Seconds:
-        """Forward and backward pass, and what is computed again."""
-        return self.products + self.attention + self.elementwise + self.recomputation
+        """All of it."""
+        return added(self)
 
 
-def block_s(step: TrainingStep, machine: Machine) -> tuple[BlockTime, BlockTime]:
+def block_s(step: TrainingStep, machine: Machine) -> tuple[LayerTime, LayerTime]:
     """Seconds of one block that is trained, and of one below all that is: its forward pass alone.
 
     Averaged over dense and expert layers.
@@ -90,8 +98,8 @@ def block_s(step: TrainingStep, machine: Machine) -> tuple[BlockTime, BlockTime]
     elif recipe.checkpointing == "selective":
         by_operation = stack.selective is not None
         again = _PER_OPERATION_PRODUCTS * forward + ahead if by_operation else score_forward
-    trained = BlockTime(forward + backward, score_forward + score_backward, around, again)
-    return trained, BlockTime(forward, score_forward, ahead, 0)
+    trained = LayerTime(forward + backward, score_forward + score_backward, around, again)
+    return trained, LayerTime(forward, score_forward, ahead, 0)
 
 
 def products_s(step: TrainingStep, machine: Machine) -> tuple[Count, Count]:
