@@ -115,12 +115,10 @@ class LoggedOptions(OptionValues):
     ] = None
 
 
-FIT_TIME = OPTIONS["time"]._replace(
+FIT_OPTIONS = {**OPTIONS, **SearchOptions.table}
+FIT_OPTIONS["time"] = OPTIONS["time"]._replace(  # a limit instead of a horizon
     group="Search and plan", help="Maximum wall-clock time: 30d, 1y.", default="any"
 )
-"""In ``fit``, ``--time`` is a limit instead of a horizon."""
-
-FIT_OPTIONS = {**OPTIONS, **SearchOptions.table, "time": FIT_TIME}
 del FIT_OPTIONS["flops"]
 PLAN_OPTIONS = PlanOptions.table
 READING_OPTIONS = ReadingOptions.table
