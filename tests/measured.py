@@ -7,7 +7,7 @@ from functools import cache
 from gptbudget.answer.document import Document
 from gptbudget.answer.validation import validation_document
 from gptbudget.catalog.reference import load_evidence
-from gptbudget.core.implementation import Implementation, implementation
+from gptbudget.core.step import Implementation, implementation
 from gptbudget.evidence.memory import measured_stack
 from gptbudget.evidence.validate import AgainstRuns, against_pytorch, against_runs
 from gptbudget.specs.model import ModelSpec

@@ -21,10 +21,9 @@ import numpy as np
 import gptbudget
 from gptbudget import load_catalog
 from gptbudget.catalog.reference import load_evidence
-from gptbudget.core.implementation import implementation
 from gptbudget.core.memory.overhead import overhead_parts
 from gptbudget.core.memory.timeline import peak_bytes
-from gptbudget.core.step import TrainingStep
+from gptbudget.core.step import TrainingStep, implementation
 from gptbudget.core.time.step import step_time
 from gptbudget.run.machine import machine_of
 from gptbudget.search.layouts import divisors

@@ -13,8 +13,7 @@ import numpy as np
 
 from gptbudget import load_catalog
 from gptbudget.catalog.reference import load_evidence
-from gptbudget.core.implementation import implementation
-from gptbudget.core.step import TrainingStep
+from gptbudget.core.step import TrainingStep, implementation
 from gptbudget.core.time.step import step_time
 from gptbudget.run.machine import machine_of
 from gptbudget.specs.layout import Layout

@@ -13,11 +13,10 @@ from hypothesis import strategies as st
 from gptbudget import load_catalog
 from gptbudget.catalog.reference import load_evidence
 from gptbudget.core.arrays import maximum, where
-from gptbudget.core.implementation import implementation
 from gptbudget.core.memory.overhead import overhead_parts
 from gptbudget.core.memory.timeline import MemoryByPhase, memory_by_phase
 from gptbudget.core.parts import Parts
-from gptbudget.core.step import TrainingStep
+from gptbudget.core.step import TrainingStep, implementation
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Method, Recipe
 from tests.measured import rules

@@ -40,7 +40,7 @@ def test_exchanges_of_few_micro_batches(stages: int, micro_batches: int) -> None
     programs = _programs(stages, 1, micro_batches)
     waited = (played_s(programs, _TINY_S) - played_s(programs, 0)) / _TINY_S
 
-    assert exchanges(stages, 1, micro_batches).exchanges == pytest.approx(waited, rel=1e-3)
+    assert exchanges(stages, 1, micro_batches)[0] == pytest.approx(waited, rel=1e-3)
 
 
 @pytest.mark.parametrize(("stages", "chunks"), SHAPES)
@@ -50,4 +50,4 @@ def test_exchanges_of_a_schedule_played_through(stages: int, chunks: int, rounds
     programs = _programs(stages, chunks, micro_batches)
     waited = (played_s(programs, _TINY_S) - played_s(programs, 0)) / _TINY_S
 
-    assert exchanges(stages, chunks, micro_batches).exchanges == pytest.approx(waited, rel=1e-3)
+    assert exchanges(stages, chunks, micro_batches)[0] == pytest.approx(waited, rel=1e-3)

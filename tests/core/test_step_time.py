@@ -14,10 +14,9 @@ from hypothesis import strategies as st
 from gptbudget import load_catalog
 from gptbudget.catalog.reference import load_evidence
 from gptbudget.core.flops import recomputed_flops_per_token, train_flops_per_token
-from gptbudget.core.implementation import implementation
 from gptbudget.core.memory.timeline import peak_bytes
 from gptbudget.core.parts import Parts
-from gptbudget.core.step import TrainingStep
+from gptbudget.core.step import TrainingStep, implementation
 from gptbudget.core.time import collectives as comm
 from gptbudget.core.time.matmul import product_s, traffic_s
 from gptbudget.core.time.step import step_time

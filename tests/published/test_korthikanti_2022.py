@@ -10,10 +10,9 @@ from gptbudget import load_catalog
 from gptbudget.catalog.paths import data_file
 from gptbudget.catalog.reference import load_evidence
 from gptbudget.core.flops import train_flops_per_token
-from gptbudget.core.implementation import implementation
 from gptbudget.core.memory.timeline import memory_by_phase
 from gptbudget.core.parts import Parts
-from gptbudget.core.step import TrainingStep
+from gptbudget.core.step import TrainingStep, implementation
 from gptbudget.specs.layout import ONE_RANK, Layout
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Checkpointing, Recipe

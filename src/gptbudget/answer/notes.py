@@ -252,14 +252,14 @@ def worst_rank(estimate: Estimate) -> str | None:
         return None
     if run.layout.pp == 1:
         return "every GPU needs the same"
-    rank = memory.by_phase.rank
+    rank = memory.by_phase.amounts.placement
     return f"{_which(rank.stage, run.layout.pp)} needs most: {_why(rank)}"
 
 
 def where(run: ModelRun, memory: Memory) -> str:
     """Name the stage that needs most, if they differ: ``on the first of 8 pipeline stages``."""
     stages = run.layout.pp
-    return f" on {_which(memory.by_phase.rank.stage, stages)}" if stages > 1 else ""
+    return f" on {_which(memory.by_phase.amounts.placement.stage, stages)}" if stages > 1 else ""
 
 
 def _which(stage: int, stages: int) -> str:
@@ -273,7 +273,7 @@ def rank_data(estimate: Estimate) -> Data | None:
     text, memory, run = worst_rank(estimate), estimate.memory, estimate.run
     if text is None or memory is None or isinstance(run, ComputeRun):
         return None
-    rank = memory.by_phase.rank
+    rank = memory.by_phase.amounts.placement
     return {
         "stage": rank.stage + 1,
         "stages": run.layout.pp,

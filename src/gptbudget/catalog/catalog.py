@@ -166,11 +166,9 @@ def _keys(file: YamlFile) -> dict[str, tuple[str, ...]]:
 
 def structure_faults(file: YamlFile) -> Iterator[FileError]:
     """Faults of the file as a whole: not a mapping, empty, unknown sections, bad keys."""
-    if file.data is None:
-        yield file.fault("is empty", "a catalog has gpus: or models:")
-        return
     if not isinstance(file.data, dict):
-        yield file.fault("is not a mapping", "a catalog has gpus: or models:")
+        what = "is empty" if file.data is None else "is not a mapping"
+        yield file.fault(what, "a catalog has gpus: or models:")
         return
     for key in file.data:
         if key not in SECTIONS:

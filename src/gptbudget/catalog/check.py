@@ -79,19 +79,6 @@ def _readable(path: Path) -> YamlFile | None:
 
 _TOLERANCE = 0.01
 
-_ACCUMULATE = "peak_tflops_fp16_accumulate"
-_KEYS = {
-    "tf32": ("peak_tflops", "tf32"),
-    "fp16": ("peak_tflops", "fp16"),
-    "bf16": ("peak_tflops", "bf16"),
-    "fp8": ("peak_tflops", "fp8"),
-    "fp4": ("peak_tflops", "fp4"),
-    "fp16_accumulate": (_ACCUMULATE, "fp16"),
-    "fp8_accumulate": (_ACCUMULATE, "fp8"),
-    "int8": ("int8_tops",),
-}
-"""Path of the catalog field to which each factor applies."""
-
 
 class TensorFamily(Spec):
     """Tensor-core rates of a GPU family as multiples of its fp32 rate."""
@@ -130,9 +117,9 @@ def tensor_rate_faults(spec: GpuSpec, file: YamlFile, key: str) -> Iterator[File
     if fp32 is None:
         yield file.fault("ties the tensor peaks to fp32", "give peak_tflops.fp32", *place)
         return
-    for rate, keys in _KEYS.items():
-        listed, factor = _listed(spec, keys), family.factors.get(rate)
-        if listed is None or rate in table.exceptions.get(key, {}):
+    for rate, listed, keys in _tensor_peaks(spec):
+        factor = family.factors.get(rate)
+        if rate in table.exceptions.get(key, {}):
             continue
         place = ("gpus", key, *keys)
         if factor is None:
@@ -145,8 +132,11 @@ def tensor_rate_faults(spec: GpuSpec, file: YamlFile, key: str) -> Iterator[File
             yield file.fault(f"{what} {spec.tensor_family}", hint, *place)
 
 
-def _listed(spec: GpuSpec, keys: tuple[str, ...]) -> float | None:
-    part: object = spec
-    for key in keys:
-        part = getattr(part, key, None)
-    return part if isinstance(part, int | float) else None
+def _tensor_peaks(spec: GpuSpec) -> Iterator[tuple[str, float, tuple[str, ...]]]:
+    """Each tensor peak that an entry gives: its name in the table, and where it stands."""
+    for section, suffix in (("peak_tflops", ""), ("peak_tflops_fp16_accumulate", "_accumulate")):
+        for precision, peak in getattr(spec, section) or ():
+            if peak is not None and precision not in {"fp64", "fp32"}:
+                yield f"{precision}{suffix}", peak, (section, precision)
+    if spec.int8_tops is not None:
+        yield "int8", spec.int8_tops, ("int8_tops",)

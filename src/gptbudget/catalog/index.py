@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import cache
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from gptbudget.catalog.paths import catalog_files, data_file, shipped_files
@@ -156,7 +156,7 @@ def names_beginning(kind: str, beginning: str) -> list[str]:
     For a shell that completes a name: files with errors are skipped, and so are names that a shell
     would split.
     """
-    entries = [item for path in _readable_files() for item in _entries_of(path, kind)]
+    entries = list(_readable_entries(kind))
     keys = (key for key, _ in entries)
     names = (name for key, data in entries for name, _ in names_of(key, data))
     return _words_beginning(keys, beginning) or _words_beginning(names, beginning)
@@ -167,21 +167,17 @@ def _words_beginning(names: Iterable[str], beginning: str) -> list[str]:
     return list(dict.fromkeys(words))
 
 
-def _readable_files() -> tuple[Path, ...]:
+def _readable_entries(kind: str) -> Iterator[tuple[str, Any]]:
+    """The raw entries of all files that can be read."""
     try:
-        return catalog_files()
+        files = catalog_files()
     except FileError:
-        return shipped_files()
-
-
-def _entries_of(path: Path, kind: str) -> Iterable[tuple[str, Any]]:
-    """The raw entries of a file; none of one that cannot be read."""
-    try:
-        data = read_yaml(path, keep=True).data
-    except FileError:
-        return ()
-    entries = data.get(kind) if isinstance(data, dict) else None
-    return entries.items() if isinstance(entries, dict) else ()
+        files = shipped_files()
+    for path in files:
+        with suppress(FileError):
+            data = read_yaml(path, keep=True).data
+            entries = data.get(kind) if isinstance(data, dict) else None
+            yield from entries.items() if isinstance(entries, dict) else ()
 
 
 @cache

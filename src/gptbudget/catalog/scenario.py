@@ -1,17 +1,52 @@
-"""A scenario file: one question in YAML, with requirements and expected values."""
+"""A scenario file: one question in YAML, with requirements and expected values.
+
+Its options are fields of the file, as they are of a row of published runs.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BeforeValidator, field_validator
+from pydantic import BeforeValidator, create_model, field_validator
 
 from gptbudget import units
-from gptbudget.catalog.option_fields import OptionFields
+from gptbudget.catalog.index import read_option
 from gptbudget.catalog.sentences import build
 from gptbudget.catalog.yamlfile import read_yaml
 from gptbudget.specs.base import Positive, Spec, Text
-from gptbudget.specs.options import OPTIONS
+from gptbudget.specs.command_options import commands_with
+from gptbudget.specs.options import OPTIONS, called
+
+
+class _Fields(Spec):
+    """Base of files whose fields are options; improves the hint for unknown keys."""
+
+    @classmethod
+    def key_hint(cls, name: str) -> str:
+        """A hint: the command that has this option, or our name for it."""
+        if commands := commands_with(name):
+            flag = f"--{name.replace('_', '-')}"
+            return f"it is an option of {' and '.join(commands)}: give it there as {flag}"
+        known = called(name, OPTIONS)
+        return f"it is {known!r} here" if known else ""
+
+
+if TYPE_CHECKING:
+
+    class OptionFields(_Fields):
+        """A field for each option, each optional."""
+
+else:
+
+    def _field(name: str) -> tuple[Any, None]:
+        def read(raw: Any) -> Any:
+            return None if raw is None else read_option(name, OPTIONS[name], raw)
+
+        return Annotated[Any, BeforeValidator(read)], None
+
+    OptionFields = create_model(
+        "OptionFields", __base__=_Fields, **{name: _field(name) for name in OPTIONS}
+    )
 
 
 def _as_written(raw: Any) -> Any:

@@ -16,27 +16,30 @@ _SIMPLE = {
     "string_too_short": ("is empty", "write a value"),
     "too_short": ("is empty", "write a value"),
 }
+_PLAIN = "write a plain decimal number such as 8192 or 1.5e12, without quotes or unit"
+_MAPPING = ("a mapping of keys to values", "write key: value")
 _BELONGS_HERE = {
-    "int_type": "a whole number",
-    "int_from_float": "a whole number",
-    "float_type": "a number",
-    "finite_number": "a finite number",
-    "string_type": "text",
-    "string_unicode": "text",
-    "string_pattern_mismatch": "a date",
-    "bool_type": "true or false",
-    "tuple_type": "a list",
-    "model_type": "a mapping of keys to values",
-    "model_attributes_type": "a mapping of keys to values",
-    "dict_type": "a mapping of keys to values",
+    "int_type": ("a whole number", _PLAIN),
+    "int_from_float": ("a whole number", _PLAIN),
+    "float_type": ("a number", _PLAIN),
+    "finite_number": ("a finite number", _PLAIN),
+    "string_type": ("text", "write a word"),
+    "string_unicode": ("text", "write a word"),
+    "string_pattern_mismatch": ("a date", "write '2023', '2023-01' or '2023-01-05'"),
+    "bool_type": ("true or false", "write one of them"),
+    "tuple_type": ("a list", "write values in [ ]"),
+    "model_type": _MAPPING,
+    "model_attributes_type": _MAPPING,
+    "dict_type": _MAPPING,
 }
+"""What belongs where a value of another type stands, and what to write."""
+
 _BOUNDS = {
     "greater_than": ("gt", "greater than"),
     "greater_than_equal": ("ge", "at least"),
     "less_than": ("lt", "less than"),
     "less_than_equal": ("le", "at most"),
 }
-_NUMERIC = frozenset({"int_type", "int_from_float", "float_type", "finite_number"})
 
 M = TypeVar("M", bound=Spec)
 
@@ -60,7 +63,12 @@ def _wrong_value(kind: str, given: Any, context: dict[str, Any], message: str) -
     if kind in _BOUNDS:
         return f"{shown(given)} is out of range", f"write a number {_bound(kind, context)}"
     if kind in _BELONGS_HERE:
-        return f"{_BELONGS_HERE[kind]} belongs here, not {shown(given)}", _correction(kind, given)
+        what, hint = _BELONGS_HERE[kind]
+        if kind == "string_type" and isinstance(given, int | float):
+            hint = f"put it in quotes: '{shown(given)}'"
+        if kind == "tuple_type" and isinstance(given, str) and len(given) <= _LONGEST_SHOWN:
+            hint = f"write [{given}]"
+        return f"{what} belongs here, not {shown(given)}", hint
     return f"{message[:1].lower()}{message[1:]}, not {shown(given)}", "correct the value"
 
 
@@ -82,22 +90,6 @@ def shown(given: Any) -> str:
         return "a mapping"
     text = repr(given) if isinstance(given, str) else str(given)
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
-
-
-def _correction(kind: str, given: Any) -> str:
-    """What to write where a value of the wrong kind stands."""
-    if kind in _NUMERIC:
-        return "write a plain decimal number such as 8192 or 1.5e12, without quotes or unit"
-    if kind == "string_pattern_mismatch":
-        return "write '2023', '2023-01' or '2023-01-05'"
-    if kind == "string_type" and isinstance(given, int | float):
-        return f"put it in quotes: '{shown(given)}'"
-    if kind == "tuple_type":
-        short = isinstance(given, str) and len(given) <= _LONGEST_SHOWN
-        return f"write [{given}]" if short else "write values in [ ]"
-    if kind == "bool_type":
-        return "write one of them"
-    return "write key: value" if "mapping" in _BELONGS_HERE[kind] else "write a word"
 
 
 def _nearest_key(loc: tuple[Any, ...], model: type[Spec]) -> str:

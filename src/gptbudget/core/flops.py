@@ -19,10 +19,9 @@ from gptbudget.core.parameters import (
 )
 from gptbudget.core.parts import Parts
 from gptbudget.specs.model import ModelSpec
-from gptbudget.specs.recipe import Method
+from gptbudget.specs.recipe import Checkpointing, Method
 
 Square = Literal["full", "causal"]
-Recomputation = Literal["none", "selective", "full"]
 
 _FORWARD_AND_BACKWARD = 3
 """The backward pass has two products for each one of the forward pass."""
@@ -53,7 +52,8 @@ def train_flops_per_token(
 
     Full training is 3 x forward. With adapters (LoRA) the frozen weights have no gradient of
     their own: 4 W + 6 n + 3 A for n adapter weights. With the first layers frozen, those run
-    forward only, as no gradient reaches them.
+    forward only, as no gradient reaches them; blocks are assumed to be equal, and a head that is
+    tied to the frozen embedding has no gradient of its own.
 
     Published: 874,944,921,600 for a 1,024-token sequence of nanoGPT's GPT-2 small
     (transformer_sizing.ipynb), which is 854,438,400 a token.
@@ -61,41 +61,24 @@ def train_flops_per_token(
     forward = forward_flops_per_token(model, seq_len, square)
     if method is None or method.kind == "full":
         return forward.scaled(_FORWARD_AND_BACKWARD)
+    own: dict[str, float] = {}
     if method.has_adapters:
-        return _lora_training(model, forward, method)
-    return _frozen_training(model, forward, method.frozen_layers)
-
-
-def _lora_training(model: ModelSpec, forward: Parts[float], method: Method) -> Parts[float]:
-    """With adapters: scores 3 x forward, frozen matrices 2 x (no weight gradient), adapters 6 n."""
-    parts = {
-        component: amount * (_FORWARD_AND_BACKWARD if component == "attention_scores" else 2)
-        for component, amount in forward.items()
-    }
-    adapters = adapter_parameters(model, method.lora_rank, method.lora_targets)
-    return Parts({**parts, "adapters": 2 * _FORWARD_AND_BACKWARD * adapters})
-
-
-def _frozen_training(model: ModelSpec, forward: Parts[float], frozen: int) -> Parts[float]:
-    """Training FLOPs with frozen first layers; all blocks are assumed to be equal.
-
-    A head that is tied to the frozen embedding has no gradient of its own.
-    """
-    trained = (model.layers - frozen) / model.layers
-    passes = 1 + (_FORWARD_AND_BACKWARD - 1) * trained
-    of_head = _FORWARD_AND_BACKWARD - model.head.tied
-    return Parts(
-        {
-            component: amount * (of_head if component == "head" else passes)
-            for component, amount in forward.items()
-        }
-    )
+        passes: float = 2  # no gradient of the frozen weights
+        special = {"attention_scores": _FORWARD_AND_BACKWARD}
+        adapters = adapter_parameters(model, method.lora_rank, method.lora_targets)
+        own["adapters"] = 2 * _FORWARD_AND_BACKWARD * adapters
+    else:
+        trained = (model.layers - method.frozen_layers) / model.layers
+        passes = 1 + (_FORWARD_AND_BACKWARD - 1) * trained
+        special = {"head": _FORWARD_AND_BACKWARD - model.head.tied}
+    parts = {name: amount * special.get(name, passes) for name, amount in forward.items()}
+    return Parts({**parts, **own})
 
 
 def recomputed_flops_per_token(
     model: ModelSpec,
     seq_len: int,
-    recomputation: Recomputation = "full",
+    recomputation: Checkpointing = "full",
     square: Square = "full",
 ) -> float:
     """FLOPs that activation checkpointing adds per token.

@@ -172,7 +172,7 @@ def _table(key: _ByIdentity) -> ModelTensors:
     return ModelTensors(tuple(_below(model)), tuple(layers), tuple(_above(model)))
 
 
-def products(tensors: Iterable[Tensor], tp: Count) -> dict[str, tuple[Count, Count]]:
+def products(tensors: Iterable[Tensor], tp: Count) -> list[tuple[Count, Count]]:
     """Columns and depth of each product of ``tensors`` on one of ``tp`` tensor-parallel ranks.
 
     Matrices with the same input form one matmul with all their columns. Matrices of different
@@ -182,7 +182,7 @@ def products(tensors: Iterable[Tensor], tp: Count) -> dict[str, tuple[Count, Cou
     for tensor in tensors:
         if tensor.product:
             by_product.setdefault(tensor.product, []).append(tensor)
-    return {name: _as_one(matrices, tp) for name, matrices in by_product.items()}
+    return [_as_one(matrices, tp) for matrices in by_product.values()]
 
 
 def _as_one(matrices: list[Tensor], tp: Count) -> tuple[Count, Count]:

@@ -7,9 +7,8 @@ from typing import Any, NamedTuple
 from gptbudget.catalog.catalog import Catalog
 from gptbudget.catalog.paths import data_file
 from gptbudget.catalog.reference import load_evidence
-from gptbudget.core.implementation import implementation
 from gptbudget.core.memory.timeline import memory_by_phase
-from gptbudget.core.step import TrainingStep
+from gptbudget.core.step import TrainingStep, implementation
 from gptbudget.evidence.published import PublishedRun
 from gptbudget.evidence.score import ScoredRow
 from gptbudget.run.estimate import memory_of

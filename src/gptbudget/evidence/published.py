@@ -7,8 +7,8 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import field_validator, model_validator
 
-from gptbudget.catalog.option_fields import OptionFields
 from gptbudget.catalog.paths import data_file
+from gptbudget.catalog.scenario import OptionFields
 from gptbudget.catalog.sentences import build
 from gptbudget.catalog.yamlfile import YamlFile, read_yaml
 from gptbudget.errors import FileError

@@ -6,7 +6,7 @@ Each value remembers its origin, so that a default is shown as a default.
 from typing import Any
 
 from gptbudget.core.arrays import where, whole
-from gptbudget.core.implementation import implementation
+from gptbudget.core.step import implementation
 from gptbudget.errors import UsageError
 from gptbudget.run.job import batch_of, tokens_of
 from gptbudget.run.layout import complete_layout, degrees_of, gpus_on_a_host, refuse_recipe

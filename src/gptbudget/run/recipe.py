@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from gptbudget.core.memory.sharding import data_parallel_mode
+from gptbudget.core.memory.states import data_parallel_mode
 from gptbudget.errors import UsageError
 from gptbudget.run.origins import Resolver, refuse_unused
 from gptbudget.specs.gpu import GpuSpec

@@ -5,9 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from gptbudget.core.implementation import Implementation
 from gptbudget.core.memory.states import accumulates, gradients_are_narrow
-from gptbudget.core.step import TrainingStep
+from gptbudget.core.step import Implementation, TrainingStep
 from gptbudget.run.machine import AssumedMachine
 from gptbudget.specs.evidence import TimeRange
 from gptbudget.specs.gpu import GpuSpec

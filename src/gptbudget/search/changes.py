@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from gptbudget.core.arrays import Bytes
 from gptbudget.core.flops import recomputed_flops_per_token, train_flops_per_token
-from gptbudget.core.implementation import loss_memory
+from gptbudget.core.step import loss_memory
 from gptbudget.run.estimate import Memory, memory_of
 from gptbudget.run.recipe import best_attention, default_storage
 from gptbudget.run.run import ModelRun

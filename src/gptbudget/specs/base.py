@@ -1,10 +1,9 @@
 """Base of all input models: frozen, strict, unknown keys are errors."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
-from pydantic_core import PydanticKnownError
 
 
 class Spec(BaseModel):
@@ -27,20 +26,6 @@ Positive = Annotated[float, Field(ge=1e-30, le=1e30)]
 Fraction = Annotated[float, Field(gt=0, le=1)]
 YearMonth = Annotated[str, StringConstraints(pattern=r"^\d{4}(-\d{2}(-\d{2})?)?$")]
 """A date as precise as the source is: ``2023``, ``2023-01`` or ``2023-01-05``."""
-
-
-def one_of(names: Iterable[str], raw: object) -> str:
-    """Return ``raw`` if it is one of ``names``; else raise the same error as a ``Literal`` type.
-
-    Raises:
-        PydanticKnownError: it is none of them.
-    """
-    known = tuple(names)
-    if isinstance(raw, str) and raw in known:
-        return raw
-    *most, last = map(repr, known)
-    expected = f"{', '.join(most)} or {last}" if most else last
-    raise PydanticKnownError("literal_error", {"expected": expected})
 
 
 S = TypeVar("S", bound=Spec)

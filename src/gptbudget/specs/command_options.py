@@ -46,13 +46,7 @@ class ReadingOptions(OptionValues):
     precision: Annotated[Precision | None, OPTIONS["precision"]] = None
     tokens_per_s: Annotated[
         float | None,
-        _job(
-            units.parse_count,
-            "Published speed of the whole run, to be read as an MFU.",
-            "RATE",
-            affects=(),
-            in_headline=False,
-        ),
+        _job(units.parse_count, "Published speed of the whole run, to be read as an MFU.", "RATE"),
     ] = None
     tflops: Annotated[
         float | None,
@@ -60,8 +54,6 @@ class ReadingOptions(OptionValues):
             units.parse_amount,
             "Published TFLOP/s of one GPU, in the FLOPs of --convention.",
             "TFLOPS",
-            affects=(),
-            in_headline=False,
         ),
     ] = None
     convention: Annotated[
@@ -80,7 +72,6 @@ class SearchOptions(OptionValues):
             "How many of them, or a range to search: 8, 1..1024.",
             "N|N..N",
             "1",
-            in_headline=False,
         ),
     ] = None
     """The fewest and the most GPUs."""
@@ -94,12 +85,10 @@ class SearchOptions(OptionValues):
         float | None,
         _search(units.parse_amount, "Maximum cost in US dollars.", "USD", "any", also="budget usd"),
     ] = None
-    """At most, in US dollars."""
     top: Annotated[
         int | None,
         _search(units.parse_whole, "Rows of the answer.", "N", "10 in a table, 300 in data"),
     ] = None
-    """Rows of the answer."""
 
 
 class LoggedOptions(OptionValues):
@@ -126,12 +115,10 @@ class LoggedOptions(OptionValues):
     ] = None
 
 
-FIT_TIME = OPTIONS["time"]._replace(
+FIT_OPTIONS = {**OPTIONS, **SearchOptions.table}
+FIT_OPTIONS["time"] = OPTIONS["time"]._replace(  # a limit instead of a horizon
     group="Search and plan", help="Maximum wall-clock time: 30d, 1y.", default="any"
 )
-"""In ``fit``, ``--time`` is a limit instead of a horizon."""
-
-FIT_OPTIONS = {**OPTIONS, **SearchOptions.table, "time": FIT_TIME}
 del FIT_OPTIONS["flops"]
 PLAN_OPTIONS = PlanOptions.table
 READING_OPTIONS = ReadingOptions.table

@@ -4,7 +4,6 @@ Every decoder family is described by these fields with different values; neither
 formula refers to a family by name.
 """
 
-from collections.abc import Iterator
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -141,12 +140,6 @@ class ModelSpec(Spec):
     sources: tuple[Text, ...] = ()
     notes: Text | None = None
 
-    @model_validator(mode="after")
-    def _sizes_agree(self) -> Self:
-        for problem in _contradictions(self):
-            raise ValueError(problem)
-        return self
-
     @property
     def default_seq_len(self) -> int:
         """The sequence length to assume when none is given."""
@@ -219,27 +212,29 @@ class ModelSpec(Spec):
             return 0
         return self.attention.windowed_layers or self.layers
 
-
-def _contradictions(model: ModelSpec) -> Iterator[str]:
-    """Return a message for each contradiction between sizes, with keys and values."""
-    attention, experts = model.attention, model.experts
-    if attention.head_width is None and not attention.latent and model.width % attention.heads:
-        yield (
-            f"width {model.width} is not a multiple of attention.heads {attention.heads}: "
-            "give attention.head_width"
-        )
-    if model.kv_heads > attention.heads or attention.heads % model.kv_heads:
-        yield (
-            f"attention.heads {attention.heads} is not a multiple of "
-            f"attention.kv_heads {model.kv_heads}"
-        )
-    if experts and experts.active > experts.count:
-        yield f"experts.active {experts.active} is more than experts.count {experts.count}"
-    if model.expert_layers > model.layers:
-        yield f"experts.layers {model.expert_layers} is more than layers {model.layers}"
-    if attention.windowed_layers is not None and attention.window is None:
-        yield "attention.windowed_layers is given but attention.window is not"
-    if model.windowed_layers > model.layers:
-        yield (
-            f"attention.windowed_layers {model.windowed_layers} is more than layers {model.layers}"
-        )
+    @model_validator(mode="after")
+    def _sizes_agree(self) -> Self:
+        attention, experts, kv_heads = self.attention, self.experts, self.kv_heads
+        if attention.head_width is None and not attention.latent and self.width % attention.heads:
+            raise ValueError(
+                f"width {self.width} is not a multiple of attention.heads {attention.heads}: "
+                "give attention.head_width"
+            )
+        if attention.heads % kv_heads:
+            raise ValueError(
+                f"attention.heads {attention.heads} is not a multiple of "
+                f"attention.kv_heads {kv_heads}"
+            )
+        if experts and experts.active > experts.count:
+            raise ValueError(
+                f"experts.active {experts.active} is more than experts.count {experts.count}"
+            )
+        if attention.windowed_layers is not None and attention.window is None:
+            raise ValueError("attention.windowed_layers is given but attention.window is not")
+        for name, number in (
+            ("experts.layers", self.expert_layers),
+            ("attention.windowed_layers", self.windowed_layers),
+        ):
+            if number > self.layers:
+                raise ValueError(f"{name} {number} is more than layers {self.layers}")
+        return self

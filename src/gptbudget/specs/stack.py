@@ -259,25 +259,18 @@ def stacks_from(data: Mapping[str, Any]) -> Stacks:
         concept: {name: kind(**fields) for name, fields in parts[concept].items()}
         for concept, kind in named.items()
     }
-    stacks = _stacks(data["stacks"])
-    defaults = {case: name for name, stack in stacks.items() for case in stack.default_for}
-    return Stacks(Parts(**{**parts, **built}), stacks, defaults)
-
-
-def _stacks(given: Mapping[str, Any]) -> dict[str, Stack]:
-    """All stacks; missing fields, also of ``speed``, are inherited from the one it is ``like``."""
-    fields = {name: _like(given, name) for name in given}
+    fields = {name: _like(data["stacks"], name) for name in data["stacks"]}
     speeds = {name: of["speed"] for name, of in fields.items()}
-    return {
+    stacks = {
         name: Stack(**{**of, "speed": Speed(**_like(speeds, name))}) for name, of in fields.items()
     }
+    defaults = {case: name for name, stack in stacks.items() for case in stack.default_for}
+    return Stacks(Parts(**{**parts, **built}), stacks, defaults)
 
 
 def _like(given: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Return the fields of one entry, merged over those of the entry named by ``like``."""
     own = dict(given[name])
     base = own.pop("like", None)
-    if base is None:
-        return own
-    taken = {key: value for key, value in _like(given, base).items() if key not in _OWN}
-    return {**taken, **own}
+    taken = _like(given, base) if base else {}
+    return {**{key: value for key, value in taken.items() if key not in _OWN}, **own}

@@ -12,10 +12,9 @@ import pytest
 
 from gptbudget import load_catalog
 from gptbudget.catalog.reference import load_evidence
-from gptbudget.core.implementation import Implementation, implementation
 from gptbudget.core.memory.activations import layer_tensors, sized
 from gptbudget.core.memory.timeline import MemoryByPhase, memory_by_phase
-from gptbudget.core.step import TrainingStep
+from gptbudget.core.step import Implementation, TrainingStep, implementation
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.optimizers import OptimizerImpl
 from gptbudget.specs.recipe import Method, MethodKind, Recipe

@@ -13,14 +13,13 @@ from hypothesis import strategies as st
 from gptbudget import load_catalog
 from gptbudget.catalog.paths import data_file
 from gptbudget.catalog.reference import load_evidence
-from gptbudget.core.implementation import implementation
 from gptbudget.core.memory.buffers import messages
 from gptbudget.core.memory.overhead import overhead_parts
 from gptbudget.core.memory.placement import ParameterShard, in_flight, place
 from gptbudget.core.memory.states import training_states
 from gptbudget.core.memory.timeline import MemoryByPhase, memory_by_phase
 from gptbudget.core.parameters import count_parameters
-from gptbudget.core.step import TrainingStep
+from gptbudget.core.step import TrainingStep, implementation
 from gptbudget.specs.layout import ONE_RANK, Layout, Zero
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Method, Recipe

@@ -1,12 +1,15 @@
 """The model types of Hugging Face: a row for each, with what its config class takes for granted."""
 
 from functools import partial
+from typing import Any
 
 from gptbudget.catalog.huggingface.config import HfConfig
 from gptbudget.catalog.huggingface.family import (
     NO_BIASES,
+    USUAL,
     Concepts,
     Family,
+    Fields,
     Model,
     Names,
     Reader,
@@ -63,8 +66,12 @@ _LLAMA: Concepts = {
     "positions": _ROTARY,
     "head": _UNTIED,
 }
-_gpt = partial(family, _GPT)
 _llama = partial(family, _LLAMA)
+
+
+def _gpt(context: int, *attention: Fields | Reader, names: Names = USUAL, **more: Any) -> Family:
+    return family(_GPT, context, heads(names), *attention, names=names, **more)
+
 
 _NO_ENCODER = refused("add_cross_attention", "belongs to an encoder-decoder model")
 _COMPOSED = composed("activation_function")
@@ -170,14 +177,12 @@ FAMILIES: dict[str, Family] = {
     "gpt2": _gpt(
         1024,
         _NO_ENCODER,
-        heads(_GPT2),
         names=_GPT2,
         ffn={"width": optional("n_inner"), "composed_activation": _COMPOSED},
     ),
     "gpt_bigcode": _gpt(
         1024,
         _NO_ENCODER,
-        heads(_GPT2),
         {"kv_heads": either("multi_query", 1, None, default=True)},
         names=_GPT2,
         ffn={
@@ -187,7 +192,6 @@ FAMILIES: dict[str, Family] = {
     ),
     "gpt_neo": _gpt(
         2048,
-        heads(_NEO),
         {"qkv_bias": False},
         _neo_window,
         names=_NEO,
@@ -195,7 +199,6 @@ FAMILIES: dict[str, Family] = {
     ),
     "gptj": _gpt(
         2048,
-        heads(_GPT2),
         NO_BIASES,
         names=_GPT2,
         ffn={"width": optional("n_inner"), "composed_activation": _COMPOSED},
@@ -205,7 +208,6 @@ FAMILIES: dict[str, Family] = {
     ),
     "gpt_neox": _gpt(
         2048,
-        heads(),
         biases("attention_bias", default=True),
         ffn={"width": whole("intermediate_size")},
         positions=_ROTARY,
@@ -213,7 +215,6 @@ FAMILIES: dict[str, Family] = {
     ),
     "opt": _gpt(
         2048,
-        heads(),
         biases("enable_bias", default=True),
         ffn={"width": whole("ffn_dim"), "bias": flag("enable_bias", default=True)},
         norms={
@@ -224,10 +225,9 @@ FAMILIES: dict[str, Family] = {
         positions={"extra_rows": 2},
         embedding_width=_opt_embedding_width,
     ),
-    "bloom": _gpt(2048, heads(_BLOOM), names=_BLOOM, norms={"embedding": True}, positions=_ALIBI),
+    "bloom": _gpt(2048, names=_BLOOM, norms={"embedding": True}, positions=_ALIBI),
     "falcon": _gpt(
         2048,
-        heads(_FALCON),
         biases("bias"),
         {"kv_heads": _falcon_kv_heads},
         names=_FALCON,
@@ -237,7 +237,6 @@ FAMILIES: dict[str, Family] = {
     ),
     "mpt": _gpt(
         2048,
-        heads(_MPT),
         NO_BIASES,
         names=_MPT,
         ffn={"bias": False},

@@ -11,8 +11,7 @@ Korthikanti et al. 2022 (arXiv 2205.05198, equation 1).
 """
 
 from gptbudget.core.arrays import Bytes, Count, added, minimum
-from gptbudget.core.implementation import PER_BLOCK_OUTPUTS
-from gptbudget.core.step import TrainingStep
+from gptbudget.core.step import PER_BLOCK_OUTPUTS, TrainingStep
 from gptbudget.specs.recipe import Recipe
 from gptbudget.specs.stack import Mode, Stack, Tensors, Unit
 

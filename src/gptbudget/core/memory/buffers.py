@@ -2,8 +2,7 @@
 
 from gptbudget.core.arrays import Bytes, Count, minimum, same_everywhere, where
 from gptbudget.core.memory.placement import Placement
-from gptbudget.core.memory.sharding import data_parallel_mode
-from gptbudget.core.memory.states import States, gradient_bytes
+from gptbudget.core.memory.states import States, data_parallel_mode, gradient_bytes
 from gptbudget.core.step import TrainingStep
 
 _BUCKET = 5e8

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from gptbudget.core.arrays import Bytes, added, same_everywhere, where
 from gptbudget.core.memory.placement import ParameterShard, Placement
-from gptbudget.core.memory.states import base_bytes, gradient_bytes, nf4_bytes, weight_bytes
+from gptbudget.core.memory.states import base_bytes, gradient_bytes, held_bytes, weight_bytes
 from gptbudget.core.step import TrainingStep
 from gptbudget.specs.recipe import Recipe
 
@@ -116,9 +116,4 @@ def whole_gradients(step: TrainingStep, placement: Placement) -> Bytes | None:
 
 def gathered_bytes(block: ParameterShard, recipe: Recipe) -> Bytes:
     """A block's weights as they are gathered: 4-bit ones stay packed."""
-    compute = compute_bytes(recipe)
-    adapters = compute * block.trained if recipe.method.has_adapters else 0
-    if recipe.method.kind != "qlora":
-        return compute * block.parameters + adapters
-    packed = nf4_bytes(block.matrices, double_quant=recipe.method.double_quant)
-    return packed + compute * (block.parameters - block.matrices) + adapters
+    return held_bytes(block, recipe, compute_bytes(recipe), compute_bytes(recipe))

@@ -62,9 +62,8 @@ class Placement(NamedTuple):
     """Embedding, positions, final norm, head."""
     embedding_table: Count
     """Parameters of the vocabulary matrix on this rank."""
-    block: ParameterShard
-    """The largest single block, without its routed experts."""
-    block_experts: ParameterShard
+    block_kinds: tuple[ParameterShard, ParameterShard]
+    """The largest single block: without its routed experts, and these."""
     network: Count
     """Parameters of that block's feed-forward network, or router and experts."""
 
@@ -79,21 +78,11 @@ class Placement(NamedTuple):
         return added(held.trained for held in self.kinds)
 
     @property
-    def block_kinds(self) -> tuple[ParameterShard, ...]:
-        """The largest single block, by who shares it."""
-        return (self.block, self.block_experts)
-
-    @property
     def trains_table(self) -> bool:
         """Whether a vocabulary matrix of this rank has a gradient."""
         return any_true(
             (self.embedding_table > 0) & (self.embedding_and_head.trained >= self.embedding_table)
         )
-
-    @property
-    def block_matrices(self) -> Bytes:
-        """Matrices of all blocks of the stage."""
-        return self.dense.matrices + self.experts.matrices
 
 
 def stages_that_may_be_worst(
@@ -164,8 +153,10 @@ def place(
         experts=share(held, trained, experts=True),
         embedding_and_head=_ends(model, method, layout, first=first, last=last),
         embedding_table=vocabulary_matrix(model) / layout.tp if first or last else 0,
-        block=share(largest, largest, experts=False),
-        block_experts=share(largest, largest, experts=True),
+        block_kinds=(
+            share(largest, largest, experts=False),
+            share(largest, largest, experts=True),
+        ),
         network=_sum(largest, networks),
     )
 

@@ -4,11 +4,10 @@ ZeRO shares them among data-parallel ranks: stage 1 optimizer state and masters,
 gradients too, stage 3 the weights too (Rajbhandari et al. 2020, arXiv 1910.02054, section 5).
 """
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from gptbudget.core.arrays import Bytes, Count, Number, added, maximum, minimum
 from gptbudget.core.memory.placement import ParameterShard, Placement
-from gptbudget.core.memory.sharding import data_parallel_mode
 from gptbudget.core.parts import Parts
 from gptbudget.specs.layout import Zero
 from gptbudget.specs.recipe import Recipe
@@ -19,6 +18,11 @@ _NF4_BYTES = 4 / 8 + 4 / 64
 
 _NF4_DOUBLE_BYTES = 4 / 8 + 1 / 64 + 4 / (64 * 256)
 """The scales quantized to 8 bit, with an fp32 scale for each 256 of them: 4.127 bits a weight."""
+
+Sharing = Literal["replicas", "buffer", "flattened", "fsdp"]
+"""Whole weights and gradients in buckets (DistributedDataParallel); a gradient buffer that is
+reduced in place (Megatron, llm.c); buckets and a flat copy for 16-bit weights with masters
+(DeepSpeed); weights that are gathered block by block (FSDP2)."""
 
 _BLOCKS_ON_CARD = 2
 """With everything offloaded, the block at work and the next one are on the card (ZeRO-Infinity,
@@ -42,6 +46,19 @@ class States(NamedTuple):
     """Bytes of the gradient of the vocabulary matrix; zero when it is frozen."""
     host: Parts[Bytes]
     """States in host memory, including the copy of the weights that is updated there."""
+
+
+def data_parallel_mode(recipe: Recipe, zero: Zero, stack: Stack) -> Sharing:
+    """Return the data-parallel implementation for a stack, a recipe and a ZeRO stage.
+
+    Stage 3 is FSDP2; so is stage 2 with fp32 weights, which then keeps all 16-bit weights between
+    forward and backward pass (``reshard_after_forward=False``).
+    """
+    if zero == 3 or (zero == 2 and recipe.weight_storage == "autocast"):  # noqa: PLR2004 - ZeRO stages
+        return "fsdp"
+    if stack.keeps_gradients:
+        return "buffer"
+    return "flattened" if zero and recipe.weight_storage == "master" else "replicas"
 
 
 def training_states(placement: Placement, recipe: Recipe, zero: Zero, stack: Stack) -> States:
@@ -161,6 +178,15 @@ def nf4_bytes(weights: Count, *, double_quant: bool) -> Bytes:
     return weights * (_NF4_DOUBLE_BYTES if double_quant else _NF4_BYTES)
 
 
+def held_bytes(held: ParameterShard, recipe: Recipe, base: int, adapter: int) -> Bytes:
+    """Bytes of weights, 4-bit ones packed and the rest of ``base`` each, and of their adapters."""
+    adapters = adapter * held.trained if recipe.method.has_adapters else 0
+    if recipe.method.kind != "qlora":
+        return base * held.parameters + adapters
+    packed = nf4_bytes(held.matrices, double_quant=recipe.method.double_quant)
+    return packed + base * (held.parameters - held.matrices) + adapters
+
+
 def weight_bytes(recipe: Recipe) -> int:
     """Bytes of one trained weight; adapters have a precision of their own."""
     if recipe.method.has_adapters:
@@ -194,11 +220,4 @@ def _copies_gradients(recipe: Recipe, stack: Stack) -> bool:
 
 def _stored(held: ParameterShard, recipe: Recipe) -> Bytes:
     """Bytes of the weights as stored: quantized, 16 bit or fp32, and adapters beside them."""
-    base = base_bytes(recipe)
-    if not recipe.method.has_adapters:
-        return base * held.parameters
-    adapters = weight_bytes(recipe) * held.trained
-    if recipe.method.kind == "lora":
-        return base * held.parameters + adapters
-    packed = nf4_bytes(held.matrices, double_quant=recipe.method.double_quant)
-    return packed + base * (held.parameters - held.matrices) + adapters
+    return held_bytes(held, recipe, base_bytes(recipe), weight_bytes(recipe))

@@ -39,7 +39,7 @@ from gptbudget.core.arrays import (
     whole,
 )
 from gptbudget.core.memory.fsdp import Gathering
-from gptbudget.core.memory.placement import Placement, place, stages_that_may_be_worst
+from gptbudget.core.memory.placement import place, stages_that_may_be_worst
 from gptbudget.core.memory.rank import RankAmounts, rank_amounts
 from gptbudget.core.parts import Parts
 from gptbudget.core.step import TrainingStep
@@ -68,10 +68,8 @@ class MemoryByPhase(NamedTuple):
 
     phases: dict[Phase, Parts[Bytes]]
     host: Parts[Bytes]
-    rank: Placement
-    """What the GPU that needs most holds."""
     amounts: RankAmounts
-    """The amounts from which its phases were computed."""
+    """Those of the GPU that needs most, from which its phases were computed."""
     cached: Bytes
     """Unused memory cached by the allocator at the peak; released before an out-of-memory error."""
 
@@ -100,7 +98,7 @@ def memory_by_phase(step: TrainingStep, stage: int | None = None) -> MemoryByPha
     for rank in _ranks(step, None if stage is None else [stage]):
         phases = {phase: _largest(moments) for phase, moments in _moments(rank).items()}
         host, cached = rank.states.host.whole(), whole(_cached(rank))
-        ranks.append(MemoryByPhase(phases, host, rank.placement, rank, cached))
+        ranks.append(MemoryByPhase(phases, host, rank, cached))
     return max(ranks, key=lambda each: each.peak_bytes) if ranks else None
 
 

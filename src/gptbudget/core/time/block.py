@@ -10,10 +10,9 @@ from gptbudget.core.arrays import Count, Seconds, added, maximum
 from gptbudget.core.flops import Square, forward_flops_per_token
 from gptbudget.core.parameters import adapter_parameters
 from gptbudget.core.step import TrainingStep
-from gptbudget.core.tensors import Layers, products, tensors_of
+from gptbudget.core.tensors import Component, Layers, products, tensors_of
 from gptbudget.core.time.matmul import elements_s, operands_s, product_s, traffic_s
 from gptbudget.specs.machine import Machine
-from gptbudget.specs.model import ModelSpec
 
 _BACKWARD_PRODUCTS = 2
 _BACKWARD_FLASH = 2.5
@@ -57,21 +56,29 @@ _PER_OPERATION_PRODUCTS = 0.5
 """Of the products, those that checkpointing by operation computes again (torchtitan)."""
 
 
-class BlockTime(NamedTuple):
-    """Seconds of one block and micro-batch on one rank."""
+class LayerTime(NamedTuple):
+    """Seconds of one layer and micro-batch on one rank, by part: its block, then what it waits for.
+
+    ``recomputation`` is what is computed again.
+    """
 
     products: Seconds
     attention: Seconds
     elementwise: Seconds
     recomputation: Seconds
+    tensor_parallel: Seconds = 0
+    context_ring: Seconds = 0
+    expert_all_to_all: Seconds = 0
+    host: Seconds = 0
+    """Additional time if launching kernels takes longer than all other parts."""
 
     @property
     def total(self) -> Seconds:
-        """Forward and backward pass, and what is computed again."""
-        return self.products + self.attention + self.elementwise + self.recomputation
+        """All of it."""
+        return added(self)
 
 
-def block_s(step: TrainingStep, machine: Machine) -> tuple[BlockTime, BlockTime]:
+def block_s(step: TrainingStep, machine: Machine) -> tuple[LayerTime, LayerTime]:
     """Seconds of one block that is trained, and of one below all that is: its forward pass alone.
 
     Averaged over dense and expert layers.
@@ -90,8 +97,8 @@ def block_s(step: TrainingStep, machine: Machine) -> tuple[BlockTime, BlockTime]
     elif recipe.checkpointing == "selective":
         by_operation = stack.selective is not None
         again = _PER_OPERATION_PRODUCTS * forward + ahead if by_operation else score_forward
-    trained = BlockTime(forward + backward, score_forward + score_backward, around, again)
-    return trained, BlockTime(forward, score_forward, ahead, 0)
+    trained = LayerTime(forward + backward, score_forward + score_backward, around, again)
+    return trained, LayerTime(forward, score_forward, ahead, 0)
 
 
 def products_s(step: TrainingStep, machine: Machine) -> tuple[Count, Count]:
@@ -102,11 +109,13 @@ def products_s(step: TrainingStep, machine: Machine) -> tuple[Count, Count]:
     model, recipe, speed = step.model, step.recipe, step.stack.speed
     narrow = recipe.precision in {"fp8", "fp4"}
     tokens, tp = step.tokens, step.layout.tp
-    of_attention = attention_matrices(model, tp)
+    layers = tensors_of(model).layers
+    of_attention = _matrices(layers[0], tp, "attention")
     forward = _products_s(tokens, of_attention, machine, narrow=narrow)
-    kinds = [(each, each.number / model.layers) for each in tensors_of(model).layers]
+    kinds = [(each, each.number / model.layers) for each in layers]
     for each, part in kinds:
-        network = _products_s(tokens, _network_matrices(each, tp), machine, narrow=narrow)
+        dense = _matrices(each, tp, "feed_forward", "experts")
+        network = _products_s(tokens, dense, machine, narrow=narrow)
         if each.parameters.experts:
             network = _experts_s(step, machine, narrow=narrow) + network
         forward = forward + part * network
@@ -116,7 +125,7 @@ def products_s(step: TrainingStep, machine: Machine) -> tuple[Count, Count]:
     if recipe.method.kind == "qlora":
         weights = _size(of_attention)
         for each, part in kinds:
-            network = _size(_network_matrices(each, tp))
+            network = _size(_matrices(each, tp, "feed_forward", "experts"))
             if each.parameters.experts:
                 network = _experts_on_rank(step) * _size(_expert_matrices(step)) + network
             weights = weights + part * network
@@ -135,22 +144,10 @@ def _adapters_s(step: TrainingStep, machine: Machine) -> Seconds:
     return 2 * step.tokens * weights / step.layout.tp / rate
 
 
-def attention_matrices(model: ModelSpec, tp: Count) -> list[tuple[Count, Count]]:
-    """Columns and depth of the products before and after attention on one tensor-parallel rank."""
-    first, *_ = tensors_of(model).layers
-    return [
-        *products((each for each in first.tensors if each.component == "attention"), tp).values()
-    ]
-
-
-def _network_matrices(layers: Layers, tp: Count) -> list[tuple[Count, Count]]:
-    """Columns and depth of the products of a dense network, or of the shared expert."""
-    of_all = (
-        each
-        for each in layers.tensors
-        if each.component in {"feed_forward", "experts"} and each.cut != "experts"
-    )
-    return [*products(of_all, tp).values()]
+def _matrices(layers: Layers, tp: Count, *components: Component) -> list[tuple[Count, Count]]:
+    """Columns and depth of the products on one tensor-parallel rank, without routed experts."""
+    of_all = (t for t in layers.tensors if t.component in components and t.cut != "experts")
+    return products(of_all, tp)
 
 
 def _products_s(

@@ -5,8 +5,7 @@ from typing import NamedTuple
 from gptbudget.core.arrays import Bytes, Count, Seconds, any_true, maximum, same_everywhere, where
 from gptbudget.core.memory.fsdp import gathered_bytes, whole_gradients
 from gptbudget.core.memory.placement import ParameterShard, Placement
-from gptbudget.core.memory.sharding import data_parallel_mode
-from gptbudget.core.memory.states import gradient_bytes, weight_bytes
+from gptbudget.core.memory.states import data_parallel_mode, gradient_bytes, weight_bytes
 from gptbudget.core.step import TrainingStep
 from gptbudget.core.time import collectives as comm
 from gptbudget.specs.layout import Layout

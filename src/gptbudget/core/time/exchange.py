@@ -3,8 +3,6 @@
 What data-parallel ranks wait for is in ``data_parallel``.
 """
 
-from typing import NamedTuple
-
 from gptbudget.core.arrays import Count, Seconds, maximum, same_everywhere, where
 from gptbudget.core.step import TrainingStep
 from gptbudget.core.time import collectives as comm
@@ -80,25 +78,19 @@ def messages_s(step: TrainingStep, machine: Machine, stage_s: Seconds) -> Second
     message_s = sent / comm.neighbour_bytes_per_s(machine, distance)
     if not layout.sequence_parallel:
         message_s = message_s + (layout.tp - 1) * sent / comm.link_bytes_per_s(machine, layout.tp)
-    waits = exchanges(pp, vp, micro_batches)
-    total = waits.messages * message_s + waits.exchanges * speed.exchange_s
+    waits, messages = exchanges(pp, vp, micro_batches)
+    total = messages * message_s + waits * speed.exchange_s
     if not speed.hides_messages:
         return total
     hidden = micro_batches * comm.exposed_s(2 * vp * message_s, stage_s, speed.overlap)
     return where(vp == 1, total, hidden + 2 * (pp - 1) * message_s)
 
 
-class Exchanges(NamedTuple):
-    """Counts along the critical path of a step."""
+def exchanges(pp: Count, vp: Count, micro_batches: Count) -> tuple[Count, Count]:
+    """How often p stages of v chunks exchange in a step of m micro-batches, and their messages.
 
-    exchanges: Count
-    """How often stages wait for each other."""
-    messages: Count
-    """How many messages pass one after the other."""
-
-
-def exchanges(pp: Count, vp: Count, micro_batches: Count) -> Exchanges:
-    """How often p stages of v chunks exchange in a step of m micro-batches.
+    Both are counts along the critical path: how often stages wait for each other, and how many
+    messages pass one after the other.
 
     Counted by playing the two schedules of Narayanan et al. 2021 (arXiv 2104.04473, section 2.2)
     through. Without interleaving: 2 m + 2 p - 5, for two stages m + 1, for one micro-batch 2 p - 2,
@@ -115,4 +107,4 @@ def exchanges(pp: Count, vp: Count, micro_batches: Count) -> Exchanges:
     running, ends = vp * m, vp * pp + pp - 3
     counted = where(m == pp, at_once, running + ends)
     passed = where(m == pp, at_once, 2 * running + ends)
-    return Exchanges(where(vp == 1, plain, counted), where(vp == 1, plain, passed))
+    return where(vp == 1, plain, counted), where(vp == 1, plain, passed)

@@ -1,10 +1,8 @@
 """Time of one layer and micro-batch: block, communication, host; and of the head."""
 
-from typing import NamedTuple
-
-from gptbudget.core.arrays import Count, Seconds, added, maximum
+from gptbudget.core.arrays import Count, Seconds, maximum
 from gptbudget.core.step import TrainingStep
-from gptbudget.core.time.block import BlockTime, block_s
+from gptbudget.core.time.block import LayerTime, block_s
 from gptbudget.core.time.exchange import all_to_all_s, context_ring_s, tensor_parallel_s
 from gptbudget.core.time.matmul import product_s, traffic_s
 from gptbudget.specs.machine import Machine
@@ -26,25 +24,6 @@ _FUSED_BYTES = 8
 """Bytes moved per logit when loss and gradient are one kernel, as in native (C/CUDA) stacks."""
 
 
-class LayerTime(NamedTuple):
-    """Seconds of one layer and micro-batch on one rank, by part."""
-
-    products: Seconds
-    attention: Seconds
-    elementwise: Seconds
-    recomputation: Seconds
-    tensor_parallel: Seconds
-    context_ring: Seconds
-    expert_all_to_all: Seconds
-    host: Seconds
-    """Additional time if launching kernels takes longer than all other parts."""
-
-    @property
-    def total(self) -> Seconds:
-        """All of it."""
-        return added(self)
-
-
 def layer_s(step: TrainingStep, machine: Machine) -> tuple[LayerTime, LayerTime]:
     """Seconds of a layer that is trained, and of one below all that is.
 
@@ -64,9 +43,10 @@ def layer_s(step: TrainingStep, machine: Machine) -> tuple[LayerTime, LayerTime]
     return trained, _with_host(below, forward, _FORWARD_THIRD * host_s)
 
 
-def _with_host(block: BlockTime, waits: tuple[Count, Count, Count], host_s: float) -> LayerTime:
+def _with_host(block: LayerTime, waits: tuple[Count, Count, Count], host_s: float) -> LayerTime:
     """A block and what it waits for; ``host`` fills the gap up to ``host_s``."""
-    alone = LayerTime(*block, *waits, host=0)
+    tensor, ring, exchange = waits
+    alone = block._replace(tensor_parallel=tensor, context_ring=ring, expert_all_to_all=exchange)
     return alone._replace(host=maximum(host_s - alone.total, 0))
 
 

@@ -7,9 +7,10 @@ from gptbudget.core.memory.placement import Placement, place, stages_that_may_be
 from gptbudget.core.memory.states import training_states
 from gptbudget.core.parts import Parts
 from gptbudget.core.step import TrainingStep
+from gptbudget.core.time.block import LayerTime
 from gptbudget.core.time.data_parallel import data_parallel_s
 from gptbudget.core.time.exchange import messages_s
-from gptbudget.core.time.layer import LayerTime, head_s, layer_s
+from gptbudget.core.time.layer import head_s, layer_s
 from gptbudget.core.time.update import host_update_s, offload_s, optimizer_s
 from gptbudget.specs.machine import Machine
 
