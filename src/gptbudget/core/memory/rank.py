@@ -6,7 +6,6 @@ from typing import NamedTuple
 from gptbudget.core.arrays import Bytes, maximum, where
 from gptbudget.core.memory.activations import (
     autocast_copies,
-    head_tensors,
     layer_tensors,
     quantized_inputs,
     recomputed_tensors,
@@ -14,6 +13,7 @@ from gptbudget.core.memory.activations import (
 )
 from gptbudget.core.memory.buffers import gradient_buckets, messages
 from gptbudget.core.memory.fsdp import Gathering, gathering, whole_gradients
+from gptbudget.core.memory.loss import LossAmounts, loss_amounts
 from gptbudget.core.memory.placement import Placement
 from gptbudget.core.memory.states import States, data_parallel_mode, training_states
 from gptbudget.core.parts import Parts
@@ -21,23 +21,6 @@ from gptbudget.core.step import TrainingStep
 from gptbudget.core.tensors import vocabulary_matrix
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Recipe
-
-
-class LossAmounts(NamedTuple):
-    """Sizes around the logits; zero on ranks without the head."""
-
-    saved: Bytes
-    """Kept by the final norm, the head and the loss for the backward pass."""
-    logits_held: Bytes
-    """Logits that the program itself keeps until the next step."""
-    forward_temporary: Bytes
-    backward_temporary: Bytes
-    head_copy: Bytes
-    """Autocast's copy of the head."""
-    fused_head_gradient: Bytes
-    """Gradient of the head, which a fused loss computes in the forward pass."""
-    fragmentation: Bytes
-    """Memory lost to fragmentation: the last tensor of the loss fits into no freed block."""
 
 
 class RankAmounts(NamedTuple):
@@ -124,7 +107,7 @@ def rank_amounts(step: TrainingStep, placement: Placement) -> RankAmounts | None
         recomputed={"none": 0, "selective": again, "full": layer}[recipe.checkpointing],
         mask=mask,
         residual=residual,
-        loss=_loss_amounts(step, placement, states),
+        loss=loss_amounts(step, placement, states),
         block_backward_temporary=maximum(
             size(parts.feed_forward.differentiated[mode]), size(attention) - network_freed, 0
         )
@@ -135,24 +118,6 @@ def rank_amounts(step: TrainingStep, placement: Placement) -> RankAmounts | None
         ),
         gathering=gathered,
         flattens_gradients=sharing == "flattened",
-    )
-
-
-def _loss_amounts(step: TrainingStep, placement: Placement, states: States) -> LossAmounts:
-    """Compute the sizes around the logits; tensors per logit are those of the chosen loss."""
-    recipe, loss, mode = step.recipe, step.implementation.loss, step.recipe.mode
-    size, last = partial(sized, step), int(placement.last)
-    logits = size({"vocabulary": 1})
-    gradient = states.table_gradient
-    return LossAmounts(
-        saved=last * size(head_tensors(step)),
-        logits_held=last * loss.logit_bytes[mode] * logits if recipe.keep_logits else 0,
-        forward_temporary=last * size(loss.forward_temporary[mode]),
-        backward_temporary=last
-        * (size(loss.backward_temporary[mode]) + loss.table_gradients * gradient),
-        head_copy=autocast_copies(recipe, last * placement.embedding_table),
-        fused_head_gradient=last * gradient if recipe.loss == "fused" else 0,
-        fragmentation=last * loss.fragmentation * logits,
     )
 
 
