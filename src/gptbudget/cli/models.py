@@ -30,7 +30,7 @@ def command(invocation: Invocation) -> None:
     from gptbudget.catalog.catalog import load_catalog
     from gptbudget.errors import UsageError
     from gptbudget.render.output import write
-    from gptbudget.run.job import refuse_beyond_positions
+    from gptbudget.run.batch import refuse_beyond_positions
     from gptbudget.run.published_rate import published_rate
     from gptbudget.run.question import find_model, given_options, one_gpu
     from gptbudget.specs.command_options import ReadingOptions

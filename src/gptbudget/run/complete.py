@@ -8,7 +8,7 @@ from typing import Any
 from gptbudget.core.arrays import where, whole
 from gptbudget.core.implementation import implementation
 from gptbudget.errors import UsageError
-from gptbudget.run.job import batch_of, tokens_of
+from gptbudget.run.batch import batch_of, tokens_of
 from gptbudget.run.layout import complete_layout, degrees_of, gpus_on_a_host, refuse_recipe
 from gptbudget.run.machine import GPUS_PER_NODE, default_network_gb_per_s, machine_of, node_of
 from gptbudget.run.origins import Resolver, refuse_two, refuse_unused

@@ -11,8 +11,8 @@ from itertools import groupby
 import numpy as np
 
 from gptbudget.errors import UsageError
+from gptbudget.run.batch import GLOBAL_BATCH_TOKENS
 from gptbudget.run.complete import complete_model_run, precision_and_peak
-from gptbudget.run.job import GLOBAL_BATCH_TOKENS
 from gptbudget.run.run import ModelRun, NamedGpu
 from gptbudget.search.best import Progress, SearchResult
 from gptbudget.search.candidate import SearchSpec, choices_of, complete

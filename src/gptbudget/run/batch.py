@@ -1,4 +1,4 @@
-"""What is trained: on how many tokens, in which sequences, micro-batches and steps."""
+"""How much is trained, and in what: tokens, sequences, micro-batches and the batch of a step."""
 
 from typing import NamedTuple
 
