@@ -19,7 +19,6 @@ from gptbudget.search.fastest import (
     ModelWay,
     best_way,
     knows_memory,
-    tokens_in_time,
     way_of,
 )
 
@@ -126,8 +125,6 @@ def fastest_shape(setting: Setting, size: float) -> NamedModel:
         way = _plain(setting, model, _changes(setting, model))
         return float(about(way.time.wall_clock_s / way.estimate.compute.required_flops))
 
-    if len(shapes) == 1:
-        slowness(shapes[0])
     return min(shapes, key=slowness)
 
 
@@ -175,7 +172,9 @@ def _plain(setting: Setting, model: NamedModel, changes: Mapping[str, Any]) -> M
 
 def _trained(setting: Setting, model: NamedModel, way: ModelWay, *, fits: bool | None) -> Trained:
     """Return the model with the tokens that the budget allows, rounded down to four digits."""
-    tokens = way.run.tokens if setting.options.flops else _rounded_down(tokens_in_time(way))
+    tokens = way.run.tokens
+    if not setting.options.flops:
+        tokens = _rounded_down(tokens * way.run.horizon_s / way.time.wall_clock_s)
     final = _plain(setting, model, {**way.changes, "tokens": tokens})
     return Trained(model, parameters_of(model), final, fits, tokens)
 

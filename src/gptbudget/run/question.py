@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from gptbudget.catalog.catalog import Catalog, Entry, load_catalog
 from gptbudget.catalog.index import AUTO, EVERY, is_config_path, is_size, read_option
@@ -27,10 +27,6 @@ from gptbudget.run.run import (
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.options import SHAPE_OPTIONS, Options, OptionValues, nearest_option
 from gptbudget.units import parse_count
-
-if TYPE_CHECKING:
-    from gptbudget.catalog.scenario import Requirements
-
 
 _SIZE_LIKE = r"[+-]?[0-9.,]+([eE][+-]?[0-9]+)?[A-Za-z]?"
 """Matches text that looks like a parameter count, so it is not treated as a model name."""
@@ -101,11 +97,11 @@ def ask(given: Mapping[str, Any], scenario: Path | None = None) -> Question:
     from gptbudget.catalog.scenario import load_scenario
 
     file = load_scenario(scenario)
+    asked = file.require
+    require = Require(asked.fits, asked.max_wall_clock, asked.max_cost_usd, asked.min_ratio)
     places = {name: place for name, place in file.places.items() if name not in origins}
     origins |= dict.fromkeys(places, "scenario")
-    return Question(
-        Options(**{**file.given, **options.given}), origins, _require(file.require), places
-    )
+    return Question(Options(**{**file.given, **options.given}), origins, require, places)
 
 
 AnyOptions = TypeVar("AnyOptions", bound=OptionValues)
@@ -275,12 +271,3 @@ def one_gpu(name: str, catalog: Catalog) -> tuple[NamedGpu, int]:
 
     local = find_local(catalog.gpus)
     return NamedGpu(local.entry.key, local.entry.spec), local.cards
-
-
-def _require(asked: "Requirements") -> Require:
-    return Require(
-        fits=asked.fits,
-        max_wall_clock_s=asked.max_wall_clock,
-        max_cost_usd=asked.max_cost_usd,
-        min_ratio=asked.min_ratio,
-    )

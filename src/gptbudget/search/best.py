@@ -20,15 +20,6 @@ Miss = Literal["nearest", "fastest", "cheapest"]
 """What misses the memory by least, and of those that fit the fastest and the cheapest."""
 
 
-class Progress(NamedTuple):
-    """Progress of a search."""
-
-    done: int
-    programs: int
-    evaluated: int
-    best: Candidate | None
-
-
 class SearchResult:
     """What a search found, and how much it looked at; it grows while the search runs."""
 
@@ -64,11 +55,6 @@ class SearchResult:
     def refuse(self, error: UsageError) -> None:
         """Record the error of a program that passes all rules but is invalid."""
         self._refusals.append(error)
-
-    def progress(self) -> Progress:
-        """How far it is."""
-        best = self.ranked[0][1] if self.ranked else None
-        return Progress(self.done, self.programs, self.evaluated, best)
 
     def keep(self, run: ModelRun, variant: Variant, laid: LayoutGrid, amounts: Evaluated) -> None:
         """Count the candidates of a program, and keep its best."""

@@ -13,8 +13,8 @@ import numpy as np
 from gptbudget.errors import UsageError
 from gptbudget.run.batch import GLOBAL_BATCH_TOKENS
 from gptbudget.run.complete import complete_model_run, precision_and_peak
-from gptbudget.run.run import ModelRun, NamedGpu
-from gptbudget.search.best import Progress, SearchResult
+from gptbudget.run.run import NamedGpu
+from gptbudget.search.best import SearchResult
 from gptbudget.search.candidate import SearchSpec, choices_of, complete
 from gptbudget.search.evaluate import LayoutGrid, evaluate, lay_out
 from gptbudget.search.layouts import kinds
@@ -26,7 +26,7 @@ FEW_GPUS = 64
 fits: states are shared instead."""
 _NOT_ON_MANY = f"offloads and other copies of the weights on more than {FEW_GPUS} GPUs"
 
-Watch = Callable[[Progress], None]
+Watch = Callable[[SearchResult], None]
 
 
 def search(space: SearchSpec, gpus: Sequence[NamedGpu], watch: Watch | None = None) -> SearchResult:
@@ -122,19 +122,15 @@ class _Search:
             return
         self.result.count(laid)
         if laid.valid.any():
+            one = choices_of(variant, laid, np.flatnonzero(laid.valid)[-1])
             try:
-                run = self._representative(variant, laid)
+                run = complete(self.space, self.gpu, one)
             except UsageError as error:
                 self.result.refuse(error)
             else:
                 self.result.keep(run, variant, laid, evaluate(run, laid))
         if self.watch:
-            self.watch(self.result.progress())
-
-    def _representative(self, variant: Variant, laid: LayoutGrid) -> ModelRun:
-        """Return one valid candidate as a complete run, from which shared values are read."""
-        last = np.flatnonzero(laid.valid)[-1]
-        return complete(self.space, self.gpu, choices_of(variant, laid, last))
+            self.watch(self.result)
 
     def _refuse_fixed(self) -> None:
         """Raise the error that a single estimate with the given options would raise.
