@@ -60,7 +60,10 @@ def complete_layout(resolver: Resolver, degrees: Layout, model: ModelSpec, stack
     if layout.sequence_parallel and layout.tp == 1:
         raise UsageError("--sequence-parallel has no effect without --tp", "add --tp, or drop it")
     if layout.dp_shard is not None:
-        _refuse_bad_shards(layout, layout.dp_shard)
+        message = f"--dp-shard {layout.dp_shard} does not divide --dp {layout.dp}"
+        _refuse_remainder(layout.dp, layout.dp_shard, message)
+        if not layout.zero:
+            raise UsageError("--dp-shard shares nothing with --zero 0", "add --zero 1, 2 or 3")
     resolver.given("dp_shard")
     return layout
 
@@ -145,13 +148,6 @@ def _refuse_what_does_not_divide(resolver: Resolver, layout: Layout, model: Mode
     inside = (resolver.options.dp_shard or layout.dp) * layout.cp * layout.tp
     what = "GPUs of a pipeline stage that it lies in"
     _refuse_remainder(inside, layout.ep, f"{ep} does not divide the {inside} {what}")
-
-
-def _refuse_bad_shards(layout: Layout, dp_shard: int) -> None:
-    message = f"--dp-shard {dp_shard} does not divide --dp {layout.dp}"
-    _refuse_remainder(layout.dp, dp_shard, message)
-    if not layout.zero:
-        raise UsageError("--dp-shard shares nothing with --zero 0", "add --zero 1, 2 or 3")
 
 
 def _refuse_remainder(size: int, degree: int, message: str) -> None:

@@ -83,7 +83,9 @@ def machine_of(
         "architecture": gpu.architecture is None,
     }
     host = _pcie_bytes_per_s(gpu)
-    slots = _HOST_LINK_SHARE * host
+    link = slots = _HOST_LINK_SHARE * host
+    if gpu.link is not None:
+        link = _LINK_SHARE * (gpu.link.gb_per_s_per_direction or math.inf) * 1e9
     return AssumedMachine(
         Machine(
             matmul_flops_per_s=measured or nominal * _nominal_share(gpu),
@@ -92,7 +94,7 @@ def machine_of(
             attention_share=_attention_share(speed, hopper=hopper),
             memory_bytes_per_s=(gpu.memory_bandwidth_gb_per_s or math.inf) * 1e9,
             multiprocessors=gpu.multiprocessors or 0,
-            link_bytes_per_s=_link_bytes_per_s(gpu, slots),
+            link_bytes_per_s=link,
             domain_gpus=domain_of(gpu, gpus_per_node),
             slot_bytes_per_s=slots,
             node_gpus=node_of(gpu, gpus_per_node),
@@ -103,12 +105,6 @@ def machine_of(
         measured is not None,
         tuple(figure for figure, is_missing in missing.items() if is_missing),
     )
-
-
-def _link_bytes_per_s(gpu: GpuSpec, slot_bytes_per_s: float) -> float:
-    if gpu.link is None:
-        return slot_bytes_per_s
-    return _LINK_SHARE * (gpu.link.gb_per_s_per_direction or math.inf) * 1e9
 
 
 def domain_of(gpu: GpuSpec, gpus_per_node: int | None = None) -> int:

@@ -1,6 +1,5 @@
 """Results collected during a search: best candidates, nearest misses and counts."""
 
-from collections.abc import Mapping
 from operator import itemgetter
 from typing import Any, Literal, NamedTuple
 
@@ -38,7 +37,8 @@ class SearchResult:
         """What was not searched because something better was found."""
         self._least: dict[Miss, float] = {}
         self._obeyed: dict[str, bool] = {}
-        self._refusals: list[UsageError] = []
+        self.refusals: list[UsageError] = []
+        """Of programs that pass all rules but are invalid."""
 
     @property
     def rows(self) -> list[Candidate]:
@@ -51,10 +51,6 @@ class SearchResult:
         self.candidates += laid.candidates
         for rule, holds in laid.obeyed.items():
             self._obeyed[rule] = self._obeyed.get(rule, False) or holds
-
-    def refuse(self, error: UsageError) -> None:
-        """Record the error of a program that passes all rules but is invalid."""
-        self._refusals.append(error)
 
     def keep(self, run: ModelRun, variant: Variant, laid: LayoutGrid, amounts: Evaluated) -> None:
         """Count the candidates of a program, and keep its best."""
@@ -117,8 +113,8 @@ class SearchResult:
 
     def why_empty(self) -> UsageError:
         """Return the error of an empty search: a recorded one, else the rule that nothing obeys."""
-        if self._refusals:
-            return self._refusals[0]
+        if self.refusals:
+            return self.refusals[0]
         counts = self.space.counts
         of = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]}..{counts[-1]}"
         never = [rule for rule, holds in self._obeyed.items() if not holds]
@@ -167,20 +163,3 @@ def _sums_in_16_bit(run: ModelRun, variant: Variant, laid: LayoutGrid) -> Any:
     )
     summed = accumulates(run.recipe, laid.micro_batches)
     return np.broadcast_to(narrow & summed, laid.valid.shape)
-
-
-def front(rows: Mapping[tuple[str, int], Candidate]) -> list[Candidate]:
-    """Return the Pareto front of time and cost, fastest first.
-
-    Without prices GPU-hours are the cost. A candidate of lower quality dominates no other.
-    """
-
-    def cost(row: Candidate) -> float:
-        return float(about(row.gpus * row.wall_clock_s if row.usd is None else row.usd))
-
-    unbeaten: list[Candidate] = []
-    for row in sorted(rows.values(), key=lambda row: (about(row.wall_clock_s), cost(row))):
-        better = [b for b in unbeaten if b.quality_cost <= row.quality_cost]
-        if not better or cost(row) < min(map(cost, better)):
-            unbeaten.append(row)
-    return unbeaten

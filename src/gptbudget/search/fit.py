@@ -7,14 +7,15 @@ from typing import Any, NamedTuple
 
 from gptbudget.catalog.catalog import Catalog, load_catalog
 from gptbudget.catalog.reference import load_evidence
+from gptbudget.core.arrays import about
 from gptbudget.errors import UsageError
 from gptbudget.run import question as questions
 from gptbudget.run.complete import complete_model_run, host_memory_bytes
 from gptbudget.run.estimate import estimate, memory_of, unknown_memory
 from gptbudget.run.run import NamedGpu, NamedModel
 from gptbudget.search.ablation import distances
-from gptbudget.search.best import Miss, SearchResult, front
-from gptbudget.search.candidate import Candidate, SearchSpec, complete
+from gptbudget.search.best import Miss, SearchResult
+from gptbudget.search.candidate import Candidate, Rank, SearchSpec, complete
 from gptbudget.search.layouts import counts_of
 from gptbudget.search.result import Fit, Way
 from gptbudget.search.search import Watch, search
@@ -75,7 +76,7 @@ def answer(asked: Asked, catalogs: Iterable[Path] = (), watch: Watch | None = No
     )
     result = search(space, gpus, watch)
     over_hardware = len(gpus) > 1 or len(space.counts) > 1
-    rows = _front(space, result) if over_hardware else result.rows
+    rows = _front(result) if over_hardware else result.rows
     rows = rows[: asked.search.top or _TOP]
 
     def way(candidate: Candidate, *, explained: bool) -> Way:
@@ -100,13 +101,28 @@ def answer(asked: Asked, catalogs: Iterable[Path] = (), watch: Watch | None = No
     )
 
 
-def _front(space: SearchSpec, result: SearchResult) -> list[Candidate]:
-    """Return the Pareto front of time and cost, sorted by the objective."""
-    unbeaten = front(result.by_hardware)
-    best = min(result.by_hardware.values(), key=lambda row: row.rank(space.minimize), default=None)
+def _front(result: SearchResult) -> list[Candidate]:
+    """Return the Pareto front of time and cost, and the best, sorted by the objective.
+
+    Without prices GPU-hours are the cost. A candidate of lower quality dominates no other.
+    """
+
+    def cost(row: Candidate) -> float:
+        return float(about(row.gpus * row.wall_clock_s if row.usd is None else row.usd))
+
+    def rank(row: Candidate) -> Rank:
+        return row.rank(result.space.minimize)
+
+    rows = result.by_hardware.values()
+    unbeaten: list[Candidate] = []
+    for row in sorted(rows, key=lambda row: (about(row.wall_clock_s), cost(row))):
+        better = [b for b in unbeaten if b.quality_cost <= row.quality_cost]
+        if not better or cost(row) < min(map(cost, better)):
+            unbeaten.append(row)
+    best = min(rows, key=rank, default=None)
     if best is not None and best not in unbeaten:
         unbeaten.append(best)
-    return sorted(unbeaten, key=lambda row: row.rank(space.minimize))
+    return sorted(unbeaten, key=rank)
 
 
 def _work(question: questions.Question, catalog: Catalog) -> NamedModel:

@@ -90,7 +90,7 @@ class _Search:
         micro-batch of each replica, as for a single question.
 
         Raises:
-            UsageError: the given degrees divide nothing.
+            UsageError: the given degrees divide nothing, said as for a single estimate.
         """
         counts = self.space.counts
         groups = (
@@ -101,7 +101,8 @@ class _Search:
             laid = [self._layouts(group, raised=raised) for group in groups]
             if any(each.valid.any() for group in laid for each in group):
                 return laid
-        self._refuse_fixed()
+        freed = {"gpus": counts[0], **dict.fromkeys(HOST_OPTIONS)}
+        complete_model_run(self.setting.changed(freed), self.space.work)
         return laid
 
     def _layouts(self, counts: Sequence[int], *, raised: bool) -> list[LayoutGrid]:
@@ -126,17 +127,8 @@ class _Search:
             try:
                 run = complete(self.space, self.gpu, one)
             except UsageError as error:
-                self.result.refuse(error)
+                self.result.refusals.append(error)
             else:
                 self.result.keep(run, variant, laid, evaluate(run, laid))
         if self.watch:
             self.watch(self.result)
-
-    def _refuse_fixed(self) -> None:
-        """Raise the error that a single estimate with the given options would raise.
-
-        Raises:
-            UsageError: degrees that do not divide GPUs, heads, layers or experts.
-        """
-        freed = {"gpus": self.space.counts[0], **dict.fromkeys(HOST_OPTIONS)}
-        complete_model_run(self.setting.changed(freed), self.space.work)
