@@ -91,14 +91,11 @@ def optimum_on(setting: Setting) -> OnHardware:
     best = trained if agreed else min(tried.values(), key=lambda each: each.loss)
     allocation = optimum(best.flops if flops is None else flops)
     inside = best.fits and (best.way.run.recipe.offload == "none" or setting.fixed("offload"))
-    if best.fits is None:
-        return OnHardware(allocation, best, None, None, None, agreed)
-    smaller = None if inside else largest_that_fits(setting, best, offload=False)
-    offloaded = (
-        largest_that_fits(setting, best, offload=True)
-        if not best.fits and not setting.fixed("offload")
-        else None
-    )
+    smaller = offloaded = None
+    if inside is False:
+        smaller = largest_that_fits(setting, best, offload=False)
+    if best.fits is False and not setting.fixed("offload"):
+        offloaded = largest_that_fits(setting, best, offload=True)
     return OnHardware(allocation, best, inside, smaller, offloaded, agreed)
 
 

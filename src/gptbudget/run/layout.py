@@ -76,17 +76,13 @@ def default_zero(layout: Layout, stack: Stack) -> Zero:
 
 
 def refuse_recipe(layout: Layout, recipe: Recipe, seq_len: int) -> None:
-    """Refuse ranks that do not divide the sequence, and ``--cp`` with math or eager attention.
-
-    Raises:
-        UsageError: the attention or the length does not allow it.
-    """
+    """Refuse ranks that do not divide the sequence, and ``--cp`` with math or eager attention."""
     if layout.cp > 1 and recipe.attention in {"math", "eager"}:
         raise UsageError(
             f"--cp {layout.cp} cannot cut attention that is written out ({recipe.attention})",
             "use --attention flash",
         )
-    ways = layout.cp * (layout.tp if layout.sequence_parallel else 1)
+    ways = layout.sequence_ranks
     if seq_len % ways:
         shared = f" x --tp {layout.tp} with --sequence-parallel" if ways > layout.cp else ""
         cut = f"--cp {layout.cp}{shared}" if layout.cp > 1 else shared.removeprefix(" x ")

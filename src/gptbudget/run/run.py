@@ -222,11 +222,6 @@ class ModelRun(RunBasis):
         )
 
     @property
-    def sequence_piece(self) -> int:
-        """The sequence length must be a multiple of this, to divide evenly over the ranks."""
-        return self.layout.cp * (self.layout.tp if self.layout.sequence_parallel else 1)
-
-    @property
     def micro_batches(self) -> int:
         """Micro-batches that each replica runs in a step."""
         return max(

@@ -54,9 +54,16 @@ class SearchResult:
 
     def keep(self, run: ModelRun, variant: Variant, laid: LayoutGrid, amounts: Evaluated) -> None:
         """Count the candidates of a program, and keep its best."""
-        program = Program(run.gpu, variant, laid, amounts, _sums_in_16_bit(run, variant, laid))
+        # The user's own recipe may sum gradients in 16 bit at no cost.
+        narrow = gradients_are_narrow(run.recipe, run.implementation.stack)
+        sums = "recipe" in variant.options and narrow & accumulates(run.recipe, laid.micro_batches)
+        sums_in_16_bit = np.broadcast_to(sums, laid.valid.shape)
+        program = Program(run.gpu, variant, laid, amounts, sums_in_16_bit)
         fits = laid.valid & amounts.fits
-        holds = fits & self._within_limits(amounts)
+        longest, most = self.space.max_wall_clock_s, self.space.max_usd
+        holds = fits & (amounts.wall_clock_s <= (np.inf if longest is None else longest))
+        if most is not None:
+            holds = holds & (amounts.usd <= most)
         self.evaluated += int(laid.valid.sum())
         self.feasible += int(holds.sum())
         self.lossless += int((holds & (program.quality_cost == 0)).sum())
@@ -64,11 +71,6 @@ class SearchResult:
             self._note_misses(program, fits, run)
         if holds.any():
             self._keep_best(program, np.flatnonzero(holds))
-
-    def _within_limits(self, amounts: Evaluated) -> Any:
-        longest, most = self.space.max_wall_clock_s, self.space.max_usd
-        holds = amounts.wall_clock_s <= (np.inf if longest is None else longest)
-        return holds if most is None else holds & (amounts.usd <= most)
 
     def _keep_best(self, program: "Program", positions: Any) -> None:
         """The best of those that hold all limits, and of each number of GPUs."""
@@ -154,12 +156,3 @@ class Program(NamedTuple):
             usd=None if amounts.usd is None else amounts.usd.item(position),
             energy_kwh=None if amounts.energy_kwh is None else amounts.energy_kwh.item(position),
         )
-
-
-def _sums_in_16_bit(run: ModelRun, variant: Variant, laid: LayoutGrid) -> Any:
-    """Where gradients are summed in 16 bit although the user did not give the recipe."""
-    narrow = "recipe" in variant.options and gradients_are_narrow(
-        run.recipe, run.implementation.stack
-    )
-    summed = accumulates(run.recipe, laid.micro_batches)
-    return np.broadcast_to(narrow & summed, laid.valid.shape)

@@ -25,7 +25,6 @@ from gptbudget.specs.stack import AttentionKind
 BATCH_TOLERANCE = 0.1
 """Allowed relative deviation from the global batch if that is a default."""
 
-
 _FEW = 0.15
 """If a smaller share of the grid is valid, only a list of the valid ones is evaluated."""
 
