@@ -17,7 +17,7 @@ from gptbudget.catalog.profiles import (
     save_profile,
 )
 from gptbudget.evidence.speed import carried_errors
-from gptbudget.run.profiles import TRANSFERRED
+from gptbudget.run.run import TRANSFERRED
 from gptbudget.specs.profile import Profile
 from tests.conftest import Cli
 from tests.measured import scored_runs, validated

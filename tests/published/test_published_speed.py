@@ -23,7 +23,7 @@ from gptbudget.evidence.published import PublishedRun, load_published_runs
 from gptbudget.evidence.score import by_group, score, score_errors
 from gptbudget.evidence.speed import constant_score, tokens_per_s
 from gptbudget.evidence.validate import run_of
-from gptbudget.run.profiles import TRANSFERRED
+from gptbudget.run.run import TRANSFERRED
 from tests.conftest import Cli
 from tests.measured import scored_runs
 

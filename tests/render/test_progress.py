@@ -6,8 +6,13 @@ import sys
 
 import pytest
 
+from gptbudget.catalog.catalog import load_catalog
+from gptbudget.catalog.reference import load_evidence
 from gptbudget.render import progress
-from gptbudget.search.best import Progress
+from gptbudget.run.run import NamedModel
+from gptbudget.search.best import SearchResult
+from gptbudget.search.candidate import SearchSpec
+from gptbudget.specs.options import Options
 
 
 def test_nobody_looks_at_a_pipe() -> None:
@@ -27,9 +32,12 @@ def test_a_terminal_sees_rate_and_best(
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    model = NamedModel("gpt2", load_catalog().models.find("gpt2").spec)
+    result = SearchResult(SearchSpec(Options(), {}, model, load_evidence(), (1,)))
+    result.done, result.programs, result.evaluated = 3, 9, 12_000
     with progress.watching() as watch:
         assert watch is not None
-        watch(Progress(done=3, programs=9, evaluated=12_000, best=None))
+        watch(result)
     printed = capsys.readouterr()
 
     assert printed.out == ""

@@ -19,7 +19,7 @@ QUESTION = ("--gpu", "4070ti", "--model", "gpt2-xl", "-o", "json")
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> Counter[Any]:
     """How often each step was computed."""
-    step_memory.remembered.cache_clear()
+    step_memory.remembered.clear()
     found: Counter[Any] = Counter()
 
     def counted(step: TrainingStep, stage: int | None = None) -> MemoryByPhase | None:

@@ -321,7 +321,7 @@ def test_an_interrupt_gives_what_was_found() -> None:
 
     def stop(progress: Any) -> None:
         seen.append(progress)
-        if progress.best is not None:
+        if progress.ranked:
             raise KeyboardInterrupt
 
     asked = fit.ask({"gpu": ("a100",), "model": ("gpt3-175b",), "gpus": "1024"})

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from gptbudget.answer.document import Data, Document, Table, grid
 from gptbudget.run.calibration import Calibration
-from gptbudget.run.profiles import TRANSFERRED
+from gptbudget.run.run import TRANSFERRED
 from gptbudget.specs.profile import Profile
 from gptbudget.units import format_bytes, format_many, format_number, format_percent
 

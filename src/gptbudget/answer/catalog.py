@@ -12,7 +12,7 @@ from gptbudget.core.conventions import CONVENTIONS, convention_flops_per_token, 
 from gptbudget.core.flops import forward_flops_per_token, train_flops_per_token
 from gptbudget.core.parameters import ParameterCount, checkpoint_only, count_parameters
 from gptbudget.errors import FileError
-from gptbudget.run.published_rate import PublishedRate
+from gptbudget.run.question import PublishedRate
 from gptbudget.specs.gpu import GpuSpec
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.values import FlopsConvention

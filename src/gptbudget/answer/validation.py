@@ -154,8 +154,8 @@ def validation_document(measured: Sequence[AgainstPyTorch], runs: AgainstRuns) -
         "rows": records,
         "one_step_logged": [each._asdict() for each in carried_errors(runs.speeds)],
         "fits": _shares(runs.fits),
-        "memory_left_out": [left.model_dump() for left in runs.memory_left_out],
-        "left_out": [left.model_dump() for left in runs.left_out],
+        "memory_left_out": [left.model_dump() for left in runs.published.memory_left_out],
+        "left_out": [left.model_dump() for left in runs.published.left_out],
     }
     tables = (
         *_speed_tables(runs.speeds),
@@ -164,7 +164,7 @@ def validation_document(measured: Sequence[AgainstPyTorch], runs: AgainstRuns) -
         *_listed(runs),
     )
     headline = "\n".join((*_speed_headline(runs.speeds), *_memory_headline(measured, runs)))
-    none = f"{format_many(len(runs.published), 'run')}, none of which can be scored"
+    none = f"{format_many(len(runs.published.runs), 'run')}, none of which can be scored"
     return Document(headline or none, tables, data, records, tuple(_notes(measured, runs)))
 
 
@@ -235,7 +235,7 @@ def _memory_headline(measured: Sequence[AgainstPyTorch], runs: AgainstRuns) -> I
         )
     if runs.peaks:
         whole = score(runs.peaks)
-        sources = {run.about.url for run in runs.published if run.peak_bytes is not None}
+        sources = {run.about.url for run in runs.published.runs if run.peak_bytes is not None}
         yield (
             f"memory against published peaks: {format_many(whole.rows, 'run')} of "
             f"{format_many(len(sources), 'source')}, median error {percent(whole.median, 1)}, "
@@ -418,13 +418,13 @@ def _step_tables(part: AgainstPyTorch) -> Iterator[Table]:
 def _listed(runs: AgainstRuns) -> Iterator[Table]:
     """Yield the rows that are not scored, with the reason, and the sources."""
     listed = {
-        "memory listed, not scored": runs.memory_left_out,
-        "listed, not scored": runs.left_out,
+        "memory listed, not scored": runs.published.memory_left_out,
+        "listed, not scored": runs.published.left_out,
     }
     for title, of in listed.items():
         if of:
             yield numbers_table((title, "rows"), ((each.reason, str(len(each.ids))) for each in of))
-    sources = {run.source: run.about for run in runs.published}
+    sources = {run.source: run.about for run in runs.published.runs}
     named = tuple((key, each.title, each.url or "") for key, each in sources.items())
     yield Table(("source", "title", ""), named)
 
@@ -446,7 +446,7 @@ def _notes(measured: Sequence[AgainstPyTorch], runs: AgainstRuns) -> Iterator[st
             "all memory in use on the card; each is compared with the matching prediction, which "
             "has the allocator's cache for the last two"
         )
-    sources = {run.source: run.about for run in runs.published}
+    sources = {run.source: run.about for run in runs.published.runs}
     fields = {
         "assumed": "assumed",
         "off_because": "off because",

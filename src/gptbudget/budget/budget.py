@@ -88,7 +88,10 @@ def plan_on(setting: Setting, options: PlanOptions, models: Iterable[NamedModel]
     Raises:
         UsageError: a budget of money on hardware without a price, or options that cannot be.
     """
-    run = _any_run(setting)
+    # Any model: the number of GPUs and their price do not depend on it.
+    model = candidates(_ANY_SIZE, setting.options.seq_len or DEFAULT_CONTEXT)[0]
+    changes = {"tokens": _ANY_SIZE, "flops": None, "model": (model.key,)}
+    run = complete_model_run(setting.changed(changes), model)
     price = cost_of(run.cost, 1, 3600).usd
     if options.cost is not None:
         in_time = setting.options.changed(time=_seconds_for(options.cost, price, run))
@@ -131,14 +134,6 @@ def nearest_models(models: Iterable[NamedModel], best: Allocation) -> list[Neare
         Nearest(key, size, compute / size, float(predicted_loss(size, compute / size)))
         for key, size in sized[:_NEAREST]
     ]
-
-
-def _any_run(setting: Setting) -> ModelRun:
-    """Return a run of any model, from which the number of GPUs and their price are read."""
-    context = setting.options.seq_len or DEFAULT_CONTEXT
-    model = candidates(_ANY_SIZE, context)[0]
-    changes = {"tokens": _ANY_SIZE, "flops": None, "model": (model.key,)}
-    return complete_model_run(setting.changed(changes), model)
 
 
 def _seconds_for(usd: float, price: float | None, run: ModelRun) -> float:

@@ -19,7 +19,6 @@ from gptbudget.search.fastest import (
     ModelWay,
     best_way,
     knows_memory,
-    tokens_in_time,
     way_of,
 )
 
@@ -92,14 +91,11 @@ def optimum_on(setting: Setting) -> OnHardware:
     best = trained if agreed else min(tried.values(), key=lambda each: each.loss)
     allocation = optimum(best.flops if flops is None else flops)
     inside = best.fits and (best.way.run.recipe.offload == "none" or setting.fixed("offload"))
-    if best.fits is None:
-        return OnHardware(allocation, best, None, None, None, agreed)
-    smaller = None if inside else largest_that_fits(setting, best, offload=False)
-    offloaded = (
-        largest_that_fits(setting, best, offload=True)
-        if not best.fits and not setting.fixed("offload")
-        else None
-    )
+    smaller = offloaded = None
+    if inside is False:
+        smaller = largest_that_fits(setting, best, offload=False)
+    if best.fits is False and not setting.fixed("offload"):
+        offloaded = largest_that_fits(setting, best, offload=True)
     return OnHardware(allocation, best, inside, smaller, offloaded, agreed)
 
 
@@ -126,8 +122,6 @@ def fastest_shape(setting: Setting, size: float) -> NamedModel:
         way = _plain(setting, model, _changes(setting, model))
         return float(about(way.time.wall_clock_s / way.estimate.compute.required_flops))
 
-    if len(shapes) == 1:
-        slowness(shapes[0])
     return min(shapes, key=slowness)
 
 
@@ -175,7 +169,9 @@ def _plain(setting: Setting, model: NamedModel, changes: Mapping[str, Any]) -> M
 
 def _trained(setting: Setting, model: NamedModel, way: ModelWay, *, fits: bool | None) -> Trained:
     """Return the model with the tokens that the budget allows, rounded down to four digits."""
-    tokens = way.run.tokens if setting.options.flops else _rounded_down(tokens_in_time(way))
+    tokens = way.run.tokens
+    if not setting.options.flops:
+        tokens = _rounded_down(tokens * way.run.horizon_s / way.time.wall_clock_s)
     final = _plain(setting, model, {**way.changes, "tokens": tokens})
     return Trained(model, parameters_of(model), final, fits, tokens)
 

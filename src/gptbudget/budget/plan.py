@@ -38,11 +38,11 @@ def answer(question: questions.Question, catalogs: Iterable[Path] = ()) -> Plan 
     """Answer ``plan``: the best model for a budget or, if a model is given, the number of GPUs.
 
     Raises:
-        GptBudgetError: a bad question.
+        GptBudgetError: no budget or limit, or two budgets, a name that is unknown, or a combination
+            that cannot be.
     """
-    if question.options.model is None:
-        return plan_budget(question, catalogs)
-    return plan_counts(question, catalogs)
+    plan = _plan_budget if question.options.model is None else _plan_counts
+    return plan(question, catalogs)
 
 
 def ask(given: Mapping[str, Any], scenario: Path | None = None) -> questions.Question:
@@ -61,12 +61,8 @@ def ask(given: Mapping[str, Any], scenario: Path | None = None) -> questions.Que
     return question._replace(options=PlanOptions(**values), origins=origins)
 
 
-def plan_budget(question: questions.Question, catalogs: Iterable[Path] = ()) -> Plan:
-    """The best model for a budget of time, money or compute.
-
-    Raises:
-        GptBudgetError: no budget or two, a name that is unknown, or a combination that cannot be.
-    """
+def _plan_budget(question: questions.Question, catalogs: Iterable[Path]) -> Plan:
+    """The best model for a budget of time, money or compute."""
     catalog = load_catalog(catalogs)
     question = questions.on_this_machine(question, catalog)
     options = question.options
@@ -96,12 +92,8 @@ def plan_budget(question: questions.Question, catalogs: Iterable[Path] = ()) -> 
     return plan_on(setting, options, models)
 
 
-def plan_counts(question: questions.Question, catalogs: Iterable[Path] = ()) -> CountPlan:
-    """How many GPUs train the models within a time and a cost.
-
-    Raises:
-        GptBudgetError: neither limit, a name that is unknown, or a combination that cannot be.
-    """
+def _plan_counts(question: questions.Question, catalogs: Iterable[Path]) -> CountPlan:
+    """How many GPUs train the models within a time and a cost."""
     options = question.options
     assert isinstance(options, PlanOptions)
     why = "with --model, whose tokens say how much to train"

@@ -30,9 +30,8 @@ def command(invocation: Invocation) -> None:
     from gptbudget.catalog.catalog import load_catalog
     from gptbudget.errors import UsageError
     from gptbudget.render.output import write
-    from gptbudget.run.job import refuse_beyond_positions
-    from gptbudget.run.published_rate import published_rate
-    from gptbudget.run.question import find_model, given_options, one_gpu
+    from gptbudget.run.batch import refuse_beyond_positions
+    from gptbudget.run.question import find_model, given_options, published_rate
     from gptbudget.specs.command_options import ReadingOptions
 
     options, name = given_options(invocation.given, ReadingOptions), invocation.extra["name"]
@@ -41,7 +40,7 @@ def command(invocation: Invocation) -> None:
         entry = find_model(name, catalog)
         if options.seq_len is not None:
             refuse_beyond_positions(entry.spec, options.seq_len)
-        rate = published_rate(options, entry.spec, lambda name: one_gpu(name, catalog))
+        rate = published_rate(options, entry.spec, catalog)
         write(model_document(entry, options.seq_len, rate), invocation.fmt)
         return
     if invocation.given:

@@ -1,7 +1,6 @@
 """Score predicted memory against published peaks and outcomes, and PyTorch's trackers."""
 
 import json
-from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from gptbudget.catalog.catalog import Catalog
@@ -147,12 +146,8 @@ _PART_OF_STEP = {
 }
 
 
-def score_steps(steps: Iterable[MeasuredStep], stacks: Stacks, source: str) -> list[ScoredRow]:
-    """Score every phase and the peak of every measured step."""
-    return [row for step in steps for row in _rows(step, stacks, source)]
-
-
-def _rows(step: MeasuredStep, stacks: Stacks, source: str) -> list[ScoredRow]:
+def score_step(step: MeasuredStep, stacks: Stacks, source: str) -> list[ScoredRow]:
+    """Score the peak and every phase of a measured step."""
     parts = implementation(step.model, step.stack, stacks, step.recipe.loss)
     ours = memory_by_phase(
         TrainingStep(step.model, step.recipe, parts, step.micro_batch, step.seq_len, step.layout)

@@ -185,7 +185,7 @@ def load_published_runs(path: Path | None = None) -> PublishedRuns:
 
 
 def _refuse_one_id_twice(runs: Iterable[PublishedRun]) -> None:
-    """Refuse duplicate ids: ``--run`` and the lists of left-out rows refer to runs by id."""
+    """``--run`` and the lists of left-out rows refer to runs by id."""
     first: dict[str, PublishedRun] = {}
     for run in runs:
         if run.id in first:

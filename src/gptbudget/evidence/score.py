@@ -42,12 +42,10 @@ class Scored(Protocol):
     @property
     def error(self) -> float:
         """Predicted over published, less one."""
-        ...
 
     @property
     def keys(self) -> dict[str, str]:
         """What the row may be grouped by."""
-        ...
 
 
 S = TypeVar("S", bound=Scored)

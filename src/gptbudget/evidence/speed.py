@@ -12,8 +12,7 @@ from gptbudget.core.parameters import count_parameters
 from gptbudget.evidence.published import PublishedRun, PublishedSpeed
 from gptbudget.evidence.score import Group, Score, grouped, known_by_group
 from gptbudget.run.estimate import step_parts
-from gptbudget.run.profiles import TRANSFERRED
-from gptbudget.run.run import ModelRun
+from gptbudget.run.run import TRANSFERRED, ModelRun
 from gptbudget.specs.gpu import GpuSpec
 from gptbudget.specs.layout import Layout
 from gptbudget.specs.model import ModelSpec

@@ -16,9 +16,9 @@ from gptbudget.evidence.memory import (
     ScoredFit,
     load_measured_steps,
     score_memory,
-    score_steps,
+    score_step,
 )
-from gptbudget.evidence.published import LeftOut, PublishedRun, load_published_runs
+from gptbudget.evidence.published import PublishedRun, PublishedRuns, load_published_runs
 from gptbudget.evidence.score import ScoredRow
 from gptbudget.evidence.speed import ScoredSpeed, score_speed
 from gptbudget.run.calibration import beyond_its_memory, beyond_the_card
@@ -30,14 +30,12 @@ from gptbudget.specs.options import Options
 
 
 class AgainstRuns(NamedTuple):
-    """Published runs: peaks, outcomes, speeds, and what could not be scored."""
+    """Published runs, and their peaks, outcomes and speeds that could be scored."""
 
-    published: tuple[PublishedRun, ...]
+    published: PublishedRuns
     peaks: list[ScoredRow]
     fits: list[ScoredFit]
     speeds: list[ScoredSpeed]
-    memory_left_out: tuple[LeftOut, ...]
-    left_out: tuple[LeftOut, ...]
 
 
 class OneRun(NamedTuple):
@@ -72,7 +70,7 @@ def against_pytorch(catalogs: Iterable[Path] = ()) -> list[AgainstPyTorch]:
     parts = []
     for title, file in (("one GPU", ONE_GPU), ("FSDP", SHARDED)):
         measured = load_measured_steps(catalog, file)
-        rows = score_steps(measured.steps, stacks, measured.source)
+        rows = [row for step in measured.steps for row in score_step(step, stacks, measured.source)]
         parts.append(AgainstPyTorch(title, measured.source, measured.what, rows))
     return parts
 
@@ -87,15 +85,13 @@ def against_runs(path: Path | None = None, catalogs: Iterable[Path] = ()) -> Aga
         FileError: a row cannot be read, or describes an impossible run, as ``file:line``.
     """
     catalog, evidence = _catalog_of(path, catalogs), load_evidence()
-    published, memory_left_out, left_out = load_published_runs(path)
-    scored = [_scored(row, catalog, evidence) for row in published]
+    published = load_published_runs(path)
+    scored = [_scored(row, catalog, evidence) for row in published.runs]
     return AgainstRuns(
         published,
         [one.peak for one in scored if one.peak],
         [one.fit for one in scored if one.fit],
         [one.speed for one in scored if one.speed],
-        memory_left_out,
-        left_out,
     )
 
 
@@ -123,23 +119,18 @@ def _catalog_of(path: Path | None, catalogs: Iterable[Path]) -> Catalog:
 
 
 def _scored(row: PublishedRun, catalog: Catalog, evidence: Evidence) -> OneRun:
+    """Score a run; a speed above the card's best rate, or a peak above its memory, is refused."""
     run = run_of(row, catalog, evidence)
     peak, fit = score_memory(row, run)
     fast = run_of(row, catalog, evidence, row.speed_options) if row.speed_options else run
     memory = memory_of(run) if fit else None
-    one = OneRun(row, fast, score_speed(row, fast), peak, fit, memory)
-    _refuse_impossible(one)
-    return one
-
-
-def _refuse_impossible(one: OneRun) -> None:
-    """A speed above the card's best rate, or a peak above its memory, was not measured on it."""
-    place = f"{one.row.place}: {one.row.id}:"
-    if one.speed and (wrong := beyond_the_card(one.run, one.speed.published)):
+    speed, place = score_speed(row, fast), f"{row.place}: {row.id}:"
+    if speed and (wrong := beyond_the_card(fast, speed.published)):
         raise FileError(f"{place} its speed {wrong}", "correct the speed, the model or the GPUs")
-    if wrong := beyond_its_memory(one.run, one.row.peak_bytes):
+    if wrong := beyond_its_memory(fast, row.peak_bytes):
         hint = "give the peak of one GPU, in the unit that was printed"
         raise FileError(f"{place} a peak of {wrong}", hint)
+    return OneRun(row, fast, speed, peak, fit, memory)
 
 
 def run_of(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from gptbudget.units import format_count, format_duration
 
 if TYPE_CHECKING:
-    from gptbudget.search.best import Progress
+    from gptbudget.search.best import SearchResult
     from gptbudget.search.search import Watch
 
 _DELAY_S = 1.0
@@ -23,21 +23,20 @@ def watching() -> "Iterator[Watch | None]":
         yield None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, TextColumn
-    from rich.progress import Progress as Bar
+    from rich.progress import BarColumn, Progress, TextColumn
 
     columns = (TextColumn("searching"), BarColumn(), TextColumn("{task.description}"))
-    bar = Bar(*columns, console=Console(stderr=True), transient=True)
+    bar = Progress(*columns, console=Console(stderr=True), transient=True)
     task = bar.add_task("", total=None)
     begin = time.perf_counter()
 
-    def watch(seen: "Progress") -> None:
+    def watch(seen: "SearchResult") -> None:
         spent = time.perf_counter() - begin
         if spent < _DELAY_S:
             return
         if not bar.live.is_started:
             bar.start()
-        best = f", best {format_duration(seen.best.wall_clock_s)}" if seen.best else ""
+        best = f", best {format_duration(seen.rows[0].wall_clock_s)}" if seen.ranked else ""
         rate = format_count(seen.evaluated / spent, 3)
         bar.update(
             task,

@@ -8,7 +8,6 @@ from gptbudget.catalog.profiles import save_profile
 from gptbudget.core.flops import train_flops_per_token
 from gptbudget.errors import UsageError
 from gptbudget.run.estimate import Estimate, one_estimate
-from gptbudget.run.profiles import shape_of
 from gptbudget.run.question import Question
 from gptbudget.run.run import ComputeRun, ModelRun
 from gptbudget.specs.evidence import Figure
@@ -60,7 +59,7 @@ def profile_of(
         peak_bytes=peak_bytes,
         predicted_peak_bytes=memory.figure(figure) if memory and peak_bytes else None,
         figure=figure if peak_bytes else None,
-        run=shape_of(run),
+        run=run.shape,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from gptbudget.core.arrays import where, whole
 from gptbudget.core.step import implementation
 from gptbudget.errors import UsageError
-from gptbudget.run.job import batch_of, tokens_of
+from gptbudget.run.batch import batch_of, tokens_of
 from gptbudget.run.layout import complete_layout, degrees_of, gpus_on_a_host, refuse_recipe
 from gptbudget.run.machine import GPUS_PER_NODE, default_network_gb_per_s, machine_of, node_of
 from gptbudget.run.origins import Resolver, refuse_two, refuse_unused
@@ -52,18 +52,15 @@ def complete_run(setting: Setting, work: Work) -> Run:
 
 
 def complete_model_run(setting: Setting, work: NamedModel) -> ModelRun:
-    """Complete one pair of accelerator and model.
-
-    Raises:
-        UsageError: values that cannot stand together, such as bf16 on a card without it.
-    """
+    """Complete one pair of accelerator and model; raises what :func:`complete_run` does."""
     options, gpu, model, stacks = setting.options, setting.gpu, work.spec, setting.evidence.stacks
     resolver = Resolver(setting)
     refuse_two(options, _AMOUNTS, "say how much to train")
     resolver.derived("gpu", gpu.key, "gpu")
     resolver.derived("model", work.asked or work.key, "model")
     degrees = degrees_of(resolver)
-    precision, peak = _precision_and_peak(resolver)
+    precision, peak = precision_and_peak(gpu, options.precision)
+    resolver.value("precision", precision)
     tokens, notes = tokens_of(resolver, work)
     batch = batch_of(resolver, model, degrees.dp)
     name: StackName = resolver.value("stack", stacks.defaults[_kind_of(degrees)])
@@ -115,7 +112,8 @@ def _complete_compute_run(setting: Setting, work: BareSize | FlopsAmount) -> Com
     if isinstance(work, BareSize):
         resolver.derived("model", work.key, "model")
     gpus = degrees_of(resolver).gpus
-    precision, peak = _precision_and_peak(resolver)
+    precision, peak = precision_and_peak(setting.gpu, options.precision)
+    resolver.value("precision", precision)
     tokens: float | None = None
     notes: tuple[str, ...] = ()
     if isinstance(work, BareSize):
@@ -191,18 +189,13 @@ def _given_utilization(options: Options, work: BareSize | FlopsAmount) -> float:
 
 def _convention(resolver: Resolver) -> Convention:
     """The convention of the headline."""
-    known: dict[FlopsConvention, Convention] = {"6nd": "6nd", "exact": "exact"}
     chosen: FlopsConvention = resolver.value("convention", "6nd")
-    if chosen in known:
-        return known[chosen]
+    match chosen:
+        case "6nd" | "exact":
+            return chosen
     raise UsageError(
         f"--convention {chosen} reads published figures", "a comparison takes 6nd or exact"
     )
-
-
-def _precision_and_peak(resolver: Resolver) -> tuple[Precision, float]:
-    precision, peak = precision_and_peak(resolver.setting.gpu, resolver.options.precision)
-    return resolver.value("precision", precision), peak
 
 
 def precision_and_peak(gpu: NamedGpu, wanted: Precision | None) -> tuple[Precision, float]:

@@ -22,7 +22,6 @@ from gptbudget.core.step import TrainingStep
 from gptbudget.core.time.step import step_time
 from gptbudget.errors import UsageError
 from gptbudget.run.complete import complete_run
-from gptbudget.run.profiles import time_factor
 from gptbudget.run.question import Question, look_up
 from gptbudget.run.run import (
     BareSize,
@@ -291,21 +290,19 @@ def _time(run: Run, compute: Compute) -> Time | None:
 
 def _predicted_time(run: ModelRun, prediction: Prediction, compute: Compute) -> Time:
     """Wall clock from the predicted step, here and with other software."""
-    profiles, likely = prediction.profiles, prediction.time_range
-    profile = profiles.get(run.stack)
-    factor = time_factor(profile, run)
+    factor, likely = run.time_factor(), prediction.time_range
     parts = step_parts(run.step, prediction).scaled(factor)
     wall = _wall_of(run, parts)
     others = {
         name: _wall_of(run, step_parts(run.step.with_stack(stack), prediction))
-        * time_factor(profiles.get(name), run)
+        * run.time_factor(name)
         for name, stack in prediction.other_stacks.items()
     }
     return _time_of(run, wall, compute)._replace(
         low_s=wall * likely.low,
         high_s=wall * likely.high,
         parts=parts,
-        profile=profile,
+        profile=prediction.profiles.get(run.stack),
         profile_factor=factor,
         by_stack={name: _time_of(run, each, compute) for name, each in others.items()},
     )
@@ -419,19 +416,6 @@ class Bill(NamedTuple):
     memory: Memory
 
 
-def bill_of(estimate: Estimate) -> Bill:
-    """The memory bill of an estimate.
-
-    Raises:
-        UsageError: there is none.
-    """
-    run, memory = estimate.run, estimate.memory
-    if memory is None or not isinstance(run, ModelRun):
-        reason = unknown_memory(estimate)
-        raise UsageError(f"memory is not known: {reason}", "ask for something else")
-    return Bill(estimate, run, memory)
-
-
 class Comparison(NamedTuple):
     """One estimate per pair of accelerator and work, and messages about accelerators left out."""
 
@@ -460,7 +444,12 @@ def one_bill(question: Question, catalogs: Iterable[Path] = ()) -> Bill:
     """
     if question.lacks_a_shape:
         raise UsageError("memory needs a model with a shape", "name a model of the catalog")
-    return bill_of(one_estimate(question, catalogs, "memory answers"))
+    estimate = one_estimate(question, catalogs, "memory answers")
+    run, memory = estimate.run, estimate.memory
+    if memory is None or not isinstance(run, ModelRun):
+        reason = unknown_memory(estimate)
+        raise UsageError(f"memory is not known: {reason}", "ask for something else")
+    return Bill(estimate, run, memory)
 
 
 def one_estimate(question: Question, catalogs: Iterable[Path], command: str) -> Estimate:

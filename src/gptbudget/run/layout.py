@@ -60,7 +60,10 @@ def complete_layout(resolver: Resolver, degrees: Layout, model: ModelSpec, stack
     if layout.sequence_parallel and layout.tp == 1:
         raise UsageError("--sequence-parallel has no effect without --tp", "add --tp, or drop it")
     if layout.dp_shard is not None:
-        _refuse_bad_shards(layout, layout.dp_shard)
+        message = f"--dp-shard {layout.dp_shard} does not divide --dp {layout.dp}"
+        _refuse_remainder(layout.dp, layout.dp_shard, message)
+        if not layout.zero:
+            raise UsageError("--dp-shard shares nothing with --zero 0", "add --zero 1, 2 or 3")
     resolver.given("dp_shard")
     return layout
 
@@ -73,17 +76,13 @@ def default_zero(layout: Layout, stack: Stack) -> Zero:
 
 
 def refuse_recipe(layout: Layout, recipe: Recipe, seq_len: int) -> None:
-    """Refuse ranks that do not divide the sequence, and ``--cp`` with math or eager attention.
-
-    Raises:
-        UsageError: the attention or the length does not allow it.
-    """
+    """Refuse ranks that do not divide the sequence, and ``--cp`` with math or eager attention."""
     if layout.cp > 1 and recipe.attention in {"math", "eager"}:
         raise UsageError(
             f"--cp {layout.cp} cannot cut attention that is written out ({recipe.attention})",
             "use --attention flash",
         )
-    ways = layout.cp * (layout.tp if layout.sequence_parallel else 1)
+    ways = layout.sequence_ranks
     if seq_len % ways:
         shared = f" x --tp {layout.tp} with --sequence-parallel" if ways > layout.cp else ""
         cut = f"--cp {layout.cp}{shared}" if layout.cp > 1 else shared.removeprefix(" x ")
@@ -145,13 +144,6 @@ def _refuse_what_does_not_divide(resolver: Resolver, layout: Layout, model: Mode
     inside = (resolver.options.dp_shard or layout.dp) * layout.cp * layout.tp
     what = "GPUs of a pipeline stage that it lies in"
     _refuse_remainder(inside, layout.ep, f"{ep} does not divide the {inside} {what}")
-
-
-def _refuse_bad_shards(layout: Layout, dp_shard: int) -> None:
-    message = f"--dp-shard {dp_shard} does not divide --dp {layout.dp}"
-    _refuse_remainder(layout.dp, dp_shard, message)
-    if not layout.zero:
-        raise UsageError("--dp-shard shares nothing with --zero 0", "add --zero 1, 2 or 3")
 
 
 def _refuse_remainder(size: int, degree: int, message: str) -> None:

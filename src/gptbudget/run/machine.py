@@ -72,7 +72,8 @@ def machine_of(
     narrow = precision in {"fp8", "fp4"}
     base = gpu.peak_flops_per_s("bf16") or gpu.peak_flops_per_s("fp16") if narrow else None
     nominal = base or peak_flops_per_s
-    measured = _measured_flops_per_s(gpu) if precision in {"bf16", "fp16", "fp8", "fp4"} else None
+    rates = gpu.measured_matmul_tflops if precision not in {"fp32", "tf32"} else None
+    measured = rates and (rates.bf16 or rates.fp16)
     hopper = is_hopper(gpu)
     unknown_link = gpu.link is not None and gpu.link.gb_per_s_per_direction is None
     between_slots = gpus > 1 and (gpu.link is None or node_of(gpu) > domain_of(gpu))
@@ -83,16 +84,18 @@ def machine_of(
         "architecture": gpu.architecture is None,
     }
     host = _pcie_bytes_per_s(gpu)
-    slots = _HOST_LINK_SHARE * host
+    link = slots = _HOST_LINK_SHARE * host
+    if gpu.link is not None:
+        link = _LINK_SHARE * (gpu.link.gb_per_s_per_direction or math.inf) * 1e9
     return AssumedMachine(
         Machine(
-            matmul_flops_per_s=measured or nominal * _nominal_share(gpu),
+            matmul_flops_per_s=measured * 1e12 if measured else nominal * _nominal_share(gpu),
             sustained_share=SUSTAINED * (SUSTAINED_ON_HOPPER if hopper else 1),
             narrow_ratio=_narrow_ratio(precision, peak_flops_per_s / nominal) if narrow else 1,
             attention_share=_attention_share(speed, hopper=hopper),
             memory_bytes_per_s=(gpu.memory_bandwidth_gb_per_s or math.inf) * 1e9,
             multiprocessors=gpu.multiprocessors or 0,
-            link_bytes_per_s=_link_bytes_per_s(gpu, slots),
+            link_bytes_per_s=link,
             domain_gpus=domain_of(gpu, gpus_per_node),
             slot_bytes_per_s=slots,
             node_gpus=node_of(gpu, gpus_per_node),
@@ -103,12 +106,6 @@ def machine_of(
         measured is not None,
         tuple(figure for figure, is_missing in missing.items() if is_missing),
     )
-
-
-def _link_bytes_per_s(gpu: GpuSpec, slot_bytes_per_s: float) -> float:
-    if gpu.link is None:
-        return slot_bytes_per_s
-    return _LINK_SHARE * (gpu.link.gb_per_s_per_direction or math.inf) * 1e9
 
 
 def domain_of(gpu: GpuSpec, gpus_per_node: int | None = None) -> int:
@@ -137,12 +134,6 @@ def is_hopper(gpu: GpuSpec) -> bool:
     return (gpu.architecture or "").startswith(names)
 
 
-def _measured_flops_per_s(gpu: GpuSpec) -> float | None:
-    rates = gpu.measured_matmul_tflops
-    tflops = (rates.bf16 or rates.fp16) if rates else None
-    return None if tflops is None else tflops * 1e12
-
-
 def _nominal_share(gpu: GpuSpec) -> float:
     if (gpu.architecture or "").startswith("TPU"):
         return _TPU_SHARE
@@ -164,7 +155,5 @@ def _attention_share(speed: Speed, *, hopper: bool) -> float:
 
 
 def _pcie_bytes_per_s(gpu: GpuSpec) -> float:
-    generation, lanes = (
-        (gpu.pcie.generation, gpu.pcie.lanes) if gpu.pcie is not None else _USUAL_PCIE
-    )
+    generation, lanes = (gpu.pcie.generation, gpu.pcie.lanes) if gpu.pcie else _USUAL_PCIE
     return _PCIE_LANE_GB_PER_S[int(generation)] * 1e9 * lanes

@@ -11,22 +11,14 @@ T = TypeVar("T")
 
 
 def refuse_unused(options: OptionValues, names: Iterable[str], why: str, hint: str) -> None:
-    """Refuse options that have no effect where they stand.
-
-    Raises:
-        UsageError: one of them was given.
-    """
+    """Refuse options that have no effect where they stand."""
     for name in names:
         if name in options.given:
             raise UsageError(f"--{name.replace('_', '-')} has no effect {why}", hint)
 
 
 def refuse_two(options: OptionValues, names: Iterable[str], what: str) -> None:
-    """Refuse several options of which each says the same.
-
-    Raises:
-        UsageError: two of them were given.
-    """
+    """Refuse several options of which each says the same."""
     given = [f"--{name.replace('_', '-')}" for name in names if name in options.given]
     if len(given) > 1:
         raise UsageError(f"{given[0]} and {given[1]} both {what}", "give one of them")

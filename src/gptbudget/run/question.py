@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from gptbudget.catalog.catalog import Catalog, Entry, load_catalog
 from gptbudget.catalog.index import AUTO, EVERY, is_config_path, is_size, read_option
@@ -12,7 +12,8 @@ from gptbudget.catalog.paths import holds_config
 from gptbudget.catalog.profiles import load_profiles
 from gptbudget.catalog.reference import grid_intensity, load_evidence
 from gptbudget.errors import GptBudgetError, UnknownNameError, UsageError
-from gptbudget.run.origins import refuse_unused
+from gptbudget.run.complete import precision_and_peak
+from gptbudget.run.origins import refuse_two, refuse_unused
 from gptbudget.run.run import (
     BareSize,
     FlopsAmount,
@@ -24,17 +25,14 @@ from gptbudget.run.run import (
     Setting,
     Work,
 )
+from gptbudget.specs.command_options import ReadingOptions
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.options import SHAPE_OPTIONS, Options, OptionValues, nearest_option
+from gptbudget.specs.recipe import Precision
 from gptbudget.units import parse_count
-
-if TYPE_CHECKING:
-    from gptbudget.catalog.scenario import Requirements
-
 
 _SIZE_LIKE = r"[+-]?[0-9.,]+([eE][+-]?[0-9]+)?[A-Za-z]?"
 """Matches text that looks like a parameter count, so it is not treated as a model name."""
-
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -101,11 +99,11 @@ def ask(given: Mapping[str, Any], scenario: Path | None = None) -> Question:
     from gptbudget.catalog.scenario import load_scenario
 
     file = load_scenario(scenario)
+    asked = file.require
+    require = Require(asked.fits, asked.max_wall_clock, asked.max_cost_usd, asked.min_ratio)
     places = {name: place for name, place in file.places.items() if name not in origins}
     origins |= dict.fromkeys(places, "scenario")
-    return Question(
-        Options(**{**file.given, **options.given}), origins, _require(file.require), places
-    )
+    return Question(Options(**{**file.given, **options.given}), origins, require, places)
 
 
 AnyOptions = TypeVar("AnyOptions", bound=OptionValues)
@@ -266,7 +264,47 @@ def find_model(name: str, catalog: Catalog) -> Entry[ModelSpec]:
     return Entry(spec.name, spec, Path(name), shipped=False)
 
 
-def one_gpu(name: str, catalog: Catalog) -> tuple[NamedGpu, int]:
+class PublishedRate(NamedTuple):
+    """A published speed, to be read as an MFU in every convention."""
+
+    tokens_per_s: float
+    gpus: int
+    gpu: str
+    precision: Precision
+    peak_flops_per_s: float
+
+
+def published_rate(
+    options: ReadingOptions, model: ModelSpec, catalog: Catalog
+) -> PublishedRate | None:
+    """The published speed that ``--tokens-per-s`` or ``--tflops`` gives, if either does.
+
+    Raises:
+        UsageError: the speed is given twice or without a GPU, or the card lacks the precision.
+    """
+    from gptbudget.core.conventions import convention_flops_per_token
+
+    if options.tokens_per_s is None and options.tflops is None:
+        unused = ("gpu", "gpus", "precision", "convention")
+        refuse_unused(options, unused, "without a speed", "add --tokens-per-s or --tflops")
+        return None
+    refuse_two(options, ("tokens_per_s", "tflops"), "give the speed")
+    if options.tokens_per_s is not None and options.convention is not None:
+        raise UsageError("--convention says how --tflops was counted", "drop it")
+    if options.gpu is None or len(options.gpu) > 1:
+        raise UsageError("an MFU needs one --gpu", "name it, for example --gpu a100")
+    gpu, cards = _one_gpu(options.gpu[0], catalog)
+    gpus = options.gpus or cards
+    precision, peak = precision_and_peak(gpu, options.precision)
+    tokens_per_s = options.tokens_per_s
+    if tokens_per_s is None:
+        length = options.seq_len or model.default_seq_len
+        counted = convention_flops_per_token(model, length, options.convention or "exact")
+        tokens_per_s = gpus * (options.tflops or 0) * 1e12 / counted
+    return PublishedRate(tokens_per_s, gpus, gpu.key, precision, peak)
+
+
+def _one_gpu(name: str, catalog: Catalog) -> tuple[NamedGpu, int]:
     """Return the named accelerator and a count: for ``auto`` that of this machine, else 1."""
     if name != AUTO:
         entry = catalog.gpus.find(name)
@@ -275,12 +313,3 @@ def one_gpu(name: str, catalog: Catalog) -> tuple[NamedGpu, int]:
 
     local = find_local(catalog.gpus)
     return NamedGpu(local.entry.key, local.entry.spec), local.cards
-
-
-def _require(asked: "Requirements") -> Require:
-    return Require(
-        fits=asked.fits,
-        max_wall_clock_s=asked.max_wall_clock,
-        max_cost_usd=asked.max_cost_usd,
-        min_ratio=asked.min_ratio,
-    )

@@ -40,14 +40,11 @@ def likely_range(
         fewest, most = each.gpus
         return _is_one_of(spec.segment, each.segments) and fewest <= layout.gpus <= most
 
-    def of_hardware(each: TimeRange) -> bool:
-        return _is_one_of(spec.architecture, each.architectures) and of_segment(each)
-
     fitting = [each for each in classes if of_software(each)]
     known = spec.architecture in evidence.compared_architectures and not machine.missing
-    likely = next((each for each in fitting if of_hardware(each)), None) if known else None
-    if likely is not None:
-        return likely if gpu.key in evidence.compared_gpus else _wider(likely, evidence.uncompared)
+    for each in fitting if known else []:
+        if _is_one_of(spec.architecture, each.architectures) and of_segment(each):
+            return each if gpu.key in evidence.compared_gpus else _wider(each, evidence.uncompared)
     alike = (each for each in fitting if spec.segment is None or of_segment(each))
     elsewhere = _wider(next(alike, last), evidence.uncompared)
     return last._replace(low=min(last.low, elsewhere.low), high=max(last.high, elsewhere.high))

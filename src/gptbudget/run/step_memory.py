@@ -1,39 +1,26 @@
 """Memory of a step, cached, because the search for remedies repeats steps."""
 
-from functools import lru_cache
+from typing import Any
 
 from gptbudget.core.memory.timeline import MemoryByPhase, memory_by_phase
 from gptbudget.core.step import TrainingStep
 
+_MOST_STEPS = 1024
+remembered: dict[tuple[Any, ...], tuple[TrainingStep, MemoryByPhase | None]] = {}
+"""Steps and their memory by the values of the step; its model and the parts of its implementation
+by identity, which holds as long as the step is kept."""
+
 
 def step_memory(step: TrainingStep, stage: int | None = None) -> MemoryByPhase | None:
     """:func:`memory_by_phase` of ``step``, or its cached result."""
-    key = _Key(step, stage)
+    model, recipe, implementation, *numbers = step
+    key = (id(model), recipe, *map(id, implementation), *numbers, stage)
     try:
-        hash(key)
+        known = remembered.get(key)
     except TypeError:  # arrays, and numbers that remember how they were made
         return memory_by_phase(step, stage)
-    return remembered(key)
-
-
-class _Key:
-    """A step by its values; its model and the parts of its implementation by identity."""
-
-    __slots__ = ("stage", "step", "values")
-
-    def __init__(self, step: TrainingStep, stage: int | None) -> None:
-        self.step, self.stage = step, stage
-        model, recipe, implementation, *numbers = step
-        self.values = (id(model), recipe, *map(id, implementation), *numbers, stage)
-
-    def __hash__(self) -> int:
-        return hash(self.values)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Key) and self.values == other.values
-
-
-@lru_cache(maxsize=1024)
-def remembered(key: _Key) -> MemoryByPhase | None:
-    """The memory of a step, from the last thousand that were asked for."""
-    return memory_by_phase(key.step, key.stage)
+    if known is None:
+        if len(remembered) >= _MOST_STEPS:
+            remembered.clear()
+        known = remembered[key] = (step, memory_by_phase(step, stage))
+    return known[1]

@@ -32,22 +32,20 @@ def distances(space: SearchSpec, candidate: Candidate) -> list[Ablation]:
     whole = with_choices(candidate.choices)
 
     def ablation(choice: Mapping[str, Any], without: Mapping[str, Any]) -> Ablation:
+        """The effect of a choice; unknown if the global batch differs without it."""
+        unknown = Ablation(choice, None, None)
         try:
-            return _ablation(choice, whole, with_choices(without))
+            other = with_choices(without)
         except UsageError:
-            return Ablation(choice, None, None)
+            return unknown
+        steps = whole.run.global_batch_tokens / other.run.global_batch_tokens
+        same_step = abs(steps - 1) <= BATCH_TOLERANCE
+        if not (same_step and whole.time and other.time and whole.memory and other.memory):
+            return unknown
+        ratio = whole.time.wall_clock_s / other.time.wall_clock_s
+        return Ablation(choice, ratio, other.memory.needed_bytes - whole.memory.needed_bytes)
 
     return [ablation(*pair) for pair in _taken_back(candidate.choices)]
-
-
-def _ablation(choice: Mapping[str, Any], whole: ModelEstimate, other: ModelEstimate) -> Ablation:
-    """Return the effect of a choice; unknown if the global batch differs without it."""
-    steps = whole.run.global_batch_tokens / other.run.global_batch_tokens
-    same_step = abs(steps - 1) <= BATCH_TOLERANCE
-    if not (same_step and whole.time and other.time and whole.memory and other.memory):
-        return Ablation(choice, None, None)
-    ratio = whole.time.wall_clock_s / other.time.wall_clock_s
-    return Ablation(choice, ratio, other.memory.needed_bytes - whole.memory.needed_bytes)
 
 
 def _taken_back(

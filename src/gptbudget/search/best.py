@@ -1,6 +1,5 @@
 """Results collected during a search: best candidates, nearest misses and counts."""
 
-from collections.abc import Mapping
 from operator import itemgetter
 from typing import Any, Literal, NamedTuple
 
@@ -18,15 +17,6 @@ _KEPT_OF_A_PROGRAM, _KEPT = 200, 1000
 
 Miss = Literal["nearest", "fastest", "cheapest"]
 """What misses the memory by least, and of those that fit the fastest and the cheapest."""
-
-
-class Progress(NamedTuple):
-    """Progress of a search."""
-
-    done: int
-    programs: int
-    evaluated: int
-    best: Candidate | None
 
 
 class SearchResult:
@@ -47,7 +37,8 @@ class SearchResult:
         """What was not searched because something better was found."""
         self._least: dict[Miss, float] = {}
         self._obeyed: dict[str, bool] = {}
-        self._refusals: list[UsageError] = []
+        self.refusals: list[UsageError] = []
+        """Of programs that pass all rules but are invalid."""
 
     @property
     def rows(self) -> list[Candidate]:
@@ -61,20 +52,18 @@ class SearchResult:
         for rule, holds in laid.obeyed.items():
             self._obeyed[rule] = self._obeyed.get(rule, False) or holds
 
-    def refuse(self, error: UsageError) -> None:
-        """Record the error of a program that passes all rules but is invalid."""
-        self._refusals.append(error)
-
-    def progress(self) -> Progress:
-        """How far it is."""
-        best = self.ranked[0][1] if self.ranked else None
-        return Progress(self.done, self.programs, self.evaluated, best)
-
     def keep(self, run: ModelRun, variant: Variant, laid: LayoutGrid, amounts: Evaluated) -> None:
         """Count the candidates of a program, and keep its best."""
-        program = Program(run.gpu, variant, laid, amounts, _sums_in_16_bit(run, variant, laid))
+        # The user's own recipe may sum gradients in 16 bit at no cost.
+        narrow = gradients_are_narrow(run.recipe, run.implementation.stack)
+        sums = "recipe" in variant.options and narrow & accumulates(run.recipe, laid.micro_batches)
+        sums_in_16_bit = np.broadcast_to(sums, laid.valid.shape)
+        program = Program(run.gpu, variant, laid, amounts, sums_in_16_bit)
         fits = laid.valid & amounts.fits
-        holds = fits & self._within_limits(amounts)
+        longest, most = self.space.max_wall_clock_s, self.space.max_usd
+        holds = fits & (amounts.wall_clock_s <= (np.inf if longest is None else longest))
+        if most is not None:
+            holds = holds & (amounts.usd <= most)
         self.evaluated += int(laid.valid.sum())
         self.feasible += int(holds.sum())
         self.lossless += int((holds & (program.quality_cost == 0)).sum())
@@ -82,11 +71,6 @@ class SearchResult:
             self._note_misses(program, fits, run)
         if holds.any():
             self._keep_best(program, np.flatnonzero(holds))
-
-    def _within_limits(self, amounts: Evaluated) -> Any:
-        longest, most = self.space.max_wall_clock_s, self.space.max_usd
-        holds = amounts.wall_clock_s <= (np.inf if longest is None else longest)
-        return holds if most is None else holds & (amounts.usd <= most)
 
     def _keep_best(self, program: "Program", positions: Any) -> None:
         """The best of those that hold all limits, and of each number of GPUs."""
@@ -131,8 +115,8 @@ class SearchResult:
 
     def why_empty(self) -> UsageError:
         """Return the error of an empty search: a recorded one, else the rule that nothing obeys."""
-        if self._refusals:
-            return self._refusals[0]
+        if self.refusals:
+            return self.refusals[0]
         counts = self.space.counts
         of = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]}..{counts[-1]}"
         never = [rule for rule, holds in self._obeyed.items() if not holds]
@@ -172,29 +156,3 @@ class Program(NamedTuple):
             usd=None if amounts.usd is None else amounts.usd.item(position),
             energy_kwh=None if amounts.energy_kwh is None else amounts.energy_kwh.item(position),
         )
-
-
-def _sums_in_16_bit(run: ModelRun, variant: Variant, laid: LayoutGrid) -> Any:
-    """Where gradients are summed in 16 bit although the user did not give the recipe."""
-    narrow = "recipe" in variant.options and gradients_are_narrow(
-        run.recipe, run.implementation.stack
-    )
-    summed = accumulates(run.recipe, laid.micro_batches)
-    return np.broadcast_to(narrow & summed, laid.valid.shape)
-
-
-def front(rows: Mapping[tuple[str, int], Candidate]) -> list[Candidate]:
-    """Return the Pareto front of time and cost, fastest first.
-
-    Without prices GPU-hours are the cost. A candidate of lower quality dominates no other.
-    """
-
-    def cost(row: Candidate) -> float:
-        return float(about(row.gpus * row.wall_clock_s if row.usd is None else row.usd))
-
-    unbeaten: list[Candidate] = []
-    for row in sorted(rows.values(), key=lambda row: (about(row.wall_clock_s), cost(row))):
-        better = [b for b in unbeaten if b.quality_cost <= row.quality_cost]
-        if not better or cost(row) < min(map(cost, better)):
-            unbeaten.append(row)
-    return unbeaten

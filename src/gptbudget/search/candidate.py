@@ -105,9 +105,10 @@ def complete(
     Its horizon is long enough for ``wall_clock_s``, unless one was given.
     """
     options = space.options
-    given = {name: value for name, value in choices.items() if not _is_default(name, value)}
-    if given.get("zero") == _default_zero(options, choices, space.evidence):
-        given.pop("zero")
+    degrees = Layout(tp=choices.get("tp", 1), pp=choices.get("pp", 1), dp=choices["gpus"])
+    stack = space.evidence.stacks.named(options.stack, "node")
+    defaults = {**PLAIN, "zero": default_zero(degrees, stack)}
+    given = {name: value for name, value in choices.items() if value != defaults.get(name, 1)}
     dropped = _without_effect(options, gpu, choices)
     if options.time is None and wall_clock_s > YEAR_S:
         given["time"] = math.ceil(wall_clock_s / DAY_S) * float(DAY_S)
@@ -129,15 +130,6 @@ PLAIN: dict[str, Any] = {
     "sequence_parallel": False,
 }
 """What each choice is in a plain run; degrees of a layout are 1."""
-
-
-def _is_default(name: str, value: Any) -> bool:
-    return bool(name != "zero" and value == PLAIN.get(name, 1))
-
-
-def _default_zero(options: Options, choices: Mapping[str, Any], evidence: Evidence) -> int:
-    degrees = Layout(tp=choices.get("tp", 1), pp=choices.get("pp", 1), dp=choices["gpus"])
-    return default_zero(degrees, evidence.stacks.named(options.stack, "node"))
 
 
 def _without_effect(options: Options, gpu: NamedGpu, choices: Mapping[str, Any]) -> list[str]:

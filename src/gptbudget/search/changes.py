@@ -137,16 +137,10 @@ _STEPS: dict[str, tuple[Any, ...]] = {
 
 def is_possible(run: ModelRun, change: Change) -> bool:
     """Whether a change changes something, and can be made to this run."""
-    allowed = _ALLOWED.get(change.option)
-    return _goes_on(run, change) and (allowed is None or allowed(run, change.value))
-
-
-def _goes_on(run: ModelRun, change: Change) -> bool:
-    """Whether the value differs, and lies further right if the option is in ``_STEPS``."""
-    now, steps = _value(run, change.option), _STEPS.get(change.option)
-    if steps is None:
-        return bool(now != change.value)
-    return steps.index(change.value) > steps.index(now)
+    option, value = change
+    now, steps, allowed = _value(run, option), _STEPS.get(option), _ALLOWED.get(option)
+    further = now != value if steps is None else steps.index(value) > steps.index(now)
+    return bool(further) and (allowed is None or allowed(run, value))
 
 
 def _value(run: ModelRun, option: str) -> Any:

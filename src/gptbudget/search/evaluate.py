@@ -17,7 +17,6 @@ from gptbudget.core.time.step import step_time
 from gptbudget.run.complete import default_goodput
 from gptbudget.run.estimate import cost_of, required_compute
 from gptbudget.run.machine import GPUS_PER_NODE
-from gptbudget.run.profiles import time_factor
 from gptbudget.run.run import ModelRun
 from gptbudget.search.layouts import LayoutFamily
 from gptbudget.specs.options import Options
@@ -25,7 +24,6 @@ from gptbudget.specs.stack import AttentionKind
 
 BATCH_TOLERANCE = 0.1
 """Allowed relative deviation from the global batch if that is a default."""
-
 
 _FEW = 0.15
 """If a smaller share of the grid is valid, only a list of the valid ones is evaluated."""
@@ -237,4 +235,4 @@ def _seconds(run: ModelRun, step: TrainingStep, gpus: Any) -> Any:
         return wall_clock_s(required_compute(run).required_flops, rate)
     step_s = step_time(step, prediction.machine.rates).total
     steps = run.tokens / (step.micro_batch * run.seq_len * step.layout.dp * step.micro_batches)
-    return steps * step_s * time_factor(prediction.profiles.get(run.stack), run) / goodput
+    return steps * step_s * run.time_factor() / goodput

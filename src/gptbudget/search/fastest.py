@@ -19,7 +19,6 @@ from gptbudget.run.estimate import (
     step_parts,
 )
 from gptbudget.run.machine import node_of
-from gptbudget.run.profiles import time_factor
 from gptbudget.run.run import ModelRun, NamedModel, Run, Setting
 
 Changes = Mapping[str, Any]
@@ -61,11 +60,6 @@ class AnyWay(NamedTuple, Generic[AnyRun_co]):
 
 Way = AnyWay[Run]
 ModelWay = AnyWay[ModelRun]
-
-
-def tokens_in_time(way: ModelWay) -> float:
-    """Tokens that can be trained on in the horizon."""
-    return way.run.tokens * way.run.horizon_s / way.time.wall_clock_s
 
 
 def best_way(
@@ -130,8 +124,8 @@ def _seconds_per_token(run: ModelRun) -> float:
     prediction = run.prediction
     if prediction is None:
         return 0.0
-    factor = time_factor(prediction.profiles.get(run.stack), run)
-    return float(about(step_parts(run.step, prediction).total / run.step_tokens * factor))
+    seconds = step_parts(run.step, prediction).total / run.step_tokens
+    return float(about(seconds * run.time_factor()))
 
 
 def knows_memory(way: Way) -> bool:

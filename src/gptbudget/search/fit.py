@@ -1,19 +1,21 @@
 """Entry point of ``fit``: parse the question, search, and return the ranked ways to train."""
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from gptbudget.catalog.catalog import Catalog, load_catalog
 from gptbudget.catalog.reference import load_evidence
+from gptbudget.core.arrays import about
 from gptbudget.errors import UsageError
 from gptbudget.run import question as questions
 from gptbudget.run.complete import complete_model_run, host_memory_bytes
-from gptbudget.run.estimate import bill_of, estimate, memory_of, unknown_memory
+from gptbudget.run.estimate import estimate, memory_of, unknown_memory
 from gptbudget.run.run import NamedGpu, NamedModel
 from gptbudget.search.ablation import distances
-from gptbudget.search.best import Miss, SearchResult, front
-from gptbudget.search.candidate import Candidate, SearchSpec, complete
+from gptbudget.search.best import Miss, SearchResult
+from gptbudget.search.candidate import Candidate, Rank, SearchSpec, complete
 from gptbudget.search.layouts import counts_of
 from gptbudget.search.result import Fit, Way
 from gptbudget.search.search import Watch, search
@@ -67,10 +69,14 @@ def answer(asked: Asked, catalogs: Iterable[Path] = (), watch: Watch | None = No
     question = asked.question
     host_memory_bytes(question.options)
     space = _search_space(asked, _work(question, catalog), catalogs)
-    gpus, skipped = _gpus(question, catalog, space)
+    gpus, skipped = question.of_each(
+        partial(_searchable, space),
+        questions.named_gpus(question, catalog),
+        "no accelerator can be searched",
+    )
     result = search(space, gpus, watch)
     over_hardware = len(gpus) > 1 or len(space.counts) > 1
-    rows = _front(space, result) if over_hardware else result.rows
+    rows = _front(result) if over_hardware else result.rows
     rows = rows[: asked.search.top or _TOP]
 
     def way(candidate: Candidate, *, explained: bool) -> Way:
@@ -78,7 +84,8 @@ def answer(asked: Asked, catalogs: Iterable[Path] = (), watch: Watch | None = No
         run = complete(space, candidate.gpu, candidate.choices, wall_clock_s)
         answered = estimate(run)
         ablations = distances(space, candidate) if explained else ()
-        memory = bill_of(answered).memory
+        memory = answered.memory
+        assert memory is not None
         return Way(candidate, answered, memory, ablations, frozenset(space.origins))
 
     late = [result.misses[miss] for miss in _LATE if miss in result.misses]
@@ -94,13 +101,28 @@ def answer(asked: Asked, catalogs: Iterable[Path] = (), watch: Watch | None = No
     )
 
 
-def _front(space: SearchSpec, result: SearchResult) -> list[Candidate]:
-    """Return the Pareto front of time and cost, sorted by the objective."""
-    unbeaten = front(result.by_hardware)
-    best = min(result.by_hardware.values(), key=lambda row: row.rank(space.minimize), default=None)
+def _front(result: SearchResult) -> list[Candidate]:
+    """Return the Pareto front of time and cost, and the best, sorted by the objective.
+
+    Without prices GPU-hours are the cost. A candidate of lower quality dominates no other.
+    """
+
+    def cost(row: Candidate) -> float:
+        return float(about(row.gpus * row.wall_clock_s if row.usd is None else row.usd))
+
+    def rank(row: Candidate) -> Rank:
+        return row.rank(result.space.minimize)
+
+    rows = result.by_hardware.values()
+    unbeaten: list[Candidate] = []
+    for row in sorted(rows, key=lambda row: (about(row.wall_clock_s), cost(row))):
+        better = [b for b in unbeaten if b.quality_cost <= row.quality_cost]
+        if not better or cost(row) < min(map(cost, better)):
+            unbeaten.append(row)
+    best = min(rows, key=rank, default=None)
     if best is not None and best not in unbeaten:
         unbeaten.append(best)
-    return sorted(unbeaten, key=lambda row: row.rank(space.minimize))
+    return sorted(unbeaten, key=rank)
 
 
 def _work(question: questions.Question, catalog: Catalog) -> NamedModel:
@@ -135,21 +157,8 @@ def _search_space(asked: Asked, work: NamedModel, catalogs: Iterable[Path]) -> S
     )
 
 
-def _gpus(
-    question: questions.Question, catalog: Catalog, space: SearchSpec
-) -> tuple[list[NamedGpu], list[str]]:
-    """The accelerators to search, and those of ``all`` that are left out."""
-
-    def searched(gpu: NamedGpu) -> NamedGpu:
-        _refuse_unknown(space, gpu)
-        return gpu
-
-    gpus = questions.named_gpus(question, catalog)
-    return question.of_each(searched, gpus, "no accelerator can be searched")
-
-
-def _refuse_unknown(space: SearchSpec, gpu: NamedGpu) -> None:
-    """Refuse an accelerator whose memory, time or price is needed and not known."""
+def _searchable(space: SearchSpec, gpu: NamedGpu) -> NamedGpu:
+    """The accelerator itself; refused where its memory, time or price is needed and not known."""
     freed = dict.fromkeys((*LAYOUT_OPTIONS, *_FREED, *HOST_OPTIONS))
     run = complete_model_run(space.setting(gpu).changed(freed), space.work)
     if memory_of(run) is None:
@@ -167,3 +176,4 @@ def _refuse_unknown(space: SearchSpec, gpu: NamedGpu) -> None:
     needs_power = space.minimize == "energy" or (own and space.max_usd is not None)
     if run.cost.power_w is None and needs_power:
         raise UsageError(f"the power of {gpu.key} is not known", "give --power")
+    return gpu

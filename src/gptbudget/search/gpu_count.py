@@ -40,16 +40,13 @@ class Limits(NamedTuple):
     usd: float | None
 
     def met(self, way: Way) -> bool:
-        """Whether time and cost are within the limits."""
-        return self.in_time(way) and self.affordable(way)
+        """Whether the time is within the limits, and the cost is known and within them."""
+        cheap = self.usd is None or (way.usd is not None and way.usd <= self.usd)
+        return cheap and self.in_time(way)
 
     def in_time(self, way: Way) -> bool:
         """Whether the wall clock is within the time."""
         return self.seconds is None or way.time.wall_clock_s <= self.seconds
-
-    def affordable(self, way: Way) -> bool:
-        """Whether the cost is known and within the limit."""
-        return self.usd is None or (way.usd is not None and way.usd <= self.usd)
 
 
 class Counted(NamedTuple):
@@ -120,7 +117,8 @@ class Search:
             if way is not None and self.limits.met(way):
                 return below, way, None
             if way is not None:
-                beyond += self.limits.in_time(way) or _stalled(way, miss)
+                stalled = miss is not None and way.time.wall_clock_s >= miss.time.wall_clock_s
+                beyond += stalled or self.limits.in_time(way)
                 miss = way if miss is None or self._nearer(way, miss) else miss
             if beyond == _TRIES_BEYOND:
                 break
@@ -204,11 +202,6 @@ class Search:
         options = self.setting.options.changed(**update)
         origins: Mapping[str, Any] = {**self.setting.origins, "gpus": "given"}
         return self.setting._replace(options=options, origins=origins)
-
-
-def _stalled(way: Way, before: Way | None) -> bool:
-    """Whether twice as many GPUs were no faster."""
-    return before is not None and way.time.wall_clock_s >= before.time.wall_clock_s
 
 
 def counted_best_first(rows: list[Counted]) -> list[Counted]:

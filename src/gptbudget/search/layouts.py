@@ -82,7 +82,8 @@ def kinds(
 ) -> Iterator[LayoutFamily]:
     """Yield every layout family for these GPU counts; no layout is in two families."""
     batches = (options.micro_batch,) if options.micro_batch else _MICRO_BATCHES
-    if 1 in counts and not _several_asked(options):
+    given = (options.dp, options.tp, options.pp, options.cp, options.ep)
+    if 1 in counts and all(degree in {None, 1} for degree in given):
         yield LayoutFamily("none", None, False, 1, Axes(((1, 1),), (1,), (1,), batches, (1,)))  # noqa: FBT003
     several = [count for count in counts if count > 1]
     tensor = tensor_degrees(model, options, several)
@@ -120,12 +121,6 @@ def _of_axes(
     for zero, sequence_parallel, ep in product(zeros, by_position, experts):
         if not (sequence_parallel and axes.tp == (1,)):
             yield LayoutFamily(pipeline, zero, sequence_parallel, ep, axes)
-
-
-def _several_asked(options: Options) -> bool:
-    """Whether the user gave a degree above 1, which needs several GPUs."""
-    degrees = (options.dp, options.tp, options.pp, options.cp, options.ep)
-    return any((each or 1) > 1 for each in degrees)
 
 
 def _by_software(counts: Sequence[int], *, cut: bool) -> Iterator[list[int]]:

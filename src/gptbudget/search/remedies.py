@@ -45,7 +45,6 @@ _LADDER = tuple(
 )
 """A combination takes at most one change from each row."""
 
-
 _LOCKS = (Change("precision", "bf16"), Change("keep_logits", value=False))
 """Changes that can make other changes possible."""
 
@@ -163,7 +162,7 @@ def largest_that_fit(run: ModelRun) -> Largest:
     def fits_at(micro_batch: int, seq_len: int) -> bool:
         return fits(run.resized(micro_batch=micro_batch, seq_len=seq_len))
 
-    piece = run.sequence_piece
+    piece = run.layout.sequence_ranks
     pieces = _largest(lambda count: fits_at(micro_batch, count * piece), longest // piece)
     return Largest(
         _largest(lambda size: fits_at(size, seq_len), most),

@@ -22,20 +22,6 @@ class Way(NamedTuple):
     given: frozenset[str]
     """What the user gave, by option."""
 
-    @property
-    def family(self) -> tuple[object, ...]:
-        """Key of the family it belongs to: recipe and main degrees of parallelism."""
-        recipe, layout = self.estimate.run.recipe, self.estimate.run.layout
-        return (
-            self.candidate.gpu.key,
-            recipe.method,
-            recipe.weight_storage,
-            recipe.optimizer,
-            recipe.checkpointing,
-            recipe.offload,
-            (layout.gpus, layout.tp, layout.pp, layout.cp, layout.ep),
-        )
-
 
 class Fit(NamedTuple):
     """The answer: every way that was asked for, the best first."""
@@ -56,8 +42,18 @@ class Fit(NamedTuple):
         return len(self.gpus) > 1 or len(self.space.counts) > 1
 
     def best_of_families(self, most: int) -> list[Way]:
-        """The best way of each family, the best first."""
+        """The best way of each recipe and main degrees of parallelism, the best first."""
         first: dict[tuple[object, ...], Way] = {}
         for way in self.ways:
-            first.setdefault(way.family, way)
+            recipe, layout = way.estimate.run.recipe, way.estimate.run.layout
+            family = (
+                way.candidate.gpu.key,
+                recipe.method,
+                recipe.weight_storage,
+                recipe.optimizer,
+                recipe.checkpointing,
+                recipe.offload,
+                (layout.gpus, layout.tp, layout.pp, layout.cp, layout.ep),
+            )
+            first.setdefault(family, way)
         return list(first.values())[:most]

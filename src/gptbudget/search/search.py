@@ -11,10 +11,10 @@ from itertools import groupby
 import numpy as np
 
 from gptbudget.errors import UsageError
+from gptbudget.run.batch import GLOBAL_BATCH_TOKENS
 from gptbudget.run.complete import complete_model_run, precision_and_peak
-from gptbudget.run.job import GLOBAL_BATCH_TOKENS
-from gptbudget.run.run import ModelRun, NamedGpu
-from gptbudget.search.best import Progress, SearchResult
+from gptbudget.run.run import NamedGpu
+from gptbudget.search.best import SearchResult
 from gptbudget.search.candidate import SearchSpec, choices_of, complete
 from gptbudget.search.evaluate import LayoutGrid, evaluate, lay_out
 from gptbudget.search.layouts import kinds
@@ -26,7 +26,7 @@ FEW_GPUS = 64
 fits: states are shared instead."""
 _NOT_ON_MANY = f"offloads and other copies of the weights on more than {FEW_GPUS} GPUs"
 
-Watch = Callable[[Progress], None]
+Watch = Callable[[SearchResult], None]
 
 
 def search(space: SearchSpec, gpus: Sequence[NamedGpu], watch: Watch | None = None) -> SearchResult:
@@ -90,7 +90,7 @@ class _Search:
         micro-batch of each replica, as for a single question.
 
         Raises:
-            UsageError: the given degrees divide nothing.
+            UsageError: the given degrees divide nothing, said as for a single estimate.
         """
         counts = self.space.counts
         groups = (
@@ -101,7 +101,8 @@ class _Search:
             laid = [self._layouts(group, raised=raised) for group in groups]
             if any(each.valid.any() for group in laid for each in group):
                 return laid
-        self._refuse_fixed()
+        freed = {"gpus": counts[0], **dict.fromkeys(HOST_OPTIONS)}
+        complete_model_run(self.setting.changed(freed), self.space.work)
         return laid
 
     def _layouts(self, counts: Sequence[int], *, raised: bool) -> list[LayoutGrid]:
@@ -122,25 +123,12 @@ class _Search:
             return
         self.result.count(laid)
         if laid.valid.any():
+            one = choices_of(variant, laid, np.flatnonzero(laid.valid)[-1])
             try:
-                run = self._representative(variant, laid)
+                run = complete(self.space, self.gpu, one)
             except UsageError as error:
-                self.result.refuse(error)
+                self.result.refusals.append(error)
             else:
                 self.result.keep(run, variant, laid, evaluate(run, laid))
         if self.watch:
-            self.watch(self.result.progress())
-
-    def _representative(self, variant: Variant, laid: LayoutGrid) -> ModelRun:
-        """Return one valid candidate as a complete run, from which shared values are read."""
-        last = np.flatnonzero(laid.valid)[-1]
-        return complete(self.space, self.gpu, choices_of(variant, laid, last))
-
-    def _refuse_fixed(self) -> None:
-        """Raise the error that a single estimate with the given options would raise.
-
-        Raises:
-            UsageError: degrees that do not divide GPUs, heads, layers or experts.
-        """
-        freed = {"gpus": self.space.counts[0], **dict.fromkeys(HOST_OPTIONS)}
-        complete_model_run(self.setting.changed(freed), self.space.work)
+            self.watch(self.result)

@@ -31,6 +31,11 @@ class Layout(NamedTuple):
         return self.dp * self.tp * self.pp * self.cp
 
     @property
+    def sequence_ranks(self) -> int:
+        """Ranks that cut the sequence, whose length must be a multiple of them."""
+        return self.cp * (self.tp if self.sequence_parallel else 1)
+
+    @property
     def shards(self) -> int:
         """Ranks that share states of the weights all tokens use: data times context degree.
 

@@ -1,4 +1,4 @@
-"""What is trained: on how many tokens, in which sequences, micro-batches and steps."""
+"""How much is trained, and in what: tokens, sequences, micro-batches and the batch of a step."""
 
 from typing import NamedTuple
 
@@ -95,11 +95,7 @@ def _length_notes(resolver: Resolver, model: ModelSpec, seq_len: int) -> tuple[s
 
 
 def refuse_beyond_positions(model: ModelSpec, seq_len: int) -> None:
-    """Refuse sequences longer than the model's learned position embeddings.
-
-    Raises:
-        UsageError: the sequence is longer.
-    """
+    """Refuse sequences longer than the model's learned position embeddings."""
     if model.positions.kind == "learned" and seq_len > model.context:
         raise UsageError(
             f"--seq-len {seq_len} is more than the {model.context} positions of {model.name}",
