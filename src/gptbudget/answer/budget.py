@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from gptbudget import units
 from gptbudget.answer.command import command
 from gptbudget.answer.data import SCHEMA, answer
 from gptbudget.answer.document import Data, Document, Table, grid
@@ -13,15 +14,6 @@ from gptbudget.budget.optimum import OnHardware, Trained
 from gptbudget.budget.shapes import catalog_entry, parameters_of
 from gptbudget.core.scaling_laws import total_flops
 from gptbudget.run.run import NamedModel, Run
-from gptbudget.units import (
-    format_bytes,
-    format_count,
-    format_duration,
-    format_flops,
-    format_number,
-    format_percent,
-    format_usd,
-)
 
 _OF_A_RUN = ("precision", "compute", "memory", "time", "cost")
 _SET_BY_PLAN = frozenset({"tokens", "model", "time"})
@@ -52,14 +44,14 @@ def _headline(plan: Plan) -> str:
     best, hardware = plan.optimum, plan.hardware
     spent = (
         f"{_size(best.parameters)} parameters on {_size(best.tokens)} tokens, predicted loss "
-        f"{format_number(best.loss or 0)}"
+        f"{units.format_number(best.loss or 0)}"
     )
     if hardware is None:
-        return f"{format_flops(plan.budget.flops)} are best spent on {spent}."
+        return f"{units.format_flops(plan.budget.flops)} are best spent on {spent}."
     run, budget = hardware.trained.way.run, plan.budget
     return (
-        f"{run.gpus} x {run.gpu.key} in {format_duration(budget.seconds or 0)}: best spent on "
-        f"{spent}; {_fit_in_words(plan.options.offload, hardware)}."
+        f"{run.gpus} x {run.gpu.key} in {units.format_duration(budget.seconds or 0)}: best spent "
+        f"on {spent}; {_fit_in_words(plan.options.offload, hardware)}."
     )
 
 
@@ -98,12 +90,12 @@ def _fitting_alternatives(hardware: OnHardware) -> str:
 
 
 def _describe(trained: Trained) -> str:
-    tokens, loss = _size(trained.tokens), format_number(trained.loss)
+    tokens, loss = _size(trained.tokens), units.format_number(trained.loss)
     return f"{_size(trained.parameters)} on {tokens} tokens, loss {loss}"
 
 
 def _size(amount: float) -> str:
-    return format_count(amount, 3)
+    return units.format_count(amount, 3)
 
 
 def _advice(plan: Plan) -> tuple[str, ...]:
@@ -152,18 +144,20 @@ def _budget_table(plan: Plan) -> Table:
     budget, basis = plan.budget, "counted as 6ND"
     if plan.hardware is not None:
         trained = plan.hardware.trained
-        speed = format_number(trained.way.time.tokens_per_s or 0, 4)
+        speed = units.format_number(trained.way.time.tokens_per_s or 0, 4)
         basis += f", at {speed} tokens/s of {trained.model.key}"
-    rows = [("compute", format_flops(budget.flops), basis)]
+    rows = [("compute", units.format_flops(budget.flops), basis)]
     if budget.seconds is not None:
-        rows.append(("time", format_duration(budget.seconds), ""))
+        rows.append(("time", units.format_duration(budget.seconds), ""))
     if budget.gpu_hours is not None:
-        rows.append(("GPU-hours", format_number(budget.gpu_hours), ""))
+        rows.append(("GPU-hours", units.format_number(budget.gpu_hours), ""))
     if budget.usd is not None:
-        rows.append(("cost", format_usd(budget.usd), ""))
+        rows.append(("cost", units.format_usd(budget.usd), ""))
     if plan.epochs is not None:
         unique = plan.options.unique_tokens or 0
-        rows.append(("epochs", format_number(plan.epochs), f"of {_size(unique)} unique tokens"))
+        rows.append(
+            ("epochs", units.format_number(plan.epochs), f"of {_size(unique)} unique tokens")
+        )
     return Table(("", "", ""), tuple(rows), title="budget")
 
 
@@ -175,9 +169,9 @@ def _laws_table(plan: Plan) -> Table:
             "law": lambda law: law.name + (" (taken)" if law.law == FOLLOWED else ""),
             "parameters": lambda law: _size(law.parameters),
             "tokens": lambda law: _size(law.tokens),
-            "tokens/parameter": lambda law: format_number(law.tokens / law.parameters),
-            "own loss": lambda law: "" if law.loss is None else format_number(law.loss, 4),
-            "loss": lambda law: format_number(law.replication_loss, 4),
+            "tokens/parameter": lambda law: units.format_number(law.tokens / law.parameters),
+            "own loss": lambda law: "" if law.loss is None else units.format_number(law.loss, 4),
+            "loss": lambda law: units.format_number(law.replication_loss, 4),
         },
         f"laws, from {low} to {high} parameters",
     )
@@ -212,8 +206,8 @@ def _training_rows(trained: Trained) -> dict[str, str]:
     """Rows for one trained shape: tokens, loss, chosen options, memory and time."""
     run, estimate = trained.way.run, trained.way.estimate
     memory = estimate.memory
-    usable = "unknown" if run.usable_bytes is None else format_bytes(run.usable_bytes)
-    needs = "unknown" if memory is None else format_bytes(memory.peak_bytes)
+    usable = "unknown" if run.usable_bytes is None else units.format_bytes(run.usable_bytes)
+    needs = "unknown" if memory is None else units.format_bytes(memory.peak_bytes)
     chosen = [
         f"--{name.replace('_', '-')} {value}"
         for name, value in chosen_data(run).items()
@@ -221,7 +215,7 @@ def _training_rows(trained: Trained) -> dict[str, str]:
     ]
     return {
         "tokens": _size(trained.tokens),
-        "loss": format_number(trained.loss, 4),
+        "loss": units.format_number(trained.loss, 4),
         "options": " ".join(chosen) or "default",
         "memory": f"{needs} of {usable}",
         "host memory": cell("memory.host_bytes", estimate) or "none",
@@ -236,7 +230,7 @@ def _nearest_table(plan: Plan) -> Table:
             "model": lambda near: near.key,
             "parameters": lambda near: _size(near.parameters),
             "tokens": lambda near: _size(near.tokens),
-            "loss": lambda near: format_number(near.loss, 4),
+            "loss": lambda near: units.format_number(near.loss, 4),
         },
         "nearest models of the catalog, on the same compute",
     )
@@ -393,8 +387,8 @@ def _notes(plan: Plan) -> Iterator[str]:
     low, high = _FITTED_FLOPS
     if not low <= plan.budget.flops <= high:
         yield (
-            f"the laws were fitted on runs of {format_flops(low)} to {format_flops(high)}: this "
-            "budget is an extrapolation"
+            f"the laws were fitted on runs of {units.format_flops(low)} to "
+            f"{units.format_flops(high)}: this budget is an extrapolation"
         )
     yield from _data_notes(plan)
     yield from (f"{law.name}: {law.note}" for law in plan.laws if law.note)
@@ -418,7 +412,8 @@ def _data_notes(plan: Plan) -> Iterator[str]:
         usual = total_flops(best.parameters, best.tokens, use)
         yield (
             f"with {_size(use)} tokens of inference the smaller model takes "
-            f"{format_flops(spent)} in all where the optimum takes {format_flops(usual)}"
+            f"{units.format_flops(spent)} in all where the optimum takes "
+            f"{units.format_flops(usual)}"
         )
 
 
@@ -436,7 +431,7 @@ def _shape_notes(plan: Plan) -> Iterator[str]:
     off = size / plan.optimum.parameters - 1
     if abs(off) > _FAR:
         yield (
-            f"the nearest shape has {format_percent(abs(off))} "
+            f"the nearest shape has {units.format_percent(abs(off))} "
             f"{'more' if off > 0 else 'fewer'} parameters than the optimum"
         )
 
@@ -461,7 +456,7 @@ def _hardware_notes(plan: Plan, hardware: OnHardware) -> Iterator[str]:
         )
     if memory is not None and memory.host_bytes and run.host_memory_bytes is None:
         yield (
-            f"the offload takes {format_bytes(memory.host_bytes)} of host memory: give "
+            f"the offload takes {units.format_bytes(memory.host_bytes)} of host memory: give "
             "--host-memory to limit it to what the host has"
         )
     yield from run_notes(estimate)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from gptbudget import units
 from gptbudget.answer.document import Data, Document, Table, grid
 from gptbudget.answer.prices import median_in_words, prices_of
 from gptbudget.catalog.catalog import Catalog, Entry, Section
@@ -16,22 +17,13 @@ from gptbudget.run.question import PublishedRate
 from gptbudget.specs.gpu import GpuSpec
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.values import FlopsConvention
-from gptbudget.units import (
-    format_count,
-    format_figure,
-    format_many,
-    format_number,
-    format_percent,
-    format_price,
-    format_usd,
-)
 
 
 def check_document(faults_of: Mapping[Path, Sequence[FileError]]) -> Document:
     """All faults, one per line, or a statement that there are none."""
     faults = [str(fault) for faults in faults_of.values() for fault in faults]
     records = [{"file": str(path), "faults": list(map(str, f))} for path, f in faults_of.items()]
-    headline = "\n".join([*faults, format_many(len(faults), "fault")])
+    headline = "\n".join([*faults, units.format_many(len(faults), "fault")])
     if not faults:
         headline = f"no fault in {', '.join(map(str, faults_of))}"
     return Document(headline, (), {"files": records}, records)
@@ -82,7 +74,7 @@ _GPU_COLUMNS: dict[str, Callable[[Entry[GpuSpec]], str]] = {
 
 
 def _figure(value: float | None) -> str:
-    return "" if value is None else format_figure(value)
+    return "" if value is None else units.format_figure(value)
 
 
 def gpus_document(section: Section[GpuSpec]) -> Document:
@@ -113,13 +105,13 @@ def _facts(spec: GpuSpec) -> Iterator[tuple[str, str]]:
     """Label and value of everything that is known."""
     for label, value, unit in _figures(spec):
         if value:
-            text = value if isinstance(value, str) else format_figure(value)
+            text = value if isinstance(value, str) else units.format_figure(value)
             yield label, f"{text} {unit}".rstrip()
     for label, price in prices_of(spec):
-        yield label, f"{format_usd(price.usd)} ({price.kind}, {price.date}: {price.source})"
+        yield label, f"{units.format_usd(price.usd)} ({price.kind}, {price.date}: {price.source})"
     median = median_in_words(spec)
     if median is not None and spec.rent_per_hour is not None:
-        yield "hourly price used", f"{format_price(spec.rent_per_hour.usd)} ({median})"
+        yield "hourly price used", f"{units.format_price(spec.rent_per_hour.usd)} ({median})"
     if spec.aliases:
         yield "also called", ", ".join(spec.aliases)
     if spec.nvml is not None:
@@ -163,7 +155,7 @@ _MODEL_COLUMNS: dict[str, Callable[[tuple[Entry[ModelSpec], ParameterCount]], st
     "layers": lambda each: str(each[0].spec.layers),
     "width": lambda each: str(each[0].spec.width),
     "context": lambda each: str(each[0].spec.context),
-    "tokens": lambda each: format_count(n) if (n := each[0].spec.training_tokens) else "",
+    "tokens": lambda each: units.format_count(n) if (n := each[0].spec.training_tokens) else "",
     "file": lambda each: _file(each[0]),
 }
 
@@ -234,8 +226,8 @@ def model_document(
 
 def _speed_in_words(rate: PublishedRate, exact_mfu: float) -> str:
     """The end of the headline: a published speed and the MFU it corresponds to."""
-    speed = f"{format_number(rate.tokens_per_s, 4)} tokens/s on {rate.gpus} x {rate.gpu}"
-    share = format_percent(exact_mfu)
+    speed = f"{units.format_number(rate.tokens_per_s, 4)} tokens/s on {rate.gpus} x {rate.gpu}"
+    share = units.format_percent(exact_mfu)
     return f"; {speed} is {share} of the {rate.precision} peak (exact count)"
 
 
@@ -260,14 +252,14 @@ def _by_convention(
         ),
     }
     if mfus:
-        columns["MFU"] = lambda name: format_percent(mfus[name])
+        columns["MFU"] = lambda name: units.format_percent(mfus[name])
     return grid(flops, columns, "in every convention")
 
 
 def _by_component(title: str, unit: str, parts: Mapping[str, float], total: float) -> Table:
     """A table of components with their shares and a total row."""
     rows = [
-        (name.replace("_", " "), f"{amount:,.0f}", format_percent(amount / total))
+        (name.replace("_", " "), f"{amount:,.0f}", units.format_percent(amount / total))
         for name, amount in parts.items()
     ]
     rows.append(("total", f"{total:,.0f}", "100 %"))

@@ -16,13 +16,7 @@ from gptbudget.answer.validation import (
     with_constant,
     without_largest,
 )
-from gptbudget.evidence.cross import (
-    Cross,
-    LeftOutRow,
-    class_ranges,
-    inside_of_others,
-    untested,
-)
+from gptbudget.evidence.cross import Cross, LeftOutRow, class_ranges, inside_of_others, untested
 from gptbudget.evidence.score import Group, Score, known_by_group, score
 from gptbudget.units import format_many
 

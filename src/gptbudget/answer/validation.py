@@ -8,21 +8,8 @@ from typing import Any, TypeVar
 from gptbudget.answer.document import Document, Table
 from gptbudget.evidence.cross import LeftOutRow
 from gptbudget.evidence.memory import ScoredFit
-from gptbudget.evidence.score import (
-    Group,
-    Score,
-    Scored,
-    ScoredRow,
-    by_group,
-    grouped,
-    score,
-)
-from gptbudget.evidence.speed import (
-    ScoredSpeed,
-    carried_errors,
-    constant_score,
-    constant_scores,
-)
+from gptbudget.evidence.score import Group, Score, Scored, ScoredRow, by_group, grouped, score
+from gptbudget.evidence.speed import ScoredSpeed, carried_errors, constant_score, constant_scores
 from gptbudget.evidence.validate import AgainstPyTorch, AgainstRuns
 from gptbudget.units import format_bytes, format_many, format_number
 

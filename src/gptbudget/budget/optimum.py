@@ -15,12 +15,7 @@ from gptbudget.core.chinchilla import predicted_loss
 from gptbudget.errors import UsageError
 from gptbudget.run.complete import complete_model_run
 from gptbudget.run.run import NamedModel, Setting
-from gptbudget.search.fastest import (
-    ModelWay,
-    best_way,
-    knows_memory,
-    way_of,
-)
+from gptbudget.search.fastest import ModelWay, best_way, knows_memory, way_of
 
 _ROUNDS = 12
 _BISECTIONS = 12

@@ -1,10 +1,8 @@
 """``gptbudget calibrate``: correct predictions by one logged step of your own run."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from gptbudget.cli.flags import Invocation, takes
+from gptbudget.cli.flags import Invocation, own, takes
 from gptbudget.specs.command_options import LOGGED_OPTIONS, LoggedOptions
 from gptbudget.specs.options import OPTIONS, affecting
 
@@ -29,14 +27,13 @@ _OPTIONS = {
     "stack": OPTIONS["stack"],
 }
 
-_LIST = Annotated[bool, typer.Option("--list", help="Show every profile and where it is kept.")]
-_REMOVE = Annotated[str | None, typer.Option("--remove", metavar="NAME", help="Delete a profile.")]
+_EXTRA = {
+    "listed": own(bool, "--list", default=False, help="Show every profile and where it is kept."),
+    "removed": own(str | None, "--remove", metavar="NAME", help="Delete a profile."),
+}
 
 
-@takes(
-    {**_OPTIONS, **LOGGED_OPTIONS},
-    extra={"listed": (_LIST, False), "removed": (_REMOVE, None)},
-)
+@takes({**_OPTIONS, **LOGGED_OPTIONS}, extra=_EXTRA)
 def command(invocation: Invocation) -> None:
     """Turn one logged step of your own run into a profile that later predictions use."""
     from gptbudget.answer.calibration import calibration_document, profiles_document

@@ -68,8 +68,20 @@ Parameter = tuple[Any, Any]
 _FORMATS = "table|json|csv|markdown"
 
 
-def _output(kind: Any, *names: str, default: Any = None, **details: Any) -> Parameter:
-    return Annotated[kind, typer.Option(*names, rich_help_panel="Output", **details)], default
+def entry_name(section: str, text: str) -> Parameter:
+    """The parameter ``[NAME]`` of a command: an entry of a section of the catalog."""
+    names = completion.entries(section)
+    declared = typer.Argument(metavar="[NAME]", help=text, autocompletion=names)
+    return Annotated[str | None, declared], None
+
+
+def own(kind: Any, *names: str, default: Any = None, **details: Any) -> Parameter:
+    """An option that only one command has."""
+    return Annotated[kind, typer.Option(*names, **details)], default
+
+
+def _output(kind: Any, *names: str, **details: Any) -> Parameter:
+    return own(kind, *names, rich_help_panel="Output", **details)
 
 
 _OUTPUT: dict[str, Parameter] = {

@@ -1,25 +1,11 @@
 """``gptbudget gpus``: the accelerators of the catalog, or one of them in full."""
 
-from typing import Annotated
-
-import typer
-
-from gptbudget.cli import completion
-from gptbudget.cli.flags import Invocation, takes
+from gptbudget.cli.flags import Invocation, entry_name, takes
 
 EPILOG = "Example: gptbudget gpus 4070ti"
 
-_NAME = Annotated[
-    str | None,
-    typer.Argument(
-        metavar="[NAME]",
-        help="Accelerator to show in full.",
-        autocompletion=completion.entries("gpus"),
-    ),
-]
 
-
-@takes(extra={"name": (_NAME, None)})
+@takes(extra={"name": entry_name("gpus", "Accelerator to show in full.")})
 def command(invocation: Invocation) -> None:
     """List the accelerators of the catalog; with a name, show one with its sources."""
     from gptbudget.answer.catalog import gpu_document, gpus_document

@@ -50,7 +50,7 @@ def _described(parameter: Any) -> tuple[str, str]:
     """Return how an option is typed, and its help with its default."""
     if isinstance(parameter, typer.core.TyperArgument):
         return parameter.metavar or str(parameter.name), parameter.help or ""
-    names = ", ".join((*parameter.opts, *parameter.secondary_opts))
+    names = ", ".join((*sorted(parameter.opts, key=len, reverse=True), *parameter.secondary_opts))
     value = "" if parameter.is_flag else f" {parameter.metavar or 'TEXT'}"
     default = parameter.show_default if isinstance(parameter.show_default, str) else ""
     if not default and isinstance(parameter.default, str):

@@ -1,26 +1,16 @@
 """``gptbudget models``: the models of the catalog, or one of them in full."""
 
-from typing import Annotated
-
-import typer
-
-from gptbudget.cli import completion
-from gptbudget.cli.flags import Invocation, takes
+from gptbudget.cli.flags import Invocation, entry_name, takes
 from gptbudget.specs.command_options import READING_OPTIONS
 
 EPILOG = "Example: gptbudget models llama-2-7b --tokens-per-s 3600 --gpu a100"
 
-_NAME = Annotated[
-    str | None,
-    typer.Argument(
-        metavar="[NAME]",
-        help="Model to show in full, or the path of a Hugging Face config.json or its folder.",
-        autocompletion=completion.entries("models"),
-    ),
-]
+_NAME = entry_name(
+    "models", "Model to show in full, or the path of a Hugging Face config.json or its folder."
+)
 
 
-@takes(READING_OPTIONS, extra={"name": (_NAME, None)})
+@takes(READING_OPTIONS, extra={"name": _NAME})
 def command(invocation: Invocation) -> None:
     """List the models of the catalog; with a name, show its parameters and FLOPs by component.
 

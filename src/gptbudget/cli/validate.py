@@ -1,31 +1,26 @@
 """``gptbudget validate``: errors of the estimates on measured and published runs."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-
-from gptbudget.cli.flags import Invocation, takes
+from gptbudget.cli.flags import Invocation, own, takes
 
 EPILOG = "Example: gptbudget validate --run llmc-gpt2-1558m-8h100"
 
-_RUN = Annotated[
-    str | None,
-    typer.Option("--run", metavar="ID", help="One published run in full, part by part."),
-]
-_RUNS = Annotated[
-    Path | None,
-    typer.Option(
-        "--runs", metavar="FILE", help="Score the runs of this file, which has the schema of ours."
+_RUNS = "Score the runs of this file, which has the schema of ours."
+_EXTRA = {
+    "run": own(str | None, "--run", metavar="ID", help="One published run in full, part by part."),
+    "runs": own(Path | None, "--runs", metavar="FILE", help=_RUNS),
+    "cross": own(
+        bool,
+        "--cross",
+        default=False,
+        help="Show the stored leave-one-source-out cross-validation.",
     ),
-]
-_CROSS = Annotated[
-    bool,
-    typer.Option("--cross", help="Show the stored leave-one-source-out cross-validation."),
-]
+}
 
 
-@takes(extra={"run": (_RUN, None), "runs": (_RUNS, None), "cross": (_CROSS, False)})
+@takes(extra=_EXTRA)
 def command(invocation: Invocation) -> None:
     """Show the errors of estimates on published runs, and against PyTorch's memory trackers."""
     from gptbudget.errors import UsageError

@@ -9,11 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 from gptbudget.core import cost as cost_formulas
 from gptbudget.core.arrays import Bytes, about, real
 from gptbudget.core.cost import delivered_flops_per_s, wall_clock_s
-from gptbudget.core.flops import (
-    six_n_of_method,
-    train_flops_per_token,
-    train_flops_per_token_6n,
-)
+from gptbudget.core.flops import six_n_of_method, train_flops_per_token, train_flops_per_token_6n
 from gptbudget.core.memory.overhead import overhead_parts
 from gptbudget.core.memory.timeline import MemoryByPhase
 from gptbudget.core.parameters import ParameterCount, count_parameters

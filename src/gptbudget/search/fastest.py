@@ -9,15 +9,7 @@ from gptbudget.core.arrays import about
 from gptbudget.core.memory.placement import ENDS_AS_LAYERS
 from gptbudget.errors import UsageError
 from gptbudget.run.complete import complete_model_run
-from gptbudget.run.estimate import (
-    AnyEstimate,
-    AnyRun,
-    AnyRun_co,
-    Time,
-    estimate,
-    fits,
-    step_parts,
-)
+from gptbudget.run.estimate import AnyEstimate, AnyRun, AnyRun_co, Time, estimate, fits, step_parts
 from gptbudget.run.machine import node_of
 from gptbudget.run.run import ModelRun, NamedModel, Run, Setting
 

@@ -12,14 +12,7 @@ from gptbudget.core.arrays import about
 from gptbudget.errors import UsageError
 from gptbudget.run.complete import complete_run
 from gptbudget.run.run import NamedModel, Setting, Work
-from gptbudget.search.fastest import (
-    NoTimeError,
-    Way,
-    best_way,
-    knows_memory,
-    node_size,
-    way_of,
-)
+from gptbudget.search.fastest import NoTimeError, Way, best_way, knows_memory, node_size, way_of
 
 MOST_GPUS = 2**17
 _TRIES_BEYOND = 3

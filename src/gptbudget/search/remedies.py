@@ -9,14 +9,7 @@ from typing import NamedTuple
 
 from gptbudget.run.estimate import Memory, fits
 from gptbudget.run.run import ModelRun
-from gptbudget.search.changes import (
-    CHANGES,
-    Change,
-    Changed,
-    applied,
-    changed_run,
-    is_possible,
-)
+from gptbudget.search.changes import CHANGES, Change, Changed, applied, changed_run, is_possible
 
 Changes = tuple[Change, ...]
 

@@ -2,12 +2,7 @@
 
 from typing import Literal, NamedTuple
 
-from gptbudget.specs.optimizers import (
-    DEFAULT_OPTIMIZER,
-    OPTIMIZERS,
-    Optimizer,
-    OptimizerImpl,
-)
+from gptbudget.specs.optimizers import DEFAULT_OPTIMIZER, OPTIMIZERS, Optimizer, OptimizerImpl
 from gptbudget.specs.stack import AttentionKind, Mode
 
 Precision = Literal["fp32", "tf32", "bf16", "fp16", "fp8", "fp4"]

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from gptbudget import units
 from gptbudget.answer.budget import shapes
 from gptbudget.answer.page.page import (
     Amount,
@@ -26,14 +27,6 @@ from gptbudget.core.chinchilla import BESIROGLU, compute_optimal_parameters, pre
 from gptbudget.core.cost import delivered_flops_per_s, wall_clock_s
 from gptbudget.run.estimate import Estimate, Memory, Time
 from gptbudget.run.run import ModelRun
-from gptbudget.units import (
-    format_bytes,
-    format_count,
-    format_duration,
-    format_flops,
-    format_number,
-    format_percent,
-)
 
 # --- memory -----------------------------------------------------------------------------------
 
@@ -67,13 +60,13 @@ def _bill(memory: Memory, label: str) -> Bill:
 
 
 def _parts(
-    amounts: Mapping[str, float], write: Callable[[float], str] = format_bytes
+    amounts: Mapping[str, float], write: Callable[[float], str] = units.format_bytes
 ) -> tuple[Amount, ...]:
     """Amounts by part, in words."""
     return tuple(amount(name.replace("_", " "), each, write) for name, each in amounts.items())
 
 
-def amount(label: str, value: float, write: Callable[[float], str] = format_bytes) -> Amount:
+def amount(label: str, value: float, write: Callable[[float], str] = units.format_bytes) -> Amount:
     """Return a labelled value with its text."""
     return Amount(label, float(value), write(value))
 
@@ -109,7 +102,7 @@ def _by_utilization(estimate: Estimate) -> Chart:
         Axis("wall clock", "seconds", log=True),
         Curve("at each utilization", tuple((share, _wall(estimate, share)) for share in shares)),
         tuple(_marks(estimate)),
-        horizontal_line=Rule(f"horizon {format_duration(run.horizon_s)}", run.horizon_s),
+        horizontal_line=Rule(f"horizon {units.format_duration(run.horizon_s)}", run.horizon_s),
         band=_band(time),
     )
 
@@ -134,8 +127,8 @@ def _marks(estimate: Estimate) -> Iterator[Mark]:
 
 
 def _mark(label: str, time: Time, *, main: bool = False) -> Mark:
-    share = format_percent(round(time.utilization, 3))
-    text = f"{format_duration(time.wall_clock_s)} at {share}"
+    share = units.format_percent(round(time.utilization, 3))
+    text = f"{units.format_duration(time.wall_clock_s)} at {share}"
     return Mark(label, time.utilization, time.wall_clock_s, text, main)
 
 
@@ -144,7 +137,9 @@ def _band(time: Time | None) -> Band | None:
     if time is None or time.low_s is None or time.high_s is None:
         return None
     low, high = (time.utilization * time.wall_clock_s / end for end in (time.high_s, time.low_s))
-    text = f"likely range: {format_duration(time.low_s)} to {format_duration(time.high_s)}"
+    text = (
+        f"likely range: {units.format_duration(time.low_s)} to {units.format_duration(time.high_s)}"
+    )
     return Band(text, low, high)
 
 
@@ -152,8 +147,8 @@ def _step(estimate: Estimate) -> tuple[Stacked, ...]:
     time = estimate.time
     if time is None or time.parts is None:
         return ()
-    whole = amount("step", time.parts.total, format_duration)
-    bill = Bill("step", _parts(time.parts, format_duration), whole)
+    whole = amount("step", time.parts.total, units.format_duration)
+    bill = Bill("step", _parts(time.parts, units.format_duration), whole)
     return (Stacked("Where a step's time goes", "seconds", (bill,)),)
 
 
@@ -164,15 +159,15 @@ def _time_of_all(estimates: Sequence[Estimate]) -> tuple[Ranges, ...]:
         return ()
     horizons = {each.run.horizon_s for each in estimates}
     horizon = horizons.pop()
-    limit = None if horizons else Rule(f"horizon {format_duration(horizon)}", horizon)
+    limit = None if horizons else Rule(f"horizon {units.format_duration(horizon)}", horizon)
     return (Ranges("Wall clock", Axis("wall clock", "seconds", log=True), rows, limit),)
 
 
 def _range(label: str, time: Time) -> Range:
     spread = ""
     if time.low_s is not None and time.high_s is not None:
-        spread = f"({format_duration(time.low_s)} to {format_duration(time.high_s)})"
-    text = format_duration(time.wall_clock_s)
+        spread = f"({units.format_duration(time.low_s)} to {units.format_duration(time.high_s)})"
+    text = units.format_duration(time.wall_clock_s)
     return Range(label, time.wall_clock_s, time.low_s, time.high_s, text, spread)
 
 
@@ -200,7 +195,7 @@ def optimum_of_run(estimate: Estimate) -> tuple[Chart, ...]:
     if isinstance(run, ModelRun) and run.recipe.method.kind != "full":
         return ()
     budget = None if compute.ratio is None else six_nd * compute.ratio
-    text = f"{format_count(size)} parameters on {format_count(run.tokens or 0)} tokens"
+    text = f"{units.format_count(size)} parameters on {units.format_count(run.tokens or 0)} tokens"
     marks = [Mark(getattr(run.work, "key", ""), six_nd, size, text, main=True)]
     if budget is not None:
         marks.append(_best_at(budget))
@@ -250,7 +245,7 @@ def _by_size(plan: Plan) -> Chart:
         "Loss by size, on the same compute",
         _SIZE,
         Axis("predicted loss, nats per token", "loss"),
-        Curve(f"{BESIROGLU.name}, {format_flops(flops)}", line),
+        Curve(f"{BESIROGLU.name}, {units.format_flops(flops)}", line),
         tuple(marks),
         caption="Nats per token of the corpus that the law was fitted on. Shapes that reach fewer "
         "FLOPs on this hardware lie above the line.",
@@ -258,14 +253,14 @@ def _by_size(plan: Plan) -> Chart:
 
 
 def _size_mark(label: str, parameters: float, loss: float, *, main: bool = False) -> Mark:
-    text = f"{format_count(parameters, 3)}, loss {format_number(loss, 4)}"
+    text = f"{units.format_count(parameters, 3)}, loss {units.format_number(loss, 4)}"
     return Mark(label, parameters, loss, text, main)
 
 
 def _best_at(budget: float) -> Mark:
     size = float(compute_optimal_parameters(budget))
     tokens = budget / (6 * size)
-    text = f"{format_count(size, 3)} parameters on {format_count(tokens, 3)} tokens"
+    text = f"{units.format_count(size, 3)} parameters on {units.format_count(tokens, 3)} tokens"
     return Mark("best use of your budget", budget, size, text)
 
 

@@ -5,17 +5,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
+from gptbudget import units
 from gptbudget.answer.page.page import Axis, Quantity
-from gptbudget.units import (
-    DAY_S,
-    YEAR_S,
-    format_bytes,
-    format_count,
-    format_duration,
-    format_flops,
-    format_number,
-    format_percent,
-)
 
 T = TypeVar("T")
 
@@ -33,22 +24,22 @@ _TIMES: tuple[tuple[float, str], ...] = (
     (600, "10 min"),
     (3600, "1 h"),
     (6 * 3600, "6 h"),
-    (DAY_S, "1 day"),
-    (7 * DAY_S, "1 week"),
-    (30 * DAY_S, "30 days"),
-    (120 * DAY_S, "120 days"),
-    (YEAR_S, "1 year"),
-    (3 * YEAR_S, "3 years"),
-    (10 * YEAR_S, "10 years"),
-    (30 * YEAR_S, "30 years"),
-    *((10.0**power * YEAR_S, f"1e{power} y") for power in range(2, 40)),
+    (units.DAY_S, "1 day"),
+    (7 * units.DAY_S, "1 week"),
+    (30 * units.DAY_S, "30 days"),
+    (120 * units.DAY_S, "120 days"),
+    (units.YEAR_S, "1 year"),
+    (3 * units.YEAR_S, "3 years"),
+    (10 * units.YEAR_S, "10 years"),
+    (30 * units.YEAR_S, "30 years"),
+    *((10.0**power * units.YEAR_S, f"1e{power} y") for power in range(2, 40)),
 )
 """Tick values of a logarithmic time axis."""
 
 
 _UNITS = (
-    ("years", YEAR_S),
-    ("days", DAY_S),
+    ("years", units.YEAR_S),
+    ("days", units.DAY_S),
     ("h", 3600),
     ("min", 60),
     ("s", 1),
@@ -147,11 +138,11 @@ def _thinned(values: Sequence[T], most: int) -> list[T]:
 def written(value: float, quantity: Quantity) -> str:
     """A value of an axis, short: ``12 GiB``, ``10B``, ``1e21``."""
     shown: Mapping[Quantity, Callable[[float], str]] = {
-        "bytes": format_bytes,
-        "seconds": format_duration,
-        "share": lambda share: format_percent(round(share, 6)),
-        "flops": lambda flops: format_flops(flops).removesuffix(" FLOP"),
-        "loss": format_number,
-        "count": lambda count: format_count(count, 3) if count < _NAMED else f"{count:.3g}",
+        "bytes": units.format_bytes,
+        "seconds": units.format_duration,
+        "share": lambda share: units.format_percent(round(share, 6)),
+        "flops": lambda flops: units.format_flops(flops).removesuffix(" FLOP"),
+        "loss": units.format_number,
+        "count": lambda count: units.format_count(count, 3) if count < _NAMED else f"{count:.3g}",
     }
     return _ZEROS.sub(r"\1", shown[quantity](value)) if value else "0"
