@@ -125,6 +125,11 @@ def test_a_program_with_workers(run_program: Run) -> None:
     assert run.report["pinned_peak_bytes"] >= 8 * 1024 * 4
 
 
+def test_another_program_whose_output_is_read_runs_on_its_own(run_program: Run) -> None:
+    run = run_program("ends", "asks-another")
+    assert (run.report["steps"], run.report["error"]) == (2, None)
+
+
 def test_checkpoints_are_written_only_where_allowed(run_program: Run, tmp_path: Path) -> None:
     target = tmp_path / "checkpoint.pt"
     run_program("ends", "saves", str(target))
