@@ -120,6 +120,7 @@ class Watch:
             "driver_peak_bytes": card.driver_peak_bytes(),
             "pinned_bytes": pinned,
             "pinned_peak_bytes": pinned_peak,
+            "shared_peak_bytes": card.shared_peak_bytes(),
             "pageable_peak_bytes": card.pageable_peak_bytes(),
             "reads": self._reads.rows(),
             "routed": self._reads.routed,
