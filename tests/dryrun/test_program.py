@@ -92,6 +92,11 @@ def test_values_that_decide_a_course(run_program: Run, what: str) -> None:
     assert bool(run.report["routed"]) == (what == "router")
 
 
+def test_the_attention_of_cudnn_is_that_of_flash(run_program: Run) -> None:
+    run = run_program("values", "attention", gpu="h100")
+    assert (run.report["steps"], run.report["error"]) == (2, None)
+
+
 def test_a_shape_that_nobody_knows_is_the_largest_and_said_first(run_program: Run) -> None:
     run = run_program("values", "unknown-shape")
     (read, *_) = run.report["reads"]

@@ -136,6 +136,7 @@ def main(settings_file: str, arguments: list[str]) -> None:
         quiet.keep_from_writing()
     quiet.skip_initialisers()
     quiet.load_null_extensions()
+    quiet.prefer_flash_attention()
     world = peers.World(settings.rank, max(settings.world_size, 1))
     if settings.world_size > 1:
         world.resize(settings.world_size)
