@@ -108,6 +108,11 @@ def test_what_was_assumed_is_said() -> None:
     assert any("12 choices of a router" in note for note in document.notes)
 
 
+def test_memory_of_the_host_without_values_is_said() -> None:
+    document = dry_run_document([(run_of(shared_peak_bytes=30 * GIB), None)])
+    assert any(note.startswith("30.00 GiB of the host's memory had no") for note in document.notes)
+
+
 def test_a_card_of_unknown_memory() -> None:
     gpu = GPU.model_copy(update={"memory_gib": None, "memory_reported_gib": None})
     with pytest.raises(UsageError, match="no known memory"):

@@ -102,6 +102,11 @@ def test_values_that_decide_a_course(run_program: Run, what: str) -> None:
     assert bool(run.report["routed"]) == (what == "router")
 
 
+def test_the_attention_of_cudnn_is_that_of_flash(run_program: Run) -> None:
+    run = run_program("values", "attention", gpu="h100")
+    assert (run.report["steps"], run.report["error"]) == (2, None)
+
+
 def test_a_shape_that_nobody_knows_is_the_largest_and_said_first(run_program: Run) -> None:
     run = run_program("values", "unknown-shape")
     (read, *_) = run.report["reads"]
@@ -133,6 +138,11 @@ def test_a_program_with_workers(run_program: Run) -> None:
     run = run_program("ends", "workers")
     assert (run.report["steps"], run.report["error"]) == (2, None)
     assert run.report["pinned_peak_bytes"] >= 8 * 1024 * 4
+
+
+def test_another_program_whose_output_is_read_runs_on_its_own(run_program: Run) -> None:
+    run = run_program("ends", "asks-another")
+    assert (run.report["steps"], run.report["error"]) == (2, None)
 
 
 def test_checkpoints_are_written_only_where_allowed(run_program: Run, tmp_path: Path) -> None:

@@ -67,6 +67,35 @@ answers["stood in"] = cuda.dryrun_stood_in(0).decode()
 print(json.dumps(answers))
 """
 
+HOST = """
+import ctypes, json
+host = ctypes.CDLL(None)
+P, N = ctypes.c_void_p, ctypes.c_size_t
+host.dryrun_shared_peak_bytes.restype = N
+
+def resident(name):
+    for line in open("/proc/self/status"):
+        if line.startswith(name):
+            return int(line.split()[1]) >> 10
+
+def allocate(mib):
+    address = P()
+    assert host.posix_memalign(ctypes.byref(address), N(64), N(mib << 20)) == 0
+    ctypes.memset(address, 1, mib << 20)
+    return address
+
+before, anonymous = resident("VmRSS"), resident("RssAnon")
+small, real, shared = allocate(4), allocate(16), allocate(200)
+grown = [resident("RssAnon") - anonymous, resident("VmRSS") - before]
+values = [ctypes.string_at(each, 2) for each in (small, real, shared)]
+for each in (small, real, shared):
+    host.free(each)
+back = resident("VmRSS") - before
+again = allocate(16)
+print(json.dumps({"grown": grown, "back": back, "shared": host.dryrun_shared_peak_bytes() >> 20,
+                  "values": len(set(values)), "again": resident("RssAnon") - anonymous}))
+"""
+
 
 @pytest.fixture(scope="module")
 def libraries(tmp_path_factory: pytest.TempPathFactory) -> StandIns:
@@ -114,6 +143,19 @@ def test_the_books_of_a_card(libraries: StandIns) -> None:
         "unheard of": 0,
         "stood in": "cudaUnheardOf",
     }
+
+
+def test_large_blocks_of_the_host_beyond_the_limit_take_no_memory(libraries: StandIns) -> None:
+    variables = {"LD_PRELOAD": libraries.preload(), "DRYRUN_HOST_BYTES": str(32 * MIB)}
+    ended = subprocess.run(
+        [sys.executable, "-c", HOST],
+        env={**os.environ, **variables}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    found = json.loads(ended.stdout)
+    assert found["grown"] == [pytest.approx(20, abs=4), pytest.approx(220, abs=4)]
+    assert found["back"] == pytest.approx(0, abs=6)
+    assert found["again"] == pytest.approx(16, abs=6)
+    assert (found["shared"], found["values"]) == (200, 1)
 
 
 def test_they_are_built_once(libraries: StandIns) -> None:

@@ -238,6 +238,11 @@ def _notes(run: DryRun) -> list[str]:
             f"The card was full {len(refusals)} times and the program went on, last at "
             f"{refusals[-1]['line']}."
         )
+    if report.get("shared_peak_bytes"):
+        notes.append(
+            f"{format_bytes(report['shared_peak_bytes'])} of the host's memory had no memory "
+            "behind it: large CPU tensors beyond the first GiB keep no values."
+        )
     if report.get("routed"):
         notes.append(
             f"{report['routed']} choices of a router were spread evenly over all experts; real "

@@ -54,9 +54,9 @@ _PREFIXES = {
 """The library of a function by how its name begins, where a reference does not name it."""
 
 _DRIVER = "libcuda.so.1"
-ALWAYS = (_DRIVER, "libnvidia-ml.so.1")
-"""Opened by name at run time, so that no library names them."""
-_FILES = {"nvidia-ml": "nvml"}
+ALWAYS = (_DRIVER, "libnvidia-ml.so.1", "libdryrun-host.so")
+"""No library names them: two are opened by name at run time, and one is ours."""
+_FILES = {"nvidia-ml": "nvml", "dryrun-host": "host"}
 """Files in ``stub/`` that are not called like their library."""
 _DEFINED = re.compile(r"EXPORT [\w\s*]*?\**(\w+)\(")
 _CORES = 2

@@ -1,5 +1,6 @@
 """Programs that end in other ways than after some steps."""
 
+import subprocess
 import sys
 import time
 
@@ -43,6 +44,11 @@ elif what == "workers":
         layer(rows.cuda(non_blocking=True)).sum().backward()
         optimizer.step()
         optimizer.zero_grad()
+elif what == "asks-another":
+    words = [sys.executable, __file__, "never"]
+    subprocess.run(words, stdout=subprocess.PIPE, check=True)
+    for _ in range(2):
+        step(8)
 elif what == "hangs":
     time.sleep(600)
 elif what == "saves":

@@ -3,6 +3,7 @@
 import sys
 
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 what = sys.argv[1]
 layer = torch.nn.Linear(64, 64).cuda()
@@ -28,6 +29,11 @@ for _ in range(3):
         _, chosen = torch.topk(layer(x), 2, dim=-1)
         counts = torch.bincount(chosen.flatten(), minlength=64)
         assert counts.tolist() == [1] * 64
+    elif what == "attention":
+        parts = layer(x).view(1, 1, 32, 64).bfloat16()
+        with sdpa_kernel([SDPBackend.CUDNN_ATTENTION, SDPBackend.MATH], set_priority=True):
+            x = torch.nn.functional.scaled_dot_product_attention(parts, parts, parts)
+        x = x.view(32, 64).float()
     loss = layer(x).sum()
     assert loss.item() == 1.0
     loss.backward()

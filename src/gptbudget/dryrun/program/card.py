@@ -4,8 +4,8 @@ import ctypes
 from pathlib import Path
 
 _LIBRARY = ctypes.CDLL(None)
-for _name in ("dryrun_peak_bytes", "dryrun_pinned_bytes", "dryrun_pinned_peak_bytes"):
-    getattr(_LIBRARY, _name).restype = ctypes.c_size_t
+for _name in ("peak", "pinned", "pinned_peak", "shared_peak"):
+    getattr(_LIBRARY, f"dryrun_{_name}_bytes").restype = ctypes.c_size_t
 _LIBRARY.dryrun_stood_in.restype = ctypes.c_char_p
 
 
@@ -19,8 +19,13 @@ def pinned_bytes() -> tuple[int, int]:
     return int(_LIBRARY.dryrun_pinned_bytes()), int(_LIBRARY.dryrun_pinned_peak_bytes())
 
 
+def shared_peak_bytes() -> int:
+    """The most of the host's memory that kept no values, as there was no memory behind it."""
+    return int(_LIBRARY.dryrun_shared_peak_bytes())
+
+
 def pageable_peak_bytes() -> int:
-    """The most memory of its own that this process has used."""
+    """The most memory of its own that this process has used, or would have."""
     for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024

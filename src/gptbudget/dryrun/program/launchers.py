@@ -67,12 +67,16 @@ def _elastic(options: Any) -> None:
 
 
 def _process(real: Any) -> Any:
-    """A ``Popen`` that starts everything but training programs."""
+    """A ``Popen`` that starts everything but training programs.
+
+    A program whose output the caller reads itself is none: it answers a question.
+    """
 
     class Popen(real):
         def __init__(self, command: Any, *arguments: Any, **named: Any) -> None:
             launched = None
-            if isinstance(command, list | tuple) and not named.get("shell"):
+            is_read = named.get("stdout") == subprocess.PIPE
+            if isinstance(command, list | tuple) and not named.get("shell") and not is_read:
                 launched = _program([str(word) for word in command])
             if launched is None:
                 super().__init__(command, *arguments, **named)

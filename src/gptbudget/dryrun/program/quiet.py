@@ -1,12 +1,13 @@
 """What the program is kept from.
 
-Writing checkpoints, uploading, compiling extensions, and host work that no result depends on.
+Writing checkpoints, uploading, compiling extensions, cuDNN's attention, and host work that no
+result depends on.
 """
 
 import importlib.abc
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from types import ModuleType
 from typing import Any
@@ -98,6 +99,23 @@ def load_null_extensions() -> None:
         builder.is_compatible = lambda *_, **__: True
 
     after_import("deepspeed.ops.op_builder.builder", deepspeed)
+
+
+def prefer_flash_attention() -> None:
+    """Where a program chooses cuDNN's attention, flash attention runs, which keeps as much.
+
+    Only the real cuDNN can plan its graphs.
+    """
+    from torch.nn import attention
+
+    choose, flash = attention._sdpa_kernel, attention.SDPBackend.FLASH_ATTENTION
+
+    def choose_others(backends: Iterable[Any], *arguments: Any, **named: Any) -> Any:
+        cudnn = attention.SDPBackend.CUDNN_ATTENTION
+        chosen = dict.fromkeys(flash if each == cudnn else each for each in backends)
+        return choose(list(chosen), *arguments, **named)
+
+    attention._sdpa_kernel = choose_others
 
 
 def after_import(name: str, hook: Callable[[ModuleType], None]) -> None:

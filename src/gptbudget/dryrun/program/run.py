@@ -131,6 +131,7 @@ class Watch:
             "driver_peak_bytes": card.driver_peak_bytes(),
             "pinned_bytes": pinned,
             "pinned_peak_bytes": pinned_peak,
+            "shared_peak_bytes": card.shared_peak_bytes(),
             "pageable_peak_bytes": card.pageable_peak_bytes(),
             "reads": self._reads.rows(),
             "routed": self._reads.routed,
@@ -146,6 +147,7 @@ def main(settings_file: str, arguments: list[str]) -> None:
         quiet.keep_from_writing()
     quiet.skip_initialisers()
     quiet.load_null_extensions()
+    quiet.prefer_flash_attention()
     world = peers.World(settings.rank)
     if settings.world_size > 1:
         world.resize(settings.world_size)
