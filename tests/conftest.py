@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -54,6 +55,15 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, _cache: 
     monkeypatch.setenv("GPTBUDGET_CACHE", str(_cache))
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.setenv("TERM", "dumb")
+
+
+@pytest.fixture(scope="session")
+def torch_python() -> Path:
+    """A Python with PyTorch's CUDA build, to run programs in; ``.ci/run`` sets it up."""
+    python = os.environ.get("GPTBUDGET_TORCH_PYTHON")
+    if not python:
+        pytest.skip("GPTBUDGET_TORCH_PYTHON names no Python with PyTorch's CUDA build")
+    return Path(python)
 
 
 @pytest.fixture

@@ -1,8 +1,7 @@
-"""A Python with the CUDA build of PyTorch, where there is one, and programs to run in it."""
+"""Programs to run in a Python with PyTorch's CUDA build."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,18 +12,8 @@ from gptbudget import load_catalog
 from gptbudget.dryrun.run import Asked, DryRun, dry_run
 
 PROGRAMS = Path(__file__).parent / "programs"
-VARIABLE = "GPTBUDGET_TORCH_PYTHON"
 
 Run = Callable[..., DryRun]
-
-
-@pytest.fixture(scope="session")
-def torch_python() -> Path:
-    """The Python of a program; ``.ci/run`` sets it up."""
-    python = os.environ.get(VARIABLE)
-    if not python:
-        pytest.skip(f"{VARIABLE} names no Python with PyTorch's CUDA build")
-    return Path(python)
 
 
 @pytest.fixture

@@ -158,6 +158,31 @@ def test_large_blocks_of_the_host_beyond_the_limit_take_no_memory(libraries: Sta
     assert (found["shared"], found["values"]) == (200, 1)
 
 
+THREADS = """
+import ctypes
+value = ctypes.c_int()
+ctypes.CDLL(None).cudaDeviceGetAttribute(ctypes.byref(value), 39, 0)
+print(value.value)
+"""
+
+
+@pytest.mark.parametrize(
+    ("capability", "threads"), [("7.5", 1024), ("8.0", 2048), ("8.9", 1536), ("9.0", 2048)]
+)
+def test_threads_of_a_multiprocessor(libraries: StandIns, capability: str, threads: int) -> None:
+    major, minor = capability.split(".")
+    variables = {
+        "LD_PRELOAD": libraries.preload(),
+        "DRYRUN_MAJOR": major,
+        "DRYRUN_MINOR": minor,
+    }
+    ended = subprocess.run(
+        [sys.executable, "-c", THREADS],
+        env={**os.environ, **variables}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert int(ended.stdout) == threads
+
+
 def test_they_are_built_once(libraries: StandIns) -> None:
     assert (libraries.folder / "libcuda.so").resolve().name == "libcuda.so.1"
     assert not [each for each in libraries.folder.parent.iterdir() if each != libraries.folder]

@@ -250,6 +250,15 @@ static size_t shared_per_processor(void) {
     }
 }
 
+/* Threads that a multiprocessor holds: of these, PyTorch sizes the scratch memory of reductions. */
+static int threads_per_processor(void) {
+    switch (major() * 10 + minor()) {
+    case 75: return 1024;
+    case 86: case 87: case 89: case 110: case 120: case 121: return 1536;
+    default: return 2048;
+    }
+}
+
 static void put_int(char *properties, int offset, int value) {
     memcpy(properties + offset, &value, sizeof value);
 }
@@ -281,7 +290,7 @@ EXPORT int cudaGetDeviceProperties(char *properties, int which) {
     put_int(properties, MAJOR, major());
     put_int(properties, MINOR, minor());
     put_int(properties, PROCESSORS, (int)stub_setting("DRYRUN_PROCESSORS", 108));
-    put_int(properties, THREADS_PER_SM, major() == 7 && minor() == 5 ? 1024 : 2048);
+    put_int(properties, THREADS_PER_SM, threads_per_processor());
     put_int(properties, BUS, which + 1);
     put_int(properties, CLUSTERS, major() >= 9);
     return SUCCESS;
@@ -307,7 +316,7 @@ EXPORT int stub_attribute(int attribute) {
     case 36: return 2619000;
     case 37: return 5120; /* the memory bus in bits */
     case 38: return 50 << 20;
-    case 39: return major() == 7 && minor() == 5 ? 1024 : 2048;
+    case 39: return threads_per_processor();
     case 75: return major();
     case 76: return minor();
     case 81: return (int)shared_per_processor();
@@ -824,7 +833,8 @@ EXPORT int cudaFuncGetAttributes(char *attributes, const void *kernel) {
 }
 EXPORT int cudaOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks, const void *kernel,
                                                          int threads, size_t shared) {
-    *blocks = threads > 0 && threads < 2048 ? 2048 / threads : 1;
+    int most = threads_per_processor();
+    *blocks = threads > 0 && threads < most ? most / threads : 1;
     return SUCCESS;
 }
 EXPORT int cudaOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int *blocks, const void *kernel,
