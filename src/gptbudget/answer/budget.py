@@ -271,7 +271,7 @@ _NO_HARDWARE = dict.fromkeys(("fits", "best_that_fits", "best_with_offload"))
 
 
 def _hardware_data(hardware: OnHardware) -> Data:
-    """Whether the shape fits, and the best shapes that do."""
+    """Return whether the shape fits, and the best shapes that do."""
     trained, without_offload = hardware.trained, hardware.without_offload
     best = trained if without_offload else hardware.best_that_fits
     return {

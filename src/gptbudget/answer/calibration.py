@@ -54,7 +54,7 @@ def _notes(calibration: Calibration) -> Iterator[str]:
 
 
 def profiles_document(profiles: Mapping[str, Profile], path: str) -> Document:
-    """Every profile, with the run it was logged on."""
+    """Return a table of all profiles, with the runs they were logged on."""
     table = grid(
         profiles.items(),
         {

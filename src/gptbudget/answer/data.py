@@ -51,7 +51,7 @@ def amounts(estimate: Estimate) -> Data:
 
 
 def request_data(estimates: Sequence[Estimate]) -> Data:
-    """Each option with its value and origin; a list where the rows differ."""
+    """Return each option with its value and origin, as lists where the rows differ."""
     names = list(dict.fromkeys(name for e in estimates for name in e.run.values))
     request = {}
     for name in names:

@@ -208,7 +208,7 @@ def name_of(option: str, value: object) -> str:
 
 
 def distance_text(distance: Ablation) -> str:
-    """What a choice does: ``full checkpointing: +31 % time, -14.00 GiB``."""
+    """Return the effect of a choice: ``full checkpointing: +31 % time, -14.00 GiB``."""
     layout = len(distance.choice) > 1 or not _NAMES.keys() & set(distance.choice.items())
     only = next(iter(distance.choice.items()))
     named = option_words(distance.choice) if layout and only[0] != "micro_batch" else name_of(*only)
@@ -326,7 +326,7 @@ def _needs(needed: float, there_is: float, what: str) -> str:
 
 
 def _search_notes(fit: Fit) -> Iterator[str]:
-    """What was searched, and what was not."""
+    """Yield notes on what was searched, and what was not."""
     counted, counts = fit.found, fit.space.counts
     if counted.interrupted:
         yield "the search was interrupted: this is the best result so far"

@@ -1,4 +1,4 @@
-"""How many GPUs a deadline needs, in words and as plain data."""
+"""The answer of ``plan --model``: the number of GPUs that meets a deadline."""
 
 from collections.abc import Iterator, Sequence
 

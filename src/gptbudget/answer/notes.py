@@ -92,7 +92,7 @@ _IF_MISSING = {
 
 
 def _machine_notes(run: ModelRun, assumed: AssumedMachine) -> Iterator[str]:
-    """What had to be assumed of the machine."""
+    """Yield notes on figures of the card that had to be assumed."""
     if not assumed.matmul_is_measured and run.recipe.mode != "fp32":
         yield (
             f"no measured matmul rate is published for {run.gpu.key}: "
@@ -107,7 +107,7 @@ def _machine_notes(run: ModelRun, assumed: AssumedMachine) -> Iterator[str]:
 
 
 def memory_notes(estimate: Estimate) -> list[str]:
-    """What the memory bill assumes, and what it leaves out."""
+    """Return notes on what the memory figures assume and leave out."""
     run, memory = estimate.run, estimate.memory
     if isinstance(run, ComputeRun) or memory is None:
         return [f"memory is not estimated: {unknown_memory(estimate)}"]
@@ -122,7 +122,7 @@ def memory_notes(estimate: Estimate) -> list[str]:
 
 
 def _accumulation_notes(run: ModelRun, memory: Memory) -> Iterator[str]:
-    """What gradient accumulation would add, and what it rounds away."""
+    """Yield notes on the memory and the rounding of gradient accumulation."""
     if run.recipe.optimizer_impl == "in-backward":
         yield "with the optimizer in the backward pass a step is one micro-batch per replica"
     elif memory.accumulated_bytes is not None:

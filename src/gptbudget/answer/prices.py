@@ -61,7 +61,7 @@ def spread_in_words(estimate: Estimate, gpu_hours: float, kind: str) -> tuple[st
 
 
 def offers_data(estimate: Estimate) -> list[Data]:
-    """Every provider's price, and what the run would cost there."""
+    """Return every provider's price, and the cost of the run there."""
     if estimate.cost is None:
         return []
     return [

@@ -78,7 +78,7 @@ class Quantity(NamedTuple):
     label: str = ""
     """Its label in the table of one answer; empty: not shown there."""
     basis: Callable[[Estimate], str] = lambda _: ""
-    """What the value rests on, in words."""
+    """Returns what the value rests on, in words."""
     order: int = 0
     """Sort key within its section of that table; equal keys keep the order of ``QUANTITIES``."""
     unknown: str = ""
@@ -129,7 +129,7 @@ def active_parameters(estimate: Estimate) -> float | None:
 
 
 def _counted_as(estimate: Estimate) -> str:
-    """How the FLOPs of the headline are counted."""
+    """Return the convention that the FLOPs of the headline are counted in."""
     if estimate.compute.required_flops_6nd is None:
         return "given"
     return "exact" if estimate.run.convention == "exact" else "6ND"

@@ -1,4 +1,4 @@
-"""What would make a run fit, in words and as plain data."""
+"""Changes that make a run fit, as sentences and as plain data."""
 
 from gptbudget.answer.command import command, flags
 from gptbudget.answer.document import Data

@@ -252,7 +252,7 @@ def _right(fits: Sequence[ScoredFit]) -> int:
 
 
 def _share(fits: Sequence[ScoredFit]) -> str:
-    """How many of the runs are predicted correctly: ``3 of 4``."""
+    """Return the number of correct predictions: ``3 of 4``."""
     return f"{_right(fits)} of {len(fits)}"
 
 
@@ -297,7 +297,7 @@ def _sections(
 
 
 def _speed_tables(speeds: Sequence[ScoredSpeed]) -> Iterator[Table]:
-    """By family, then dense rows by each name, then the worst by name."""
+    """Yield errors by family, of dense rows by each key, and the worst rows."""
     if not speeds:
         return
     yield _families(speeds)
@@ -384,7 +384,7 @@ def _outcomes_table(fits: Sequence[ScoredFit]) -> Table:
 
 
 def _step_tables(part: AgainstPyTorch) -> Iterator[Table]:
-    """By phase and by group, and the worst steps."""
+    """Yield errors by phase and by group, and the worst steps."""
     yield scores_table(f"{part.title}, by phase", part.rows, ("figure",), _EXACT)
     yield scores_table(f"{part.title}, peak by group", part.peaks, _STEPS_BY, _EXACT)
     scores = by_group(part.rows, ("figure", *_STEPS_BY))

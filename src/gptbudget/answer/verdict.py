@@ -15,7 +15,7 @@ def verdict(estimate: Estimate) -> str:
 
 
 def subject(estimate: Estimate) -> str:
-    """What is trained on what: ``gpt2-xl on 1 x rtx-4070-ti``."""
+    """Return model and hardware: ``gpt2-xl on 1 x rtx-4070-ti``."""
     run = estimate.run
     work = format_flops(run.work.flops) if isinstance(run.work, FlopsAmount) else run.work.key
     return f"{work} on {run.gpus} x {run.gpu.key}"

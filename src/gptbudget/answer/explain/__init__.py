@@ -1,1 +1,1 @@
-"""Where each number comes from: the formulas of an answer, as they were computed."""
+"""Explanations: the formula of each number of an answer, recorded while it is computed."""

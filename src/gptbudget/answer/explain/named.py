@@ -105,7 +105,7 @@ class Explained(NamedTuple):
     quantities: list[Quantity]
     steps: list[Step]
     estimate: Estimate | None = None
-    """What is explained; ``None`` for a budget without hardware."""
+    """The estimate that is explained; ``None`` for a budget without hardware."""
 
 
 def explanation(

@@ -1,1 +1,1 @@
-"""What a page shows: figures as plain data, the tables beside them, and sources."""
+"""The HTML page as plain data: figures, tables and sources."""

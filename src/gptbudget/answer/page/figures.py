@@ -180,14 +180,14 @@ def of_all(estimates: Sequence[Estimate]) -> tuple[Figure, ...]:
 
 
 _AROUND = 100.0
-"""How far the curve goes below and above what is shown."""
+"""Factor by which the curve extends below and above the marks."""
 
 _POINTS = 60
 _SIZE = Axis("parameters", "count", log=True)
 
 
 def optimum_of_run(estimate: Estimate) -> tuple[Chart, ...]:
-    """Where a model on its tokens lies, and how much compute there is; for full training only."""
+    """Return a chart of the run and the best size for its compute; for full training only."""
     compute, run = estimate.compute, estimate.run
     six_nd, size = compute.required_flops_6nd, active_parameters(estimate)
     if six_nd is None or size is None:

@@ -180,7 +180,7 @@ def _facts(plan: Plan) -> Iterator[Amount]:
 
 
 def _trained(estimate: Estimate) -> Iterator[Part]:
-    """How the shape near the optimum is trained."""
+    """Yield the parts on memory and time of the shape near the optimum."""
     title = subject(estimate)
     yield Part(f"{title}: memory", memory_figures(estimate))
     yield Part(f"{title}: time", time_figures(estimate))

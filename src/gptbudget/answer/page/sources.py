@@ -1,4 +1,4 @@
-"""Where the numbers of an estimate come from: options with origins, catalogs, laws, evidence."""
+"""Sources of the numbers of an estimate: options with origins, catalogs, laws, evidence."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
