@@ -151,7 +151,6 @@ class Options(OptionValues):
     host_memory: Annotated[float | None, _hardware(
         units.parse_bytes, "Memory of the host, which an offload must fit into.", "SIZE",
         "unlimited", affects=("host",), unit="B", also="ram cpu_memory")] = None
-
     reserve_host: Annotated[float | None, _hardware(
         values.bytes_or_none, "Part of --host-memory that other programs use.", "SIZE", "0",
         affects=("host",), unit="B")] = None

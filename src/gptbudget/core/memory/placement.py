@@ -266,8 +266,12 @@ def _by_cost(model: ModelSpec, pp: int, stage: int) -> range:
     The head counts with its parameters (nanotron, models/base.py, ``build_model``): 11 of 16
     blocks are on the first of two stages where the head weighs four.
     """
+
+    def costs_time(tensor: Tensor) -> bool:  # norms and vectors of attention do not
+        return bool(tensor.product) or tensor.component not in {"attention", "norms"}
+
     costs = [
-        by_cut(each.tensors, _counts_as_cost).total
+        by_cut(each.tensors, costs_time).total
         for each in tensors_of(model).layers
         for _ in range(int(each.number))
     ]
@@ -278,11 +282,6 @@ def _by_cost(model: ModelSpec, pp: int, stage: int) -> range:
         while end < model.layers and spent <= share * (piece + 1):
             end, spent = end + 1, spent + costs[end]
     return range(begin, model.layers if stage == pp - 1 else end)
-
-
-def _counts_as_cost(tensor: Tensor) -> bool:
-    """Whether a tensor counts as cost: norms and vectors of attention do not."""
-    return bool(tensor.product) or tensor.component not in {"attention", "norms"}
 
 
 def _ends(
