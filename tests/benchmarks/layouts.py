@@ -117,7 +117,7 @@ class Space:
             step = TrainingStep(self.model, self.recipe, self.how, batch, LENGTH, layout, many)
             found = peak_bytes(step)
             assert found is not None
-            bill = found.peak + overhead_parts(found.peak, "8.0", layout).total
+            bill = found[0] + overhead_parts(found[0], "8.0", layout).total
             step_s = step_time(step, self.machine).total
             assert bill.size == step_s.size == size
             assert np.isfinite(bill + step_s).all()

@@ -410,7 +410,7 @@ def test_layouts_are_elements_of_arrays(
         found = peak_bytes(step)
         assert found is not None
         parts = step_time(step, machine())
-        return found.peak, found.host, parts.total
+        return *found, parts.total
 
     many = both(Layout(dp=dp, tp=tp, pp=pp, vp=vp, zero=zero), batch)
     shape = np.broadcast_shapes(*(np.shape(each) for each in many))

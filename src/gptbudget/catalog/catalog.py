@@ -158,8 +158,7 @@ def _keys(file: YamlFile) -> dict[str, tuple[str, ...]]:
     Raises:
         FileError: it is not a catalog.
     """
-    fault = next(structure_faults(file), None)
-    if fault is not None:
+    for fault in structure_faults(file):
         raise fault
     return {kind: tuple(file.data.get(kind) or ()) for kind in SECTIONS}
 

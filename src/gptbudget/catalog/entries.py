@@ -52,8 +52,7 @@ def build_entry(raw: RawEntry) -> GpuSpec | ModelSpec:
 def _built(raw: RawEntry) -> GpuSpec | ModelSpec:
     """Validate an entry."""
     data, place = raw.data, (raw.kind, raw.key)
-    fault = next(source_faults(data, raw.file, place, shipped=raw.shipped), None)
-    if fault is not None:
+    for fault in source_faults(data, raw.file, place, shipped=raw.shipped):
         raise fault
     return build(SPECS[raw.kind], complete(data, raw.file, *place), raw.file, *place)
 

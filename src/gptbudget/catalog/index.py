@@ -18,7 +18,6 @@ EVERY, AUTO = "all", "auto"
 
 _MOST_SHOWN = 8
 
-
 _BETWEEN = re.compile(r"(?<![0-9])\.|\.(?![0-9])|[^\w.]|_")
 """Characters that are ignored when names are compared."""
 

@@ -54,8 +54,7 @@ def _card(nvml: Any, handle: Any) -> Card:
             f"{name} is cut into slices (MIG), which are no cards of the catalog",
             "name the card with --gpu and the memory of a slice with --gpu-memory",
         )
-    total, usable = _memory_bytes(nvml, handle)
-    return Card(name, total, usable)
+    return Card(name, *_memory_bytes(nvml, handle))
 
 
 def _is_cut(nvml: Any, handle: Any) -> bool:

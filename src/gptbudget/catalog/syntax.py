@@ -72,15 +72,6 @@ def compose(path: Path, text: str) -> yaml.Node | None:
     return root
 
 
-def plain_data(path: Path, root: yaml.Node | None) -> Any:
-    """The content of nodes: mappings, tuples, text, numbers, true, false and ``None``.
-
-    Raises:
-        FileError: an unsupported YAML feature, as ``file:line``.
-    """
-    return _value(path, root, set())
-
-
 def _too_deep(where: str) -> FileError:
     return FileError(
         f"{where}: nested more than {_DEEPEST} levels deep", "name a catalog or scenario"
@@ -100,8 +91,14 @@ def _syntax_error(path: Path, text: str, error: yaml.YAMLError) -> FileError:
     return FileError(f"{where}: not valid YAML ({problem})", "correct the line")
 
 
-def _value(path: Path, node: yaml.Node | None, seen: set[int]) -> Any:
-    """Turn a node into plain data, refusing what has no place in a catalog."""
+def plain_data(path: Path, node: yaml.Node | None, seen: set[int]) -> Any:
+    """The content of a node: mappings, tuples, text, numbers, true, false and ``None``.
+
+    ``seen`` are the nodes read before it; one that comes again is an alias.
+
+    Raises:
+        FileError: an unsupported YAML feature, as ``file:line``.
+    """
     if node is None:
         return None
     where = f"{path}:{node.start_mark.line + 1}"
@@ -116,7 +113,7 @@ def _value(path: Path, node: yaml.Node | None, seen: set[int]) -> Any:
     if isinstance(node, yaml.ScalarNode):
         return _scalar(node)
     if isinstance(node, yaml.SequenceNode):
-        return tuple(_value(path, item, seen) for item in node.value)
+        return tuple(plain_data(path, item, seen) for item in node.value)
     return _mapping(path, node, seen)
 
 
@@ -136,7 +133,7 @@ def _mapping(path: Path, node: Any, seen: set[int]) -> dict[str, Any]:
                 "keep one of them",
             )
         lines[key] = line
-        data[key] = _value(path, value_node, seen)
+        data[key] = plain_data(path, value_node, seen)
     return data
 
 

@@ -81,7 +81,7 @@ class YamlFile:
     def _parsed(self) -> Any:
         from gptbudget.catalog.syntax import plain_data
 
-        return plain_data(self.path, self._root)
+        return plain_data(self.path, self._root, set())
 
     @cached_property
     def digest(self) -> str:

@@ -52,12 +52,9 @@ def count_parameters(model: ModelSpec) -> ParameterCount:
     + 3 h f + 2 h) + h, so 6,738,415,616 for Llama-2 7B.
     """
     rows = [(often, each) for often, each in tensors_of(model).rows() if each.is_parameter]
-    visited = [(often, each) for often, each in rows if each.active is not None]
     return ParameterCount(
         _by_component(rows, lambda each: each.parameters).present(),
-        inactive=added(
-            often * (each.parameters - each.active_parameters) for often, each in visited
-        ),
+        inactive=added(often * (each.parameters - each.active_parameters) for often, each in rows),
     )
 
 

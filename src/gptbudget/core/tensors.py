@@ -34,7 +34,6 @@ Cut = Literal["columns", "rows", "experts", "whole"]
 """How a tensor is sharded over tensor-parallel ranks: by output columns, by input rows, by expert,
 or replicated (Megatron-LM: column and row parallel; Shoeybi et al. 2019, arXiv 1909.08053)."""
 
-
 _NETWORK = frozenset({"feed_forward", "experts", "router"})
 
 

@@ -218,10 +218,10 @@ def _memory(run: ModelRun, step: TrainingStep) -> tuple[Any, Any]:
 def _peak(run: ModelRun, step: TrainingStep, *, accumulate: bool) -> tuple[Any, Any]:
     bill = peak_bytes(step._replace(recipe=run.recipe._replace(accumulate=accumulate)))
     assert bill is not None
+    peak, host = bill
     capability = run.gpu.spec.compute_capability
     on_host = np.minimum(step.layout.gpus, run.values.get("gpus_per_node", GPUS_PER_NODE))
-    total = bill.peak + overhead_parts(bill.peak, capability, step.layout).total
-    return total, bill.host * on_host
+    return peak + overhead_parts(peak, capability, step.layout).total, host * on_host
 
 
 def _seconds(run: ModelRun, step: TrainingStep, gpus: Any) -> Any:

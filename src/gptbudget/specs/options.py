@@ -151,7 +151,6 @@ class Options(OptionValues):
     host_memory: Annotated[float | None, _hardware(
         units.parse_bytes, "Memory of the host, which an offload must fit into.", "SIZE",
         "unlimited", affects=("host",), unit="B", also="ram cpu_memory")] = None
-
     reserve_host: Annotated[float | None, _hardware(
         values.bytes_or_none, "Part of --host-memory that other programs use.", "SIZE", "0",
         affects=("host",), unit="B")] = None
@@ -328,20 +327,17 @@ def nearest_option(name: str, options: Mapping[str, Option]) -> str:
     return f"it is {known!r} here" if known else nearest_hint(name, options)
 
 
-def in_group(group: Group) -> tuple[str, ...]:
-    """The names of a group of options."""
-    return tuple(name for name, option in OPTIONS.items() if option.group == group)
-
-
 def affecting(*effects: Effect) -> tuple[str, ...]:
     """The names of the options that change any of these."""
     return tuple(name for name, option in OPTIONS.items() if set(option.affects) & set(effects))
 
 
-LAYOUT_OPTIONS = in_group("Layout")
+LAYOUT_OPTIONS = tuple(name for name, option in OPTIONS.items() if option.group == "Layout")
 """How a run is spread over several GPUs."""
 
-ADAPTER_OPTIONS = tuple(name for name in in_group("Method") if name != "method")
+ADAPTER_OPTIONS = tuple(
+    name for name, option in OPTIONS.items() if option.group == "Method" and name != "method"
+)
 
 HOST_OPTIONS = affecting("host")
 """Options that have an effect only with offloading."""

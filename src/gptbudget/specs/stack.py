@@ -49,7 +49,6 @@ TensorsByMode = dict[Mode, Tensors]
 
 TensorsByAttention = dict[AttentionKind, TensorsByMode]
 
-
 DefaultFor = Literal["node", "nodes", "cut"]
 """Layouts that a stack is the default for: one GPU or node, across nodes, and matrices or layers
 cut by tensor or pipeline parallelism."""

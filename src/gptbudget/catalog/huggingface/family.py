@@ -37,7 +37,6 @@ class Names(NamedTuple):
 
 USUAL = Names()
 
-
 Family = Callable[[HfConfig], Model]
 """Reads a config as the model that it describes, in the words of the catalog."""
 

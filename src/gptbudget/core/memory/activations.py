@@ -59,14 +59,15 @@ def layer_tensors(step: TrainingStep) -> Tensors | None:
     attention = _attention(step)
     if attention is None:
         return None
-    adapted = step.recipe.method.has_adapters
+    adapted, network = step.recipe.method.has_adapters, step.implementation.feed_forward
+    kept = network.frozen if adapted else network.saved
     return _summed(
         _norms(step, count=step.model.norms.per_block),
         _adapter_inputs(step) if adapted else _product_inputs(step),
         quantized_inputs(step),
         attention,
         _latents(step),
-        _network(step),
+        {"ffn": kept[step.recipe.mode]},
         {} if adapted or not step.recipe.dropout else step.implementation.parts.dropout,
         _dispatch(step),
     )
@@ -190,13 +191,6 @@ def _latents(step: TrainingStep) -> Tensors:
     norm, mode = step.implementation.parts.norms[step.stack.rmsnorm], step.recipe.mode
     each = norm.input[mode] + norm.normalized[mode] + _ELEMENT_BYTES[mode]
     return {"token": each * ((latent.query_rank or 0) + latent.kv_rank)}
-
-
-def _network(step: TrainingStep) -> Tensors:
-    """What the feed-forward network keeps, per channel of its width."""
-    network = step.implementation.feed_forward
-    amounts = network.frozen if step.recipe.method.has_adapters else network.saved
-    return {"ffn": amounts[step.recipe.mode]}
 
 
 def _dispatch(step: TrainingStep) -> Tensors:

@@ -40,9 +40,7 @@ def messages(step: TrainingStep, in_flight: Count) -> Bytes:
     residual, product = (2 if mode == "pure" else 4), (4 if mode == "fp32" else 2)
     whole = residual * tokens * model.width
     boundary = whole / (layout.tp if layout.sequence_parallel else 1)
-    total: Bytes = 0
-    if layout.sequence_parallel:
-        total = total + whole
+    total: Bytes = whole if layout.sequence_parallel else 0
     neighbours = 2 * 2 * product * tokens * model.kv_width / layout.tp
     total = total + where(layout.cp > 1, neighbours, 0)
     if same_everywhere(layout.pp > 1):

@@ -35,7 +35,6 @@ out-of-memory report (https://github.com/vllm-project/compressed-tensors/pull/58
 another (https://github.com/vllm-project/vllm/issues/10637). Many small odd-sized requests
 fragment far more (GMLake, arXiv 2401.08156)."""
 
-
 _COLLECTIVE_BYTES = 688 * _MIB
 """What NCCL takes for the first collective: measured on four A100 with NVLink,
 https://github.com/NVIDIA/nccl/issues/964. It depends on links and channels, and hardly on the

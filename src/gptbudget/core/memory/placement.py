@@ -62,8 +62,9 @@ class Placement(NamedTuple):
     """Embedding, positions, final norm, head."""
     embedding_table: Count
     """Parameters of the vocabulary matrix on this rank."""
-    block_kinds: tuple[ParameterShard, ParameterShard]
-    """The largest single block: without its routed experts, and these."""
+    block: ParameterShard
+    """The largest single block, without its routed experts."""
+    block_experts: ParameterShard
     network: Count
     """Parameters of that block's feed-forward network, or router and experts."""
 
@@ -76,6 +77,11 @@ class Placement(NamedTuple):
     def trained(self) -> Count:
         """Parameters of the rank that have gradients."""
         return added(held.trained for held in self.kinds)
+
+    @property
+    def block_kinds(self) -> tuple[ParameterShard, ...]:
+        """The largest single block, by who shares it."""
+        return (self.block, self.block_experts)
 
     @property
     def trains_table(self) -> bool:
@@ -153,10 +159,8 @@ def place(
         experts=share(held, trained, experts=True),
         embedding_and_head=_ends(model, method, layout, first=first, last=last),
         embedding_table=vocabulary_matrix(model) / layout.tp if first or last else 0,
-        block_kinds=(
-            share(largest, largest, experts=False),
-            share(largest, largest, experts=True),
-        ),
+        block=share(largest, largest, experts=False),
+        block_experts=share(largest, largest, experts=True),
         network=_sum(largest, networks),
     )
 
@@ -266,8 +270,12 @@ def _by_cost(model: ModelSpec, pp: int, stage: int) -> range:
     The head counts with its parameters (nanotron, models/base.py, ``build_model``): 11 of 16
     blocks are on the first of two stages where the head weighs four.
     """
+
+    def costs_time(tensor: Tensor) -> bool:  # norms and vectors of attention do not
+        return bool(tensor.product) or tensor.component not in {"attention", "norms"}
+
     costs = [
-        by_cut(each.tensors, _counts_as_cost).total
+        by_cut(each.tensors, costs_time).total
         for each in tensors_of(model).layers
         for _ in range(int(each.number))
     ]
@@ -278,11 +286,6 @@ def _by_cost(model: ModelSpec, pp: int, stage: int) -> range:
         while end < model.layers and spent <= share * (piece + 1):
             end, spent = end + 1, spent + costs[end]
     return range(begin, model.layers if stage == pp - 1 else end)
-
-
-def _counts_as_cost(tensor: Tensor) -> bool:
-    """Whether a tensor counts as cost: norms and vectors of attention do not."""
-    return bool(tensor.product) or tensor.component not in {"attention", "norms"}
 
 
 def _ends(

@@ -102,23 +102,16 @@ def memory_by_phase(step: TrainingStep, stage: int | None = None) -> MemoryByPha
     return max(ranks, key=lambda each: each.peak_bytes) if ranks else None
 
 
-class PeakBytes(NamedTuple):
-    """The peak on the worst rank, and what that rank has in host memory."""
+def peak_bytes(step: TrainingStep) -> tuple[Bytes, Bytes] | None:
+    """The peak of :func:`memory_by_phase`, and what the worst rank has in host memory.
 
-    peak: Bytes
-    host: Bytes
-
-
-def peak_bytes(step: TrainingStep) -> PeakBytes | None:
-    """Only the peak of :func:`memory_by_phase`, also for arrays of degrees ``dp``, ``tp``, ``cp``.
-
-    Each element has its own worst stage.
+    Also for arrays of degrees ``dp``, ``tp``, ``cp``; each element has its own worst stage.
     """
-    worst: PeakBytes | None = None
+    worst: tuple[Bytes, Bytes] | None = None
     for rank in _ranks(step):
         every = (moment.total for moments in _moments(rank).values() for moment in moments)
-        here = PeakBytes(maximum(*every), rank.states.host.whole().total)
-        worst = here if worst is None else choose(here.peak > worst.peak, here, worst)
+        here = (maximum(*every), rank.states.host.whole().total)
+        worst = here if worst is None else choose(here[0] > worst[0], here, worst)
     return worst
 
 

@@ -1,7 +1,5 @@
 """Exposed time of data-parallel communication: gathering weights and reducing gradients."""
 
-from typing import NamedTuple
-
 from gptbudget.core.arrays import Bytes, Count, Seconds, any_true, maximum, same_everywhere, where
 from gptbudget.core.memory.fsdp import gathered_bytes, whole_gradients
 from gptbudget.core.memory.placement import ParameterShard, Placement
@@ -15,19 +13,10 @@ _LAST_BACKWARD = 2 / 3
 """Share of the last micro-batch that is backward pass, during which replicas can send gradients."""
 
 
-class Schedule(NamedTuple):
-    """How often a rank gathers all weights and reduces all gradients."""
+def _schedule(step: TrainingStep, placement: Placement) -> tuple[int, bool, bool]:
+    """All-gathers of all weights in a micro-batch, and whether there is one in a step.
 
-    gathers_each: int
-    """All-gathers of all weights per micro-batch."""
-    reduces_each: bool
-    """Whether gradients are reduced in every micro-batch; else once per step."""
-    gathers_once: bool
-    """Whether weights are gathered once per step."""
-
-
-def schedule_of(step: TrainingStep, placement: Placement) -> Schedule:
-    """Return the schedule for the ZeRO stage and the stack.
+    The last value is whether gradients are reduced in every micro-batch; else once per step.
 
     FSDP gathers each block for the forward and again for the backward pass, and reduces its
     gradients, in every micro-batch (Zhao et al. 2023, arXiv 2304.11277); in a pipeline, weights
@@ -37,12 +26,12 @@ def schedule_of(step: TrainingStep, placement: Placement) -> Schedule:
     """
     recipe, stage = step.recipe, step.layout.zero
     if data_parallel_mode(recipe, stage, step.stack) != "fsdp":
-        return Schedule(0, reduces_each=stage == 2, gathers_once=stage > 0)  # noqa: PLR2004
+        return 0, stage > 0, stage == 2  # noqa: PLR2004
     summed = recipe._replace(accumulate=True)  # of one micro-batch, each and once are the same
     once = whole_gradients(step._replace(recipe=summed), placement) is not None
     if same_everywhere(step.layout.pp > 1):
-        return Schedule(0, reduces_each=not once, gathers_once=True)
-    return Schedule(2 if stage == 3 else 1, reduces_each=not once, gathers_once=False)  # noqa: PLR2004
+        return 0, True, not once
+    return 2 if stage == 3 else 1, False, not once  # noqa: PLR2004
 
 
 def data_parallel_s(
@@ -56,13 +45,14 @@ def data_parallel_s(
     Llama-2 7B over 8 ranks in 16 bit sends 23.58 GB a step as replicas or in ZeRO-1 and 2, and
     35.38 GB in each micro-batch of FSDP.
     """
-    schedule, layout, stack = schedule_of(step, placement), step.layout, step.stack
+    gathers_each, gathers_once, reduces_each = _schedule(step, placement)
+    layout, stack = step.layout, step.stack
     gathered_s = gather_s(step, machine, placement)
     reduced_s = reduce_s(step, machine, placement)
     trained = placement.trained_layers / maximum(placement.layers, 1)
-    gathers = schedule.gathers_each and 1 + (schedule.gathers_each - 1) * trained
-    each_s = gathers * gathered_s + schedule.reduces_each * reduced_s
-    once_s = schedule.gathers_once * gathered_s + (not schedule.reduces_each) * reduced_s
+    gathers = gathers_each and 1 + (gathers_each - 1) * trained
+    each_s = gathers * gathered_s + reduces_each * reduced_s
+    once_s = gathers_once * gathered_s + (not reduces_each) * reduced_s
     last_s = micro_batch_s if layout.zero else _LAST_BACKWARD * micro_batch_s
     overlap: Count = stack.speed.overlap
     if stack.speed.pipeline_overlap is not None:

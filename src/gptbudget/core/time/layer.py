@@ -6,9 +6,6 @@ from gptbudget.core.time.block import LayerTime, block_s
 from gptbudget.core.time.exchange import all_to_all_s, context_ring_s, tensor_parallel_s
 from gptbudget.core.time.matmul import product_s, traffic_s
 from gptbudget.specs.machine import Machine
-from gptbudget.specs.model import ModelSpec
-from gptbudget.specs.recipe import Recipe
-from gptbudget.specs.stack import Speed
 
 _RECOMPUTED_HOST, _ADAPTED_HOST = 1.33, 1.5
 """Factors on the host's time per layer with full recomputation and with adapters. Set by hand."""
@@ -18,7 +15,6 @@ _FORWARD_THIRD = 1 / 3
 
 _EXPERT_HOST_S = 2e-3
 """A layer of experts takes at least this long to start; assumed, slow runs need more."""
-
 
 _FUSED_BYTES = 8
 """Bytes moved per logit when loss and gradient are one kernel, as in native (C/CUDA) stacks."""
@@ -36,7 +32,7 @@ def layer_s(step: TrainingStep, machine: Machine) -> tuple[LayerTime, LayerTime]
     ring = context_ring_s(step, machine, window_s)
     routed = model.expert_layers / model.layers
     exchange = routed * all_to_all_s(step, machine)
-    host_s = _host_s(model, step.recipe, step.stack.speed)
+    host_s = _host_s(step)
     of_collectives, of_ring = (2 / 6, 1 / 4) if again else (2 / 4, 1 / 3)  # the forward pass's
     forward = of_collectives * tensor, of_ring * ring, of_collectives * exchange
     trained = _with_host(block, (tensor, ring, exchange), host_s)
@@ -50,9 +46,9 @@ def _with_host(block: LayerTime, waits: tuple[Count, Count, Count], host_s: floa
     return alone._replace(host=maximum(host_s - alone.total, 0))
 
 
-def _host_s(model: ModelSpec, recipe: Recipe, speed: Speed) -> float:
+def _host_s(step: TrainingStep) -> float:
     """The least time of one layer: what the host needs to start it."""
-    host = speed.host_s
+    model, recipe, host = step.model, step.recipe, step.stack.speed.host_s
     if recipe.method.has_adapters:
         host *= _ADAPTED_HOST
     if recipe.checkpointing == "full":

@@ -1,6 +1,6 @@
 """Time of a whole step: blocks, head, pipeline, data-parallel communication, optimizer."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from gptbudget.core.arrays import Number, Seconds, choose, same_everywhere
 from gptbudget.core.memory.placement import Placement, place, stages_that_may_be_worst
@@ -33,7 +33,9 @@ def step_time(step: TrainingStep, machine: Machine) -> Parts[Seconds]:
     trained, frozen, head_here, stage_s = _slowest(stages, layer.total, below.total, head)
     all_frozen = recipe.method.frozen_layers
     whole_s = (model.layers - all_frozen) * layer.total + all_frozen * below.total + head
-    busiest = busiest_of(stages)
+    busiest = stages[0]  # trains most parameters
+    for stage in stages[1:]:
+        busiest = choose(stage.trained > busiest.trained, stage, busiest)
     states = training_states(busiest, recipe, layout.zero, stack)
     bubble = (whole_s - stage_s) / layout.vp if same_everywhere(layout.pp > 1) else 0
     of_layers = {
@@ -52,14 +54,6 @@ def step_time(step: TrainingStep, machine: Machine) -> Parts[Seconds]:
             "host_update": host_update_s(step, machine, states),
         }
     )
-
-
-def busiest_of(stages: Sequence[Placement]) -> Placement:
-    """The stage that trains most parameters."""
-    busiest = stages[0]
-    for stage in stages[1:]:
-        busiest = choose(stage.trained > busiest.trained, stage, busiest)
-    return busiest
 
 
 def _slowest(
