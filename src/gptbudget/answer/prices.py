@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from gptbudget.answer.document import Data
 from gptbudget.core.cost import rent_usd
 from gptbudget.run.estimate import Estimate
-from gptbudget.specs.gpu import GpuSpec, Price, ProviderPrice
+from gptbudget.specs.gpu import GpuSpec
+from gptbudget.specs.prices import Price, ProviderPrice
 from gptbudget.units import format_many, format_price, format_usd
 
 _FEWEST = {"on-demand": 2, "spot": 1}

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from gptbudget.specs.base import Count, Positive, Spec, Text, YearMonth
+from gptbudget.specs.prices import Price, ProviderPrice, compared, median
 from gptbudget.specs.recipe import PRECISIONS, Precision
 from gptbudget.units import GIB
 
@@ -54,21 +55,6 @@ class Pcie(Spec):
 
     generation: Annotated[int, Field(ge=1, le=7)]
     lanes: Count
-
-
-class Price(Spec):
-    """A dated price in US dollars; one without a date is not stored."""
-
-    usd: Positive
-    date: YearMonth
-    kind: Literal["msrp", "street", "estimate", "on-demand", "spot"]
-    source: Text
-
-
-class ProviderPrice(Price):
-    """What a provider asks for an accelerator and hour."""
-
-    provider: Text
 
 
 class DriverNames(Spec):
@@ -150,16 +136,10 @@ class GpuSpec(Spec):
 
     @property
     def compared_offers(self) -> tuple[ProviderPrice, ...]:
-        """The on-demand offers, else all, cheapest first; their median is the price."""
-        on_demand = [each for each in self.cloud_prices if each.kind == "on-demand"]
-        return tuple(sorted(on_demand or self.cloud_prices, key=lambda each: each.usd))
+        """The offers that the default rent is chosen from, cheapest first."""
+        return compared(self.cloud_prices)
 
     @property
     def rent_per_hour(self) -> Price | None:
-        """Default price per hour: ``cloud_price_per_hour``, else the median offer.
-
-        With an even number of offers, the lower of the two middle ones, so that it is a real offer.
-        """
-        if self.cloud_price_per_hour is not None or not self.cloud_prices:
-            return self.cloud_price_per_hour
-        return self.compared_offers[(len(self.compared_offers) - 1) // 2]
+        """The default price of an hour: ``cloud_price_per_hour``, else the median offer."""
+        return self.cloud_price_per_hour or median(self.cloud_prices)
