@@ -17,6 +17,7 @@ ASKED: dict[tuple[str, ...], list[tuple[str, ...]]] = {
     ("memory",): [RUN],
     ("fit",): [RUN],
     ("plan",): [("--gpu", "4070ti", "--time", "1y"), (*RUN, "--time", "30d")],
+    ("dry-run",): [("--gpu", "h100"), ("--gpu", "h100", "--", "no-such-program")],
     ("gpus",): [(), ("4070ti",), ("misspelt",)],
     ("models",): [(), ("gpt2",), ("./missing/config.json",)],
     ("validate",): [(), ("--cross",), ("--run", "llmc-1558m-8h100")],

@@ -266,5 +266,5 @@ def test_grid_is_ranked_best_first() -> None:
 
 
 def test_estimate_answers_one_pair() -> None:
-    with pytest.raises(GptBudgetError, match="one pair"):
+    with pytest.raises(GptBudgetError, match="one GPU and one model"):
         estimate(gpu=("4070ti", "h100"), model="gpt2")

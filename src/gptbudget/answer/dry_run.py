@@ -168,7 +168,7 @@ def _assumed(report: Any) -> str:
     shapes = [read for read in report.get("reads", []) if read["decides_shape"]]
     if not shapes:
         return ""
-    return f"; {shapes[0]['line']} takes a shape from values that nobody knows: as the largest"
+    return f"; {shapes[0]['line']} takes a shape from unknown values: the largest is assumed"
 
 
 def _ending(run: DryRun) -> str:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import torch
 
@@ -45,8 +46,8 @@ elif what == "workers":
         optimizer.step()
         optimizer.zero_grad()
 elif what == "asks-another":
-    words = [sys.executable, __file__, "never"]
-    subprocess.run(words, stdout=subprocess.PIPE, check=True)
+    words = [sys.executable, str(Path(__file__).with_name("prints.py"))]
+    assert subprocess.run(words, stdout=subprocess.PIPE, check=True).stdout == b"ready\n"
     for _ in range(2):
         step(8)
 elif what == "hangs":

@@ -1,0 +1,3 @@
+"""A program on the side, of which another reads what it prints."""
+
+print("ready")
