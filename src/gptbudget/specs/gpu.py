@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from gptbudget.specs.base import Count, Positive, Spec, Text, YearMonth
-from gptbudget.specs.prices import Price, ProviderPrice, compared, median
+from gptbudget.specs.prices import Price, ProviderPrice, compared, default_rent
 from gptbudget.specs.recipe import PRECISIONS, Precision
 from gptbudget.units import GIB
 
@@ -142,4 +142,4 @@ class GpuSpec(Spec):
     @property
     def rent_per_hour(self) -> Price | None:
         """The default price of an hour: ``cloud_price_per_hour``, else the median offer."""
-        return self.cloud_price_per_hour or median(self.cloud_prices)
+        return default_rent(self.cloud_price_per_hour, self.cloud_prices)

@@ -26,7 +26,12 @@ def compared(offers: tuple[ProviderPrice, ...]) -> tuple[ProviderPrice, ...]:
     return tuple(sorted(on_demand or offers, key=lambda each: each.usd))
 
 
-def median(offers: tuple[ProviderPrice, ...]) -> ProviderPrice | None:
-    """Return the median of the compared offers; of two in the middle the lower, a real offer."""
+def default_rent(headline: Price | None, offers: tuple[ProviderPrice, ...]) -> Price | None:
+    """Return the price of an hour that counts: the headline price, else the median offer.
+
+    Of two offers in the middle it is the lower, so that it is a real offer.
+    """
+    if headline is not None or not offers:
+        return headline
     ordered = compared(offers)
-    return ordered[(len(ordered) - 1) // 2] if ordered else None
+    return ordered[(len(ordered) - 1) // 2]
