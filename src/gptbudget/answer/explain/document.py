@@ -137,7 +137,7 @@ def _formula_name(of: Explained, name: str) -> str:
         why, hint = _why_unknown(of.estimate, asked.path)
         raise UsageError(f"{what}{why}", hint)
     if name in citations() and name.startswith(("memory.", "time.")):
-        raise UsageError(f"{what}it is zero in this answer", "--explain lists what does")
+        raise UsageError(f"{what}it is zero in this answer", "--explain lists all others")
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     raise UsageError(
         f"{what}this answer has no number of that name",
