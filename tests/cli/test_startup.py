@@ -53,8 +53,15 @@ def test_help_and_version_read_no_catalog(arguments: tuple[str, ...]) -> None:
     assert not imported(*arguments) & CATALOG
 
 
-def test_version_imports_no_tables() -> None:
-    assert not imported("--version") & TABLES
+@pytest.mark.parametrize("argument", ["--version", "--help"])
+def test_version_and_help_validate_nothing(argument: str) -> None:
+    assert not imported(argument) & {"pydantic", "gptbudget.specs.model"}
+
+
+def test_version_imports_no_tables_and_no_command() -> None:
+    loaded = imported("--version")
+    assert not loaded & TABLES
+    assert not loaded & {"gptbudget.cli.compare", "gptbudget.cli.flags", "gptbudget.specs.options"}
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def application(arguments: list[str]) -> typer.Typer:
     )
     app.callback()(_root)
     named = arguments[0] if arguments else ""
-    every = named not in {*_COMMANDS, "catalog"}
+    every = named not in {*_COMMANDS, "catalog", "--version"}
     for name in _COMMANDS:
         if every or name == named:
             module = import_module(f"gptbudget.cli.{name.replace('-', '_')}")

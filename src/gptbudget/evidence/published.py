@@ -13,8 +13,8 @@ from gptbudget.catalog.sentences import build
 from gptbudget.catalog.yamlfile import YamlFile, read_yaml
 from gptbudget.errors import FileError
 from gptbudget.specs.base import Fraction, Positive, Spec, Text
-from gptbudget.specs.evidence import Figure
 from gptbudget.specs.options import OPTIONS
+from gptbudget.specs.values import Figure
 from gptbudget.units import GIB
 
 SPEEDS = ("tokens_per_s", "tokens_per_s_per_gpu", "step_s", "tflops_per_gpu", "mfu")

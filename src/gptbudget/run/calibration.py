@@ -10,7 +10,7 @@ from gptbudget.errors import UsageError
 from gptbudget.run.estimate import Estimate, one_estimate
 from gptbudget.run.question import Question
 from gptbudget.run.run import ComputeRun, ModelRun
-from gptbudget.specs.evidence import Figure
+from gptbudget.specs.values import Figure
 from gptbudget.units import format_bytes, format_number
 
 if TYPE_CHECKING:

@@ -29,8 +29,8 @@ from gptbudget.run.run import (
     Run,
 )
 from gptbudget.run.step_memory import step_memory
-from gptbudget.specs.evidence import Figure
 from gptbudget.specs.recipe import Recipe
+from gptbudget.specs.values import Figure
 
 if TYPE_CHECKING:
     from gptbudget.specs.profile import Profile

@@ -5,10 +5,9 @@ from typing import Annotated
 
 from gptbudget import units
 from gptbudget.specs import values
-from gptbudget.specs.evidence import Figure
 from gptbudget.specs.options import OPTIONS, Option, Options, OptionValues
 from gptbudget.specs.recipe import Precision
-from gptbudget.specs.values import FlopsConvention, Minimize
+from gptbudget.specs.values import Figure, FlopsConvention, Minimize
 
 _search = partial(Option, "Search and plan")
 _measured = partial(Option, "Measured")

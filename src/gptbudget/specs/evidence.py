@@ -1,15 +1,12 @@
 """Reference data used in estimates, other than the catalogs."""
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from gptbudget.specs.layout import ONE_RANK, Layout
 from gptbudget.specs.model import ModelSpec
 from gptbudget.specs.recipe import Recipe
 from gptbudget.specs.stack import Stacks
-
-Figure = Literal["allocated", "reserved", "card"]
-"""What a published peak is: tensors, what the allocator holds, or all in use on the card."""
 
 
 class TimeRange(NamedTuple):

@@ -3,7 +3,7 @@
 from typing import Any
 
 from gptbudget.specs.base import Positive, Spec, Text, YearMonth
-from gptbudget.specs.evidence import Figure
+from gptbudget.specs.values import Figure
 
 
 class Profile(Spec):

@@ -23,6 +23,8 @@ FlopsConvention = Literal[
     "llmc",
 ]
 Convention = Literal["6nd", "exact"]
+Figure = Literal["allocated", "reserved", "card"]
+"""What a published or logged peak is of: tensors, PyTorch's allocator, or all of the card."""
 Minimize = Literal["time", "cost", "memory", "gpus", "energy"]
 StackName = str
 
