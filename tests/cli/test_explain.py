@@ -150,6 +150,9 @@ def test_a_number_stands_on_two_levels(cli: Cli) -> None:
         ("--model gpt2", "time.host_update", "it is zero in this answer; --explain lists"),
         ("--model gpt2", "host_bytes", "the run uses no host memory; add --offload"),
         ("--model 1.5B --utilization .4", "peak_bytes", "memory is not known, as a bare size has"),
+        ("--model 1.5B --utilization .4", "memory.activations", "memory is not known, as a bare"),
+        ("--flops 1e21 --utilization .4", "memory.logits", "memory is not known, as an amount of"),
+        ("--model gpt2 --utilization .4", "time.products", "a time at a given utilization has no"),
         ("--model 1.5B --utilization .4", "mfu", "a bare size has no shape; name a model"),
         ("--flops 1e21 --utilization .4", "required_flops_6nd", "an amount of FLOPs has no shape"),
         ("--model 1.5B --utilization .4", "low_s", "a time at a given utilization has no range"),
@@ -249,3 +252,8 @@ def test_where_nothing_fits_the_nearest_miss_is_explained(
     assert run([*asked, "--explain", "-o", "json"]) == 5
     data = json.loads(capsys.readouterr().out)
     assert data["misses"][0]["explanation"]
+
+
+def test_the_bill_of_memory_has_no_numbers_of_time(cli: Cli) -> None:
+    result = cli("memory", "--gpu", "4090", "--model", "gpt2", "--explain", "time.products")
+    assert_refused(result, 2, "--explain time.products: this answer has no number of that name")

@@ -133,16 +133,24 @@ def _formula_name(of: Explained, name: str) -> str:
     if asked is not None and asked.value is not None:
         return asked.name
     what = f"--explain {name if len(name) <= _LONGEST_NAME else f'{name[:_LONGEST_NAME]}...'}: "
-    if asked is not None and of.estimate is not None:
-        why, hint = _why_unknown(of.estimate, asked.path)
+    path = asked.path if asked is not None else _part_of_answer(of, name)
+    if path is not None and of.estimate is not None:
+        why, hint = _why_unknown(of.estimate, path)
         raise UsageError(f"{what}{why}", hint)
-    if name in citations() and name.startswith(("memory.", "time.")):
-        raise UsageError(f"{what}it is zero in this answer", "--explain lists all others")
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     raise UsageError(
         f"{what}this answer has no number of that name",
         f"the nearest are {', '.join(near)}" if near else "--explain lists them",
     )
+
+
+def _part_of_answer(of: Explained, name: str) -> str | None:
+    """The path of a part of memory or time that this answer does not have; ``None`` of others."""
+    section, _, part = name.partition(".")
+    is_asked = section in {each.section for each in of.quantities}
+    if section not in {"memory", "time"} or name not in citations() or not is_asked:
+        return None
+    return f"{section}.parts.{part}"
 
 
 _OF_TIME = frozenset({"compute.available_flops", "compute.ratio"})
@@ -179,6 +187,10 @@ def _why_unknown(estimate: Estimate, path: str) -> tuple[str, str]:
         return f"memory is not known, as {memory}", "--explain lists what is known"
     if estimate.time is None and (section in {"time", "cost"} or path in _OF_TIME):
         return "no time is predicted for this hardware", "give --utilization"
+    if path.startswith("time.parts.") and estimate.run.utilization is not None:
+        return "a time at a given utilization has no parts", "drop --utilization"
+    if ".parts." in path:
+        return "it is zero in this answer", "--explain lists all others"
     flops = isinstance(estimate.run.work, FlopsAmount)
     what = "an amount of FLOPs" if flops else "a bare size"
     return _UNKNOWN.get(path, (f"{what} has no shape", "name a model of the catalog"))
