@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 
 from gptbudget.answer.data import answer
+from gptbudget.answer.page.sources import shown_option
 from gptbudget.catalog.paths import shipped_folder
 from gptbudget.catalog.scenario import Expectation, load_scenario
+from gptbudget.errors import FileError
 from gptbudget.run.estimate import compare
 from gptbudget.run.question import ask
+from gptbudget.specs.options import OPTIONS
 
 FILES = sorted((shipped_folder() / "configs").glob("*.yaml"))
 
@@ -55,3 +58,25 @@ def test_scenario_is_answered_as_expected(path: Path) -> None:
     ]
 
     assert not wrong, "\n".join(wrong)
+
+
+WITH_UNITS = [name for name, option in OPTIONS.items() if option.unit]
+
+
+def test_every_option_that_takes_a_size_or_a_time_has_a_unit() -> None:
+    takes = {name for name, option in OPTIONS.items() if option.takes in {"SIZE", "TIME"}}
+    assert takes == set(WITH_UNITS)
+
+
+@pytest.mark.parametrize("name", WITH_UNITS)
+def test_a_number_without_its_unit_is_refused(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "scenario.yaml"
+    path.write_text(f"question: what?\ngpu: h100\nmodel: gpt2\n{name}: 64\n", encoding="utf-8")
+    with pytest.raises(FileError, match=f"scenario.yaml:4: {name}: '64' has no unit"):
+        load_scenario(path)
+
+
+@pytest.mark.parametrize("name", WITH_UNITS)
+def test_a_page_shows_the_unit_of_an_option(name: str) -> None:
+    assert not shown_option(name, 64e9).replace(".", "").isdigit()
+    assert shown_option(name, 64e9)[-1].isalpha()

@@ -83,9 +83,9 @@ class ScenarioFile(OptionFields):
     require: Requirements = Requirements()
     expect: tuple[Expectation, ...] = ()
 
-    _units_are_written = field_validator("time", "data", "gpu_memory", "reserve", mode="before")(
-        _as_written
-    )
+    _units_are_written = field_validator(
+        *(name for name, option in OPTIONS.items() if option.unit), mode="before"
+    )(_as_written)
 
 
 @dataclass(frozen=True)

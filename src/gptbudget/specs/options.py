@@ -166,7 +166,7 @@ class Options(OptionValues):
         also="num_tokens train_tokens max_tokens")] = None
     data: Annotated[float | None, _job(
         units.parse_bytes, "Text to train on, in place of --tokens: 40GB.", "SIZE",
-        affects=("compute",), also="dataset_size")] = None
+        affects=("compute",), unit="B", also="dataset_size")] = None
     flops: Annotated[float | None, _job(
         units.parse_count, "Amount of compute, in place of --model and --tokens.", "COUNT",
         affects=("compute",), also="compute")] = None

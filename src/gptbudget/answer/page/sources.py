@@ -10,6 +10,7 @@ from gptbudget.core.chinchilla import BESIROGLU
 from gptbudget.core.parameters import count_parameters
 from gptbudget.run.estimate import Estimate
 from gptbudget.run.run import ComputeRun
+from gptbudget.specs.options import OPTIONS
 from gptbudget.units import (
     format_bytes,
     format_count,
@@ -51,9 +52,10 @@ def shown_option(name: str, value: object) -> str:
 
 
 def _number(name: str, value: float) -> str:
-    if name == "time":
+    unit = OPTIONS[name].unit if name in OPTIONS else ""
+    if unit == "s":
         return format_duration(value)
-    if name in {"gpu_memory", "reserve", "host_memory"}:
+    if unit == "B":
         return format_bytes(value) if value else "0"
     if name in {"utilization", "goodput", "dropout", "lora_dropout"}:
         return format_percent(value)
