@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -186,6 +187,18 @@ def test_threads_of_a_multiprocessor(libraries: StandIns, capability: str, threa
 def test_they_are_built_once(libraries: StandIns) -> None:
     assert (libraries.folder / "libcuda.so").resolve().name == "libcuda.so.1"
     assert not [each for each in libraries.folder.parent.iterdir() if each != libraries.folder]
+
+
+def test_names_that_a_library_looks_up_at_run_time(tmp_path: Path) -> None:
+    """PyTorch 2.6 opens the driver by name: its functions are constants of libc10_cuda."""
+    library = tmp_path / "libc10_cuda.so"
+    library.write_bytes(b"\x7fELF\0cuMemMap\0nvmlInit_v2\0_cuNothing\0cudaMalloc\0cuFileRead\0")
+    assert set(stand_ins.looked_up(library)) == {
+        ("libcuda.so.1", "cuMemMap"),
+        ("libcuda.so.1", "cuMemMap_v2"),
+        ("libnvidia-ml.so.1", "nvmlInit_v2"),
+        ("libnvidia-ml.so.1", "nvmlInit_v2_v2"),
+    }
 
 
 def test_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:

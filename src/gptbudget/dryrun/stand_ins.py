@@ -56,6 +56,9 @@ _PREFIXES = {
 _DRIVER = "libcuda.so.1"
 ALWAYS = (_DRIVER, "libnvidia-ml.so.1", "libdryrun-host.so")
 """No library names them: two are opened by name at run time, and one is ours."""
+_BY_NAME = re.compile(rb"(?<!\w)(?:cu|nvml)[A-Z]\w+")
+_LARGEST_SEARCHED = 64_000_000
+"""Libraries with kernels are larger; PyTorch's calls of the driver are in a small one."""
 _FILES = {"nvidia-ml": "nvml", "dryrun-host": "host"}
 """Files in ``stub/`` that are not called like their library."""
 _DEFINED = re.compile(r"EXPORT [\w\s*]*?\**(\w+)\(")
@@ -94,8 +97,11 @@ def build(
         UsageError: no C compiler is there.
         GptBudgetError: the compiler fails.
     """
+    own = tuple(own)
     expected = _expected(own, beside)
-    expected[_DRIVER] |= {wanted for source in sources for wanted in _named(source)}
+    for path in (*own, *sources):
+        for library, name in looked_up(path):
+            expected[library].add(Wanted(name, library, None))
     made = sorted(_made(expected))
     shared = tuple((_SOURCES / name).read_text(encoding="utf-8") for name in _HEADERS)
     digest = digest_of(str(cuda_major), *_FLAGS, *shared, *(f"{each}" for each in made))
@@ -120,11 +126,20 @@ def _expected(own: Iterable[Path], beside: Iterable[Path]) -> dict[str, set[Want
     return expected
 
 
-def _named(source: Path) -> Iterator[Wanted]:
-    """The driver's functions that a C file names; headers may turn one into its second version."""
-    for name in set(re.findall(r"\bcu[A-Z]\w+", source.read_text(encoding="utf-8"))):
-        yield Wanted(name, _DRIVER, None)
-        yield Wanted(f"{name}_v2", _DRIVER, None)
+def looked_up(path: Path) -> Iterator[tuple[str, str]]:
+    """The functions that a file looks up by name at run time: their library and name.
+
+    A shared library has the names among its constants, a C file in its text, where a header may
+    turn one into its second version.
+    """
+    if path.stat().st_size > _LARGEST_SEARCHED:
+        return
+    for found in set(_BY_NAME.findall(path.read_bytes())):
+        name = found.decode()
+        library = next((each for each in ALWAYS if _stem(each) == _stem_of(name)), None)
+        if library is not None:
+            yield library, name
+            yield library, f"{name}_v2"
 
 
 def _of_nvidia(library: SharedLibrary) -> list[str]:
