@@ -6,8 +6,9 @@ from typing import Any
 from gptbudget.answer.document import Data, Document, Table, grid
 from gptbudget.dryrun.run import DryRun
 from gptbudget.dryrun.tries import Tries, Try
-from gptbudget.units import GIB, format_bytes, format_percent
+from gptbudget.units import GIB, format_bytes, format_many, format_percent
 
+_READS_SHOWN = 8
 _PHASES = {
     "start": "at the start",
     "forward": "in the forward pass",
@@ -157,7 +158,7 @@ def _headline(run: DryRun, memory: Data) -> str:
     amount = f"{format_bytes(memory['peak_allocated_bytes'])} of {format_bytes(run.usable_bytes)}"
     where = f"{_PHASES[memory['phase']]} (reserved {format_bytes(memory['peak_reserved_bytes'])})"
     if memory["fits"] is None:
-        return f"Not known: {amount} of a {card.name} until {_ending(run)}, {where}."
+        return f"Not known: {amount} on {card.name} until {_ending(run)}, {where}."
     tokens = report.get("tokens_per_step")
     step = f", {tokens:,} tokens a step" if tokens else ""
     return f"Fits: {amount} {where}{step}{_assumed(report)}."
@@ -235,8 +236,8 @@ def _notes(run: DryRun) -> list[str]:
     refusals = report.get("refusals", [])
     if refusals and not (report.get("error") or {}).get("out_of_memory"):
         notes.append(
-            f"The card was full {len(refusals)} times and the program went on, last at "
-            f"{refusals[-1]['line']}."
+            f"The card was full {format_many(len(refusals), 'time')}, last at "
+            f"{refusals[-1]['line']}; the program caught the error and went on."
         )
     if report.get("shared_peak_bytes"):
         notes.append(
@@ -248,10 +249,15 @@ def _notes(run: DryRun) -> list[str]:
             f"{report['routed']} choices of a router were spread evenly over all experts; real "
             "routing is not even, and the fullest expert needs more."
         )
-    notes += [
-        f"{read['line']}: {read['function']} asks for a value that nobody knows "
-        + ("(decides a shape)" if read["decides_shape"] else "(taken as 1, 0 or False)")
-        + f", {read['count']} times"
-        for read in report.get("reads", [])[:8]
-    ]
+    notes += [_read_in_words(read) for read in report.get("reads", [])[:_READS_SHOWN]]
     return notes
+
+
+def _read_in_words(read: Data) -> str:
+    """Say which line reads a value that a dry run does not compute, and what it gets instead."""
+    given = "the largest shape" if read["decides_shape"] else "1, 0 or False"
+    times = format_many(read["count"], "time")
+    return (
+        f"{read['line']} reads a value that a dry run does not compute ({read['function']}, "
+        f"{times}); it gets {given}"
+    )

@@ -1,14 +1,13 @@
-"""Values on a card that computes nothing.
+"""Values of tensors on a card that computes nothing.
 
-A small tensor on the card keeps a copy on the host, as long as it can be known: it was uploaded,
-made by a factory, or follows from tensors that are known. Such copies answer what decides the
-course of a program: masks, indices, lengths. What nobody knows is taken as ordinary, and written
-down with the line that asked:
+A small tensor on the card keeps a copy on the host as long as its values are known: it was
+uploaded, made by a factory, or computed from known tensors. These copies answer reads that decide
+what the program does: masks, indices, lengths. A read of unknown values is recorded with its line,
+and gets:
 
-* a number is 1, an integer 0, a truth value False;
-* where the shape of a result depends on it (``nonzero``, a boolean index), every element counts, so
-  that the result is the largest possible;
-* indices of the largest (``topk``, ``argmax`` of a router) go round all places in turn.
+* 1 for a float, 0 for an integer, False for a bool;
+* the largest possible shape, if a shape depends on them (``nonzero``, a boolean index);
+* indices in turn, for choices such as ``topk`` or ``argmax`` of a router.
 """
 
 import sys
@@ -94,7 +93,7 @@ def _on_host(value: Any) -> Any:
 
 
 class Reads:
-    """The reads of values that nobody knows, by function and line."""
+    """The reads of unknown values, by function and line."""
 
     def __init__(self) -> None:
         self._seen: dict[tuple[str, str, bool], int] = {}
@@ -214,7 +213,7 @@ class Values(TorchFunctionMode):
         return _ordinary(call.run())
 
     def _known_or_all(self, call: _Call, tensor: Tensor) -> Tensor:
-        """The values of a tensor that decides a shape; where nobody knows them, all are set."""
+        """Return the values that decide a shape; if unknown, record the read and return ones."""
         value = known(tensor)
         if value is None:
             self._reads.note(call.name, shape=True)
@@ -279,7 +278,7 @@ class Values(TorchFunctionMode):
         return out
 
     def _choose(self, call: _Call, out: Any) -> None:
-        """Choices among values that nobody knows go round all places in turn."""
+        """Let choices among unknown values take all places in turn, so that they are balanced."""
         index = out if isinstance(out, Tensor) else out[1]
         place = 1 if call.name == "argmax" else 2
         dim = call.argument(place, "dim", -1)
